@@ -1,0 +1,44 @@
+//! Compiles the contract: `.proto` files -> message types, operation table, descriptors.
+//!
+//! Needs no `protoc`: protox is a protobuf compiler in Rust.
+
+mod table;
+mod types;
+
+use std::{env, fs, path::PathBuf};
+
+use anyhow::{Context as _, Result};
+use prost_reflect::DescriptorPool;
+
+/// The packages of the contract, in the order in which the documentation shows them.
+const PACKAGES: [&str; 4] = ["auth", "users", "pictures", "analytics"];
+
+fn main() -> Result<()> {
+    let files: Vec<String> = PACKAGES
+        .iter()
+        .map(|package| format!("{package}/{package}.proto"))
+        .collect();
+    for watched in PACKAGES.iter().chain(&["build", "google", "trichrome"]) {
+        println!("cargo::rerun-if-changed={watched}");
+    }
+    let out = PathBuf::from(env::var("OUT_DIR").context("cargo sets OUT_DIR")?);
+
+    let mut compiler = protox::Compiler::new(["."])?;
+    compiler
+        .include_imports(true)
+        .include_source_info(true)
+        .open_files(&files)?;
+    let pool = DescriptorPool::decode(compiler.encode_file_descriptor_set().as_slice())?;
+
+    types::generate(&pool, compiler.file_descriptor_set(), &out)?;
+    fs::write(out.join("table.rs"), table::generate(&pool)?)?;
+
+    // Comments are for people; what is served to reflection clients goes without.
+    let mut bare = protox::Compiler::new(["."])?;
+    bare.include_imports(true).open_files(&files)?;
+    fs::write(
+        out.join("descriptors.bin"),
+        bare.encode_file_descriptor_set(),
+    )?;
+    Ok(())
+}

@@ -1,0 +1,337 @@
+//! The REST binding (`google.api.http`), both ways, over a request message as JSON.
+//!
+//! The function shell reads an HTTP request into a message; the gateway writes a message,
+//! from gRPC or Kafka, into the same HTTP request.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Map, Value};
+
+use crate::{
+    contract::{Field, Kind, Operation},
+    error::ApiError,
+};
+
+/// What RFC 3986, section 2.3, calls unreserved stays as it is.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// A request message as the parts of an HTTP request.
+#[derive(Debug, PartialEq)]
+pub struct HttpParts {
+    /// The path, parameters filled in and percent-encoded.
+    pub path: String,
+    /// The path's parameters, decoded.
+    pub path_parameters: Vec<(&'static str, String)>,
+    /// The query's parameters, decoded.
+    pub query: Vec<(String, String)>,
+    /// The JSON body, for operations that take one.
+    pub body: Option<String>,
+}
+
+impl HttpParts {
+    /// The query, percent-encoded, without its question mark.
+    pub fn query_string(&self) -> String {
+        self.query
+            .iter()
+            .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
+            .collect::<Vec<_>>()
+            .join("&")
+    }
+}
+
+fn encode(text: &str) -> impl std::fmt::Display {
+    utf8_percent_encode(text, RESERVED)
+}
+
+/// Writes a request message into the HTTP request that REST would have carried.
+///
+/// # Errors
+///
+/// `INVALID_ARGUMENT` where a path parameter is missing or no text, or where a query
+/// parameter is a list or an object.
+pub fn to_http(operation: &Operation, mut args: Map<String, Value>) -> Result<HttpParts, ApiError> {
+    let mut path = String::new();
+    let mut path_parameters = Vec::new();
+    for segment in operation.http.path.split('/').skip(1) {
+        path.push('/');
+        match segment
+            .strip_prefix('{')
+            .and_then(|name| name.strip_suffix('}'))
+        {
+            Some(name) => {
+                let value = match args.remove(name) {
+                    Some(Value::String(text)) if !text.is_empty() => text,
+                    Some(Value::String(_) | Value::Null) | None => {
+                        return Err(ApiError::invalid(format!("\"{name}\" is required")));
+                    }
+                    Some(_) => return Err(ApiError::invalid(format!("\"{name}\" must be text"))),
+                };
+                path.push_str(&encode(&value).to_string());
+                path_parameters.push((name, value));
+            }
+            None => path.push_str(segment),
+        }
+    }
+    let mut query = Vec::new();
+    let mut body = None;
+    if operation.http.body {
+        body = Some(Value::Object(args).to_string());
+    } else {
+        for (name, value) in args {
+            let text = match value {
+                Value::Null => continue,
+                Value::String(text) => text,
+                Value::Bool(_) | Value::Number(_) => value.to_string(),
+                Value::Array(_) | Value::Object(_) => {
+                    return Err(ApiError::invalid(format!("\"{name}\" must be one value")));
+                }
+            };
+            query.push((name, text));
+        }
+    }
+    Ok(HttpParts {
+        path,
+        path_parameters,
+        query,
+        body,
+    })
+}
+
+/// Reads the parts of an HTTP request into a request message; [`crate::validate::request`]
+/// then says whether it is a good one.
+///
+/// # Errors
+///
+/// `INVALID_ARGUMENT` where the body is no JSON object, or where two parts give one field
+/// different values.
+pub fn from_http<'a>(
+    operation: &Operation,
+    path_parameters: impl IntoIterator<Item = (&'a str, &'a str)>,
+    query: impl IntoIterator<Item = (&'a str, &'a str)>,
+    body: &[u8],
+) -> Result<Map<String, Value>, ApiError> {
+    let mut args = if operation.http.body {
+        parse_object(body)?
+    } else {
+        let mut args = Map::new();
+        for (name, text) in query {
+            let value = typed(operation.input.field(name), text);
+            if args.insert(name.to_owned(), value).is_some() {
+                return Err(ApiError::invalid(format!(
+                    "\"{name}\" is given more than once"
+                )));
+            }
+        }
+        args
+    };
+    for (name, text) in path_parameters {
+        let value = Value::String(text.to_owned());
+        match args.get(name) {
+            Some(other) if *other != value => {
+                return Err(ApiError::invalid(format!(
+                    "\"{name}\" differs between the path and the rest of the request"
+                )));
+            }
+            _ => args.insert(name.to_owned(), value),
+        };
+    }
+    Ok(args)
+}
+
+/// Parses a JSON object, the shape of every request message.
+///
+/// # Errors
+///
+/// `INVALID_ARGUMENT`, saying where the text stops being JSON.
+pub fn parse_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Err(ApiError::invalid(
+            "the body is empty; it must be a JSON object",
+        ));
+    }
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(ApiError::invalid("the body must be a JSON object")),
+        Err(error) => Err(ApiError::invalid(format!(
+            "the body is not JSON: line {}, column {}",
+            error.line(),
+            error.column()
+        ))),
+    }
+}
+
+/// A query parameter in its field's type; text that does not fit stays text, and the
+/// validation names it.
+fn typed(field: Option<&Field>, text: &str) -> Value {
+    let parsed = match field.map(|field| &field.kind) {
+        Some(Kind::Bool) => text.parse().ok().map(Value::Bool),
+        Some(Kind::Uint32) => text.parse::<i64>().ok().map(Value::from),
+        Some(Kind::Double) => text
+            .parse::<f64>()
+            .ok()
+            .and_then(serde_json::Number::from_f64)
+            .map(Value::Number),
+        _ => None,
+    };
+    parsed.unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+/// A response message as an HTTP answer's body, and the fields that travel as headers
+/// beside it (`next_cursor` as `next-cursor`); empty ones are left out.
+pub fn split_response(
+    operation: &Operation,
+    message: Value,
+) -> (Option<Value>, Vec<(String, String)>) {
+    if operation.output.is_empty() {
+        return (None, Vec::new());
+    }
+    let Some(body_field) = operation.http.response_body else {
+        return (Some(message), Vec::new());
+    };
+    let Value::Object(mut fields) = message else {
+        return (Some(message), Vec::new());
+    };
+    let body = fields.remove(body_field).unwrap_or_default();
+    let headers = fields
+        .into_iter()
+        .filter_map(|(name, value)| match value {
+            Value::String(text) if !text.is_empty() => Some((header_name(&name), text)),
+            _ => None,
+        })
+        .collect();
+    (Some(body), headers)
+}
+
+/// The response message of an HTTP answer: [`split_response`], undone.
+///
+/// # Errors
+///
+/// The body is not JSON.
+pub fn join_response(
+    operation: &Operation,
+    body: &[u8],
+    header: impl Fn(&str) -> Option<String>,
+) -> serde_json::Result<Value> {
+    if operation.output.is_empty() {
+        return Ok(Value::Object(Map::new()));
+    }
+    let body: Value = serde_json::from_slice(body)?;
+    let Some(body_field) = operation.http.response_body else {
+        return Ok(body);
+    };
+    let mut message = Map::new();
+    for field in operation.output.fields {
+        let value = if field.name == body_field {
+            continue;
+        } else {
+            header(&header_name(field.name)).unwrap_or_default()
+        };
+        message.insert(field.name.to_owned(), Value::String(value));
+    }
+    message.insert(body_field.to_owned(), body);
+    Ok(Value::Object(message))
+}
+
+/// The header that carries a response field beside a `response_body`.
+pub fn header_name(field: &str) -> String {
+    field.replace('_', "-")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::contract::by_function;
+
+    fn object(value: Value) -> Map<String, Value> {
+        match value {
+            Value::Object(map) => map,
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn there_and_back() {
+        for (function, args) in [
+            (
+                "auth-signup",
+                json!({"username": "é ü", "password": "a&b=c"}),
+            ),
+            ("users-get-by-username", json!({"username": "a b&c=d/é"})),
+            ("pictures-get", json!({"picture_id": "p", "user_id": "u"})),
+            ("pictures-list", json!({"limit": 3, "metadata_only": true})),
+            ("pictures-delete", json!({"picture_id": "p/../q"})),
+        ] {
+            let operation = by_function(function).unwrap();
+            let args = object(args);
+            let parts = to_http(operation, args.clone()).unwrap();
+            let back = from_http(
+                operation,
+                parts.path_parameters.iter().map(|(n, v)| (*n, v.as_str())),
+                parts.query.iter().map(|(n, v)| (n.as_str(), v.as_str())),
+                parts.body.as_deref().unwrap_or_default().as_bytes(),
+            );
+            assert_eq!(back.unwrap(), args, "{function}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_unreserved_is_encoded() {
+        let operation = by_function("pictures-get").unwrap();
+        let args = object(json!({"picture_id": "a/b c", "user_id": "é&="}));
+        let parts = to_http(operation, args).unwrap();
+        assert_eq!(parts.path, "/pictures/a%2Fb%20c");
+        assert_eq!(parts.query_string(), "user_id=%C3%A9%26%3D");
+    }
+
+    #[test]
+    fn a_missing_path_parameter_is_named() {
+        let operation = by_function("pictures-get").unwrap();
+        let error = to_http(operation, Map::new()).unwrap_err();
+        assert_eq!(error.message, "\"picture_id\" is required");
+    }
+
+    #[test]
+    fn bodies_that_are_no_object_are_refused() {
+        for (body, part) in [
+            (&b""[..], "empty"),
+            (b"  \n", "empty"),
+            (b"[1]", "JSON object"),
+            (b"{\"a\":", "line 1, column 5"),
+            (b"\xff\xfe", "not JSON"),
+        ] {
+            let message = parse_object(body).unwrap_err().message;
+            assert!(message.contains(part), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_field_cannot_come_twice() {
+        let operation = by_function("pictures-get").unwrap();
+        let twice = from_http(operation, [("picture_id", "p")], [("picture_id", "q")], b"");
+        assert!(twice.is_err());
+        let list = by_function("pictures-list").unwrap();
+        assert!(from_http(list, [], [("limit", "1"), ("limit", "2")], b"").is_err());
+    }
+
+    #[test]
+    fn the_list_is_bare_and_its_cursor_a_header() {
+        let operation = by_function("pictures-list").unwrap();
+        let message = json!({"pictures": [{"id": "p"}], "next_cursor": "c"});
+        let (body, headers) = split_response(operation, message.clone());
+        let body = body.unwrap();
+        assert_eq!(body, json!([{"id": "p"}]));
+        assert_eq!(headers, [("next-cursor".to_owned(), "c".to_owned())]);
+        let back = join_response(operation, body.to_string().as_bytes(), |name| {
+            headers
+                .iter()
+                .find(|(n, _)| n == name)
+                .map(|(_, v)| v.clone())
+        });
+        assert_eq!(back.unwrap(), message);
+    }
+}

@@ -1,0 +1,120 @@
+//! Which operation a REST request names.
+
+use super::{OPERATIONS, Operation};
+
+/// What a method and a path lead to.
+#[derive(Debug)]
+pub enum Route {
+    /// An operation, with the path's parameters (percent-decoded).
+    Found {
+        /// The operation.
+        operation: &'static Operation,
+        /// Name and value of each parameter.
+        params: Vec<(&'static str, String)>,
+    },
+    /// The path is known, by other methods.
+    MethodNotAllowed {
+        /// Those methods.
+        allow: Vec<&'static str>,
+    },
+    /// No such path.
+    NotFound,
+}
+
+/// Finds the operation that serves `method` on `path`. A literal path segment wins over a
+/// parameter: `/users/validate-password` is not a user.
+pub fn route(method: &str, path: &str) -> Route {
+    let mut matches: Vec<_> = OPERATIONS
+        .iter()
+        .filter_map(|operation| Some((operation, match_path(operation.http.path, path)?)))
+        .collect();
+    matches.sort_by_key(|(_, params)| params.len());
+    let Some(fewest) = matches.first().map(|(_, params)| params.len()) else {
+        return Route::NotFound;
+    };
+    let allow: Vec<_> = matches
+        .iter()
+        .filter(|(_, params)| params.len() == fewest)
+        .map(|(operation, _)| operation.http.method)
+        .collect();
+    matches
+        .into_iter()
+        .find(|(operation, _)| operation.http.method == method)
+        .map_or(Route::MethodNotAllowed { allow }, |(operation, params)| {
+            Route::Found { operation, params }
+        })
+}
+
+/// The parameters, if `path` is one of `template`'s.
+fn match_path(template: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
+    let mut params = Vec::new();
+    let mut given = path.split('/');
+    for expected in template.split('/') {
+        let segment = given.next()?;
+        match expected
+            .strip_prefix('{')
+            .and_then(|name| name.strip_suffix('}'))
+        {
+            Some(name) if !segment.is_empty() => params.push((name, percent_decode(segment)?)),
+            Some(_) => return None,
+            None if expected == segment => {}
+            None => return None,
+        }
+    }
+    given.next().is_none().then_some(params)
+}
+
+/// Decodes `%XX` (RFC 3986, section 2.1); `None` where that is not UTF-8.
+fn percent_decode(text: &str) -> Option<String> {
+    let text = percent_encoding::percent_decode_str(text)
+        .decode_utf8()
+        .ok()?;
+    Some(text.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(method: &str, path: &str) -> (&'static str, Vec<(&'static str, String)>) {
+        match route(method, path) {
+            Route::Found { operation, params } => (operation.function, params),
+            other => panic!("{method} {path}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_operation_is_reached_by_its_own_path() {
+        for operation in OPERATIONS {
+            let path = operation
+                .http
+                .path
+                .replace("{user_id}", "u")
+                .replace("{picture_id}", "p");
+            assert_eq!(found(operation.http.method, &path).0, operation.function);
+        }
+    }
+
+    #[test]
+    fn a_literal_wins_and_parameters_are_decoded() {
+        assert_eq!(
+            found("POST", "/users/validate-password").0,
+            "users-validate-password"
+        );
+        let (function, params) = found("GET", "/pictures/a%20b");
+        assert_eq!(function, "pictures-get");
+        assert_eq!(params, [("picture_id", "a b".to_owned())]);
+    }
+
+    #[test]
+    fn what_is_unknown_says_how() {
+        assert!(matches!(route("GET", "/nowhere"), Route::NotFound));
+        assert!(matches!(route("GET", "/pictures/"), Route::NotFound));
+        assert!(matches!(route("GET", "/pictures/%ff"), Route::NotFound));
+        assert!(matches!(route("GET", "/pictures/a/b"), Route::NotFound));
+        let Route::MethodNotAllowed { allow } = route("PUT", "/pictures") else {
+            panic!("expected 405");
+        };
+        assert_eq!(allow, ["GET", "POST"]);
+    }
+}

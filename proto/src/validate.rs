@@ -1,0 +1,240 @@
+//! What the contract demands of a request, before any domain code sees it.
+
+use prost_types::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::{
+    contract::{Field, Format, Kind, Message},
+    error::ApiError,
+};
+
+/// Holds a request, as JSON, against its message: unknown fields, types, required fields,
+/// lengths, control characters, ids and limits.
+///
+/// Puts it in normal form on the way: a `null` is as good as left out (proto3's JSON
+/// mapping) and is dropped; ids become lower case.
+///
+/// # Errors
+///
+/// [`ErrorCode::InvalidArgument`](crate::error::ErrorCode::InvalidArgument), naming the
+/// field and what it has to be. Values are never part of the message.
+pub fn request(message: &Message, args: &mut Map<String, Value>) -> Result<(), ApiError> {
+    args.retain(|_, value| !value.is_null());
+    if let Some(unknown) = args.keys().find(|name| message.field(name).is_none()) {
+        return Err(ApiError::invalid(unknown_field(message, unknown)));
+    }
+    for field in message.fields {
+        match args.get_mut(field.name) {
+            Some(value) => check(field, value)
+                .map_err(|must| ApiError::invalid(format!("\"{}\" {must}", field.name)))?,
+            None if field.rules.required => {
+                return Err(ApiError::invalid(format!("\"{}\" is required", field.name)));
+            }
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+fn unknown_field(message: &Message, name: &str) -> String {
+    let name: String = name.chars().take(64).collect();
+    let known: Vec<_> = message.fields.iter().map(|field| field.name).collect();
+    if known.is_empty() {
+        format!("unknown field {name:?}; this request takes none")
+    } else {
+        format!("unknown field {name:?}; known are {}", known.join(", "))
+    }
+}
+
+/// `Err` completes the sentence "the field …".
+fn check(field: &Field, value: &mut Value) -> Result<(), String> {
+    match (&field.kind, value) {
+        (Kind::String, Value::String(text)) => check_text(field, text),
+        (Kind::String, _) => Err("must be text".to_owned()),
+        (Kind::Bool, Value::Bool(_)) => Ok(()),
+        (Kind::Bool, _) => Err("must be true or false".to_owned()),
+        (Kind::Uint32, value) => match value.as_u64().map(u32::try_from) {
+            Some(Ok(number)) if field.rules.maximum == 0 || number <= field.rules.maximum => Ok(()),
+            Some(_) => Err(format!(
+                "must be at most {}",
+                match field.rules.maximum {
+                    0 => u32::MAX,
+                    maximum => maximum,
+                }
+            )),
+            None => Err("must be a whole number, 0 or more".to_owned()),
+        },
+        (Kind::Double, value) if value.is_number() => Ok(()),
+        (Kind::Double, _) => Err("must be a number".to_owned()),
+        (Kind::Timestamp, Value::String(text)) if text.parse::<Timestamp>().is_ok() => Ok(()),
+        (Kind::Timestamp, _) => {
+            Err("must be a time as in RFC 3339, 2026-01-31T12:00:00Z".to_owned())
+        }
+        (Kind::Message(_), Value::Object(_)) => Ok(()),
+        (Kind::Message(_), _) => Err("must be an object".to_owned()),
+    }
+}
+
+fn check_text(field: &Field, text: &mut String) -> Result<(), String> {
+    let rules = &field.rules;
+    if text.is_empty() {
+        return if rules.required {
+            Err("is required".to_owned())
+        } else {
+            Ok(())
+        };
+    }
+    // A picture's text is megabytes: what reads it anyway, the decoder, checks it.
+    if rules.format == Format::Base64 {
+        return Ok(());
+    }
+    let length = text.chars().count();
+    if length < rules.min_length as usize {
+        return Err(format!(
+            "must be at least {} characters long",
+            rules.min_length
+        ));
+    }
+    if rules.max_length != 0 && length > rules.max_length as usize {
+        return Err(format!(
+            "must be at most {} characters long",
+            rules.max_length
+        ));
+    }
+    match rules.format {
+        Format::Line if text.chars().any(char::is_control) => {
+            Err("must not hold control characters".to_owned())
+        }
+        Format::Uuid if !is_uuid(text) => Err("must be a UUID".to_owned()),
+        Format::Uuid => {
+            text.make_ascii_lowercase();
+            Ok(())
+        }
+        Format::Line | Format::Secret | Format::Base64 => Ok(()),
+    }
+}
+
+/// The hyphenated form of RFC 9562, section 4, alone.
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::contract::by_function;
+
+    fn outcome(function: &str, args: Value) -> Result<Value, String> {
+        let Value::Object(mut args) = args else {
+            panic!("not an object");
+        };
+        request(by_function(function).unwrap().input, &mut args)
+            .map(|()| Value::Object(args))
+            .map_err(|error| error.message)
+    }
+
+    fn refused(function: &str, args: Value, part: &str) {
+        let message = outcome(function, args).unwrap_err();
+        assert!(message.contains(part), "{message:?} lacks {part:?}");
+    }
+
+    #[test]
+    fn good_requests_pass() {
+        outcome(
+            "auth-signup",
+            json!({"username": "u", "password": "long enough"}),
+        )
+        .unwrap();
+        outcome("pictures-list", json!({})).unwrap();
+        outcome(
+            "analytics-get",
+            json!({"since": "2026-01-31T12:00:00Z", "totals": true}),
+        )
+        .unwrap();
+    }
+
+    #[test]
+    fn nulls_go_and_ids_are_lowered() {
+        let id = "0190A1B2-0000-7000-8000-000000000ABC";
+        assert_eq!(
+            outcome("pictures-get", json!({"picture_id": id, "user_id": null})).unwrap(),
+            json!({"picture_id": id.to_lowercase()})
+        );
+    }
+
+    #[test]
+    fn bad_requests_say_what_to_change() {
+        refused(
+            "auth-signup",
+            json!({"username": "u"}),
+            "\"password\" is required",
+        );
+        refused(
+            "auth-signup",
+            json!({"username": "", "password": "long enough"}),
+            "required",
+        );
+        refused(
+            "auth-signup",
+            json!({"username": "u", "password": "short"}),
+            "at least 8",
+        );
+        refused(
+            "auth-signup",
+            json!({"username": "u\u{7}", "password": "long enough"}),
+            "control",
+        );
+        refused(
+            "auth-signup",
+            json!({"username": "u".repeat(256), "password": "long enough"}),
+            "at most 255",
+        );
+        refused(
+            "auth-signup",
+            json!({"username": 7, "password": "long enough"}),
+            "must be text",
+        );
+        refused(
+            "auth-signup",
+            json!({"user": "u"}),
+            "unknown field \"user\"; known are username, password",
+        );
+        refused("pictures-get", json!({"picture_id": "7"}), "UUID");
+        refused("pictures-list", json!({"limit": 101}), "at most 100");
+        refused("pictures-list", json!({"limit": -1}), "whole number");
+        refused(
+            "pictures-list",
+            json!({"limit": 4_294_967_296_u64}),
+            "at most 100",
+        );
+        refused(
+            "pictures-list",
+            json!({"metadata_only": "yes"}),
+            "true or false",
+        );
+        refused("analytics-get", json!({"since": "yesterday"}), "RFC 3339");
+    }
+
+    #[test]
+    fn lengths_count_characters_not_bytes() {
+        outcome(
+            "auth-signup",
+            json!({"username": "é".repeat(255), "password": "long enough"}),
+        )
+        .unwrap();
+    }
+
+    #[test]
+    fn a_value_is_never_echoed() {
+        let secret = "s3cret";
+        let message =
+            outcome("auth-signup", json!({"username": "u", "password": secret})).unwrap_err();
+        assert!(!message.contains(secret));
+    }
+}
