@@ -1,0 +1,120 @@
+//! A function's outcome as an HTTP answer.
+
+use lambda_http::{
+    Body, Response,
+    http::{
+        HeaderName, HeaderValue,
+        header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE},
+    },
+};
+use serde::Serialize;
+use trichrome_proto::{
+    binding,
+    contract::Operation,
+    error::{ErrorBody, ErrorCode, Fault},
+};
+
+use crate::request::Head;
+
+/// The caller's id, told to the gateway alone, which logs the call and strips it.
+const USER_ID: &str = "trichrome-user-id";
+
+/// The answer to a call that went well.
+pub(crate) fn success<T: Serialize>(operation: &Operation, output: &T) -> Response<Body> {
+    // Only a list has fields beside its body; all others are written as they are.
+    let (body, headers) = if operation.output.is_empty() {
+        (Ok(None), Vec::new())
+    } else if operation.http.response_body.is_none() {
+        (serde_json::to_string(output).map(Some), Vec::new())
+    } else {
+        match serde_json::to_value(output) {
+            Ok(message) => {
+                let (body, headers) = binding::split_response(operation, message);
+                (Ok(body.map(|body| body.to_string())), headers)
+            }
+            Err(error) => (Err(error), Vec::new()),
+        }
+    };
+    let body = match body {
+        Ok(body) => body,
+        Err(error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the answer is not JSON"
+            );
+            return plain(ErrorCode::Internal.http(), String::new());
+        }
+    };
+    let mut response = match body {
+        Some(body) => plain(operation.http.success, body),
+        None => empty(operation.http.success),
+    };
+    for (name, value) in headers {
+        insert(&mut response, &name, &value);
+    }
+    response
+}
+
+/// The answer to a call that failed. Of a fault of the service the caller learns only the
+/// kind; the log has the rest.
+pub(crate) fn failure(error: &dyn Fault, head: &Head) -> Response<Body> {
+    let code = error.code();
+    let message = if code.is_fault() {
+        let mut causes = Vec::new();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            causes.push(cause.to_string());
+            source = cause.source();
+        }
+        tracing::error!(code = code.as_str(), %error, causes = causes.join(": "), "call failed");
+        code.fault_message().to_owned()
+    } else {
+        tracing::info!(code = code.as_str(), %error, "call refused");
+        error.to_string()
+    };
+    let body = ErrorBody::new(code, message, &head.request_id);
+    let mut response = plain(
+        code.http(),
+        serde_json::to_string(&body).unwrap_or_default(),
+    );
+    if code == ErrorCode::Unauthenticated {
+        // RFC 9110, section 15.5.2: a 401 names the scheme.
+        insert(&mut response, WWW_AUTHENTICATE.as_str(), "Bearer");
+    }
+    response
+}
+
+/// Adds what every answer carries.
+pub(crate) fn finish(
+    mut response: Response<Body>,
+    head: &Head,
+    user_id: Option<&str>,
+) -> Response<Body> {
+    insert(&mut response, "x-request-id", &head.request_id);
+    insert(&mut response, CACHE_CONTROL.as_str(), "no-store");
+    if let Some(user_id) = user_id {
+        insert(&mut response, USER_ID, user_id);
+    }
+    response
+}
+
+fn plain(status: u16, body: String) -> Response<Body> {
+    let mut response = empty(status);
+    *response.body_mut() = Body::Text(body);
+    insert(&mut response, CONTENT_TYPE.as_str(), "application/json");
+    response
+}
+
+fn empty(status: u16) -> Response<Body> {
+    let mut response = Response::new(Body::Empty);
+    if let Ok(status) = status.try_into() {
+        *response.status_mut() = status;
+    }
+    response
+}
+
+fn insert(response: &mut Response<Body>, name: &str, value: &str) {
+    if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+        response.headers_mut().insert(name, value);
+    }
+}

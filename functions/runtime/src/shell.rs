@@ -1,0 +1,173 @@
+//! One HTTP event in, one HTTP answer out.
+
+use std::time::{Duration, Instant};
+
+use lambda_http::{Body, Request, Response};
+use serde_json::Value;
+use tracing::{Instrument as _, info_span};
+use trichrome_proto::{
+    contract::{Access, Operation},
+    error::{ApiError, ErrorCode, Fault},
+    validate,
+};
+
+use crate::{
+    call_log,
+    function::{Call, Function, Transport},
+    request::{self, Head},
+    response,
+    token::Verifier,
+};
+
+/// A function with what the contract puts around it.
+pub(crate) struct Shell<F> {
+    pub(crate) function: F,
+    pub(crate) operation: &'static Operation,
+    /// `None` for public operations alone.
+    pub(crate) verifier: Option<Verifier>,
+    /// How long one call may take.
+    pub(crate) timeout: Duration,
+}
+
+/// An answer, and the entry to log for it where that falls to the function.
+pub(crate) struct Handled {
+    pub(crate) response: Response<Body>,
+    pub(crate) entry: Option<trichrome_proto::analytics::AnalyticsEntryMessage>,
+}
+
+impl<F: Function> Shell<F> {
+    /// Serves one event.
+    pub(crate) async fn handle(&self, request: Request) -> Handled {
+        let started = Instant::now();
+        let head = Head::read(&request);
+        let span = info_span!(
+            "call",
+            function = F::NAME,
+            request_id = head.request_id,
+            trace_id = head.trace_id,
+            transport = head.transport.as_str(),
+        );
+        let mut user_id = None;
+        let outcome = self
+            .serve(&head, request, &mut user_id)
+            .instrument(span.clone())
+            .await;
+        let _entered = span.entered();
+        let response = match outcome {
+            Ok(output) => response::success(self.operation, &output),
+            Err(fault) => response::failure(fault.as_ref(), &head),
+        };
+        let status = response.status().as_u16();
+        let elapsed = started.elapsed();
+        tracing::info!(
+            status,
+            duration_ms = elapsed.as_secs_f64() * 1e3,
+            "call served"
+        );
+        let entry = (head.transport == Transport::Rest).then(|| {
+            call_log::entry(
+                self.operation,
+                status,
+                elapsed,
+                user_id.clone().unwrap_or_default(),
+                head.trace_id.clone(),
+            )
+        });
+        let told = match head.transport {
+            Transport::Grpc | Transport::Events => user_id.as_deref(),
+            Transport::Rest | Transport::Internal => None,
+        };
+        Handled {
+            response: response::finish(response, &head, told),
+            entry,
+        }
+    }
+
+    async fn serve(
+        &self,
+        head: &Head,
+        request: Request,
+        user_id: &mut Option<String>,
+    ) -> Result<F::Output, Box<dyn Fault + Send + Sync>> {
+        let mut call = Call {
+            user_id: None,
+            idempotency_key: request::idempotency_key(request.headers()).map_err(boxed)?,
+            request_id: head.request_id.clone(),
+            trace_id: head.trace_id.clone(),
+            transport: head.transport,
+            internal_entry: None,
+        };
+        let args = if head.transport == Transport::Internal {
+            call.internal_entry = Some(request::internal_entry(request.body()).map_err(boxed)?);
+            serde_json::Map::new()
+        } else {
+            *user_id = self.authenticate(&request).map_err(boxed)?;
+            call.user_id.clone_from(user_id);
+            let mut args = request::args(self.operation, request).map_err(boxed)?;
+            self.authorize(call.caller(), &mut args).map_err(boxed)?;
+            args
+        };
+        let input = serde_json::from_value(Value::Object(args))
+            .map_err(|error| boxed(ApiError::invalid(error.to_string())))?;
+        match tokio::time::timeout(self.timeout, self.function.call(&call, input)).await {
+            Ok(outcome) => outcome.map_err(boxed),
+            Err(_) => Err(boxed(ApiError::new(
+                ErrorCode::DeadlineExceeded,
+                format!("no outcome within {:?}", self.timeout),
+            ))),
+        }
+    }
+
+    /// Who calls; `None` for public operations, which read no token.
+    fn authenticate(&self, request: &Request) -> Result<Option<String>, ApiError> {
+        if self.operation.access == Access::Public {
+            return Ok(None);
+        }
+        let verifier = self
+            .verifier
+            .as_ref()
+            .ok_or_else(|| ApiError::new(ErrorCode::Internal, "no keys to verify tokens with"))?;
+        let token = request::bearer(request.headers())?;
+        match verifier.verify(token) {
+            Ok(claims) => Ok(Some(claims.sub)),
+            Err(error) => {
+                tracing::info!(%error, "token refused");
+                Err(ApiError::new(
+                    ErrorCode::Unauthenticated,
+                    "the token is not valid or has expired; log in again",
+                ))
+            }
+        }
+    }
+
+    /// Validates the request, and holds an owner's request to what is theirs.
+    fn authorize(
+        &self,
+        caller: &str,
+        args: &mut serde_json::Map<String, Value>,
+    ) -> Result<(), ApiError> {
+        validate::request(self.operation.input, args)?;
+        if self.operation.access == Access::Owner {
+            match args.get("user_id").and_then(Value::as_str) {
+                None | Some("") => {
+                    args.insert("user_id".to_owned(), Value::from(caller));
+                }
+                Some(user_id) if user_id == caller => {}
+                Some(_) => {
+                    return Err(ApiError::new(
+                        ErrorCode::PermissionDenied,
+                        "\"user_id\" is not the caller's own; leave it out",
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn boxed<E: Fault + Send + Sync + 'static>(error: E) -> Box<dyn Fault + Send + Sync> {
+    Box::new(error)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,224 @@
+use lambda_http::{
+    aws_lambda_events::apigw::ApiGatewayV2httpRequestContext, http, request::RequestContext,
+};
+use serde_json::json;
+use trichrome_proto::{
+    contract::by_function,
+    pictures::{CreateUserPictureRequest, GetUserPicturesRequest, PictureMessage, PicturesMessage},
+};
+
+use super::*;
+use crate::{Env, token::tests::Key};
+
+/// Answers what it was asked, so that a test sees what reached the domain.
+struct List;
+
+impl Function for List {
+    const NAME: &'static str = "pictures-list";
+    type Input = GetUserPicturesRequest;
+    type Output = PicturesMessage;
+    type Error = ApiError;
+
+    fn build(_: &mut Env) -> Self {
+        Self
+    }
+
+    async fn call(&self, call: &Call, input: Self::Input) -> Result<Self::Output, ApiError> {
+        assert_eq!(call.caller(), input.user_id);
+        match input.limit {
+            13 => Err(ApiError::new(
+                ErrorCode::Unavailable,
+                "table trichrome-users at 10.0.0.1",
+            )),
+            14 => std::future::pending().await,
+            limit => Ok(PicturesMessage {
+                pictures: vec![PictureMessage {
+                    user_id: input.user_id,
+                    size_bytes: limit,
+                    ..Default::default()
+                }],
+                next_cursor: "next".to_owned(),
+            }),
+        }
+    }
+}
+
+struct Create;
+
+impl Function for Create {
+    const NAME: &'static str = "pictures-create";
+    type Input = CreateUserPictureRequest;
+    type Output = PictureMessage;
+    type Error = ApiError;
+
+    fn build(_: &mut Env) -> Self {
+        Self
+    }
+
+    async fn call(&self, call: &Call, input: Self::Input) -> Result<Self::Output, ApiError> {
+        Ok(PictureMessage {
+            id: call.idempotency_key.clone().unwrap_or_default(),
+            title: input.title,
+            ..Default::default()
+        })
+    }
+}
+
+fn shell<F: Function>(function: F) -> Shell<F> {
+    Shell {
+        function,
+        operation: by_function(F::NAME).unwrap(),
+        verifier: Some(crate::token::tests::verifier(&[&key()])),
+        timeout: Duration::from_secs(9),
+    }
+}
+
+fn key() -> Key {
+    Key::new("k1", 1)
+}
+
+fn request(api_id: &str, query: &str, body: &str) -> Request {
+    use lambda_http::RequestExt as _;
+    let mut context = ApiGatewayV2httpRequestContext::default();
+    context.apiid = Some(api_id.to_owned());
+    let parameters = query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (name.to_owned(), vec![value.to_owned()]))
+        .collect::<std::collections::HashMap<_, _>>();
+    http::Request::builder()
+        .header("authorization", format!("Bearer {}", key().token("u1")))
+        .header("x-request-id", "r-1")
+        .body(Body::from(body))
+        .unwrap()
+        .with_query_string_parameters(parameters)
+        .with_request_context(RequestContext::ApiGatewayV2(context))
+}
+
+async fn answer<F: Function>(function: F, request: Request) -> (u16, Value, Handled) {
+    let handled = shell(function).handle(request).await;
+    let body = match handled.response.body() {
+        Body::Text(text) => serde_json::from_str(text).unwrap(),
+        _ => Value::Null,
+    };
+    (handled.response.status().as_u16(), body, handled)
+}
+
+#[tokio::test]
+async fn a_list_is_bare_with_its_cursor_in_a_header() {
+    let (status, body, handled) = answer(List, request("api", "limit=7", "")).await;
+    assert_eq!(status, 200);
+    assert_eq!(body[0]["user_id"], "u1");
+    assert_eq!(body[0]["size_bytes"], 7);
+    let headers = handled.response.headers();
+    assert_eq!(headers["next-cursor"], "next");
+    assert_eq!(headers["x-request-id"], "r-1");
+    assert_eq!(headers["cache-control"], "no-store");
+}
+
+#[tokio::test]
+async fn a_rest_call_is_logged_here_and_one_of_the_gateway_there() {
+    let (_, _, rest) = answer(List, request("api", "", "")).await;
+    let entry = rest.entry.unwrap();
+    assert_eq!(
+        (
+            entry.transport.as_str(),
+            entry.service.as_str(),
+            entry.method.as_str()
+        ),
+        ("rest", "pictures", "GetUserPictures")
+    );
+    assert_eq!((entry.status, entry.user_id.as_str()), (200, "u1"));
+    assert!(!rest.response.headers().contains_key("trichrome-user-id"));
+
+    let (_, _, grpc) = answer(List, request("trichrome-gateway:grpc", "", "")).await;
+    assert!(grpc.entry.is_none());
+    assert_eq!(grpc.response.headers()["trichrome-user-id"], "u1");
+}
+
+#[tokio::test]
+async fn no_token_is_401_and_names_the_scheme() {
+    let mut bare = request("api", "", "");
+    bare.headers_mut().remove("authorization");
+    let (status, body, handled) = answer(List, bare).await;
+    assert_eq!(status, 401);
+    assert_eq!(body["error"]["code"], "UNAUTHENTICATED");
+    assert_eq!(body["error"]["request_id"], "r-1");
+    assert_eq!(handled.response.headers()["www-authenticate"], "Bearer");
+    assert_eq!(handled.entry.unwrap().status, 401);
+}
+
+#[tokio::test]
+async fn another_users_id_is_403() {
+    let id = "0190a1b2-0000-7000-8000-000000000abc";
+    let (status, body, _) = answer(List, request("api", &format!("user_id={id}"), "")).await;
+    assert_eq!(
+        (status, &body["error"]["code"]),
+        (403, &json!("PERMISSION_DENIED"))
+    );
+}
+
+#[tokio::test]
+async fn a_bad_request_says_what_to_change() {
+    let (status, body, _) = answer(List, request("api", "limit=many", "")).await;
+    assert_eq!(status, 400);
+    assert!(
+        body["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("\"limit\"")
+    );
+    let (status, _, _) = answer(Create, request("api", "", "not json")).await;
+    assert_eq!(status, 400);
+    let (status, _, _) = answer(
+        Create,
+        request("api", "", &" ".repeat(request::BODY_LIMIT + 1)),
+    )
+    .await;
+    assert_eq!(status, 413);
+}
+
+#[tokio::test]
+async fn a_fault_keeps_its_detail_to_the_log() {
+    let (status, body, _) = answer(List, request("api", "limit=13", "")).await;
+    assert_eq!(
+        (status, &body["error"]["code"]),
+        (503, &json!("UNAVAILABLE"))
+    );
+    assert!(!body.to_string().contains("10.0.0.1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_ends_at_its_deadline() {
+    let (status, _, _) = answer(List, request("api", "limit=14", "")).await;
+    assert_eq!(status, 504);
+}
+
+#[tokio::test]
+async fn the_idempotency_key_reaches_the_domain() {
+    let mut request = request(
+        "trichrome-gateway:events",
+        "",
+        r#"{"title":"t","base64":"AA=="}"#,
+    );
+    request
+        .headers_mut()
+        .insert("idempotency-key", "k-1".parse().unwrap());
+    let (status, body, _) = answer(Create, request).await;
+    assert_eq!((status, &body["id"]), (201, &json!("k-1")));
+}
+
+#[tokio::test]
+async fn only_an_internal_event_carries_an_entry() {
+    let entry = json!({"transport": "rest", "service": "auth", "method": "Login", "status": 200});
+    // From the API the same body is a request like any other, and no good one.
+    let (status, _, _) = answer(Create, request("api", "", &entry.to_string())).await;
+    assert_eq!(status, 400);
+    let (status, _, handled) = answer(
+        Create,
+        request("trichrome-internal", "", &entry.to_string()),
+    )
+    .await;
+    assert_eq!(status, 201);
+    assert!(handled.entry.is_none(), "a log is not logged");
+}
