@@ -2,6 +2,8 @@
 //!
 //! Needs no `protoc`: protox is a protobuf compiler in Rust.
 
+#![allow(clippy::print_stdout, reason = "cargo reads it")]
+
 mod table;
 mod types;
 

@@ -9,7 +9,7 @@ pub mod binding;
 pub mod contract;
 pub mod error;
 #[cfg(feature = "reflect")]
-pub mod openapi;
+pub mod generate;
 #[cfg(feature = "reflect")]
 pub mod reflect;
 mod timestamp;

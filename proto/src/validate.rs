@@ -75,7 +75,7 @@ fn check(field: &Field, value: &mut Value) -> Result<(), String> {
     }
 }
 
-fn check_text(field: &Field, text: &mut String) -> Result<(), String> {
+fn check_text(field: &Field, text: &mut str) -> Result<(), String> {
     let rules = &field.rules;
     if text.is_empty() {
         return if rules.required {
