@@ -1,0 +1,76 @@
+//! `stack.json`: where a running stack is, for tests and other programs.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+use super::{Stack, control};
+
+/// What other programs need to know of a stack.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Description {
+    pub(crate) rest_url: String,
+    pub(crate) gateway_url: String,
+    pub(crate) grpc_url: String,
+    pub(crate) kafka_brokers: String,
+    pub(crate) aws_endpoint: String,
+    pub(crate) lambda_endpoint: String,
+    pub(crate) database_url: String,
+    pub(crate) users_table: String,
+    pub(crate) pictures_table: String,
+    pub(crate) pictures_bucket: String,
+    pub(crate) token_jwks_file: String,
+    pub(crate) token_key_file: String,
+    pub(crate) issuer: String,
+    pub(crate) audience: String,
+    pub(crate) control_socket: String,
+    pub(crate) logs: String,
+}
+
+impl Stack {
+    pub(crate) fn description(&self) -> Description {
+        let url = |port: u16| format!("http://127.0.0.1:{port}");
+        Description {
+            rest_url: url(self.ports.lambda),
+            gateway_url: url(self.ports.gateway),
+            grpc_url: url(self.ports.grpc),
+            kafka_brokers: format!("127.0.0.1:{}", self.ports.kafka),
+            aws_endpoint: url(self.ports.aws),
+            lambda_endpoint: url(self.ports.lambda),
+            database_url: format!(
+                "postgres://trichrome@127.0.0.1:{}/trichrome",
+                self.ports.postgres
+            ),
+            users_table: "trichrome-users".to_owned(),
+            pictures_table: "trichrome-pictures".to_owned(),
+            pictures_bucket: "trichrome-pictures".to_owned(),
+            token_jwks_file: self.jwks_file().display().to_string(),
+            token_key_file: self.key_file().display().to_string(),
+            issuer: "trichrome".to_owned(),
+            audience: "trichrome".to_owned(),
+            control_socket: control::socket(&self.state).display().to_string(),
+            logs: self.logs.display().to_string(),
+        }
+    }
+}
+
+impl Description {
+    /// Writes it, once the stack is ready.
+    pub(crate) fn write(&self, state: &Path) -> Result<()> {
+        fs::write(
+            state.join("stack.json"),
+            serde_json::to_string_pretty(self)?,
+        )?;
+        Ok(())
+    }
+
+    /// Reads that of a stack that runs.
+    pub(crate) fn read(name: &str) -> Result<Self> {
+        let state = Stack::state(name);
+        control::ask(&state, "status").context("nothing is running: start `cargo xtask up`")?;
+        let text =
+            fs::read_to_string(state.join("stack.json")).context("the stack is not ready yet")?;
+        Ok(serde_json::from_str(&text)?)
+    }
+}

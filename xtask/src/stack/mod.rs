@@ -1,0 +1,144 @@
+//! The local stack: its parts, where they listen, and where their state is.
+
+pub(crate) mod control;
+mod description;
+mod parts;
+mod ports;
+mod postgres;
+mod supervisor;
+mod warm;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result};
+
+pub(crate) use description::Description;
+pub(crate) use ports::Ports;
+pub(crate) use supervisor::Supervisor;
+
+use crate::{
+    process, tools,
+    workspace::{binary, cargo, local, root},
+};
+
+/// A stack: `up`, which people use, or `test`, which tests do.
+pub(crate) struct Stack {
+    pub(crate) ports: Ports,
+    /// State that outlives a run.
+    pub(crate) state: PathBuf,
+    pub(crate) logs: PathBuf,
+    /// The broker's program.
+    pub(crate) broker: PathBuf,
+}
+
+impl Stack {
+    /// The folder of a stack's state.
+    pub(crate) fn state(name: &str) -> PathBuf {
+        local().join(name)
+    }
+
+    /// The folder of a stack's logs.
+    pub(crate) fn logs(name: &str) -> PathBuf {
+        if name == "up" {
+            local().join("logs")
+        } else {
+            Self::state(name).join("logs")
+        }
+    }
+
+    /// A stack with its folders made.
+    pub(crate) fn new(name: &str, ports: Ports, broker: PathBuf) -> Result<Self> {
+        let stack = Self {
+            ports,
+            state: Self::state(name),
+            logs: Self::logs(name),
+            broker,
+        };
+        for folder in [&stack.state, &stack.logs] {
+            fs::create_dir_all(folder)
+                .with_context(|| format!("cannot make {}", folder.display()))?;
+        }
+        Ok(stack)
+    }
+
+    /// Creates tables, bucket, keys, topics and schema, where they are missing.
+    fn prepare(&self) -> Result<()> {
+        let mut command = Command::new(binary("prepare"));
+        command.envs(self.environment()?);
+        process::run_logged(
+            &mut command,
+            "Tables, bucket, keys, topics and schema",
+            &self.logs.join("prepare.log"),
+        )
+    }
+
+    /// The public keys, in a file that `prepare` writes.
+    pub(crate) fn jwks_file(&self) -> PathBuf {
+        self.state.join("token-jwks.json")
+    }
+
+    /// The private key's copy.
+    pub(crate) fn key_file(&self) -> PathBuf {
+        self.state.join("token-key.json")
+    }
+
+    /// What every program of the stack finds in its environment.
+    fn environment(&self) -> Result<Vec<(&'static str, String)>> {
+        let description = self.description();
+        let mut variables = vec![
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "local".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+            ("AWS_ENDPOINT_URL", description.aws_endpoint),
+            ("AWS_ENDPOINT_URL_LAMBDA", description.lambda_endpoint),
+            ("USERS_TABLE", description.users_table),
+            ("PICTURES_TABLE", description.pictures_table),
+            ("PICTURES_BUCKET", description.pictures_bucket),
+            ("TOKEN_KEY_SECRET_ID", "trichrome/token-key".to_owned()),
+            ("TOKEN_JWKS_FILE", description.token_jwks_file),
+            ("TOKEN_KEY_FILE", description.token_key_file),
+            ("TOKEN_ISSUER", description.issuer),
+            ("TOKEN_AUDIENCE", description.audience),
+            ("DATABASE_URL", description.database_url),
+            ("CALL_LOG_FUNCTION", "analytics-log".to_owned()),
+            ("KAFKA_BROKERS", description.kafka_brokers),
+        ];
+        let jwks = self.jwks_file();
+        if jwks.exists() {
+            variables.push(("TOKEN_JWKS", fs::read_to_string(jwks)?));
+        }
+        Ok(variables)
+    }
+}
+
+/// Installs the tools and builds the workspace; answers the broker's program. Cheap when
+/// all of it is there.
+pub(crate) fn set_up() -> Result<PathBuf> {
+    let broker = tools::Broker::begin()?;
+    tools::install_python()?;
+    tools::install_node()?;
+    build()?;
+    broker.finish()
+}
+
+/// Builds what the stack runs, as `cargo lambda watch` would: nothing is left for it to do.
+fn build() -> Result<()> {
+    let mut command = Command::new(cargo());
+    command
+        .args(["build", "--workspace", "--locked"])
+        .current_dir(root());
+    process::run_logged(
+        &mut command,
+        "Functions and gateway",
+        &tools::logs()?.join("build.log"),
+    )
+}
+
+/// Whether anybody listens at a control socket.
+pub(crate) fn is_running(state: &Path) -> bool {
+    control::ask(state, "status").is_ok()
+}

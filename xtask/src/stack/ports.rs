@@ -1,0 +1,108 @@
+//! Where the parts listen: on loopback, always.
+
+use std::{
+    env,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+};
+
+use anyhow::{Context as _, Result, bail};
+
+/// One port a listener.
+#[derive(Clone, Copy)]
+pub(crate) struct Ports {
+    /// REST, and the Invoke API.
+    pub(crate) lambda: u16,
+    pub(crate) gateway: u16,
+    pub(crate) grpc: u16,
+    pub(crate) kafka: u16,
+    pub(crate) aws: u16,
+    pub(crate) postgres: u16,
+}
+
+/// The ports people know, the variable that moves each, and what listens there.
+const DEFAULTS: [(&str, u16, &str); 6] = [
+    ("TRICHROME_PORT_REST", 9000, "REST and the Invoke API"),
+    ("TRICHROME_PORT_GATEWAY", 3005, "the gateway"),
+    ("TRICHROME_PORT_GRPC", 50051, "gRPC"),
+    ("TRICHROME_PORT_KAFKA", 29092, "Kafka"),
+    ("TRICHROME_PORT_AWS", 4566, "the local AWS"),
+    ("TRICHROME_PORT_POSTGRES", 54320, "Postgres"),
+];
+
+impl Ports {
+    /// The ports of `up`.
+    ///
+    /// # Errors
+    ///
+    /// Names every port that is taken, and the variable that moves it.
+    pub(crate) fn fixed() -> Result<Self> {
+        let mut ports = [0; 6];
+        let mut taken = Vec::new();
+        for (port, (variable, default, what)) in ports.iter_mut().zip(DEFAULTS) {
+            *port = match env::var(variable) {
+                Ok(text) => text
+                    .parse()
+                    .with_context(|| format!("{variable}={text} is no port"))?,
+                Err(_) => default,
+            };
+            if bind(*port).is_err() {
+                taken.push(format!(
+                    "port {port} ({what}) is taken: stop what listens there, or set {variable} to another"
+                ));
+            }
+        }
+        if !taken.is_empty() {
+            bail!("{}", taken.join("\n       "));
+        }
+        Ok(Self::from_array(ports))
+    }
+
+    /// Ports that were free a moment ago.
+    pub(crate) fn free() -> Result<Self> {
+        // All at once, so that none is handed out twice.
+        let listeners = (0..6)
+            .map(|_| bind(0))
+            .collect::<std::io::Result<Vec<_>>>()?;
+        let mut ports = [0; 6];
+        for (port, listener) in ports.iter_mut().zip(&listeners) {
+            *port = listener.local_addr()?.port();
+        }
+        Ok(Self::from_array(ports))
+    }
+
+    fn from_array([lambda, gateway, grpc, kafka, aws, postgres]: [u16; 6]) -> Self {
+        Self {
+            lambda,
+            gateway,
+            grpc,
+            kafka,
+            aws,
+            postgres,
+        }
+    }
+}
+
+fn bind(port: u16) -> std::io::Result<TcpListener> {
+    TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+}
+
+/// Whether something accepts connections there.
+pub(crate) fn accepts(port: u16) -> bool {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    std::net::TcpStream::connect_timeout(&address, std::time::Duration::from_millis(500)).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn free_ports_differ_and_a_taken_one_is_noticed() {
+        let ports = Ports::free().unwrap();
+        assert_ne!(ports.lambda, ports.gateway);
+        assert!(!accepts(ports.kafka));
+        let _listener = bind(ports.kafka).unwrap();
+        assert!(accepts(ports.kafka));
+        assert!(bind(ports.kafka).is_err());
+    }
+}

@@ -1,0 +1,74 @@
+//! The tools of the local stack, pinned, installed under `.local/tools` and nowhere else.
+
+mod broker;
+mod node;
+mod python;
+
+use std::{
+    fs,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result};
+
+pub(crate) use broker::Broker;
+pub(crate) use node::{install as install_node, program as node_program};
+pub(crate) use python::{cargo_lambda_path, install as install_python, ministack, postgres_bin};
+
+/// Where tools are installed.
+fn directory() -> PathBuf {
+    crate::workspace::local().join("tools")
+}
+
+/// Where the tools' pinned versions are.
+fn pins() -> PathBuf {
+    crate::workspace::root().join("localstack").join("tools")
+}
+
+/// Logs of installing and building.
+pub(crate) fn logs() -> Result<PathBuf> {
+    let logs = crate::workspace::local().join("logs");
+    fs::create_dir_all(&logs).with_context(|| format!("cannot make {}", logs.display()))?;
+    Ok(logs)
+}
+
+/// Does `install` unless it was done for these very `inputs`.
+fn once(name: &str, inputs: &[PathBuf], install: impl FnOnce() -> Result<()>) -> Result<()> {
+    let stamp = directory().join(format!("{name}.stamp"));
+    let wanted = fingerprint(inputs)?;
+    if fs::read_to_string(&stamp).is_ok_and(|done| done == wanted) {
+        return Ok(());
+    }
+    fs::create_dir_all(directory())?;
+    install()?;
+    fs::write(stamp, wanted)?;
+    Ok(())
+}
+
+/// What tells one state of some files, or folders of files, from another.
+fn fingerprint(inputs: &[PathBuf]) -> Result<String> {
+    let mut hasher = DefaultHasher::new();
+    for input in inputs {
+        hash(input, &mut hasher)?;
+    }
+    Ok(format!("{:016x}", hasher.finish()))
+}
+
+fn hash(path: &Path, hasher: &mut DefaultHasher) -> Result<()> {
+    if path.is_dir() {
+        let mut entries = fs::read_dir(path)?
+            .map(|entry| Ok(entry?.path()))
+            .collect::<Result<Vec<_>>>()?;
+        entries.sort();
+        for entry in entries {
+            hash(&entry, hasher)?;
+        }
+    } else {
+        path.file_name().hash(hasher);
+        fs::read(path)
+            .with_context(|| format!("cannot read {}", path.display()))?
+            .hash(hasher);
+    }
+    Ok(())
+}

