@@ -1,0 +1,84 @@
+//! The topics that exist, in one JSON file.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Kafka's own default for a topic without `max.message.bytes`.
+const DEFAULT_MAX_MESSAGE_BYTES: u64 = 1_048_588;
+const MAX_MESSAGE_BYTES: &str = "max.message.bytes";
+
+/// One topic.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Topic {
+    pub id: Uuid,
+    pub partitions: i32,
+    pub config: BTreeMap<String, Option<String>>,
+}
+
+impl Topic {
+    /// The largest record batch that this topic takes, in bytes.
+    pub fn max_message_bytes(&self) -> u64 {
+        self.config
+            .get(MAX_MESSAGE_BYTES)
+            .and_then(|value| value.as_deref()?.parse().ok())
+            .unwrap_or(DEFAULT_MAX_MESSAGE_BYTES)
+    }
+}
+
+/// All topics, by name.
+#[derive(Debug)]
+pub struct Topics {
+    path: PathBuf,
+    all: BTreeMap<String, Topic>,
+}
+
+impl Topics {
+    /// Reads the file, if there is one.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let all = match fs::read(path) {
+            Ok(text) => serde_json::from_slice(&text)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(error) => return Err(error),
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            all,
+        })
+    }
+
+    pub const fn all(&self) -> &BTreeMap<String, Topic> {
+        &self.all
+    }
+
+    /// The name of the topic with this id.
+    pub fn name_of(&self, id: Uuid) -> Option<&str> {
+        self.all
+            .iter()
+            .find(|(_, topic)| topic.id == id)
+            .map(|(name, _)| name.as_str())
+    }
+
+    pub fn insert(&mut self, name: String, topic: Topic) -> io::Result<()> {
+        self.all.insert(name, topic);
+        self.save()
+    }
+
+    pub fn remove(&mut self, name: &str) -> io::Result<Option<Topic>> {
+        let topic = self.all.remove(name);
+        self.save()?;
+        Ok(topic)
+    }
+
+    /// By way of a second file, so that a broker killed here leaves a whole one.
+    fn save(&self) -> io::Result<()> {
+        let new = self.path.with_extension("new");
+        fs::write(&new, serde_json::to_vec_pretty(&self.all)?)?;
+        fs::rename(new, &self.path)
+    }
+}

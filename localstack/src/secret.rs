@@ -1,0 +1,73 @@
+//! The secret that holds the private key, and the files made from it.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+};
+
+use anyhow::Context as _;
+use aws_config::SdkConfig;
+use aws_sdk_secretsmanager::Client;
+
+use crate::key::TokenKey;
+
+/// The key in the secret; a new one is made where there is none.
+///
+/// # Errors
+///
+/// Secrets Manager does not answer, or holds something else under that name.
+pub async fn ensure(aws: &SdkConfig, id: &str) -> anyhow::Result<TokenKey> {
+    let client = Client::new(aws);
+    match client.get_secret_value().secret_id(id).send().await {
+        Ok(found) => {
+            let text = found.secret_string.context("the secret has no text")?;
+            return TokenKey::parse(&text);
+        }
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(|error| error.is_resource_not_found_exception()) => {}
+        Err(error) => return Err(error).context("get secret"),
+    }
+    let key = TokenKey::generate()?;
+    client
+        .create_secret()
+        .name(id)
+        .secret_string(key.to_text()?)
+        .send()
+        .await
+        .context("create secret")?;
+    Ok(key)
+}
+
+/// Writes the public keys.
+///
+/// # Errors
+///
+/// The file can't be written.
+pub fn write_jwks(key: &TokenKey, path: &Path) -> anyhow::Result<()> {
+    fs::write(path, key.jwks()?.to_string())
+        .with_context(|| format!("write the public keys to {}", path.display()))
+}
+
+/// Writes the private key, for its owner alone.
+///
+/// # Errors
+///
+/// The file can't be written.
+pub fn write_key(key: &TokenKey, path: &Path) -> anyhow::Result<()> {
+    let what = || format!("write the private key to {}", path.display());
+    // Made anew, because a mode is given only to a file that is made.
+    if path.exists() {
+        fs::remove_file(path).with_context(what)?;
+    }
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| file.write_all(key.to_text().unwrap_or_default().as_bytes()))
+        .with_context(what)
+}

@@ -1,0 +1,95 @@
+//! The Kafka topics: those of the contract, the answers, and the dead letters.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use anyhow::Context as _;
+use rdkafka::{
+    ClientConfig,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
+    types::RDKafkaErrorCode,
+};
+use trichrome_proto::contract;
+
+/// Where all answers go.
+const RESULTS: &str = "results";
+
+/// So many commands of one topic are served side by side by several gateways.
+const PARTITIONS: i32 = 3;
+
+/// A picture of 4 MiB is 5.6 MB in base64.
+const MAX_MESSAGE_BYTES: &str = "8388608";
+
+/// How long the broker gets for one request.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The names of all topics.
+#[must_use]
+pub fn names() -> BTreeSet<String> {
+    let commands = contract::OPERATIONS.iter().map(|it| it.command.topic);
+    let triggers = contract::TRIGGERS.iter().map(|it| it.topic);
+    commands
+        .chain(triggers)
+        .flat_map(|topic| [topic.to_owned(), format!("{topic}.dlq")])
+        .chain([RESULTS.to_owned()])
+        .collect()
+}
+
+/// Makes the topics that are not there.
+///
+/// # Errors
+///
+/// The broker does not answer, or refuses one.
+pub async fn ensure(brokers: &str) -> anyhow::Result<()> {
+    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        // Attempts are repeated, with a deadline, by the caller.
+        .set("log_level", "0")
+        .create()
+        .context("configure a Kafka client")?;
+    let names = names();
+    let topics: Vec<_> = names
+        .iter()
+        .map(|name| {
+            NewTopic::new(name, PARTITIONS, TopicReplication::Fixed(1))
+                .set("max.message.bytes", MAX_MESSAGE_BYTES)
+        })
+        .collect();
+    let options = AdminOptions::new()
+        .request_timeout(Some(TIMEOUT))
+        .operation_timeout(Some(TIMEOUT));
+    let results = admin
+        .create_topics(&topics, &options)
+        .await
+        .context("create topics")?;
+    for result in results {
+        match result {
+            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((topic, code)) => anyhow::bail!("create topic {topic}: {code}"),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_topics_are_the_contracts() {
+        let names = names();
+        for name in [
+            "auth",
+            "users",
+            "pictures",
+            "analytics",
+            "analytics.dlq",
+            "analyticsdata",
+            "analyticsdata.dlq",
+            "results",
+        ] {
+            assert!(names.contains(name), "{name}");
+        }
+        assert_eq!(names.len(), 11, "{names:?}");
+    }
+}
