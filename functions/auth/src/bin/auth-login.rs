@@ -1,0 +1,31 @@
+//! `auth-login`: answers a token for a username and its password.
+
+use trichrome_auth::{Error, Sessions};
+use trichrome_proto::auth::{AuthResponse, LoginInput};
+use trichrome_runtime::{Call, Env, Function};
+
+struct Login {
+    sessions: Sessions,
+}
+
+impl Function for Login {
+    const NAME: &'static str = "auth-login";
+    type Input = LoginInput;
+    type Output = AuthResponse;
+    type Error = Error;
+
+    fn build(env: &mut Env) -> Self {
+        Self {
+            sessions: trichrome_auth::from_env(env),
+        }
+    }
+
+    async fn call(&self, _call: &Call, input: Self::Input) -> Result<Self::Output, Error> {
+        let access_token = self.sessions.login(input.username, input.password).await?;
+        Ok(AuthResponse { access_token })
+    }
+}
+
+fn main() -> std::process::ExitCode {
+    trichrome_runtime::run::<Login>()
+}

@@ -1,0 +1,35 @@
+//! `auth-signup`: creates a user and answers a token for it.
+
+use trichrome_auth::{Error, Sessions};
+use trichrome_proto::auth::{AuthResponse, SignupInput};
+use trichrome_runtime::{Call, Env, Function};
+
+struct Signup {
+    sessions: Sessions,
+}
+
+impl Function for Signup {
+    const NAME: &'static str = "auth-signup";
+    type Input = SignupInput;
+    type Output = AuthResponse;
+    type Error = Error;
+
+    fn build(env: &mut Env) -> Self {
+        Self {
+            sessions: trichrome_auth::from_env(env),
+        }
+    }
+
+    async fn call(&self, call: &Call, input: Self::Input) -> Result<Self::Output, Error> {
+        let key = call.idempotency_key.as_deref();
+        let access_token = self
+            .sessions
+            .signup(input.username, input.password, key)
+            .await?;
+        Ok(AuthResponse { access_token })
+    }
+}
+
+fn main() -> std::process::ExitCode {
+    trichrome_runtime::run::<Signup>()
+}

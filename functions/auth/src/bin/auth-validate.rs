@@ -1,0 +1,39 @@
+//! `auth-validate`: says whose token this is, or that it is not valid.
+
+use trichrome_auth::{Error, guard};
+use trichrome_proto::auth::{ValidateRpcRequestInput, ValidationResponse};
+use trichrome_runtime::{Call, Env, Function, TokenError, Verifier};
+use trichrome_users::Users;
+
+struct Validate {
+    /// None only where the start has been refused for want of one.
+    verifier: Option<Verifier>,
+    users: Users,
+}
+
+impl Function for Validate {
+    const NAME: &'static str = "auth-validate";
+    type Input = ValidateRpcRequestInput;
+    type Output = ValidationResponse;
+    type Error = Error;
+
+    fn build(env: &mut Env) -> Self {
+        Self {
+            verifier: env.verifier(),
+            users: trichrome_users::from_env(env),
+        }
+    }
+
+    async fn call(&self, _call: &Call, input: Self::Input) -> Result<Self::Output, Error> {
+        let verify = |token: &str| {
+            let verifier = self.verifier.as_ref().ok_or(TokenError::Keys)?;
+            Ok::<_, TokenError>(verifier.verify(token)?.sub)
+        };
+        let user_id = guard::validate(input, verify, &self.users).await?;
+        Ok(ValidationResponse { user_id })
+    }
+}
+
+fn main() -> std::process::ExitCode {
+    trichrome_runtime::run::<Validate>()
+}

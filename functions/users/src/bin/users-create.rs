@@ -1,0 +1,35 @@
+//! `users-create`: creates a user.
+
+use trichrome_proto::users::{CreateUserRequest, UserMessage};
+use trichrome_runtime::{Call, Env, Function};
+use trichrome_users::{Error, Users};
+
+struct Create {
+    users: Users,
+}
+
+impl Function for Create {
+    const NAME: &'static str = "users-create";
+    type Input = CreateUserRequest;
+    type Output = UserMessage;
+    type Error = Error;
+
+    fn build(env: &mut Env) -> Self {
+        Self {
+            users: trichrome_users::from_env(env),
+        }
+    }
+
+    async fn call(&self, call: &Call, input: Self::Input) -> Result<Self::Output, Error> {
+        let key = call.idempotency_key.as_deref();
+        let user = self
+            .users
+            .create(input.username, input.password, key)
+            .await?;
+        Ok(user.into())
+    }
+}
+
+fn main() -> std::process::ExitCode {
+    trichrome_runtime::run::<Create>()
+}

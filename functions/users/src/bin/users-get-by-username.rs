@@ -1,0 +1,30 @@
+//! `users-get-by-username`: answers a user by name.
+
+use trichrome_proto::users::{GetUserDataByUsernameRequest, UserMessage};
+use trichrome_runtime::{Call, Env, Function};
+use trichrome_users::{Error, Users};
+
+struct GetByUsername {
+    users: Users,
+}
+
+impl Function for GetByUsername {
+    const NAME: &'static str = "users-get-by-username";
+    type Input = GetUserDataByUsernameRequest;
+    type Output = UserMessage;
+    type Error = Error;
+
+    fn build(env: &mut Env) -> Self {
+        Self {
+            users: trichrome_users::from_env(env),
+        }
+    }
+
+    async fn call(&self, _call: &Call, input: Self::Input) -> Result<Self::Output, Error> {
+        Ok(self.users.get_by_username(input.username).await?.into())
+    }
+}
+
+fn main() -> std::process::ExitCode {
+    trichrome_runtime::run::<GetByUsername>()
+}

@@ -1,0 +1,30 @@
+//! `users-get`: answers a user by id.
+
+use trichrome_proto::users::{GetUserDataRequest, UserMessage};
+use trichrome_runtime::{Call, Env, Function};
+use trichrome_users::{Error, Users};
+
+struct Get {
+    users: Users,
+}
+
+impl Function for Get {
+    const NAME: &'static str = "users-get";
+    type Input = GetUserDataRequest;
+    type Output = UserMessage;
+    type Error = Error;
+
+    fn build(env: &mut Env) -> Self {
+        Self {
+            users: trichrome_users::from_env(env),
+        }
+    }
+
+    async fn call(&self, _call: &Call, input: Self::Input) -> Result<Self::Output, Error> {
+        Ok(self.users.get(&input.user_id).await?.into())
+    }
+}
+
+fn main() -> std::process::ExitCode {
+    trichrome_runtime::run::<Get>()
+}

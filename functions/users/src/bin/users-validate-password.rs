@@ -1,0 +1,33 @@
+//! `users-validate-password`: says whether a password is a user's.
+
+use trichrome_proto::users::ValidateUserPasswordRequest;
+use trichrome_runtime::{Call, Env, Function};
+use trichrome_users::{Error, Users};
+
+struct ValidatePassword {
+    users: Users,
+}
+
+impl Function for ValidatePassword {
+    const NAME: &'static str = "users-validate-password";
+    type Input = ValidateUserPasswordRequest;
+    type Output = ();
+    type Error = Error;
+
+    fn build(env: &mut Env) -> Self {
+        Self {
+            users: trichrome_users::from_env(env),
+        }
+    }
+
+    async fn call(&self, _call: &Call, input: Self::Input) -> Result<Self::Output, Error> {
+        self.users
+            .verify_password(input.username, input.password)
+            .await?;
+        Ok(())
+    }
+}
+
+fn main() -> std::process::ExitCode {
+    trichrome_runtime::run::<ValidatePassword>()
+}

@@ -1,0 +1,140 @@
+use std::sync::Mutex;
+
+use serde_json::json;
+use trichrome_proto::error::{ApiError, ErrorCode};
+
+use super::*;
+use crate::testing::{Dynamo, ada, cancelled, done, failure, item};
+
+/// Pictures that go, or do not.
+#[derive(Default)]
+struct Pictures {
+    purged: Mutex<Vec<String>>,
+    failure: Option<ApiError>,
+}
+
+impl Purge for Pictures {
+    type Error = ApiError;
+
+    async fn purge(&self, user_id: &str) -> Result<(), ApiError> {
+        self.purged.lock().unwrap().push(user_id.to_owned());
+        self.failure.clone().map_or(Ok(()), Err)
+    }
+}
+
+impl Pictures {
+    fn purged(&self) -> Vec<String> {
+        self.purged.lock().unwrap().clone()
+    }
+}
+
+/// Ada, after the first step.
+fn going() -> serde_json::Value {
+    let mut going = ada();
+    going["deleting"] = json!({"BOOL": true});
+    going
+}
+
+#[tokio::test]
+async fn marks_and_frees_then_purges_then_removes() {
+    let dynamo = Dynamo::new([item(ada()), done(), done()]);
+    let pictures = Pictures::default();
+    dynamo.users().delete("1", &pictures).await.unwrap();
+    assert_eq!(
+        dynamo.operations(),
+        ["GetItem", "TransactWriteItems", "DeleteItem"]
+    );
+    assert_eq!(pictures.purged(), ["1"]);
+
+    let bodies = dynamo.bodies();
+    assert_eq!(
+        bodies[1]["TransactItems"],
+        json!([
+            {"Update": {
+                "TableName": "users",
+                "Key": {"pk": {"S": "user#1"}},
+                "UpdateExpression": "SET deleting = :true",
+                "ConditionExpression": "attribute_exists(pk) AND attribute_not_exists(deleting)",
+                "ExpressionAttributeValues": {":true": {"BOOL": true}},
+            }},
+            {"Delete": {
+                "TableName": "users",
+                "Key": {"pk": {"S": "name#ada"}},
+                "ConditionExpression": "user_id = :id",
+                "ExpressionAttributeValues": {":id": {"S": "1"}},
+            }},
+        ])
+    );
+    assert_eq!(
+        bodies[2],
+        json!({"TableName": "users", "Key": {"pk": {"S": "user#1"}}})
+    );
+}
+
+#[tokio::test]
+async fn a_failed_purge_keeps_the_user_for_the_next_try() {
+    let dynamo = Dynamo::new([item(ada()), done()]);
+    let pictures = Pictures {
+        failure: Some(ApiError::new(ErrorCode::Unavailable, "no S3")),
+        ..Pictures::default()
+    };
+    let error = dynamo.users().delete("1", &pictures).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::Unavailable);
+    assert_eq!(dynamo.operations(), ["GetItem", "TransactWriteItems"]);
+}
+
+#[tokio::test]
+async fn a_repeated_call_goes_on_where_the_first_ended() {
+    let dynamo = Dynamo::new([item(going()), done()]);
+    let pictures = Pictures::default();
+    dynamo.users().delete("1", &pictures).await.unwrap();
+    assert_eq!(dynamo.operations(), ["GetItem", "DeleteItem"]);
+    assert_eq!(pictures.purged(), ["1"]);
+}
+
+#[tokio::test]
+async fn two_calls_at_once_both_succeed() {
+    let marked = cancelled(&["ConditionalCheckFailed", "ConditionalCheckFailed"]);
+    let dynamo = Dynamo::new([item(ada()), marked, done()]);
+    let pictures = Pictures::default();
+    dynamo.users().delete("1", &pictures).await.unwrap();
+    assert_eq!(pictures.purged(), ["1"]);
+}
+
+#[tokio::test]
+async fn a_user_who_is_not_there_is_deleted() {
+    let dynamo = Dynamo::new([done()]);
+    let pictures = Pictures::default();
+    dynamo.users().delete("1", &pictures).await.unwrap();
+    assert_eq!(dynamo.operations(), ["GetItem"]);
+    assert!(pictures.purged().is_empty());
+}
+
+#[tokio::test]
+async fn a_failed_mark_purges_nothing() {
+    for (answer, code) in [
+        // The name belongs to somebody else: the table is not what it should be.
+        (
+            cancelled(&["None", "ConditionalCheckFailed"]),
+            ErrorCode::Internal,
+        ),
+        (failure(500, "InternalServerError"), ErrorCode::Unavailable),
+    ] {
+        let dynamo = Dynamo::new([item(ada()), answer]);
+        let pictures = Pictures::default();
+        let error = dynamo.users().delete("1", &pictures).await.unwrap_err();
+        assert_eq!(error.code(), code);
+        assert!(pictures.purged().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_failed_removal_is_reported() {
+    let dynamo = Dynamo::new([item(going()), failure(500, "InternalServerError")]);
+    let error = dynamo
+        .users()
+        .delete("1", &Pictures::default())
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), ErrorCode::Unavailable);
+}

@@ -1,0 +1,26 @@
+//! The people who own pictures: creating, finding, checking and deleting a user.
+//!
+//! [`Users`] is the domain. It keeps users in DynamoDB ([`UserStore`]), hashes their
+//! passwords with argon2id ([`Passwords`]) and knows nothing of Lambda, HTTP or Kafka.
+//! Each file in `src/bin` puts one of its operations behind the shell.
+
+pub mod aws;
+mod delete;
+mod env;
+mod error;
+mod password;
+mod store;
+#[cfg(test)]
+mod testing;
+mod user;
+mod username;
+mod users;
+
+pub use delete::Purge;
+pub use env::from_env;
+pub use error::Error;
+pub use password::Passwords;
+pub use store::UserStore;
+pub use user::User;
+pub use username::Username;
+pub use users::Users;

@@ -1,0 +1,187 @@
+//! Users in DynamoDB, two items each, in a table whose only key is `pk`:
+//!
+//! | pk | attributes |
+//! |---|---|
+//! | `user#<id>` | `id`, `username`, `created_at`; `deleting` only while true |
+//! | `name#<username>` | `user_id`, `password_hash`; `idempotency_key` where one was given |
+//!
+//! The name is a key of its own because a key is all that DynamoDB keeps unique. What a login
+//! needs lies beside it: one read. All reads are consistent, so that a user who was just
+//! created can log in and one who was just deleted cannot.
+
+mod cancel;
+mod item;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
+use aws_types::SdkConfig;
+
+use crate::aws::{Failure, is_outage};
+use crate::{Error, User};
+use cancel::{Cancelled, transact};
+pub(crate) use item::{Owner, Record};
+
+/// The users table.
+#[derive(Debug, Clone)]
+pub struct UserStore {
+    client: Client,
+    table: String,
+}
+
+/// What is stored of a new user.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewUser<'a> {
+    pub(crate) user: &'a User,
+    pub(crate) password_hash: &'a str,
+    pub(crate) idempotency_key: Option<&'a str>,
+    pub(crate) created_at: &'a str,
+}
+
+/// How an insert ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Insert {
+    /// The user is stored.
+    Done,
+    /// Somebody has the name.
+    Taken,
+}
+
+impl UserStore {
+    /// The users in this table.
+    #[must_use]
+    pub fn new(config: &SdkConfig, table: String) -> Self {
+        Self {
+            client: Client::new(config),
+            table,
+        }
+    }
+
+    /// Stores a new user under its name and its id, or not at all.
+    pub(crate) async fn insert(&self, new: &NewUser<'_>) -> Result<Insert, Error> {
+        let items = [item::name(new), item::user(new)]
+            .into_iter()
+            .map(|item| {
+                let put = Put::builder()
+                    .table_name(&self.table)
+                    .set_item(Some(item))
+                    .condition_expression("attribute_not_exists(pk)")
+                    .build()
+                    .map_err(broken)?;
+                Ok(TransactWriteItem::builder().put(put).build())
+            })
+            .collect::<Result<Vec<_>, Error>>()?;
+        match transact(&self.client, items).await? {
+            Ok(()) => Ok(Insert::Done),
+            Err(Cancelled { position: 0 }) => Ok(Insert::Taken),
+            Err(Cancelled { .. }) => Err(Error::Store("two users with one id".into())),
+        }
+    }
+
+    /// The user of this id, also one who is being deleted.
+    pub(crate) async fn get(&self, user_id: &str) -> Result<Option<Record>, Error> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("pk", item::user_key(user_id))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(failed)?;
+        answer.item.map(Record::try_from).transpose()
+    }
+
+    /// Who owns this name, and what proves it.
+    pub(crate) async fn owner(&self, username: &str) -> Result<Option<Owner>, Error> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("pk", item::name_key(username))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(failed)?;
+        answer.item.map(Owner::try_from).transpose()
+    }
+
+    /// The id of this name's owner, without reading the password's hash.
+    pub(crate) async fn id_of(&self, username: &str) -> Result<Option<String>, Error> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("pk", item::name_key(username))
+            .projection_expression("user_id")
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(failed)?;
+        answer
+            .item
+            .map(|mut item| item::text(&mut item, "user_id"))
+            .transpose()
+    }
+
+    /// Marks a user as being deleted and frees the name, both or neither. One who was marked
+    /// before, or is gone, is no error: another call is on its way through the same steps.
+    pub(crate) async fn mark_deleting(&self, user: &User) -> Result<(), Error> {
+        let mark = Update::builder()
+            .table_name(&self.table)
+            .key("pk", item::user_key(&user.id))
+            .update_expression("SET deleting = :true")
+            .condition_expression("attribute_exists(pk) AND attribute_not_exists(deleting)")
+            .expression_attribute_values(":true", AttributeValue::Bool(true))
+            .build()
+            .map_err(broken)?;
+        let free = Delete::builder()
+            .table_name(&self.table)
+            .key("pk", item::name_key(&user.username))
+            .condition_expression("user_id = :id")
+            .expression_attribute_values(":id", AttributeValue::S(user.id.clone()))
+            .build()
+            .map_err(broken)?;
+        let items = vec![
+            TransactWriteItem::builder().update(mark).build(),
+            TransactWriteItem::builder().delete(free).build(),
+        ];
+        match transact(&self.client, items).await? {
+            Ok(()) | Err(Cancelled { position: 0 }) => Ok(()),
+            Err(Cancelled { .. }) => Err(Error::Store("a user whose name is not theirs".into())),
+        }
+    }
+
+    /// Removes a user who was marked; one who is gone is no error.
+    pub(crate) async fn remove(&self, user_id: &str) -> Result<(), Error> {
+        self.client
+            .delete_item()
+            .table_name(&self.table)
+            .key("pk", item::user_key(user_id))
+            .send()
+            .await
+            .map_err(failed)?;
+        Ok(())
+    }
+}
+
+/// A request that this crate built wrongly.
+fn broken(error: aws_sdk_dynamodb::error::BuildError) -> Error {
+    Error::Store(error.into())
+}
+
+/// A request that failed.
+fn failed<E>(error: aws_sdk_dynamodb::error::SdkError<E>) -> Error
+where
+    E: aws_smithy_types::error::metadata::ProvideErrorMetadata
+        + std::error::Error
+        + Send
+        + Sync
+        + 'static,
+{
+    let failure = Failure::of(&error).into();
+    if is_outage(&error) {
+        Error::Unavailable(failure)
+    } else {
+        Error::Store(failure)
+    }
+}

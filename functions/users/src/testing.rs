@@ -1,0 +1,100 @@
+//! A DynamoDB that answers what a test says, and remembers what it was asked.
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
+use aws_smithy_types::body::SdkBody;
+use aws_types::SdkConfig;
+use serde_json::{Value, json};
+
+use crate::{UserStore, Users};
+
+/// A DynamoDB that gives these answers, in this order, and then refuses connections.
+pub(crate) struct Dynamo(StaticReplayClient);
+
+impl Dynamo {
+    pub(crate) fn new(answers: impl IntoIterator<Item = (u16, Value)>) -> Self {
+        let events = answers.into_iter().map(|(status, body)| {
+            ReplayEvent::new(
+                http::Request::new(SdkBody::empty()),
+                http::Response::builder()
+                    .status(status)
+                    .body(SdkBody::from(body.to_string()))
+                    .unwrap(),
+            )
+        });
+        Self(StaticReplayClient::new(events.collect()))
+    }
+
+    pub(crate) fn users(&self) -> Users {
+        Users::new(UserStore::new(
+            &config().http_client(self.0.clone()).build(),
+            "users".to_owned(),
+        ))
+    }
+
+    /// The operations asked for so far.
+    pub(crate) fn operations(&self) -> Vec<String> {
+        self.0
+            .actual_requests()
+            .map(|request| {
+                let target = request.headers().get("x-amz-target").unwrap();
+                target.split_once('.').unwrap().1.to_owned()
+            })
+            .collect()
+    }
+
+    /// The bodies sent so far.
+    pub(crate) fn bodies(&self) -> Vec<Value> {
+        self.0
+            .actual_requests()
+            .map(|request| serde_json::from_slice(request.body().bytes().unwrap()).unwrap())
+            .collect()
+    }
+}
+
+/// Everything but the HTTP client; no retries, so that a test sees each request once.
+pub(crate) fn config() -> aws_types::sdk_config::Builder {
+    let credentials = Credentials::new("test", "test", None, None, "test");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::from_static("us-east-1"))
+        .endpoint_url("http://dynamodb.test")
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .retry_config(RetryConfig::disabled())
+}
+
+/// An empty success.
+pub(crate) fn done() -> (u16, Value) {
+    (200, json!({}))
+}
+
+/// The answer to a `GetItem`.
+pub(crate) fn item(item: Value) -> (u16, Value) {
+    (200, json!({ "Item": item }))
+}
+
+/// The item of the user `1`, called Ada.
+pub(crate) fn ada() -> Value {
+    json!({
+        "pk": {"S": "user#1"},
+        "id": {"S": "1"},
+        "username": {"S": "ada"},
+        "created_at": {"S": "2026-01-01T00:00:00Z"},
+    })
+}
+
+/// A failure.
+pub(crate) fn failure(status: u16, code: &str) -> (u16, Value) {
+    let kind = format!("com.amazonaws.dynamodb.v20120810#{code}");
+    (status, json!({"__type": kind, "message": "no"}))
+}
+
+/// A cancelled transaction, with these reasons.
+pub(crate) fn cancelled(codes: &[&str]) -> (u16, Value) {
+    let (status, mut body) = failure(400, "TransactionCanceledException");
+    body["CancellationReasons"] = codes.iter().map(|code| json!({"Code": code})).collect();
+    (status, body)
+}

@@ -1,0 +1,289 @@
+use serde_json::{Value, json};
+use trichrome_proto::error::{ErrorCode, Fault};
+
+use super::*;
+use crate::testing::{Dynamo, ada, cancelled, done, failure, item};
+
+const PASSWORD: &str = "correct horse";
+
+async fn create(dynamo: &Dynamo, key: Option<&str>) -> Result<User, Error> {
+    let users = dynamo.users();
+    users
+        .create("ada".to_owned(), PASSWORD.to_owned(), key)
+        .await
+}
+
+/// The name's item of the user `1`, with this password and key.
+async fn owner(password: &str, key: Option<&str>) -> Value {
+    let hash = Passwords::new().hash(password.to_owned()).await.unwrap();
+    let mut item = json!({
+        "pk": {"S": "name#ada"},
+        "user_id": {"S": "1"},
+        "password_hash": {"S": hash},
+    });
+    if let Some(key) = key {
+        item["idempotency_key"] = json!({"S": key});
+    }
+    item
+}
+
+#[tokio::test]
+async fn create_stores_name_and_user_in_one_transaction() {
+    let dynamo = Dynamo::new([done()]);
+    let user = create(&dynamo, Some("k1")).await.unwrap();
+    assert_eq!(user.username, "ada");
+    assert_eq!(Uuid::parse_str(&user.id).unwrap().get_version_num(), 4);
+
+    assert_eq!(dynamo.operations(), ["TransactWriteItems"]);
+    let body = &dynamo.bodies()[0];
+    // What makes the SDK's own retry harmless.
+    assert!(body["ClientRequestToken"].is_string());
+    let [name, stored] = body["TransactItems"].as_array().unwrap().as_slice() else {
+        panic!("{body}");
+    };
+    let hash = name["Put"]["Item"]["password_hash"]["S"].as_str().unwrap();
+    assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+    assert_eq!(
+        *name,
+        json!({"Put": {
+            "TableName": "users",
+            "ConditionExpression": "attribute_not_exists(pk)",
+            "Item": {
+                "pk": {"S": "name#ada"},
+                "user_id": {"S": user.id},
+                "password_hash": {"S": hash},
+                "idempotency_key": {"S": "k1"},
+            },
+        }})
+    );
+    let created = stored["Put"]["Item"]["created_at"]["S"].as_str().unwrap();
+    assert!(OffsetDateTime::parse(created, &Rfc3339).is_ok());
+    assert_eq!(
+        *stored,
+        json!({"Put": {
+            "TableName": "users",
+            "ConditionExpression": "attribute_not_exists(pk)",
+            "Item": {
+                "pk": {"S": format!("user#{}", user.id)},
+                "id": {"S": user.id},
+                "username": {"S": "ada"},
+                "created_at": {"S": created},
+            },
+        }})
+    );
+}
+
+#[tokio::test]
+async fn create_without_a_key_stores_none() {
+    let dynamo = Dynamo::new([done()]);
+    create(&dynamo, None).await.unwrap();
+    let name = &dynamo.bodies()[0]["TransactItems"][0]["Put"]["Item"];
+    assert!(name.get("idempotency_key").is_none());
+}
+
+#[tokio::test]
+async fn create_refuses_a_bad_name_before_it_asks_the_store() {
+    let dynamo = Dynamo::new([]);
+    let users = dynamo.users();
+    let created = users.create(" ada".to_owned(), PASSWORD.to_owned(), None);
+    assert_eq!(
+        created.await.unwrap_err().code(),
+        ErrorCode::InvalidArgument
+    );
+    assert!(dynamo.operations().is_empty());
+}
+
+#[tokio::test]
+async fn a_taken_name_is_taken() {
+    let dynamo = Dynamo::new([cancelled(&["ConditionalCheckFailed", "None"])]);
+    let error = create(&dynamo, None).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::AlreadyExists);
+    assert_eq!(dynamo.operations(), ["TransactWriteItems"]);
+}
+
+#[tokio::test]
+async fn the_same_create_again_answers_the_same_user() {
+    let dynamo = Dynamo::new([
+        cancelled(&["ConditionalCheckFailed", "None"]),
+        item(owner(PASSWORD, Some("k1")).await),
+    ]);
+    let user = create(&dynamo, Some("k1")).await.unwrap();
+    assert_eq!((user.id.as_str(), user.username.as_str()), ("1", "ada"));
+    assert_eq!(dynamo.operations(), ["TransactWriteItems", "GetItem"]);
+}
+
+#[tokio::test]
+async fn a_key_is_good_only_with_its_password() {
+    for (password, key) in [
+        (PASSWORD, Some("k2")),
+        (PASSWORD, None),
+        ("battery staple", Some("k1")),
+    ] {
+        let dynamo = Dynamo::new([
+            cancelled(&["ConditionalCheckFailed", "None"]),
+            item(owner(password, key).await),
+        ]);
+        let error = create(&dynamo, Some("k1")).await.unwrap_err();
+        assert_eq!(error.code(), ErrorCode::AlreadyExists, "{password} {key:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_freed_in_between_is_worth_another_try() {
+    let dynamo = Dynamo::new([cancelled(&["ConditionalCheckFailed", "None"]), done()]);
+    let error = create(&dynamo, Some("k1")).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::Aborted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transaction_that_meets_another_is_tried_again() {
+    let conflict = || cancelled(&["TransactionConflict", "None"]);
+    let dynamo = Dynamo::new([
+        conflict(),
+        failure(400, "TransactionInProgressException"),
+        conflict(),
+        done(),
+    ]);
+    create(&dynamo, None).await.unwrap();
+
+    let dynamo = Dynamo::new([conflict(), conflict(), conflict(), conflict(), done()]);
+    let error = create(&dynamo, None).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::Aborted);
+    assert_eq!(dynamo.operations().len(), 4);
+}
+
+#[tokio::test]
+async fn failures_of_a_transaction_have_their_codes() {
+    for (answer, code) in [
+        (
+            cancelled(&["None", "ConditionalCheckFailed"]),
+            ErrorCode::Internal,
+        ),
+        (cancelled(&["ValidationError", "None"]), ErrorCode::Internal),
+        (cancelled(&[]), ErrorCode::Internal),
+        (
+            cancelled(&["ThrottlingError", "None"]),
+            ErrorCode::Unavailable,
+        ),
+        (
+            cancelled(&["None", "ProvisionedThroughputExceeded"]),
+            ErrorCode::Unavailable,
+        ),
+        (failure(400, "ThrottlingException"), ErrorCode::Unavailable),
+        (failure(400, "ValidationException"), ErrorCode::Internal),
+        (failure(400, "AccessDeniedException"), ErrorCode::Internal),
+        (failure(500, "InternalServerError"), ErrorCode::Unavailable),
+    ] {
+        let dynamo = Dynamo::new([answer.clone()]);
+        let error = create(&dynamo, Some("k1")).await.unwrap_err();
+        assert_eq!(error.code(), code, "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn get_reads_consistently() {
+    let dynamo = Dynamo::new([item(ada())]);
+    let user = dynamo.users().get("1").await.unwrap();
+    assert_eq!((user.id.as_str(), user.username.as_str()), ("1", "ada"));
+    assert_eq!(dynamo.operations(), ["GetItem"]);
+    assert_eq!(
+        dynamo.bodies()[0],
+        json!({"TableName": "users", "Key": {"pk": {"S": "user#1"}}, "ConsistentRead": true})
+    );
+}
+
+#[tokio::test]
+async fn a_user_who_is_going_is_gone() {
+    let mut going = ada();
+    going["deleting"] = json!({"BOOL": true});
+    for answer in [item(going), done()] {
+        let error = Dynamo::new([answer]).users().get("1").await.unwrap_err();
+        assert_eq!(error.code(), ErrorCode::NotFound);
+    }
+}
+
+#[tokio::test]
+async fn get_by_username_reads_no_hash() {
+    let dynamo = Dynamo::new([item(json!({"user_id": {"S": "1"}})), done()]);
+    let users = dynamo.users();
+    let user = users.get_by_username("ada".to_owned()).await.unwrap();
+    assert_eq!((user.id.as_str(), user.username.as_str()), ("1", "ada"));
+    let error = users.get_by_username("bob".to_owned()).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::NotFound);
+    assert_eq!(
+        dynamo.bodies()[0],
+        json!({
+            "TableName": "users",
+            "Key": {"pk": {"S": "name#ada"}},
+            "ProjectionExpression": "user_id",
+            "ConsistentRead": true,
+        })
+    );
+}
+
+#[tokio::test]
+async fn the_right_password_is_right() {
+    let dynamo = Dynamo::new([item(owner(PASSWORD, None).await)]);
+    let users = dynamo.users();
+    let user = users.verify_password("ada".to_owned(), PASSWORD.to_owned());
+    assert_eq!(user.await.unwrap().id, "1");
+    assert_eq!(
+        dynamo.bodies()[0],
+        json!({"TableName": "users", "Key": {"pk": {"S": "name#ada"}}, "ConsistentRead": true})
+    );
+}
+
+#[tokio::test]
+async fn an_unknown_user_and_a_wrong_password_look_the_same() {
+    let mut seen = Vec::new();
+    for answer in [item(owner("battery staple", None).await), done()] {
+        let dynamo = Dynamo::new([answer]);
+        let users = dynamo.users();
+        let verified = users.verify_password("ada".to_owned(), PASSWORD.to_owned());
+        let error = verified.await.unwrap_err();
+        seen.push((error.code(), error.to_string(), dynamo.bodies()));
+    }
+    assert_eq!(seen[0].0, ErrorCode::Unauthenticated);
+    assert_eq!(seen[0], seen[1]);
+}
+
+#[tokio::test]
+async fn failures_of_a_read_have_their_codes() {
+    for (answer, code) in [
+        (
+            failure(400, "ResourceNotFoundException"),
+            ErrorCode::Internal,
+        ),
+        (failure(400, "AccessDeniedException"), ErrorCode::Internal),
+        (
+            failure(400, "ProvisionedThroughputExceededException"),
+            ErrorCode::Unavailable,
+        ),
+        (failure(400, "RequestLimitExceeded"), ErrorCode::Unavailable),
+        (failure(503, "ServiceUnavailable"), ErrorCode::Unavailable),
+        // A table with a hand-made item in it.
+        (item(json!({"pk": {"S": "user#1"}})), ErrorCode::Internal),
+    ] {
+        let error = Dynamo::new([answer.clone()])
+            .users()
+            .get("1")
+            .await
+            .unwrap_err();
+        assert_eq!(error.code(), code, "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_refuses_connections_is_unavailable() {
+    let users = Dynamo::new([]).users();
+    let name = || "ada".to_owned();
+    let password = || PASSWORD.to_owned();
+    for error in [
+        users.get("1").await.unwrap_err(),
+        users.get_by_username(name()).await.unwrap_err(),
+        users.verify_password(name(), password()).await.unwrap_err(),
+        users.create(name(), password(), None).await.unwrap_err(),
+    ] {
+        assert_eq!(error.code(), ErrorCode::Unavailable);
+    }
+}
