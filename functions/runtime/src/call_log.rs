@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, mpsc};
 use trichrome_proto::{analytics::AnalyticsEntryMessage, contract::Operation};
 use uuid::Uuid;
 
-use crate::Env;
+use crate::{Env, logs};
 
 /// `requestContext.apiId` of the event that carries an entry.
 pub(crate) const API_ID: &str = "trichrome-internal";
@@ -74,8 +74,8 @@ impl CallLog {
         match tokio::time::timeout(TIMEOUT, invoke).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => {
-                let error = aws_smithy_types::error::display::DisplayErrorContext(&error);
-                tracing::warn!(%error, trace_id = entry.trace_id, "call not logged");
+                let causes = logs::causes(&error);
+                tracing::warn!(%error, causes, trace_id = entry.trace_id, "call not logged");
             }
             Err(_) => tracing::warn!(trace_id = entry.trace_id, "call not logged in time"),
         }

@@ -14,3 +14,11 @@ pub(crate) fn start() {
         .with_span_list(false)
         .try_init();
 }
+
+/// What caused an error, from the outside in: the JSON format leaves an error's sources out.
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
+    std::iter::successors(error.source(), |cause| cause.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}

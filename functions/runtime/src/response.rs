@@ -14,7 +14,7 @@ use trichrome_proto::{
     error::{ErrorBody, ErrorCode, Fault},
 };
 
-use crate::request::Head;
+use crate::{logs, request::Head};
 
 /// The caller's id, told to the gateway alone, which logs the call and strips it.
 const USER_ID: &str = "trichrome-user-id";
@@ -60,13 +60,8 @@ pub(crate) fn success<T: Serialize>(operation: &Operation, output: &T) -> Respon
 pub(crate) fn failure(error: &dyn Fault, head: &Head) -> Response<Body> {
     let code = error.code();
     let message = if code.is_fault() {
-        let mut causes = Vec::new();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            causes.push(cause.to_string());
-            source = cause.source();
-        }
-        tracing::error!(code = code.as_str(), %error, causes = causes.join(": "), "call failed");
+        let causes = logs::causes(error);
+        tracing::error!(code = code.as_str(), %error, causes, "call failed");
         code.fault_message().to_owned()
     } else {
         tracing::info!(code = code.as_str(), %error, "call refused");

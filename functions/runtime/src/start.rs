@@ -85,12 +85,8 @@ pub fn run_batch<B: BatchFunction>() -> ExitCode {
             let function = function.clone();
             async move {
                 function.call(event.payload).await.map_err(|error| {
-                    tracing::error!(
-                        function = B::NAME,
-                        code = error.code().as_str(),
-                        error = &error as &dyn std::error::Error,
-                        "batch failed"
-                    );
+                    let (code, causes) = (error.code().as_str(), logs::causes(&error));
+                    tracing::error!(function = B::NAME, code, %error, causes, "batch failed");
                     RuntimeError::from(error.to_string())
                 })
             }
