@@ -1,0 +1,33 @@
+//! Stores a picture.
+
+use std::process::ExitCode;
+
+use trichrome_pictures::{Error, NewPictures, setup};
+use trichrome_proto::pictures::{CreateUserPictureRequest, PictureMessage};
+use trichrome_runtime::{Call, Env, Function};
+
+struct Create(NewPictures);
+
+impl Function for Create {
+    const NAME: &'static str = "pictures-create";
+    type Input = CreateUserPictureRequest;
+    type Output = PictureMessage;
+    type Error = Error;
+
+    fn build(env: &mut Env) -> Self {
+        Self(setup::new_pictures(env))
+    }
+
+    async fn call(
+        &self,
+        call: &Call,
+        input: CreateUserPictureRequest,
+    ) -> Result<PictureMessage, Error> {
+        let key = call.idempotency_key.as_deref();
+        self.0.create(call.caller(), key, input).await
+    }
+}
+
+fn main() -> ExitCode {
+    trichrome_runtime::run::<Create>()
+}

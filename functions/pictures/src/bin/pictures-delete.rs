@@ -1,0 +1,28 @@
+//! Deletes one picture of the caller's.
+
+use std::process::ExitCode;
+
+use trichrome_pictures::{Error, PictureStore, setup};
+use trichrome_proto::pictures::DeleteUserPictureRequest;
+use trichrome_runtime::{Call, Env, Function};
+
+struct Delete(PictureStore);
+
+impl Function for Delete {
+    const NAME: &'static str = "pictures-delete";
+    type Input = DeleteUserPictureRequest;
+    type Output = ();
+    type Error = Error;
+
+    fn build(env: &mut Env) -> Self {
+        Self(setup::store(env))
+    }
+
+    async fn call(&self, call: &Call, input: DeleteUserPictureRequest) -> Result<(), Error> {
+        self.0.delete(call.caller(), &input).await
+    }
+}
+
+fn main() -> ExitCode {
+    trichrome_runtime::run::<Delete>()
+}

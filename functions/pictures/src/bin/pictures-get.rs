@@ -1,0 +1,32 @@
+//! Answers one picture of the caller's.
+
+use std::process::ExitCode;
+
+use trichrome_pictures::{Error, PictureStore, setup};
+use trichrome_proto::pictures::{GetUserPictureRequest, PictureMessage};
+use trichrome_runtime::{Call, Env, Function};
+
+struct Get(PictureStore);
+
+impl Function for Get {
+    const NAME: &'static str = "pictures-get";
+    type Input = GetUserPictureRequest;
+    type Output = PictureMessage;
+    type Error = Error;
+
+    fn build(env: &mut Env) -> Self {
+        Self(setup::store(env))
+    }
+
+    async fn call(
+        &self,
+        call: &Call,
+        input: GetUserPictureRequest,
+    ) -> Result<PictureMessage, Error> {
+        self.0.get(call.caller(), &input).await
+    }
+}
+
+fn main() -> ExitCode {
+    trichrome_runtime::run::<Get>()
+}

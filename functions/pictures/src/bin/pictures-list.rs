@@ -1,0 +1,32 @@
+//! Lists the caller's pictures.
+
+use std::process::ExitCode;
+
+use trichrome_pictures::{Error, PictureStore, setup};
+use trichrome_proto::pictures::{GetUserPicturesRequest, PicturesMessage};
+use trichrome_runtime::{Call, Env, Function};
+
+struct List(PictureStore);
+
+impl Function for List {
+    const NAME: &'static str = "pictures-list";
+    type Input = GetUserPicturesRequest;
+    type Output = PicturesMessage;
+    type Error = Error;
+
+    fn build(env: &mut Env) -> Self {
+        Self(setup::store(env))
+    }
+
+    async fn call(
+        &self,
+        call: &Call,
+        input: GetUserPicturesRequest,
+    ) -> Result<PicturesMessage, Error> {
+        self.0.list(call.caller(), &input).await
+    }
+}
+
+fn main() -> ExitCode {
+    trichrome_runtime::run::<List>()
+}

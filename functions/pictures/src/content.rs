@@ -1,0 +1,438 @@
+//! The picture's bytes, from and to the base64 text of a message.
+//!
+//! Text in is decoded in its own memory: an upload never holds text and bytes at once.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+/// The largest picture, decoded: 4 MiB. As base64 it fits Lambda's payload limit of 6 MB.
+pub const MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// Why a text holds no picture's bytes. Places count from 1, in bytes:
+/// all that comes before one is ASCII, but perhaps in a `data:` URL's prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ContentError {
+    /// Nothing, or only a prefix and white space.
+    #[error("base64 is empty; send the picture's bytes as base64")]
+    Empty,
+    /// A character of neither alphabet.
+    #[error(
+        "base64 has {} at character {place}; send only A-Z a-z 0-9 + / (or - _), = at the end, \
+         and white space",
+        Shown(*.found)
+    )]
+    Character {
+        /// What was found.
+        found: char,
+        /// Where.
+        place: usize,
+    },
+    /// `+` or `/` together with `-` or `_`.
+    #[error(
+        "base64 mixes the standard alphabet (+ /) with the URL-safe one (- _) at character \
+         {place}; use one of them"
+    )]
+    MixedAlphabets {
+        /// Where the second alphabet begins.
+        place: usize,
+    },
+    /// A character after the padding.
+    #[error("base64 goes on after its padding (=) at character {place}; send one picture")]
+    AfterPadding {
+        /// Where.
+        place: usize,
+    },
+    /// `=` that do not complete the last group of four.
+    #[error("base64 is padded wrongly; pad it with = to a multiple of 4 characters, or not at all")]
+    Padding,
+    /// A length that no number of bytes has, or bits that belong to no byte.
+    #[error("base64 is cut off; send all of it")]
+    CutOff,
+    /// A `data:` URL without a comma.
+    #[error("the data: URL has no comma before its content; send data:<type>;base64,<content>")]
+    NoComma,
+    /// A `data:` URL that is not base64.
+    #[error("the data: URL is not base64; send data:<type>;base64,<content>")]
+    NotBase64,
+    /// More than [`MAX_BYTES`].
+    #[error("the picture has {size} bytes; the limit is {MAX_BYTES} bytes (4 MiB)")]
+    TooLarge {
+        /// The decoded size in bytes.
+        size: usize,
+    },
+}
+
+/// A character as a message shows it: quoted and escaped.
+struct Shown(char);
+
+impl std::fmt::Display for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
+/// What a byte of base64 text means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Symbol {
+    /// Six bits that both alphabets write alike.
+    Common(u8),
+    /// `+` or `/`.
+    Standard(u8),
+    /// `-` or `_`.
+    UrlSafe(u8),
+    Padding,
+    Space,
+    Other,
+}
+
+const SYMBOLS: [Symbol; 256] = symbols();
+
+const fn symbols() -> [Symbol; 256] {
+    let mut table = [Symbol::Other; 256];
+    let mut value = 0;
+    while value < 62 {
+        let byte = match value {
+            0..26 => b'A' + value,
+            26..52 => b'a' + (value - 26),
+            _ => b'0' + (value - 52),
+        };
+        table[byte as usize] = Symbol::Common(value);
+        value += 1;
+    }
+    table[b'+' as usize] = Symbol::Standard(62);
+    table[b'/' as usize] = Symbol::Standard(63);
+    table[b'-' as usize] = Symbol::UrlSafe(62);
+    table[b'_' as usize] = Symbol::UrlSafe(63);
+    table[b'=' as usize] = Symbol::Padding;
+    table[b' ' as usize] = Symbol::Space;
+    table[b'\t' as usize] = Symbol::Space;
+    table[b'\r' as usize] = Symbol::Space;
+    table[b'\n' as usize] = Symbol::Space;
+    table
+}
+
+/// Decodes base64 (RFC 4648): standard or URL-safe alphabet, padded or not, with white space
+/// anywhere, with or without a `data:<type>;base64,` prefix. The prefix's media type is the
+/// caller's word and is not read.
+///
+/// The bytes take the text's own memory, so this allocates nothing.
+///
+/// # Errors
+/// A [`ContentError`] that says what is wrong and where; [`ContentError::TooLarge`] before
+/// anything is decoded.
+pub fn decode(text: String) -> Result<Vec<u8>, ContentError> {
+    let start = content_start(&text)?;
+    let size = decoded_size(&text.as_bytes()[start..]);
+    if size > MAX_BYTES {
+        return Err(ContentError::TooLarge { size });
+    }
+
+    let mut bytes = text.into_bytes();
+    let mut alphabet = None;
+    let (mut group, mut held, mut padding) = (0_u32, 0_usize, 0_usize);
+    let mut written = 0;
+    for read in start..bytes.len() {
+        let symbol = SYMBOLS[usize::from(bytes[read])];
+        let value = match symbol {
+            Symbol::Common(value) => value,
+            Symbol::Standard(value) | Symbol::UrlSafe(value) => {
+                let url_safe = matches!(symbol, Symbol::UrlSafe(_));
+                if *alphabet.get_or_insert(url_safe) != url_safe {
+                    return Err(ContentError::MixedAlphabets { place: read + 1 });
+                }
+                value
+            }
+            Symbol::Space => continue,
+            Symbol::Padding => {
+                padding += 1;
+                continue;
+            }
+            Symbol::Other => {
+                return Err(ContentError::Character {
+                    found: character(&bytes[read..]),
+                    place: read + 1,
+                });
+            }
+        };
+        if padding > 0 {
+            return Err(ContentError::AfterPadding { place: read + 1 });
+        }
+        group = group << 6 | u32::from(value);
+        held += 1;
+        if held == 4 {
+            // Four characters were read for these three bytes: never past `read`.
+            bytes[written..written + 3].copy_from_slice(&group.to_be_bytes()[1..]);
+            written += 3;
+            (group, held) = (0, 0);
+        }
+    }
+
+    if padding > 0 && (held == 0 || held + padding != 4) {
+        return Err(ContentError::Padding);
+    }
+    // What a last, short group holds: whole bytes, and bits that must be zero (RFC 4648
+    // section 3.5), or else two texts would stand for the same bytes.
+    let (tail, rest) = match held {
+        0 => (&[][..], 0),
+        2 => (&[(group >> 4) as u8][..], group & 0xF),
+        3 => (&[(group >> 10) as u8, (group >> 2) as u8][..], group & 0x3),
+        _ => return Err(ContentError::CutOff),
+    };
+    if rest != 0 {
+        return Err(ContentError::CutOff);
+    }
+    bytes[written..written + tail.len()].copy_from_slice(tail);
+    bytes.truncate(written + tail.len());
+    if bytes.is_empty() {
+        return Err(ContentError::Empty);
+    }
+    Ok(bytes)
+}
+
+/// Where the base64 begins: after the prefix of a `data:` URL (RFC 2397), if there is one.
+fn content_start(text: &str) -> Result<usize, ContentError> {
+    let blank = text.len() - text.trim_ascii_start().len();
+    let is_data_url = text
+        .get(blank..blank + 5)
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
+    if !is_data_url {
+        return Ok(0);
+    }
+    let comma = text[blank..].find(',').ok_or(ContentError::NoComma)? + blank;
+    let last = text[blank + 5..comma]
+        .rsplit_once(';')
+        .map(|(_, last)| last);
+    if last.is_some_and(|last| last.trim_ascii().eq_ignore_ascii_case("base64")) {
+        Ok(comma + 1)
+    } else {
+        Err(ContentError::NotBase64)
+    }
+}
+
+/// How many bytes base64 text stands for, if it is well formed.
+fn decoded_size(text: &[u8]) -> usize {
+    let characters = text
+        .iter()
+        .filter(|&&byte| !matches!(SYMBOLS[usize::from(byte)], Symbol::Space | Symbol::Padding))
+        .count();
+    characters / 4 * 3 + [0, 0, 1, 2][characters % 4]
+}
+
+/// The first character of what was valid UTF-8 from here on.
+fn character(bytes: &[u8]) -> char {
+    let end = bytes.len().min(4);
+    String::from_utf8_lossy(&bytes[..end])
+        .chars()
+        .next()
+        .unwrap_or(char::REPLACEMENT_CHARACTER)
+}
+
+/// Encodes a picture as it comes, piece by piece, so that bytes and text are never both held.
+#[derive(Debug)]
+pub struct Encoder {
+    text: String,
+    /// Bytes that wait for the rest of their group of three.
+    held: Vec<u8>,
+}
+
+impl Encoder {
+    /// An encoder with room for this many bytes of picture.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self {
+            text: String::with_capacity(encoded_len(bytes)),
+            held: Vec::with_capacity(3),
+        }
+    }
+
+    /// Takes the next piece.
+    pub fn push(&mut self, mut piece: &[u8]) {
+        if !self.held.is_empty() {
+            let (head, rest) = piece.split_at(piece.len().min(3 - self.held.len()));
+            self.held.extend_from_slice(head);
+            piece = rest;
+            if self.held.len() < 3 {
+                return;
+            }
+            STANDARD.encode_string(&self.held, &mut self.text);
+            self.held.clear();
+        }
+        let (whole, rest) = piece.split_at(piece.len() - piece.len() % 3);
+        STANDARD.encode_string(whole, &mut self.text);
+        self.held.extend_from_slice(rest);
+    }
+
+    /// The text: standard alphabet, padded.
+    pub fn finish(mut self) -> String {
+        STANDARD.encode_string(&self.held, &mut self.text);
+        self.text
+    }
+}
+
+/// How many characters base64 takes for this many bytes, padding included.
+pub const fn encoded_len(bytes: usize) -> usize {
+    bytes.div_ceil(3) * 4
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+
+    use super::*;
+
+    fn decoded(text: &str) -> Result<Vec<u8>, ContentError> {
+        decode(text.to_owned())
+    }
+
+    #[test]
+    fn every_spelling_of_base64_is_read() {
+        for length in 1..70 {
+            let bytes: Vec<u8> = (0..length)
+                .map(|n: u8| n.wrapping_mul(251) ^ 0xFA)
+                .collect();
+            for text in [
+                STANDARD.encode(&bytes),
+                STANDARD_NO_PAD.encode(&bytes),
+                URL_SAFE.encode(&bytes),
+                URL_SAFE_NO_PAD.encode(&bytes),
+            ] {
+                assert_eq!(decoded(&text).unwrap(), bytes, "{text}");
+                for prefix in [
+                    "data:;base64,",
+                    "data:image/png;base64,",
+                    "DATA:image/svg+xml;charset=utf-8;BASE64,",
+                    " \r\ndata:image/jpeg;name=a b; base64 ,",
+                ] {
+                    assert_eq!(decoded(&format!("{prefix}{text}")).unwrap(), bytes);
+                }
+                let mut broken = String::new();
+                for (place, character) in text.chars().enumerate() {
+                    broken.push_str(["", "\r\n", " ", "\t", "\n"][place % 5]);
+                    broken.push(character);
+                }
+                assert_eq!(decoded(&broken).unwrap(), bytes, "{broken:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_base64_is_refused_with_its_place() {
+        let cases = [
+            ("", ContentError::Empty),
+            (" \r\n", ContentError::Empty),
+            ("data:image/png;base64,", ContentError::Empty),
+            ("====", ContentError::Padding),
+            ("=", ContentError::Padding),
+            ("QUJD=", ContentError::Padding),
+            ("QUJD====", ContentError::Padding),
+            ("QUI==", ContentError::Padding),
+            ("QQ=", ContentError::Padding),
+            ("QQ===", ContentError::Padding),
+            ("Q", ContentError::CutOff),
+            ("QUJDR", ContentError::CutOff),
+            ("QR==", ContentError::CutOff),
+            ("QUK", ContentError::CutOff),
+            ("QQ==QQ==", ContentError::AfterPadding { place: 5 }),
+            ("ab+/-_", ContentError::MixedAlphabets { place: 5 }),
+            (
+                "Q!JD",
+                ContentError::Character {
+                    found: '!',
+                    place: 2,
+                },
+            ),
+            (
+                "QUJD\u{0}",
+                ContentError::Character {
+                    found: '\0',
+                    place: 5,
+                },
+            ),
+            (
+                "QUJDé",
+                ContentError::Character {
+                    found: 'é',
+                    place: 5,
+                },
+            ),
+            (
+                "QUJD🦀",
+                ContentError::Character {
+                    found: '🦀',
+                    place: 5,
+                },
+            ),
+            ("data:image/png;base64", ContentError::NoComma),
+            ("data:image/png,QUJD", ContentError::NotBase64),
+            ("data:,QUJD", ContentError::NotBase64),
+            ("data:base64,QUJD", ContentError::NotBase64),
+            ("data:image/png;base64=1,QUJD", ContentError::NotBase64),
+            (
+                "data:;base64,Q!",
+                ContentError::Character {
+                    found: '!',
+                    place: 15,
+                },
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(decoded(text), Err(expected), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn messages_escape_what_they_quote() {
+        let error = decoded("\u{7}").unwrap_err();
+        assert!(
+            error.to_string().contains(r"'\u{7}' at character 1"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_limit_counts_decoded_bytes() {
+        let full = STANDARD.encode(vec![7; MAX_BYTES]);
+        assert_eq!(decoded(&full).unwrap().len(), MAX_BYTES);
+        let lines = full
+            .as_bytes()
+            .chunks(76)
+            .collect::<Vec<_>>()
+            .join(&b"\r\n"[..]);
+        assert_eq!(
+            decode(String::from_utf8(lines).unwrap()).unwrap().len(),
+            MAX_BYTES
+        );
+
+        let over = STANDARD.encode(vec![7; MAX_BYTES + 1]);
+        let error = decoded(&over).unwrap_err();
+        assert_eq!(
+            error,
+            ContentError::TooLarge {
+                size: MAX_BYTES + 1
+            }
+        );
+        assert!(error.to_string().contains("4194304"), "{error}");
+    }
+
+    #[test]
+    fn decoding_moves_nothing_to_new_memory() {
+        let text = STANDARD.encode(vec![7; 3000]);
+        let before = text.as_ptr();
+        let bytes = decode(text).unwrap();
+        assert_eq!(bytes.as_ptr(), before);
+    }
+
+    #[test]
+    fn pieces_of_any_size_make_one_text() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        for size in 1..20 {
+            for total in [0, 1, 2, 3, 4, 255, 256] {
+                let mut encoder = Encoder::with_capacity(total);
+                for piece in bytes[..total].chunks(size) {
+                    encoder.push(piece);
+                }
+                let text = encoder.finish();
+                assert_eq!(text, STANDARD.encode(&bytes[..total]));
+                assert_eq!(text.len(), encoded_len(total));
+            }
+        }
+    }
+}

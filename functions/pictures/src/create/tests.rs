@@ -1,0 +1,352 @@
+//! Every way in which storing a picture ends, on replayed answers.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::json;
+use trichrome_proto::error::{ErrorCode, Fault as _};
+
+use super::*;
+use crate::testing::{
+    Answer, Replay, USER, cancelled, object, object_error, replay, row, row_error,
+};
+
+const PNG: &[u8] = include_bytes!("../../tests/fixtures/1x1.png");
+const OK: &str = "None";
+const REFUSED: &str = "ConditionalCheckFailed";
+
+fn request() -> CreateUserPictureRequest {
+    CreateUserPictureRequest {
+        title: "A dot".to_owned(),
+        base64: STANDARD.encode(PNG),
+        user_id: String::new(),
+    }
+}
+
+async fn create(
+    answers: Vec<Answer>,
+    key: Option<&str>,
+    request: CreateUserPictureRequest,
+) -> (Result<PictureMessage, Error>, Replay) {
+    let replay = replay(answers);
+    let users = UsersTable("users".to_owned());
+    let pictures = NewPictures::new(replay.store.clone(), users);
+    (pictures.create(USER, key, request).await, replay)
+}
+
+/// An idempotency item as DynamoDB answers it.
+fn key_item(created: Uuid, fingerprint: &str, expires_at: u64) -> Answer {
+    row(json!({ "Item": {
+        "created_id": { "S": created.to_string() },
+        "fingerprint": { "S": fingerprint },
+        "expires_at": { "N": expires_at.to_string() },
+    }}))
+}
+
+const FAR: u64 = 4_000_000_000;
+
+#[tokio::test]
+async fn the_object_comes_first_then_one_transaction() {
+    let (result, replay) = create(vec![object(""), row(json!({}))], None, request()).await;
+    let message = result.unwrap();
+    assert_eq!(message.title, "A dot");
+    assert_eq!(message.base64, "");
+    assert_eq!(message.user_id, USER);
+    assert_eq!(message.content_type, "image/png");
+    assert_eq!(message.size_bytes as usize, PNG.len());
+    assert_eq!((message.width, message.height), (1, 1));
+    let id: Uuid = message.id.parse().unwrap();
+    assert_eq!(id.get_version_num(), 7);
+    let age = std::time::SystemTime::now()
+        .duration_since(message.created_at.unwrap().try_into().unwrap());
+    assert!(age.unwrap() < Duration::from_secs(60));
+
+    let seen = replay.seen();
+    assert_eq!(replay.operations(), ["PutObject", "TransactWriteItems"]);
+    assert!(
+        seen[0].path.starts_with(&format!("/bytes/{USER}/{id}")),
+        "{}",
+        seen[0].path
+    );
+    assert_eq!(seen[0].content_type, "image/png");
+    assert_eq!(seen[0].body, PNG);
+
+    let transaction = seen[1].json();
+    assert_eq!(transaction["ClientRequestToken"], id.to_string());
+    let [user, put] = transaction["TransactItems"].as_array().unwrap().as_slice() else {
+        panic!("{transaction}");
+    };
+    let user = &user["ConditionCheck"];
+    assert_eq!(user["TableName"], "users");
+    assert_eq!(user["Key"]["pk"]["S"], format!("user#{USER}"));
+    assert_eq!(
+        user["ConditionExpression"],
+        "attribute_exists(pk) AND attribute_not_exists(deleting)"
+    );
+    let put = &put["Put"];
+    assert_eq!(put["TableName"], "pictures");
+    assert_eq!(
+        put["ConditionExpression"],
+        "attribute_not_exists(picture_id)"
+    );
+    assert_eq!(put["Item"]["user_id"]["S"], USER);
+    assert_eq!(put["Item"]["picture_id"]["S"], id.to_string());
+    assert_eq!(put["Item"]["size_bytes"]["N"], PNG.len().to_string());
+    assert!(
+        put["Item"]["created_at"]["S"]
+            .as_str()
+            .unwrap()
+            .ends_with('Z')
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_request_reaches_no_store() {
+    let with = |title: &str, base64: String| CreateUserPictureRequest {
+        title: title.to_owned(),
+        base64,
+        user_id: String::new(),
+    };
+    let large = STANDARD.encode(vec![0; content::MAX_BYTES + 1]);
+    let invalid = ErrorCode::InvalidArgument;
+    let cases = [
+        (
+            with(" \u{a0}\u{2003}", STANDARD.encode(PNG)),
+            None,
+            invalid,
+            "title is blank",
+        ),
+        (
+            with("t", "?".to_owned()),
+            None,
+            invalid,
+            "'?' at character 1",
+        ),
+        (
+            with("t", STANDARD.encode(b"hello")),
+            None,
+            invalid,
+            "text, not a picture",
+        ),
+        (
+            with("t", STANDARD.encode(&PNG[..60])),
+            None,
+            invalid,
+            "the PNG file is damaged",
+        ),
+        (
+            with("t", large),
+            None,
+            ErrorCode::PayloadTooLarge,
+            "the limit is 4194304 bytes",
+        ),
+        (
+            request(),
+            Some("k".repeat(256)),
+            invalid,
+            "the limit is 255",
+        ),
+    ];
+    for (request, key, code, message) in cases {
+        let (result, replay) = create(vec![], key.as_deref(), request).await;
+        let error = result.unwrap_err();
+        assert_eq!(error.code(), code);
+        assert!(error.to_string().contains(message), "{error}");
+        assert!(replay.operations().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_is_gone_leaves_no_object() {
+    let answers = vec![object(""), cancelled(&[REFUSED, OK]), object("")];
+    let (result, replay) = create(answers, None, request()).await;
+    assert_eq!(result.unwrap_err().code(), ErrorCode::Unauthenticated);
+    let seen = replay.seen();
+    assert_eq!(
+        replay.operations(),
+        ["PutObject", "TransactWriteItems", "DeleteObject"]
+    );
+    let path = |at: usize| seen[at].path.split('?').next().unwrap().to_owned();
+    assert_eq!(path(0), path(2));
+}
+
+#[tokio::test]
+async fn a_failed_upload_makes_no_row() {
+    let answers = vec![object_error(503, "SlowDown"), object("")];
+    let (result, replay) = create(answers, None, request()).await;
+    assert_eq!(result.unwrap_err().code(), ErrorCode::Unavailable);
+    assert_eq!(replay.operations(), ["PutObject", "DeleteObject"]);
+
+    let answers = vec![object_error(403, "AccessDenied"), object("")];
+    let (result, _) = create(answers, None, request()).await;
+    assert_eq!(result.unwrap_err().code(), ErrorCode::Internal);
+}
+
+#[tokio::test]
+async fn the_first_error_is_told_even_if_undoing_fails() {
+    let answers = vec![
+        object(""),
+        cancelled(&[REFUSED, OK]),
+        object_error(503, "SlowDown"),
+    ];
+    let (result, replay) = create(answers, None, request()).await;
+    assert_eq!(result.unwrap_err().code(), ErrorCode::Unauthenticated);
+    assert_eq!(replay.operations().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn transactions_that_meet_are_repeated() {
+    let conflict = || cancelled(&["TransactionConflict", OK]);
+    let answers = vec![object(""), conflict(), conflict(), row(json!({}))];
+    let (result, replay) = create(answers, None, request()).await;
+    let id = result.unwrap().id;
+    for seen in &replay.seen()[1..] {
+        assert_eq!(seen.json()["ClientRequestToken"], id);
+    }
+
+    let mut answers = vec![object("")];
+    answers.extend((0..7).map(|_| conflict()));
+    answers.push(object(""));
+    let (result, replay) = create(answers, None, request()).await;
+    assert_eq!(result.unwrap_err().code(), ErrorCode::Unavailable);
+    assert_eq!(replay.operations().len(), 9);
+    assert_eq!(replay.operations().last().unwrap(), "DeleteObject");
+}
+
+#[tokio::test]
+async fn an_earlier_attempt_of_the_same_call_counts() {
+    let answers = vec![
+        row(json!({})),
+        object(""),
+        cancelled(&[OK, REFUSED, REFUSED]),
+    ];
+    let (result, replay) = create(answers, Some("key"), request()).await;
+    assert!(result.is_ok());
+    assert_eq!(
+        replay.operations(),
+        ["GetItem", "PutObject", "TransactWriteItems"]
+    );
+}
+
+#[tokio::test]
+async fn an_unanswered_transaction_is_settled_by_reading() {
+    let lost = || row_error(500, "InternalServerError");
+    let there = row(json!({ "Item": crate::testing::item(&Uuid::now_v7().to_string(), "t", 1) }));
+    let answers = vec![object(""), lost(), there];
+    let (result, replay) = create(answers, None, request()).await;
+    assert!(result.is_ok());
+    assert_eq!(
+        replay.operations(),
+        ["PutObject", "TransactWriteItems", "GetItem"]
+    );
+
+    let answers = vec![object(""), lost(), row(json!({})), object("")];
+    let (result, replay) = create(answers, None, request()).await;
+    assert_eq!(result.unwrap_err().code(), ErrorCode::Unavailable);
+    assert_eq!(replay.operations()[2..], ["GetItem", "DeleteObject"]);
+
+    // Not even that is answered: the row may be there, so the object stays.
+    let answers = vec![object(""), lost(), lost()];
+    let (result, replay) = create(answers, None, request()).await;
+    assert_eq!(result.unwrap_err().code(), ErrorCode::Unavailable);
+    assert_eq!(replay.operations()[2..], ["GetItem"]);
+}
+
+#[tokio::test]
+async fn a_key_is_written_with_its_picture() {
+    let answers = vec![row(json!({})), object(""), row(json!({}))];
+    let (result, replay) = create(answers, Some("key"), request()).await;
+    let seen = replay.seen();
+    let key = seen[0].json();
+    assert_eq!(key["Key"]["user_id"]["S"], format!("idem#{USER}"));
+    assert_eq!(key["Key"]["picture_id"]["S"], "key");
+    assert_eq!(key["ConsistentRead"], true);
+
+    let transaction = seen[2].json();
+    let put = &transaction["TransactItems"][2]["Put"];
+    assert_eq!(put["Item"]["created_id"]["S"], result.unwrap().id);
+    assert_eq!(put["Item"]["fingerprint"]["S"], fingerprint("A dot", PNG));
+    let expires_at: u64 = put["Item"]["expires_at"]["N"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((1_700_000_000..FAR).contains(&expires_at));
+    assert_eq!(
+        put["ConditionExpression"],
+        "attribute_not_exists(picture_id) OR expires_at < :now"
+    );
+}
+
+#[tokio::test]
+async fn a_used_key_answers_the_first_picture() {
+    let first = Uuid::now_v7();
+    let answers = vec![key_item(first, &fingerprint("A dot", PNG), FAR)];
+    let (result, replay) = create(answers, Some("key"), request()).await;
+    let message = result.unwrap();
+    assert_eq!(message.id, first.to_string());
+    assert_eq!(message.size_bytes as usize, PNG.len());
+    assert_eq!(replay.operations(), ["GetItem"]);
+
+    let answers = vec![key_item(first, &fingerprint("Another", PNG), FAR)];
+    let (result, replay) = create(answers, Some("key"), request()).await;
+    assert_eq!(result.unwrap_err().code(), ErrorCode::Aborted);
+    assert_eq!(replay.operations(), ["GetItem"]);
+}
+
+#[tokio::test]
+async fn an_expired_key_is_free_again() {
+    let expired = key_item(Uuid::now_v7(), "of another picture", 1_000_000_000);
+    let answers = vec![expired, object(""), row(json!({}))];
+    let (result, _) = create(answers, Some("key"), request()).await;
+    assert!(result.is_ok());
+}
+
+#[tokio::test]
+async fn a_lost_race_answers_the_winner() {
+    let winner = Uuid::now_v7();
+    let race = |fingerprint: &str| {
+        vec![
+            row(json!({})),
+            object(""),
+            cancelled(&[OK, OK, REFUSED]),
+            object(""),
+            key_item(winner, fingerprint, FAR),
+        ]
+    };
+    let (result, replay) = create(race(&fingerprint("A dot", PNG)), Some("key"), request()).await;
+    assert_eq!(result.unwrap().id, winner.to_string());
+    assert_eq!(
+        replay.operations(),
+        [
+            "GetItem",
+            "PutObject",
+            "TransactWriteItems",
+            "DeleteObject",
+            "GetItem"
+        ]
+    );
+
+    let (result, _) = create(race("another"), Some("key"), request()).await;
+    assert_eq!(result.unwrap_err().code(), ErrorCode::Aborted);
+}
+
+#[tokio::test]
+async fn a_store_that_denies_is_a_fault_and_leaves_nothing() {
+    let answers = vec![
+        object(""),
+        row_error(400, "AccessDeniedException"),
+        object(""),
+    ];
+    let (result, replay) = create(answers, None, request()).await;
+    let error = result.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::Internal);
+    assert_eq!(
+        replay.operations(),
+        ["PutObject", "TransactWriteItems", "DeleteObject"]
+    );
+}
+
+#[test]
+fn a_fingerprint_tells_title_from_bytes() {
+    assert_ne!(fingerprint("ab", b"c"), fingerprint("a", b"bc"));
+    assert_eq!(fingerprint("ab", b"c").len(), 64);
+}

@@ -1,0 +1,88 @@
+//! Where a list goes on: opaque to clients, and good for one user's list only.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use crate::Error;
+
+/// The first byte, so that another layout can follow this one.
+const VERSION: u8 = 1;
+
+/// How many bytes of a hash tell a cursor from garbage and from another user's. It is no
+/// secret: a forged cursor only says where in the caller's own list to go on.
+const CHECK_BYTES: usize = 8;
+
+/// A cursor that goes on after this picture of this user's.
+pub(crate) fn after(user_id: &str, picture_id: Uuid) -> String {
+    let mut bytes = Vec::with_capacity(1 + CHECK_BYTES + 16);
+    bytes.push(VERSION);
+    bytes.extend_from_slice(&check(user_id, picture_id));
+    bytes.extend_from_slice(picture_id.as_bytes());
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The picture after which a list goes on.
+///
+/// # Errors
+/// [`Error::Cursor`] if the text is no cursor of this user's.
+pub(crate) fn read(user_id: &str, cursor: &str) -> Result<Uuid, Error> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| Error::Cursor)?;
+    let Some((&VERSION, rest)) = bytes.split_first() else {
+        return Err(Error::Cursor);
+    };
+    let (found, id) = rest.split_at_checked(CHECK_BYTES).ok_or(Error::Cursor)?;
+    let id = Uuid::from_slice(id).map_err(|_| Error::Cursor)?;
+    if found == check(user_id, id) {
+        Ok(id)
+    } else {
+        Err(Error::Cursor)
+    }
+}
+
+fn check(user_id: &str, picture_id: Uuid) -> [u8; CHECK_BYTES] {
+    let hash = Sha256::new()
+        .chain_update(b"pictures cursor")
+        .chain_update(picture_id.as_bytes())
+        .chain_update(user_id)
+        .finalize();
+    let mut check = [0; CHECK_BYTES];
+    check.copy_from_slice(&hash[..CHECK_BYTES]);
+    check
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_good_for_its_own_user_only() {
+        let id = Uuid::now_v7();
+        let cursor = after("ann", id);
+        assert_eq!(read("ann", &cursor).unwrap(), id);
+        assert!(matches!(read("bob", &cursor), Err(Error::Cursor)));
+    }
+
+    #[test]
+    fn garbage_is_no_cursor() {
+        let cursor = after("ann", Uuid::now_v7());
+        for length in 0..cursor.len() {
+            assert!(read("ann", &cursor[..length]).is_err(), "{length}");
+        }
+        for garbage in [
+            "x",
+            "AAAA",
+            "not base64!",
+            &format!("{cursor}A"),
+            &format!("{cursor}="),
+        ] {
+            assert!(read("ann", garbage).is_err(), "{garbage}");
+        }
+        for place in 0..cursor.len() {
+            let mut changed = cursor.clone().into_bytes();
+            changed[place] = if changed[place] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(changed).unwrap();
+            assert!(read("ann", &changed).is_err(), "{changed}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! ISO base media file format (ISO/IEC 14496-12): boxes, one after the other.
+
+use crate::image::{
+    Flaw, flaw,
+    reader::{Reader, shown},
+};
+
+/// A box: its type and content.
+pub(super) struct Found<'a> {
+    pub(super) kind: [u8; 4],
+    pub(super) body: Reader<'a>,
+}
+
+/// The boxes of a file, or those in a box. Ends after the first error.
+pub(super) struct Boxes<'a> {
+    rest: Option<Reader<'a>>,
+}
+
+impl<'a> Boxes<'a> {
+    pub(super) fn new(within: Reader<'a>) -> Self {
+        Self { rest: Some(within) }
+    }
+}
+
+impl<'a> Iterator for Boxes<'a> {
+    type Item = Result<Found<'a>, Flaw>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut rest = self.rest.take().filter(|rest| !rest.is_empty())?;
+        let found = one(&mut rest);
+        if found.is_ok() {
+            self.rest = Some(rest);
+        }
+        Some(found)
+    }
+}
+
+/// Reads one box.
+fn one<'a>(from: &mut Reader<'a>) -> Result<Found<'a>, Flaw> {
+    let place = from.place();
+    let short = from.u32_be("a box's length")?;
+    let kind = from.tag("a box's type")?;
+    let what = format!("box {}", shown(kind));
+    let length = match short {
+        // To the end of what it is in.
+        0 => from.rest().len() as u64,
+        1 => from
+            .u64_be(&what)?
+            .checked_sub(16)
+            .ok_or_else(|| flaw!("{what} at byte {place} is shorter than its own header"))?,
+        _ => u64::from(short)
+            .checked_sub(8)
+            .ok_or_else(|| flaw!("{what} at byte {place} is shorter than its own header"))?,
+    };
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    let body = from.part(length, &what)?;
+    Ok(Found { kind, body })
+}
+
+/// Reads the version and flags that begin a full box's content.
+pub(super) fn version_and_flags(body: &mut Reader<'_>, what: &str) -> Result<(u8, u32), Flaw> {
+    let word = body.u32_be(what)?;
+    Ok(((word >> 24) as u8, word & 0xFF_FFFF))
+}

@@ -1,0 +1,103 @@
+//! Reading numbers and pieces from bytes that may end anywhere.
+
+use super::{Flaw, flaw};
+
+/// A place in a file, or in a part of one. Every read says what it is for, so that a file
+/// that ends too early is refused with a message that says where and in what.
+#[derive(Clone, Debug)]
+pub(super) struct Reader<'a> {
+    bytes: &'a [u8],
+    /// Where `bytes` begins in the file.
+    base: usize,
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads a whole file.
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            base: 0,
+            at: 0,
+        }
+    }
+
+    /// The next place, in bytes from the file's start.
+    pub(super) fn place(&self) -> usize {
+        self.base + self.at
+    }
+
+    /// What is left.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        &self.bytes[self.at..]
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.at == self.bytes.len()
+    }
+
+    /// The next `length` bytes.
+    pub(super) fn take(&mut self, length: usize, what: &str) -> Result<&'a [u8], Flaw> {
+        let rest = self.rest();
+        let piece = rest.get(..length).ok_or_else(|| {
+            let end = self.base + self.bytes.len();
+            flaw!(
+                "{what} at byte {} goes past the end at byte {end}",
+                self.place()
+            )
+        })?;
+        self.at += length;
+        Ok(piece)
+    }
+
+    /// A reader of the next `length` bytes alone.
+    pub(super) fn part(&mut self, length: usize, what: &str) -> Result<Self, Flaw> {
+        let base = self.place();
+        let bytes = self.take(length, what)?;
+        Ok(Self { bytes, base, at: 0 })
+    }
+
+    fn array<const N: usize>(&mut self, what: &str) -> Result<[u8; N], Flaw> {
+        let mut array = [0; N];
+        array.copy_from_slice(self.take(N, what)?);
+        Ok(array)
+    }
+
+    pub(super) fn tag(&mut self, what: &str) -> Result<[u8; 4], Flaw> {
+        self.array(what)
+    }
+
+    pub(super) fn u8(&mut self, what: &str) -> Result<u8, Flaw> {
+        self.array(what).map(u8::from_be_bytes)
+    }
+
+    pub(super) fn u16_be(&mut self, what: &str) -> Result<u16, Flaw> {
+        self.array(what).map(u16::from_be_bytes)
+    }
+
+    pub(super) fn u16_le(&mut self, what: &str) -> Result<u16, Flaw> {
+        self.array(what).map(u16::from_le_bytes)
+    }
+
+    pub(super) fn u24_le(&mut self, what: &str) -> Result<u32, Flaw> {
+        let [a, b, c] = self.array(what)?;
+        Ok(u32::from_le_bytes([a, b, c, 0]))
+    }
+
+    pub(super) fn u32_be(&mut self, what: &str) -> Result<u32, Flaw> {
+        self.array(what).map(u32::from_be_bytes)
+    }
+
+    pub(super) fn u32_le(&mut self, what: &str) -> Result<u32, Flaw> {
+        self.array(what).map(u32::from_le_bytes)
+    }
+
+    pub(super) fn u64_be(&mut self, what: &str) -> Result<u64, Flaw> {
+        self.array(what).map(u64::from_be_bytes)
+    }
+}
+
+/// A four-character code as a message shows it.
+pub(super) fn shown(tag: [u8; 4]) -> String {
+    tag.escape_ascii().to_string()
+}

@@ -1,0 +1,281 @@
+//! Listing pictures, newest first, a page at a time.
+
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use trichrome_proto::pictures::{GetUserPicturesRequest, PictureMessage, PicturesMessage};
+
+use crate::{Error, Picture, PictureStore, content::encoded_len, cursor};
+
+/// How many pictures a page has where the request does not say.
+const DEFAULT_LIMIT: u32 = 20;
+
+/// The most pictures a page has; the contract refuses more.
+const MAX_LIMIT: u32 = 100;
+
+/// How large a page's JSON may grow, in bytes: well under Lambda's payload limit of 6 MB,
+/// which one picture of 4 MiB nearly fills.
+const MAX_PAGE_BYTES: usize = 3_500_000;
+
+/// What a picture's JSON takes beside its title and its bytes, at most: the names, two ids,
+/// type, numbers and time, with quotes escaped once more in a Lambda's answer.
+const FIELDS_BYTES: usize = 512;
+
+/// How many objects are read at a time.
+const CONCURRENT_READS: usize = 8;
+
+impl PictureStore {
+    /// Answers a page of the caller's pictures. A page ends at its limit, or before its JSON
+    /// passes 3.5 MB, but has one picture at least.
+    ///
+    /// A row without its object, which a deletion at the same time makes, is left out: the
+    /// page is then shorter, and the next one goes on after it.
+    ///
+    /// # Errors
+    /// [`Error::Cursor`] if the cursor is none of the caller's; [`Error::Unavailable`].
+    pub async fn list(
+        &self,
+        caller: &str,
+        request: &GetUserPicturesRequest,
+    ) -> Result<PicturesMessage, Error> {
+        let after = match request.cursor.as_str() {
+            "" => None,
+            cursor => Some(cursor::read(caller, cursor)?),
+        };
+        let limit = match request.limit {
+            0 => DEFAULT_LIMIT,
+            limit => limit.min(MAX_LIMIT),
+        };
+        let (mut page, mut has_more) = self.rows.page(caller, after, limit as usize).await?;
+        let fitting = fitting(&page, request.metadata_only);
+        has_more |= fitting < page.len();
+        page.truncate(fitting);
+
+        let next_cursor = match page.last() {
+            Some(last) if has_more => cursor::after(caller, last.id),
+            _ => String::new(),
+        };
+        let pictures = if request.metadata_only {
+            page.into_iter()
+                .map(|picture| picture.into_message(String::new()))
+                .collect()
+        } else {
+            self.with_bytes(caller, page).await?
+        };
+        Ok(PicturesMessage {
+            pictures,
+            next_cursor,
+        })
+    }
+
+    /// Reads the objects of a page, in its order.
+    async fn with_bytes(
+        &self,
+        caller: &str,
+        page: Vec<Picture>,
+    ) -> Result<Vec<PictureMessage>, Error> {
+        stream::iter(page)
+            .map(async |picture| {
+                let base64 = self.objects.get(caller, picture.id).await?;
+                if base64.is_none() {
+                    tracing::warn!(
+                        user_id = caller,
+                        picture_id = %picture.id,
+                        "a row has no object: left out of the list"
+                    );
+                }
+                Ok(base64.map(|base64| picture.into_message(base64)))
+            })
+            .buffered(CONCURRENT_READS)
+            .try_filter_map(async |message| Ok(message))
+            .try_collect()
+            .await
+    }
+}
+
+/// How many of the pictures fit a page: one at least, if there is one.
+fn fitting(pictures: &[Picture], metadata_only: bool) -> usize {
+    let mut total = 0;
+    let fitting = pictures
+        .iter()
+        .take_while(|picture| {
+            let bytes = if metadata_only {
+                0
+            } else {
+                encoded_len(picture.size_bytes as usize)
+            };
+            // A quote is `\\\"` in JSON text within JSON: four bytes at the worst.
+            total += bytes + 4 * picture.title.len() + FIELDS_BYTES;
+            total <= MAX_PAGE_BYTES
+        })
+        .count();
+    fitting.max(1).min(pictures.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use trichrome_proto::error::{ErrorCode, Fault as _};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::testing::{
+        Answer, Replay, USER, item, object, object_error, replay, row, row_error,
+    };
+
+    /// The nth id, in the order of time.
+    fn id(n: usize) -> Uuid {
+        format!("0190b6a0-{n:04}-7000-8000-000000000001")
+            .parse()
+            .unwrap()
+    }
+
+    /// An answer with the pictures of these numbers, of one size.
+    fn rows(numbers: impl IntoIterator<Item = usize>, size: usize) -> Value {
+        let rows = numbers
+            .into_iter()
+            .map(|n| item(&id(n).to_string(), &format!("no {n}"), size));
+        json!({ "Items": rows.collect::<Vec<_>>() })
+    }
+
+    async fn list(
+        request: GetUserPicturesRequest,
+        answers: Vec<Answer>,
+    ) -> (Result<PicturesMessage, Error>, Replay) {
+        let replay = replay(answers);
+        (replay.store.list(USER, &request).await, replay)
+    }
+
+    fn titles(page: &PicturesMessage) -> Vec<&str> {
+        page.pictures
+            .iter()
+            .map(|picture| picture.title.as_str())
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn a_page_has_its_order_and_the_next_ones_cursor() {
+        let request = GetUserPicturesRequest {
+            limit: 2,
+            ..Default::default()
+        };
+        let answers = vec![row(rows([9, 8, 7], 3)), object("nin"), object("eig")];
+        let (page, replay) = list(request, answers).await;
+        let page = page.unwrap();
+        assert_eq!(titles(&page), ["no 9", "no 8"]);
+        let query = replay.seen()[0].json();
+        assert_eq!(query["Limit"], 3);
+        assert_eq!(query["ScanIndexForward"], false);
+        assert_eq!(query["ExpressionAttributeValues"][":user_id"]["S"], USER);
+
+        let request = GetUserPicturesRequest {
+            limit: 2,
+            cursor: page.next_cursor,
+            ..Default::default()
+        };
+        let (page, replay) = list(request, vec![row(rows([7], 3)), object("sev")]).await;
+        let page = page.unwrap();
+        assert_eq!(page.pictures[0].base64, "c2V2");
+        assert_eq!(page.next_cursor, "");
+        let start = &replay.seen()[0].json()["ExclusiveStartKey"];
+        assert_eq!(start["picture_id"]["S"], id(8).to_string());
+        assert_eq!(start["user_id"]["S"], USER);
+    }
+
+    #[tokio::test]
+    async fn the_limit_has_a_default() {
+        let (page, replay) = list(Default::default(), vec![row(json!({ "Items": [] }))]).await;
+        assert_eq!(page.unwrap(), PicturesMessage::default());
+        assert_eq!(replay.seen()[0].json()["Limit"], 21);
+    }
+
+    #[tokio::test]
+    async fn a_page_is_cut_before_it_is_too_large() {
+        // 1 MB each: two fit 3.5 MB as base64, three do not.
+        let mut answers = vec![row(rows([9, 8, 7, 6], 1_000_000))];
+        answers.extend((0..2).map(|_| object("x")));
+        let (page, replay) = list(Default::default(), answers).await;
+        let page = page.unwrap();
+        assert_eq!(titles(&page), ["no 9", "no 8"]);
+        assert_eq!(page.next_cursor, cursor::after(USER, id(8)));
+        assert_eq!(replay.operations().len(), 3);
+
+        // One is answered however large it is.
+        let answers = vec![row(rows([9, 8], 4 * 1024 * 1024)), object("x")];
+        let (page, _) = list(Default::default(), answers).await;
+        let page = page.unwrap();
+        assert_eq!(titles(&page), ["no 9"]);
+        assert_eq!(page.next_cursor, cursor::after(USER, id(9)));
+    }
+
+    #[tokio::test]
+    async fn metadata_touches_no_object() {
+        let request = GetUserPicturesRequest {
+            metadata_only: true,
+            ..Default::default()
+        };
+        let (page, replay) = list(request, vec![row(rows([9, 8, 7], 4_000_000))]).await;
+        let page = page.unwrap();
+        assert_eq!(titles(&page), ["no 9", "no 8", "no 7"]);
+        assert!(
+            page.pictures
+                .iter()
+                .all(|picture| picture.base64.is_empty())
+        );
+        assert_eq!(replay.operations(), ["Query"]);
+    }
+
+    #[tokio::test]
+    async fn hidden_rows_and_lost_objects_are_left_out() {
+        let mut first = rows([9, 8], 3);
+        first["Items"][0]["deleting"] = json!({ "BOOL": true });
+        first["LastEvaluatedKey"] = json!({
+            "user_id": { "S": USER }, "picture_id": { "S": id(8).to_string() },
+        });
+        let request = GetUserPicturesRequest {
+            limit: 1,
+            ..Default::default()
+        };
+        let answers = vec![row(first), row(rows([7], 3)), object("eig")];
+        let (page, replay) = list(request, answers).await;
+        let page = page.unwrap();
+        assert_eq!(titles(&page), ["no 8"]);
+        assert_eq!(page.next_cursor, cursor::after(USER, id(8)));
+        let second = replay.seen()[1].json();
+        assert_eq!(second["Limit"], 1);
+        assert_eq!(
+            second["ExclusiveStartKey"]["picture_id"]["S"],
+            id(8).to_string()
+        );
+
+        let answers = vec![
+            row(rows([9, 8], 3)),
+            object_error(404, "NoSuchKey"),
+            object("eig"),
+        ];
+        let (page, _) = list(Default::default(), answers).await;
+        assert_eq!(page.unwrap().pictures.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_cursor_of_anothers_reaches_no_store() {
+        let request = GetUserPicturesRequest {
+            cursor: cursor::after("another", id(1)),
+            ..Default::default()
+        };
+        let (page, replay) = list(request, vec![]).await;
+        assert_eq!(page.unwrap_err().code(), ErrorCode::InvalidArgument);
+        assert!(replay.operations().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_store_that_fails_fails_the_page() {
+        let (page, _) = list(
+            Default::default(),
+            vec![row_error(400, "ThrottlingException")],
+        )
+        .await;
+        assert_eq!(page.unwrap_err().code(), ErrorCode::Unavailable);
+        let answers = vec![row(rows([9], 3)), object_error(503, "SlowDown")];
+        let (page, _) = list(Default::default(), answers).await;
+        assert_eq!(page.unwrap_err().code(), ErrorCode::Unavailable);
+    }
+}

@@ -1,0 +1,44 @@
+//! Where pictures are kept: bytes in S3, rows in DynamoDB.
+//!
+//! A row is written after its object and removed after it, so that a row always has its
+//! object. What that leaves open is an object without a row: each operation says how it
+//! takes care of that, and [`PictureStore::purge`] sweeps up the rest with its user.
+
+mod failure;
+mod insert;
+mod objects;
+mod rows;
+
+use aws_types::SdkConfig;
+
+pub(crate) use self::{
+    insert::{Insertion, KeyUse, NotInserted},
+    objects::Objects,
+    rows::Rows,
+};
+
+/// Where the rows and the objects are.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// The DynamoDB table of pictures (`PICTURES_TABLE`).
+    pub table: String,
+    /// The S3 bucket of pictures (`PICTURES_BUCKET`).
+    pub bucket: String,
+}
+
+/// All pictures of all users.
+#[derive(Clone, Debug)]
+pub struct PictureStore {
+    pub(crate) rows: Rows,
+    pub(crate) objects: Objects,
+}
+
+impl PictureStore {
+    /// A store in these places. Opens no connection.
+    pub fn new(dynamodb: &SdkConfig, s3: &SdkConfig, places: Places) -> Self {
+        Self {
+            rows: Rows::new(dynamodb, places.table),
+            objects: Objects::new(s3, places.bucket),
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Inserting a row: with its user's existence and its idempotency key, in one transaction.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_sdk_dynamodb::{
+    config::http::HttpResponse,
+    error::SdkError,
+    operation::transact_write_items::TransactWriteItemsError,
+    types::{AttributeValue, CancellationReason, ConditionCheck, Put, TransactWriteItem},
+};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::{
+    failure::{backoff, failed, has_no_effect},
+    rows::{Item, Rows, broken, item, key_of, number, text},
+};
+use crate::{Error, Picture};
+
+/// How long an idempotency key is remembered: a week, as long as Kafka keeps a record by
+/// default, so that no record outlives the memory of its effect.
+const KEY_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How often a transaction is tried that meets another one on the same items. All uploads of
+/// one user meet on the user's item, so a person who drops ten files makes such meetings.
+const ATTEMPTS: u32 = 7;
+
+/// How long the caller, who waits for an error, waits for its being settled on top.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What an idempotency key was used for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeyUse {
+    /// The key.
+    pub(crate) key: String,
+    /// The picture that it created.
+    pub(crate) created: Uuid,
+    /// A hash of that picture's title and bytes, hexadecimal.
+    pub(crate) fingerprint: String,
+}
+
+/// How a transaction ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Insertion {
+    /// The row is there.
+    Done,
+    /// There is no such user, or it is being deleted.
+    UserGone,
+    /// The idempotency key was used before.
+    KeyTaken,
+}
+
+/// Why there is no [`Insertion`].
+#[derive(Debug)]
+pub(crate) enum NotInserted {
+    /// The row is not there.
+    Certainly(Error),
+    /// It may be there: the store took the request, and did not answer.
+    Perhaps(Error),
+}
+
+impl Rows {
+    /// What an idempotency key was used for, as of now.
+    pub(crate) async fn key_use(&self, user_id: &str, key: &str) -> Result<Option<KeyUse>, Error> {
+        let doing = "read an idempotency key";
+        let output = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key_of(&partition(user_id), key.to_owned())))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| failed(doing, error))?;
+        let Some(item) = output.item else {
+            return Ok(None);
+        };
+        let (Some(AttributeValue::S(created)), Some(AttributeValue::S(fingerprint))) =
+            (item.get("created_id"), item.get("fingerprint"))
+        else {
+            return Err(Error::unexpected(doing, "an attribute is missing"));
+        };
+        // DynamoDB removes what is expired within days, not at once.
+        if expiry(&item) < now() {
+            return Ok(None);
+        }
+        Ok(Some(KeyUse {
+            key: key.to_owned(),
+            created: created
+                .parse()
+                .map_err(|_| Error::unexpected(doing, "its picture's id is no id"))?,
+            fingerprint: fingerprint.clone(),
+        }))
+    }
+
+    /// Inserts a picture's row and its idempotency key, if its user exists.
+    ///
+    /// A request that was answered too late or not at all is settled by reading the row, so
+    /// that the caller knows whether the picture is there.
+    pub(crate) async fn insert(
+        &self,
+        users_table: &str,
+        picture: &Picture,
+        key: Option<&KeyUse>,
+    ) -> Result<Insertion, NotInserted> {
+        let doing = "insert a picture's row";
+        let items = self
+            .transaction(users_table, picture, key)
+            .map_err(|error| NotInserted::Certainly(broken(doing, error)))?;
+        let mut attempt = 1;
+        loop {
+            let sent = self
+                .client
+                .transact_write_items()
+                // The same for each attempt: one that was carried out and not answered is
+                // answered then, not carried out again.
+                .client_request_token(picture.id)
+                .set_transact_items(Some(items.clone()))
+                .send()
+                .await;
+            let Err(error) = sent else {
+                return Ok(Insertion::Done);
+            };
+            let again = match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                    match cancellation(cancelled.cancellation_reasons()) {
+                        Some(Cancelled::For(insertion)) => return Ok(insertion),
+                        Some(Cancelled::ForNow) => true,
+                        None => false,
+                    }
+                }
+                Some(TransactWriteItemsError::TransactionInProgressException(_)) => true,
+                _ => false,
+            };
+            if !again || attempt == ATTEMPTS {
+                return self.settle(picture, doing, again, error).await;
+            }
+            backoff(attempt).await;
+            attempt += 1;
+        }
+    }
+
+    /// Tells how a transaction ended that was not answered with success.
+    async fn settle(
+        &self,
+        picture: &Picture,
+        doing: &'static str,
+        is_passing: bool,
+        error: SdkError<TransactWriteItemsError, HttpResponse>,
+    ) -> Result<Insertion, NotInserted> {
+        let has_no_effect = has_no_effect(&error);
+        let error = if is_passing {
+            let source = Box::new(error);
+            Error::Unavailable { doing, source }
+        } else {
+            failed(doing, error)
+        };
+        if has_no_effect {
+            return Err(NotInserted::Certainly(error));
+        }
+        let row = self.get(&picture.user_id, picture.id);
+        match timeout(SETTLE_TIMEOUT, row).await {
+            Ok(Ok(Some(_))) => Ok(Insertion::Done),
+            Ok(Ok(None)) => Err(NotInserted::Certainly(error)),
+            Ok(Err(_)) | Err(_) => Err(NotInserted::Perhaps(error)),
+        }
+    }
+
+    /// The parts of the transaction; [`cancellation`] knows them by their places.
+    fn transaction(
+        &self,
+        users_table: &str,
+        picture: &Picture,
+        key: Option<&KeyUse>,
+    ) -> Result<Vec<TransactWriteItem>, aws_sdk_dynamodb::error::BuildError> {
+        let user = ConditionCheck::builder()
+            .table_name(users_table)
+            .key("pk", text(format!("user#{}", picture.user_id)))
+            .condition_expression("attribute_exists(pk) AND attribute_not_exists(deleting)")
+            .build()?;
+        let row = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item(picture)))
+            .condition_expression("attribute_not_exists(picture_id)")
+            .build()?;
+        let mut items = vec![
+            TransactWriteItem::builder().condition_check(user).build(),
+            TransactWriteItem::builder().put(row).build(),
+        ];
+        if let Some(key) = key {
+            let now = now();
+            let mut item = key_of(&partition(&picture.user_id), key.key.clone());
+            item.insert("created_id".to_owned(), text(key.created));
+            item.insert("fingerprint".to_owned(), text(&key.fingerprint));
+            item.insert(EXPIRES_AT.to_owned(), number(now + KEY_LIFE.as_secs()));
+            let put = Put::builder()
+                .table_name(&self.table)
+                .set_item(Some(item))
+                .condition_expression("attribute_not_exists(picture_id) OR expires_at < :now")
+                .expression_attribute_values(":now", number(now))
+                .build()?;
+            items.push(TransactWriteItem::builder().put(put).build());
+        }
+        Ok(items)
+    }
+}
+
+/// When an idempotency item may be removed, in Unix seconds: the table's TTL attribute.
+const EXPIRES_AT: &str = "expires_at";
+
+fn expiry(item: &Item) -> u64 {
+    match item.get(EXPIRES_AT) {
+        Some(AttributeValue::N(seconds)) => seconds.parse().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// The partition of a user's idempotency items, beside that of the user's pictures.
+fn partition(user_id: &str) -> String {
+    format!("idem#{user_id}")
+}
+
+/// Unix time in seconds.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+/// Why DynamoDB cancelled a transaction.
+#[derive(Debug, PartialEq, Eq)]
+enum Cancelled {
+    /// A condition did not hold, and that decides it.
+    For(Insertion),
+    /// Another transaction was at work, or the table at its limit.
+    ForNow,
+}
+
+/// Reads the reasons, which have the order of [`Rows::transaction`]'s parts; `None` if they
+/// are none that this transaction can explain.
+fn cancellation(reasons: &[CancellationReason]) -> Option<Cancelled> {
+    const REFUSED: &str = "ConditionalCheckFailed";
+    let code = |place: usize| reasons.get(place).and_then(CancellationReason::code);
+    if code(0) == Some(REFUSED) {
+        return Some(Cancelled::For(Insertion::UserGone));
+    }
+    if code(1) == Some(REFUSED) {
+        // The id is new with each call: only an earlier attempt of this one wrote it.
+        return Some(Cancelled::For(Insertion::Done));
+    }
+    if code(2) == Some(REFUSED) {
+        return Some(Cancelled::For(Insertion::KeyTaken));
+    }
+    let is_passing = reasons.iter().any(|reason| {
+        matches!(
+            reason.code(),
+            Some("TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")
+        )
+    });
+    is_passing.then_some(Cancelled::ForNow)
+}

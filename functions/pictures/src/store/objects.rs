@@ -1,0 +1,174 @@
+//! The objects of the pictures bucket: one a picture, its bytes as they are.
+
+use aws_sdk_s3::{
+    Client,
+    config::{Builder, RequestChecksumCalculation, ResponseChecksumValidation},
+    primitives::ByteStream,
+    types::{Delete, ObjectIdentifier},
+};
+use aws_types::SdkConfig;
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::failure::failed;
+use crate::{
+    Error,
+    content::{Encoder, MAX_BYTES},
+};
+
+/// The pictures bucket.
+#[derive(Clone, Debug)]
+pub(crate) struct Objects {
+    client: Client,
+    bucket: String,
+}
+
+impl Objects {
+    pub(crate) fn new(config: &SdkConfig, bucket: String) -> Self {
+        let config = Builder::from(config)
+            // Local stores have no host name per bucket.
+            .force_path_style(config.endpoint_url().is_some())
+            // The request's signature covers a hash of its body, and TLS covers both ways:
+            // a second checksum would cost time, and a coding of the body that not all
+            // local stores know.
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+            .build();
+        Self {
+            client: Client::from_conf(config),
+            bucket,
+        }
+    }
+
+    /// Stores a picture's bytes.
+    ///
+    /// Without `If-None-Match`: the id is new, so there is nothing to write over, and a
+    /// repeat after a lost answer must not be refused for what it has stored itself.
+    pub(crate) async fn put(
+        &self,
+        user_id: &str,
+        id: Uuid,
+        content_type: &str,
+        bytes: Bytes,
+    ) -> Result<(), Error> {
+        self.client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(key(user_id, id))
+            .content_type(content_type)
+            .body(ByteStream::from(bytes))
+            .send()
+            .await
+            .map_err(|error| failed("store a picture's bytes", error))?;
+        Ok(())
+    }
+
+    /// A picture's bytes as base64, encoded as they come; `None` if there are none.
+    pub(crate) async fn get(&self, user_id: &str, id: Uuid) -> Result<Option<String>, Error> {
+        let doing = "read a picture's bytes";
+        let sent = self
+            .client
+            .get_object()
+            .bucket(&self.bucket)
+            .key(key(user_id, id))
+            .send()
+            .await;
+        let mut output = match sent {
+            Ok(output) => output,
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_no_such_key()) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(failed(doing, error)),
+        };
+        let length = usize::try_from(output.content_length.unwrap_or(0)).unwrap_or(0);
+        let mut encoder = Encoder::with_capacity(length.min(MAX_BYTES));
+        while let Some(piece) = output.body.next().await {
+            let piece = piece.map_err(|error| Error::Unavailable {
+                doing,
+                source: Box::new(error),
+            })?;
+            encoder.push(&piece);
+        }
+        Ok(Some(encoder.finish()))
+    }
+
+    /// Deletes a picture's bytes, if they are there.
+    pub(crate) async fn delete(&self, user_id: &str, id: Uuid) -> Result<(), Error> {
+        self.client
+            .delete_object()
+            .bucket(&self.bucket)
+            .key(key(user_id, id))
+            .send()
+            .await
+            .map_err(|error| failed("delete a picture's bytes", error))?;
+        Ok(())
+    }
+
+    /// Deletes all objects of a user; answers how many there were.
+    pub(crate) async fn delete_all(&self, user_id: &str) -> Result<u64, Error> {
+        let mut deleted = 0;
+        loop {
+            // From the start each time: what was deleted is not found again.
+            let listed = self
+                .client
+                .list_objects_v2()
+                .bucket(&self.bucket)
+                .prefix(format!("{user_id}/"))
+                .send()
+                .await
+                .map_err(|error| failed("list a user's objects", error))?;
+            let keys: Vec<_> = listed
+                .contents
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|object| object.key)
+                .collect();
+            if keys.is_empty() {
+                return Ok(deleted);
+            }
+            deleted += keys.len() as u64;
+            self.delete_batch(keys).await?;
+        }
+    }
+
+    async fn delete_batch(&self, keys: Vec<String>) -> Result<(), Error> {
+        let doing = "delete a user's objects";
+        let broken = |error| Error::Internal {
+            doing,
+            source: Box::new(error),
+        };
+        let objects = keys
+            .into_iter()
+            .map(|key| ObjectIdentifier::builder().key(key).build())
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(broken)?;
+        let delete = Delete::builder()
+            .set_objects(Some(objects))
+            .quiet(true)
+            .build()
+            .map_err(broken)?;
+        let output = self
+            .client
+            .delete_objects()
+            .bucket(&self.bucket)
+            .delete(delete)
+            .send()
+            .await
+            .map_err(|error| failed(doing, error))?;
+        match output.errors().first() {
+            None => Ok(()),
+            Some(error) => {
+                let code = error.code().unwrap_or("no code").to_owned();
+                Err(Error::Unavailable {
+                    doing,
+                    source: format!("S3 kept an object: {code}").into(),
+                })
+            }
+        }
+    }
+}
+
+/// An object's key: the owner's id, then the picture's.
+fn key(user_id: &str, id: Uuid) -> String {
+    format!("{user_id}/{id}")
+}

@@ -1,0 +1,280 @@
+//! The rows of the pictures table.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{
+    Client,
+    operation::update_item::UpdateItemError,
+    types::{AttributeValue, DeleteRequest, WriteRequest},
+};
+use aws_types::SdkConfig;
+use uuid::Uuid;
+
+use super::failure::{backoff, failed};
+use crate::{Error, Picture};
+
+/// The table's partition key: the owner.
+pub(super) const USER_ID: &str = "user_id";
+/// The table's sort key: the picture.
+pub(super) const PICTURE_ID: &str = "picture_id";
+/// Set on a row whose object is being deleted. Readers take such a row as gone.
+const DELETING: &str = "deleting";
+
+/// How many rows one `BatchWriteItem` takes.
+const BATCH: usize = 25;
+
+/// How often a batch is repeated for what DynamoDB left undone.
+const BATCH_ATTEMPTS: u32 = 8;
+
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// The pictures table.
+#[derive(Clone, Debug)]
+pub(crate) struct Rows {
+    pub(super) client: Client,
+    pub(super) table: String,
+}
+
+impl Rows {
+    pub(crate) fn new(config: &SdkConfig, table: String) -> Self {
+        Self {
+            client: Client::new(config),
+            table,
+        }
+    }
+
+    /// One picture, as of now.
+    pub(crate) async fn get(&self, user_id: &str, id: Uuid) -> Result<Option<Picture>, Error> {
+        let doing = "read a picture's row";
+        let output = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key(user_id, id)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| failed(doing, error))?;
+        output
+            .item
+            .filter(|item| !item.contains_key(DELETING))
+            .map(picture)
+            .transpose()
+    }
+
+    /// The newest pictures after one, at most `limit`, and whether there are more.
+    pub(crate) async fn page(
+        &self,
+        user_id: &str,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<(Vec<Picture>, bool), Error> {
+        let doing = "list a user's rows";
+        // One more than asked for, to see whether there are more.
+        let wanted = limit + 1;
+        let mut start = after.map(|id| key(user_id, id));
+        let mut pictures = Vec::with_capacity(wanted);
+        loop {
+            let output = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .key_condition_expression("user_id = :user_id")
+                .expression_attribute_values(":user_id", text(user_id))
+                .scan_index_forward(false)
+                .consistent_read(true)
+                .limit(i32::try_from(wanted - pictures.len()).unwrap_or(i32::MAX))
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(|error| failed(doing, error))?;
+            for item in output.items.unwrap_or_default() {
+                if !item.contains_key(DELETING) {
+                    pictures.push(picture(item)?);
+                }
+            }
+            start = output.last_evaluated_key.filter(|key| !key.is_empty());
+            if pictures.len() >= wanted || start.is_none() {
+                break;
+            }
+        }
+        let has_more = pictures.len() > limit;
+        pictures.truncate(limit);
+        Ok((pictures, has_more))
+    }
+
+    /// Marks a row whose object is about to be deleted; answers whether there is such a row.
+    pub(crate) async fn begin_delete(&self, user_id: &str, id: Uuid) -> Result<bool, Error> {
+        let marked = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(user_id, id)))
+            .update_expression("SET deleting = :true")
+            .condition_expression("attribute_exists(picture_id)")
+            .expression_attribute_values(":true", AttributeValue::Bool(true))
+            .send()
+            .await;
+        match marked {
+            Ok(_) => Ok(true),
+            Err(error)
+                if matches!(
+                    error.as_service_error(),
+                    Some(UpdateItemError::ConditionalCheckFailedException(_))
+                ) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(failed("mark a picture's row", error)),
+        }
+    }
+
+    /// Removes a row, if it is there.
+    pub(crate) async fn delete(&self, user_id: &str, id: Uuid) -> Result<(), Error> {
+        self.client
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(key(user_id, id)))
+            .send()
+            .await
+            .map_err(|error| failed("delete a picture's row", error))?;
+        Ok(())
+    }
+
+    /// Removes all rows of a user; answers how many there were.
+    pub(crate) async fn delete_all(&self, user_id: &str) -> Result<u64, Error> {
+        let doing = "list a user's rows";
+        let mut deleted = 0;
+        loop {
+            // From the start each time: what was deleted is not found again.
+            let output = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .key_condition_expression("user_id = :user_id")
+                .expression_attribute_values(":user_id", text(user_id))
+                .projection_expression("user_id, picture_id")
+                .consistent_read(true)
+                .send()
+                .await
+                .map_err(|error| failed(doing, error))?;
+            let keys = output.items.unwrap_or_default();
+            if keys.is_empty() {
+                return Ok(deleted);
+            }
+            for batch in keys.chunks(BATCH) {
+                self.delete_batch(batch).await?;
+                deleted += batch.len() as u64;
+            }
+        }
+    }
+
+    async fn delete_batch(&self, keys: &[Item]) -> Result<(), Error> {
+        let doing = "delete a user's rows";
+        let mut requests = Vec::with_capacity(keys.len());
+        for key in keys {
+            let delete = DeleteRequest::builder()
+                .set_key(Some(key.clone()))
+                .build()
+                .map_err(|error| broken(doing, error))?;
+            requests.push(WriteRequest::builder().delete_request(delete).build());
+        }
+        for attempt in 1..=BATCH_ATTEMPTS {
+            let output = self
+                .client
+                .batch_write_item()
+                .request_items(&self.table, requests)
+                .send()
+                .await
+                .map_err(|error| failed(doing, error))?;
+            requests = output
+                .unprocessed_items
+                .unwrap_or_default()
+                .remove(&self.table)
+                .unwrap_or_default();
+            if requests.is_empty() {
+                return Ok(());
+            }
+            backoff(attempt).await;
+        }
+        Err(Error::Unavailable {
+            doing,
+            source: "DynamoDB left items unprocessed again and again".into(),
+        })
+    }
+}
+
+/// The row of a picture.
+pub(super) fn item(picture: &Picture) -> Item {
+    let mut item = key(&picture.user_id, picture.id);
+    let attributes = [
+        ("title", text(&picture.title)),
+        ("content_type", text(&picture.content_type)),
+        ("size_bytes", number(picture.size_bytes)),
+        ("width", number(picture.width)),
+        ("height", number(picture.height)),
+    ];
+    item.extend(attributes.map(|(name, value)| (name.to_owned(), value)));
+    // For those who read the table: the id says the same.
+    if let Some(time) = picture.created_at() {
+        item.insert("created_at".to_owned(), text(time.to_string()));
+    }
+    item
+}
+
+/// The picture of a row.
+fn picture(mut item: Item) -> Result<Picture, Error> {
+    let mut texts = |name| match item.remove(name) {
+        Some(AttributeValue::S(text)) => Ok(text),
+        _ => Err(malformed()),
+    };
+    let (id, user_id) = (texts(PICTURE_ID)?, texts(USER_ID)?);
+    let (title, content_type) = (texts("title")?, texts("content_type")?);
+    let numbers = |name| match item.get(name) {
+        Some(AttributeValue::N(number)) => number.parse().map_err(|_| malformed()),
+        _ => Err(malformed()),
+    };
+    Ok(Picture {
+        id: id.parse().map_err(|_| malformed())?,
+        user_id,
+        title,
+        content_type,
+        size_bytes: numbers("size_bytes")?,
+        width: numbers("width")?,
+        height: numbers("height")?,
+    })
+}
+
+fn malformed() -> Error {
+    Error::unexpected(
+        "read a picture's row",
+        "an attribute is missing, or of another type",
+    )
+}
+
+/// A request that the client would not build.
+pub(super) fn broken(doing: &'static str, error: aws_sdk_dynamodb::error::BuildError) -> Error {
+    Error::Internal {
+        doing,
+        source: Box::new(error),
+    }
+}
+
+pub(super) fn key(user_id: &str, id: Uuid) -> Item {
+    key_of(user_id, id.to_string())
+}
+
+pub(super) fn key_of(user_id: &str, sort: String) -> Item {
+    Item::from([
+        (USER_ID.to_owned(), text(user_id)),
+        (PICTURE_ID.to_owned(), text(sort)),
+    ])
+}
+
+pub(super) fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+pub(super) fn number(value: impl ToString) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}

@@ -1,0 +1,149 @@
+//! A store on replayed HTTP, for the tests of this crate.
+
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
+use aws_smithy_types::{body::SdkBody, retry::RetryConfig};
+use aws_types::SdkConfig;
+use serde_json::Value;
+
+use crate::{PictureStore, Places};
+
+pub(crate) const USER: &str = "0190b6a0-0000-7000-8000-00000000000a";
+
+/// The store, and the client that saw its requests.
+pub(crate) struct Replay {
+    pub(crate) store: PictureStore,
+    http: StaticReplayClient,
+}
+
+/// A request as a test looks at it.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// `PutObject` and so on.
+    pub(crate) operation: String,
+    /// Path and query.
+    pub(crate) path: String,
+    pub(crate) content_type: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Seen {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+/// A store that gets these answers, in this order.
+pub(crate) fn replay(answers: Vec<Answer>) -> Replay {
+    let events = answers.into_iter().map(|Answer(response)| {
+        let request = http::Request::new(SdkBody::empty());
+        ReplayEvent::new(request, response)
+    });
+    let http = StaticReplayClient::new(events.collect());
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-west-1"))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::for_tests()))
+        .http_client(http.clone())
+        // A client's own retries are its makers' to test.
+        .retry_config(RetryConfig::disabled())
+        .endpoint_url("http://stores.test")
+        .build();
+    let places = Places {
+        table: "pictures".to_owned(),
+        bucket: "bytes".to_owned(),
+    };
+    Replay {
+        store: PictureStore::new(&config, &config, places),
+        http,
+    }
+}
+
+impl Replay {
+    /// The requests so far.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        let requests = self.http.actual_requests();
+        let seen = requests.map(|request| {
+            let header = |name| request.headers().get(name).unwrap_or_default().to_owned();
+            let target = header("x-amz-target");
+            let url: http::Uri = request.uri().parse().unwrap();
+            let is_batch = url.query().is_some_and(|query| query.starts_with("delete"));
+            Seen {
+                operation: match (target.rsplit_once('.'), request.method(), is_batch) {
+                    (Some((_, operation)), ..) => operation.to_owned(),
+                    (None, "POST", true) => "DeleteObjects".to_owned(),
+                    (None, "PUT", _) => "PutObject".to_owned(),
+                    (None, "DELETE", _) => "DeleteObject".to_owned(),
+                    (None, ..) if url.path() == "/bytes/" => "ListObjectsV2".to_owned(),
+                    (None, ..) => "GetObject".to_owned(),
+                },
+                path: url.path_and_query().unwrap().to_string(),
+                content_type: header("content-type"),
+                body: request.body().bytes().unwrap_or_default().to_vec(),
+            }
+        });
+        seen.collect()
+    }
+
+    /// The operations so far; all that was answered was asked for.
+    pub(crate) fn operations(&self) -> Vec<String> {
+        self.seen().into_iter().map(|seen| seen.operation).collect()
+    }
+}
+
+/// What a store answers to a request.
+pub(crate) struct Answer(http::Response<SdkBody>);
+
+fn answer(status: u16, body: impl Into<SdkBody>) -> Answer {
+    let response = http::Response::builder().status(status);
+    Answer(response.body(body.into()).unwrap())
+}
+
+/// DynamoDB: what was asked for.
+pub(crate) fn row(body: Value) -> Answer {
+    answer(200, body.to_string())
+}
+
+/// DynamoDB: an error, by its code.
+pub(crate) fn row_error(status: u16, code: &str) -> Answer {
+    let kind = format!("com.amazonaws.dynamodb.v20120810#{code}");
+    answer(status, serde_json::json!({ "__type": kind }).to_string())
+}
+
+/// DynamoDB: a cancelled transaction, by the codes of its reasons.
+pub(crate) fn cancelled(codes: &[&str]) -> Answer {
+    let reasons: Vec<_> = codes
+        .iter()
+        .map(|code| serde_json::json!({ "Code": code }))
+        .collect();
+    let body = serde_json::json!({
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "CancellationReasons": reasons,
+    });
+    answer(400, body.to_string())
+}
+
+/// S3: what was asked for.
+pub(crate) fn object(body: impl Into<SdkBody>) -> Answer {
+    answer(200, body)
+}
+
+/// S3: an error, by its code.
+pub(crate) fn object_error(status: u16, code: &str) -> Answer {
+    answer(status, format!("<Error><Code>{code}</Code></Error>"))
+}
+
+/// A picture's row as DynamoDB answers it.
+pub(crate) fn item(id: &str, title: &str, size: usize) -> Value {
+    serde_json::json!({
+        "user_id": { "S": USER },
+        "picture_id": { "S": id },
+        "title": { "S": title },
+        "content_type": { "S": "image/png" },
+        "size_bytes": { "N": size.to_string() },
+        "width": { "N": "1" },
+        "height": { "N": "2" },
+        "created_at": { "S": "2026-01-01T00:00:00Z" },
+    })
+}
