@@ -1,0 +1,28 @@
+//! Reads the call logs, newest first, with totals where asked for.
+
+use std::process::ExitCode;
+
+use trichrome_analytics::{Analytics, Error};
+use trichrome_proto::analytics::{GetLogRequest, GetLogsMessage};
+use trichrome_runtime::{Call, Env, Function};
+
+struct Get(Analytics);
+
+impl Function for Get {
+    const NAME: &'static str = "analytics-get";
+    type Input = GetLogRequest;
+    type Output = GetLogsMessage;
+    type Error = Error;
+
+    fn build(env: &mut Env) -> Self {
+        Self(Analytics::from_env(env))
+    }
+
+    async fn call(&self, _: &Call, input: GetLogRequest) -> Result<GetLogsMessage, Error> {
+        self.0.read(input).await
+    }
+}
+
+fn main() -> ExitCode {
+    trichrome_runtime::run::<Get>()
+}

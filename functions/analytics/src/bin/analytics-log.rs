@@ -1,0 +1,34 @@
+//! Logs one call: a caller's own, or one that the shell of another function served.
+
+use std::process::ExitCode;
+
+use trichrome_analytics::{Analytics, Error};
+use trichrome_proto::analytics::LogDataRequest;
+use trichrome_runtime::{Call, Env, Function};
+
+struct Log(Analytics);
+
+impl Function for Log {
+    const NAME: &'static str = "analytics-log";
+    type Input = LogDataRequest;
+    type Output = ();
+    type Error = Error;
+
+    fn build(env: &mut Env) -> Self {
+        Self(Analytics::from_env(env))
+    }
+
+    async fn call(&self, call: &Call, input: LogDataRequest) -> Result<(), Error> {
+        match &call.internal_entry {
+            Some(entry) => self.0.record(entry.clone()).await,
+            None => {
+                let key = call.idempotency_key.as_deref();
+                self.0.log(input, call.caller(), key).await
+            }
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    trichrome_runtime::run::<Log>()
+}

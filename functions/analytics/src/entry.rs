@@ -1,0 +1,357 @@
+use time::{Duration, OffsetDateTime};
+use trichrome_proto::analytics::{AnalyticsEntryMessage, LogDataRequest};
+use uuid::Uuid;
+
+use crate::observation::Observation;
+use crate::transport::Transport;
+use crate::{Error, ids, instant};
+
+/// The most characters of a service's name; the contract's number.
+pub(crate) const SERVICE_MAX: usize = 64;
+/// The most characters of a method's name; the contract's number.
+pub(crate) const METHOD_MAX: usize = 128;
+/// The longest duration kept: a day. A Lambda function ends after 15 minutes.
+pub(crate) const MAX_DURATION_MS: f64 = 86_400_000.0;
+/// How far ahead of this clock another may be and still be believed.
+const CLOCK_SKEW: Duration = Duration::minutes(5);
+
+/// One logged call, as the table takes it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Entry {
+    pub(crate) id: Uuid,
+    pub(crate) at: OffsetDateTime,
+    pub(crate) transport: Transport,
+    pub(crate) service: String,
+    pub(crate) method: String,
+    /// 100 to 599, or 0 where not known.
+    pub(crate) status: i16,
+    pub(crate) duration_ms: f64,
+    pub(crate) user_id: Option<Uuid>,
+    pub(crate) trace_id: Option<Uuid>,
+}
+
+impl Entry {
+    /// What a caller wants logged: who called and when is not theirs to say, and anything
+    /// that could not be so is refused, for they can put it right.
+    pub(crate) fn requested(
+        request: LogDataRequest,
+        caller: &str,
+        key: Option<&str>,
+        now: OffsetDateTime,
+    ) -> Result<Self, Error> {
+        let LogDataRequest {
+            transport,
+            service,
+            method,
+            status,
+            duration_ms,
+            trace_id,
+        } = request;
+        Ok(Self {
+            id: key.map_or_else(Uuid::now_v7, |key| ids::of_key(caller, key)),
+            at: now,
+            transport: transport.parse()?,
+            service: name(service, SERVICE_MAX).ok_or(Error::SERVICE)?,
+            method: name(method, METHOD_MAX).ok_or(Error::METHOD)?,
+            status: known_status(f64::from(status)).ok_or(Error::Status)?,
+            duration_ms: Some(duration_ms)
+                .filter(|duration| (0.0..=MAX_DURATION_MS).contains(duration))
+                .ok_or(Error::Duration)?,
+            user_id: Uuid::try_parse(caller).ok(),
+            trace_id: match trace_id.as_str() {
+                "" => None,
+                text => Some(trace(text).ok_or(Error::TraceId)?),
+            },
+        })
+    }
+
+    /// What a part of the service saw. The call is over and nobody can put it right, so as
+    /// much is kept as can be: what names the call must be sound, a measure out of its range
+    /// is brought into it, and a mark that can't be read is left out.
+    ///
+    /// `id` and `at` stand in for what the observation itself does not say.
+    pub(crate) fn observed(
+        observation: Observation,
+        id: impl FnOnce() -> Uuid,
+        at: OffsetDateTime,
+        now: OffsetDateTime,
+    ) -> Result<Self, Error> {
+        let Observation {
+            transport,
+            service,
+            method,
+            status,
+            duration_ms,
+            user_id,
+            trace_id,
+            at: own_at,
+            id: own_id,
+        } = observation;
+        Ok(Self {
+            id: ids::of_text(&own_id).unwrap_or_else(id),
+            // A clock before 1970 was never set. One ahead of this would keep its entries
+            // on the first page until the day they claim.
+            at: own_at
+                .and_then(instant::from_proto)
+                .filter(|at| *at >= OffsetDateTime::UNIX_EPOCH)
+                .unwrap_or(at)
+                .min(now + CLOCK_SKEW),
+            transport: transport.parse()?,
+            service: name(service, SERVICE_MAX).ok_or(Error::SERVICE)?,
+            method: name(method, METHOD_MAX).ok_or(Error::METHOD)?,
+            status: known_status(status).unwrap_or(0),
+            duration_ms: match duration_ms.is_nan() {
+                true => 0.0,
+                false => duration_ms.clamp(0.0, MAX_DURATION_MS),
+            },
+            user_id: Uuid::try_parse(&user_id).ok(),
+            trace_id: trace(&trace_id),
+        })
+    }
+}
+
+impl From<Entry> for AnalyticsEntryMessage {
+    fn from(entry: Entry) -> Self {
+        Self {
+            transport: entry.transport.as_str().to_owned(),
+            service: entry.service,
+            method: entry.method,
+            status: u32::try_from(entry.status).unwrap_or(0),
+            duration_ms: entry.duration_ms,
+            user_id: entry.user_id.map(|id| id.to_string()).unwrap_or_default(),
+            trace_id: entry
+                .trace_id
+                .map(|id| id.simple().to_string())
+                .unwrap_or_default(),
+            at: Some(instant::to_proto(entry.at)),
+            id: entry.id.to_string(),
+        }
+    }
+}
+
+/// The name, if it can be one: 1 to `max` characters, no control character. Postgres' text
+/// can't hold a NUL, and one bad row would fail the whole batch.
+pub(crate) fn name(text: String, max: usize) -> Option<String> {
+    let sound = !text.is_empty()
+        // A character takes at most four bytes: no need to count those of a long text.
+        && text.len() <= 4 * max
+        && text.chars().count() <= max
+        && !text.chars().any(char::is_control);
+    sound.then_some(text)
+}
+
+/// The status, if it is HTTP's, or 0 for none.
+pub(crate) fn known_status(status: f64) -> Option<i16> {
+    let known = status == 0.0 || ((100.0..600.0).contains(&status) && status.fract() == 0.0);
+    // In range, as just seen.
+    #[expect(clippy::cast_possible_truncation, reason = "0 to 599")]
+    known.then_some(status as i16)
+}
+
+/// The trace id, if it is W3C's: 32 hexadecimal digits, not all of them zero.
+fn trace(text: &str) -> Option<Uuid> {
+    if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    Uuid::try_parse(text).ok().filter(|id| !id.is_nil())
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2026-10-01 12:00 UTC);
+    const EARLIER: OffsetDateTime = datetime!(2026-10-01 11:00 UTC);
+    const CALLER: &str = "0190a5f2-7c1e-7b57-a6a2-2f2c0a4f1a11";
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+    fn request() -> LogDataRequest {
+        LogDataRequest {
+            transport: "grpc".to_owned(),
+            service: "pictures".to_owned(),
+            method: "GetUserPicture".to_owned(),
+            status: 200,
+            duration_ms: 12.5,
+            trace_id: TRACE.to_owned(),
+        }
+    }
+
+    fn observation() -> Observation {
+        Observation {
+            transport: "rest".to_owned(),
+            service: "auth".to_owned(),
+            method: "Login".to_owned(),
+            status: 401.0,
+            duration_ms: 33.25,
+            user_id: CALLER.to_owned(),
+            trace_id: TRACE.to_owned(),
+            at: Some("2026-10-01T11:59:59.5Z".parse().unwrap()),
+            id: "0190a5f2-7c1e-7b57-a6a2-000000000001".to_owned(),
+        }
+    }
+
+    fn observed(observation: Observation) -> Result<Entry, Error> {
+        Entry::observed(observation, Uuid::nil, EARLIER, NOW)
+    }
+
+    #[test]
+    fn a_request_is_the_callers_and_now() {
+        let entry = Entry::requested(request(), CALLER, Some("key"), NOW).unwrap();
+        assert_eq!(entry.at, NOW);
+        assert_eq!(entry.user_id, Some(CALLER.parse().unwrap()));
+        assert_eq!(entry.id, ids::of_key(CALLER, "key"));
+        let message = AnalyticsEntryMessage::from(entry);
+        assert_eq!(message.transport, "grpc");
+        assert_eq!(message.status, 200);
+        assert_eq!(message.trace_id, TRACE);
+        assert_eq!(message.at.unwrap().to_string(), "2026-10-01T12:00:00Z");
+    }
+
+    #[test]
+    fn requests_without_a_key_are_each_their_own() {
+        let id = || Entry::requested(request(), CALLER, None, NOW).unwrap().id;
+        assert_ne!(id(), id());
+    }
+
+    #[test]
+    fn a_request_may_leave_out_what_is_optional() {
+        let entry = Entry::requested(
+            LogDataRequest {
+                status: 0,
+                duration_ms: 0.0,
+                trace_id: String::new(),
+                ..request()
+            },
+            CALLER,
+            None,
+            NOW,
+        )
+        .unwrap();
+        assert_eq!((entry.status, entry.trace_id), (0, None));
+    }
+
+    #[test]
+    fn a_request_that_could_not_be_so_is_refused() {
+        let refused = |change: fn(&mut LogDataRequest)| {
+            let mut request = request();
+            change(&mut request);
+            Entry::requested(request, CALLER, None, NOW)
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(refused(|r| r.transport = "smtp".into()).starts_with("transport must"));
+        assert!(refused(|r| r.transport.clear()).starts_with("transport must"));
+        assert!(refused(|r| r.service.clear()).starts_with("service must"));
+        assert!(refused(|r| r.service = "s".repeat(65)).starts_with("service must"));
+        assert!(refused(|r| r.method = "m\0".into()).starts_with("method must"));
+        assert!(refused(|r| r.method = "é".repeat(129)).starts_with("method must"));
+        assert!(refused(|r| r.status = 42).starts_with("status must"));
+        assert!(refused(|r| r.status = 600).starts_with("status must"));
+        assert!(refused(|r| r.duration_ms = -1.0).starts_with("duration_ms must"));
+        assert!(refused(|r| r.duration_ms = 1e12).starts_with("duration_ms must"));
+        assert!(refused(|r| r.duration_ms = f64::NAN).starts_with("duration_ms must"));
+        assert!(refused(|r| r.trace_id = "xyz".into()).starts_with("trace_id must"));
+        assert!(refused(|r| r.trace_id = "0".repeat(32)).starts_with("trace_id must"));
+        // A hyphenated UUID is no trace id.
+        assert!(refused(|r| r.trace_id = CALLER.into()).starts_with("trace_id must"));
+    }
+
+    #[test]
+    fn an_observation_is_kept_as_it_is() {
+        let entry = observed(observation()).unwrap();
+        let message = AnalyticsEntryMessage::from(entry);
+        let expected = AnalyticsEntryMessage {
+            transport: "rest".to_owned(),
+            service: "auth".to_owned(),
+            method: "Login".to_owned(),
+            status: 401,
+            duration_ms: 33.25,
+            user_id: CALLER.to_owned(),
+            trace_id: TRACE.to_owned(),
+            at: observation().at,
+            id: observation().id,
+        };
+        assert_eq!(message, expected);
+    }
+
+    #[test]
+    fn an_observations_measures_are_brought_into_their_range() {
+        let status = |status| {
+            observed(Observation {
+                status,
+                ..observation()
+            })
+            .unwrap()
+            .status
+        };
+        assert_eq!(status(599.0), 599);
+        for unknown in [600.0, 1e9, -1.0, 99.0, 200.5, f64::NAN] {
+            assert_eq!(status(unknown), 0, "{unknown}");
+        }
+        let duration = |duration_ms| {
+            observed(Observation {
+                duration_ms,
+                ..observation()
+            })
+            .unwrap()
+            .duration_ms
+        };
+        assert_eq!(duration(-5.0), 0.0);
+        assert_eq!(duration(f64::NAN), 0.0);
+        assert_eq!(duration(1e300), MAX_DURATION_MS);
+    }
+
+    #[test]
+    fn an_observations_unreadable_marks_are_left_out() {
+        let entry = observed(Observation {
+            user_id: "nobody\0".to_owned(),
+            trace_id: "00".repeat(16),
+            ..observation()
+        })
+        .unwrap();
+        assert_eq!((entry.user_id, entry.trace_id), (None, None));
+    }
+
+    #[test]
+    fn an_observation_without_id_or_time_takes_its_records() {
+        let entry = observed(Observation {
+            id: String::new(),
+            at: None,
+            ..observation()
+        })
+        .unwrap();
+        assert_eq!((entry.id, entry.at), (Uuid::nil(), EARLIER));
+    }
+
+    #[test]
+    fn a_clock_that_cannot_be_right_is_not_believed() {
+        let at = |text: &str| {
+            let at = Some(text.parse().unwrap());
+            observed(Observation {
+                at,
+                ..observation()
+            })
+            .unwrap()
+            .at
+        };
+        assert_eq!(at("0001-01-01T00:00:00Z"), EARLIER);
+        assert_eq!(at("2026-10-01T12:04:00Z"), NOW + Duration::minutes(4));
+        assert_eq!(at("9999-01-01T00:00:00Z"), NOW + CLOCK_SKEW);
+    }
+
+    #[test]
+    fn an_observation_of_no_call_is_refused() {
+        for change in [
+            (|o| o.transport = "tcp".into()) as fn(&mut Observation),
+            |o| o.service.clear(),
+            |o| o.method = "a\nb".into(),
+            |o| o.service = "x".repeat(1_000_000),
+        ] {
+            let mut observation = observation();
+            change(&mut observation);
+            assert!(observed(observation).is_err());
+        }
+    }
+}

@@ -1,0 +1,134 @@
+use time::OffsetDateTime;
+use trichrome_proto::analytics::GetLogRequest;
+
+use crate::entry::{METHOD_MAX, SERVICE_MAX, known_status, name};
+use crate::transport::Transport;
+use crate::{Error, instant};
+
+/// Which entries a read is about: all that is given must hold.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Filter {
+    pub(crate) transport: Option<Transport>,
+    pub(crate) service: Option<String>,
+    pub(crate) method: Option<String>,
+    pub(crate) status: Option<i16>,
+    pub(crate) errors_only: bool,
+    /// Included.
+    pub(crate) since: Option<OffsetDateTime>,
+    /// Not included.
+    pub(crate) until: Option<OffsetDateTime>,
+}
+
+impl TryFrom<&GetLogRequest> for Filter {
+    type Error = Error;
+
+    fn try_from(request: &GetLogRequest) -> Result<Self, Error> {
+        let time = |at: Option<_>, field| {
+            at.map(|at| instant::from_proto(at).ok_or(Error::Time { field }))
+                .transpose()
+        };
+        let filter = Self {
+            transport: given(&request.transport)
+                .map(|transport| transport.parse())
+                .transpose()?,
+            service: given(&request.service)
+                .map(|service| name(service, SERVICE_MAX).ok_or(Error::SERVICE))
+                .transpose()?,
+            method: given(&request.method)
+                .map(|method| name(method, METHOD_MAX).ok_or(Error::METHOD))
+                .transpose()?,
+            status: match known_status(f64::from(request.status)) {
+                Some(0) => None,
+                Some(status) => Some(status),
+                None => return Err(Error::Status),
+            },
+            errors_only: request.errors_only,
+            since: time(request.since, "since")?,
+            until: time(request.until, "until")?,
+        };
+        match (filter.since, filter.until) {
+            (Some(since), Some(until)) if since >= until => Err(Error::Range),
+            _ => Ok(filter),
+        }
+    }
+}
+
+/// The text, unless it is empty: a field left out.
+fn given(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(request: GetLogRequest) -> Result<Filter, Error> {
+        Filter::try_from(&request)
+    }
+
+    #[test]
+    fn an_empty_request_takes_everything() {
+        assert_eq!(filter(GetLogRequest::default()).unwrap(), Filter::default());
+    }
+
+    #[test]
+    fn what_is_given_must_hold() {
+        let filter = filter(GetLogRequest {
+            transport: "events".to_owned(),
+            service: "pictures".to_owned(),
+            method: "GetUserPicture".to_owned(),
+            status: 404,
+            errors_only: true,
+            since: Some("2026-10-01T00:00:00Z".parse().unwrap()),
+            until: Some("2026-10-02T00:00:00Z".parse().unwrap()),
+            ..GetLogRequest::default()
+        })
+        .unwrap();
+        assert_eq!(filter.transport, Some(Transport::Events));
+        assert_eq!(filter.status, Some(404));
+        assert!(filter.since < filter.until);
+    }
+
+    #[test]
+    fn a_range_without_a_moment_is_refused() {
+        let range = |since: &str, until: &str| {
+            filter(GetLogRequest {
+                since: Some(since.parse().unwrap()),
+                until: Some(until.parse().unwrap()),
+                ..GetLogRequest::default()
+            })
+        };
+        let noon = "2026-10-01T12:00:00Z";
+        assert!(matches!(range(noon, noon), Err(Error::Range)));
+        assert!(matches!(
+            range(noon, "2026-10-01T11:00:00Z"),
+            Err(Error::Range)
+        ));
+        // The same moment, written for another place.
+        assert!(matches!(
+            range(noon, "2026-10-01T14:00:00+02:00"),
+            Err(Error::Range)
+        ));
+        assert!(range(noon, "2026-10-01T12:00:00.001Z").is_ok());
+    }
+
+    #[test]
+    fn what_no_entry_can_have_is_refused() {
+        let refused = |change: fn(&mut GetLogRequest)| {
+            let mut request = GetLogRequest::default();
+            change(&mut request);
+            filter(request).unwrap_err().to_string()
+        };
+        assert!(refused(|r| r.transport = "smtp".into()).starts_with("transport must"));
+        assert!(refused(|r| r.service = "a\0".into()).starts_with("service must"));
+        assert!(refused(|r| r.method = "m".repeat(129)).starts_with("method must"));
+        assert!(refused(|r| r.status = 99).starts_with("status must"));
+        assert!(
+            refused(|r| r.since = Some(prost_types::Timestamp {
+                seconds: i64::MAX,
+                nanos: 0
+            }))
+            .starts_with("since must")
+        );
+    }
+}

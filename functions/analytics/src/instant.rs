@@ -1,0 +1,75 @@
+//! The contract's timestamps, and the calendar's.
+
+use prost_types::Timestamp;
+use time::OffsetDateTime;
+
+/// 0001-01-01T00:00:00Z in seconds since 1970: the earliest moment that the contract's text
+/// form (RFC 3339) carries.
+pub(crate) const EARLIEST: i64 = -62_135_596_800;
+
+/// The moment, if it lies in the years 1 to 9999.
+pub(crate) fn from_proto(at: Timestamp) -> Option<OffsetDateTime> {
+    let nanos = u32::try_from(at.nanos).ok()?;
+    OffsetDateTime::from_unix_timestamp(at.seconds)
+        .ok()
+        .filter(|_| at.seconds >= EARLIEST)?
+        .replace_nanosecond(nanos)
+        .ok()
+}
+
+/// The moment as the contract has it.
+pub(crate) fn to_proto(at: OffsetDateTime) -> Timestamp {
+    Timestamp {
+        seconds: at.unix_timestamp(),
+        nanos: i32::try_from(at.nanosecond()).unwrap_or_default(),
+    }
+}
+
+/// Microseconds since 1970, Postgres' resolution.
+pub(crate) fn micros(at: OffsetDateTime) -> i64 {
+    // The calendar ends after 2.5e17 microseconds.
+    i64::try_from(at.unix_timestamp_nanos().div_euclid(1000)).unwrap_or(i64::MAX)
+}
+
+/// The moment that many microseconds after 1970, if the calendar has it.
+pub(crate) fn from_micros(micros: i64) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_goes_there_and_back() {
+        for text in [
+            "2026-10-01T12:30:45.123456Z",
+            "0001-01-01T00:00:00Z",
+            "1969-12-31T23:59:59.999999Z",
+            "9999-12-31T23:59:59Z",
+        ] {
+            let proto: Timestamp = text.parse().unwrap();
+            let at = from_proto(proto).unwrap();
+            assert_eq!(to_proto(at), proto, "{text}");
+            assert_eq!(from_micros(micros(at)), Some(at), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_the_calendar_lacks_is_none() {
+        for (seconds, nanos) in [
+            (i64::MAX, 0),
+            (i64::MIN, 0),
+            (0, -1),
+            (0, 1_000_000_000),
+            (EARLIEST - 1, 0),
+        ] {
+            assert_eq!(
+                from_proto(Timestamp { seconds, nanos }),
+                None,
+                "{seconds} {nanos}"
+            );
+        }
+        assert_eq!(from_micros(i64::MAX), None);
+    }
+}

@@ -1,0 +1,53 @@
+//! The table, and how it comes to be.
+
+use sqlx::PgPool;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::PgPoolOptions;
+
+use crate::Database;
+
+/// The migrations, in `migrations/`. A released one must never change: the database keeps
+/// its checksum.
+static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// Brings the database's schema to this version: a step of a deployment, before the
+/// functions, and safe to repeat. Two at once wait for each other (an advisory lock).
+///
+/// # Errors
+///
+/// The database is not reachable, holds a migration that this version lacks or has in
+/// another form, or refuses one (the role needs to own the schema).
+pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
+    MIGRATIONS.run(pool).await
+}
+
+/// [`migrate`], over a connection of its own.
+///
+/// # Errors
+///
+/// As [`migrate`].
+pub async fn migrate_database(database: &Database) -> Result<(), MigrateError> {
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .connect_with(database.options())
+        .await?;
+    let outcome = migrate(&pool).await;
+    pool.close().await;
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn migrations_are_numbered_from_one_without_a_gap() {
+        let versions: Vec<_> = MIGRATIONS
+            .iter()
+            .map(|migration| migration.version)
+            .collect();
+        let expected: Vec<i64> = (1..).take(versions.len()).collect();
+        assert_eq!(versions, expected);
+        assert!(!versions.is_empty());
+    }
+}

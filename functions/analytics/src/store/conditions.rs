@@ -1,0 +1,72 @@
+use sqlx::{Postgres, QueryBuilder};
+
+use crate::filter::Filter;
+
+/// Appends the filter as a WHERE clause. Only what is given is in the text, so that each
+/// combination has a plan of its own.
+pub(crate) fn push(filter: &Filter, query: &mut QueryBuilder<Postgres>) {
+    query.push(" WHERE true");
+    if let Some(transport) = filter.transport {
+        query
+            .push(" AND transport = ")
+            .push_bind(transport.as_str());
+    }
+    if let Some(service) = &filter.service {
+        query.push(" AND service = ").push_bind(service);
+    }
+    if let Some(method) = &filter.method {
+        query.push(" AND method = ").push_bind(method);
+    }
+    if let Some(status) = filter.status {
+        query.push(" AND status = ").push_bind(status);
+    }
+    // Said of a single status too: it is what the partial index is found by.
+    if filter.errors_only || filter.status.is_some_and(|status| status >= 400) {
+        query.push(" AND status >= 400");
+    }
+    if let Some(since) = filter.since {
+        query.push(" AND at >= ").push_bind(since);
+    }
+    if let Some(until) = filter.until {
+        query.push(" AND at < ").push_bind(until);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::Transport;
+
+    fn sql(filter: &Filter) -> String {
+        let mut query = QueryBuilder::new("");
+        push(filter, &mut query);
+        query.into_string()
+    }
+
+    #[test]
+    fn only_what_is_given_is_asked() {
+        assert_eq!(sql(&Filter::default()), " WHERE true");
+        let filter = Filter {
+            transport: Some(Transport::Grpc),
+            method: Some("'; DROP TABLE call_logs; --".to_owned()),
+            errors_only: true,
+            ..Filter::default()
+        };
+        assert_eq!(
+            sql(&filter),
+            " WHERE true AND transport = $1 AND method = $2 AND status >= 400"
+        );
+    }
+
+    #[test]
+    fn a_failures_status_finds_the_partial_index() {
+        let status = |status| {
+            sql(&Filter {
+                status: Some(status),
+                ..Filter::default()
+            })
+        };
+        assert_eq!(status(404), " WHERE true AND status = $1 AND status >= 400");
+        assert_eq!(status(399), " WHERE true AND status = $1");
+    }
+}

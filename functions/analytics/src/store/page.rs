@@ -1,0 +1,48 @@
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, QueryBuilder, Row as _};
+
+use super::conditions;
+use crate::cursor::Cursor;
+use crate::entry::Entry;
+use crate::filter::Filter;
+
+/// At most `limit` entries that the filter takes, newest first, from `after` on.
+///
+/// By key, not by OFFSET: the hundredth page costs what the first does, and entries that
+/// arrive between two pages neither repeat nor hide one.
+pub(crate) async fn page(
+    connection: &mut PgConnection,
+    filter: &Filter,
+    after: Option<Cursor>,
+    limit: u32,
+) -> Result<Vec<Entry>, sqlx::Error> {
+    let mut query = QueryBuilder::new(
+        "SELECT id, at, duration_ms, user_id, trace_id, status, transport, service, method \
+         FROM call_logs",
+    );
+    conditions::push(filter, &mut query);
+    if let Some(Cursor { at, id }) = after {
+        query.push(" AND (at, id) < (").push_bind(at);
+        query.push(", ").push_bind(id).push(")");
+    }
+    query.push(" ORDER BY at DESC, id DESC LIMIT ");
+    query.push_bind(i64::from(limit));
+    query.build().try_map(entry).fetch_all(connection).await
+}
+
+fn entry(row: PgRow) -> Result<Entry, sqlx::Error> {
+    let transport: &str = row.try_get("transport")?;
+    Ok(Entry {
+        id: row.try_get("id")?,
+        at: row.try_get("at")?,
+        transport: transport
+            .parse()
+            .map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+        service: row.try_get("service")?,
+        method: row.try_get("method")?,
+        status: row.try_get("status")?,
+        duration_ms: row.try_get("duration_ms")?,
+        user_id: row.try_get("user_id")?,
+        trace_id: row.try_get("trace_id")?,
+    })
+}
