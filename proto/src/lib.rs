@@ -19,7 +19,11 @@ pub mod validate;
 macro_rules! package {
     ($name:ident, $file:literal) => {
         #[doc = concat!("The messages of `", stringify!($name), ".proto`.")]
-        #[allow(missing_docs, reason = "generated")]
+        #[allow(
+            missing_docs,
+            clippy::allow_attributes_without_reason,
+            reason = "generated"
+        )]
         pub mod $name {
             include!(concat!(env!("OUT_DIR"), "/", $file));
         }

@@ -3,7 +3,7 @@
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use lambda_http::{Request, service_fn};
-use lambda_runtime::LambdaEvent;
+use lambda_runtime::{Diagnostic, LambdaEvent};
 use trichrome_proto::{
     contract::{self, Access},
     error::Fault as _,
@@ -87,7 +87,11 @@ pub fn run_batch<B: BatchFunction>() -> ExitCode {
                 function.call(event.payload).await.map_err(|error| {
                     let (code, causes) = (error.code().as_str(), logs::causes(&error));
                     tracing::error!(function = B::NAME, code, %error, causes, "batch failed");
-                    RuntimeError::from(error.to_string())
+                    // The gateway's trigger tells from the type whether waiting helps.
+                    Diagnostic {
+                        error_type: code.to_owned(),
+                        error_message: error.to_string(),
+                    }
                 })
             }
         }))

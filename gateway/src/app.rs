@@ -1,0 +1,319 @@
+//! The parts put together, started, and stopped again.
+
+use std::{sync::Arc, time::Duration};
+
+use rdkafka::error::KafkaError;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use trichrome_proto::contract::{self, TRIGGERS};
+use url::Url;
+
+use crate::{
+    call::Calls,
+    call_log::CallLog,
+    config::Config,
+    facade::{Facade, events::Events, rest::Rest},
+    grpc::{self, client::Client, service::Operations},
+    health::{self, Check, Readiness},
+    http,
+    invoke::{Invoke, Lambda},
+    kafka::{
+        commands::Commands,
+        consumer::GroupConsumer,
+        dlq::DeadLetters,
+        log_sink::KafkaLogSink,
+        producer::Producer,
+        results::{Awaiter, Results},
+        trigger::{Batches, Delivery},
+    },
+    metrics::Metrics,
+    rate_limit::RateLimits,
+    server::Server,
+    shutdown::{self, Drain},
+};
+
+/// Why the gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A port is taken, or no port of this machine.
+    #[error("cannot listen on {address}; is another gateway running? ({name} sets it)")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// The variable that sets it.
+        name: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// librdkafka refuses its settings.
+    #[error("KAFKA_BROKERS or KAFKA_GROUP is not right")]
+    Kafka(#[from] KafkaError),
+    /// The system's certificates cannot be read.
+    #[error("no certificates to check the REST API's with; install ca-certificates")]
+    Certificates(#[source] std::io::Error),
+    /// The gRPC port's own client or reflection cannot be built.
+    #[error("gRPC cannot be served")]
+    Grpc(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// No signal can be waited for.
+    #[error("signals cannot be handled")]
+    Signals(#[source] std::io::Error),
+}
+
+/// Runs the gateway until SIGTERM or SIGINT.
+///
+/// # Errors
+///
+/// What kept it from starting; once it runs, nothing does.
+pub async fn run(config: Config) -> Result<(), StartError> {
+    // Ports first: a second gateway should end before it joins any group.
+    let http_server = bind(config.gateway_http_addr, "GATEWAY_HTTP_ADDR").await?;
+    let grpc_server = bind(config.gateway_grpc_addr, "GATEWAY_GRPC_ADDR").await?;
+
+    let metrics = Arc::new(Metrics::new());
+    let limits = Arc::new(RateLimits::from_contract());
+    let log_sink = Arc::new(KafkaLogSink::new(&config, Arc::clone(&metrics))?);
+    let producer = Producer::new(&config, Arc::clone(&metrics))?;
+    let lambda = Arc::new(Lambda::connect(&config).await);
+    let calls = Calls::new(
+        Arc::clone(&lambda) as Arc<dyn Invoke>,
+        Arc::clone(&limits),
+        CallLog::new(Arc::clone(&log_sink) as _),
+        Arc::clone(&metrics),
+    );
+    let awaiter = Awaiter::new(Arc::clone(&metrics));
+    let steps = Steps::default();
+
+    let (grpc_router, grpc_health) = grpc::router(
+        Operations::new(calls.clone(), config.call_timeout),
+        &config.web_origins,
+        steps.end_grpc.clone(),
+    )
+    .await
+    .map_err(|error| StartError::Grpc(error.into()))?;
+    let facade = Facade {
+        rest: Rest::new(&config.rest_url).map_err(StartError::Certificates)?,
+        grpc: Client::new(grpc_server.address()).map_err(|error| StartError::Grpc(error.into()))?,
+        events: Events {
+            producer: producer.clone(),
+            awaiter: Arc::clone(&awaiter),
+        },
+        limits,
+        metrics: Arc::clone(&metrics),
+        call_timeout: config.call_timeout,
+    };
+    let http_router = http::router(
+        facade,
+        Readiness::new(
+            checks(&config, &lambda, &producer, &awaiter),
+            steps.stopping.clone(),
+        ),
+        Arc::clone(&metrics),
+        &config.web_origins,
+        config.web_root.as_deref(),
+    );
+    let results = Results::new(&config, awaiter, Arc::clone(&metrics))?;
+    let readers = Readers::start(&config, &calls, &lambda, &producer, &metrics, &steps)?;
+    let reading_results = tokio::spawn(results.run(steps.end_results.clone()));
+
+    tracing::info!(
+        http = %http_server.address(),
+        grpc = %grpc_server.address(),
+        "listening"
+    );
+    // Each port has its own drain, and its time is known only then.
+    let patience = config.drain_timeout.mul_f64(0.5);
+    let http_task = tokio::spawn(http_server.serve(http_router, steps.end_http.clone(), patience));
+    let grpc_task = tokio::spawn(grpc_server.serve(grpc_router, steps.end_grpc.clone(), patience));
+
+    shutdown::asked_to_stop()
+        .await
+        .map_err(StartError::Signals)?;
+
+    // From the outside in: what is still under way outside may need what is inside.
+    let drain = Drain::begin(config.drain_timeout);
+    tracing::info!("stopping");
+    steps.stopping.cancel();
+    grpc_health.stopping().await;
+    steps.end_http.cancel();
+    within(drain.share(0.5), http_task, "the HTTP port").await;
+    steps.end_grpc.cancel();
+    within(drain.share(0.5), grpc_task, "the gRPC port").await;
+    readers.stop(&steps, &drain).await;
+    steps.end_results.cancel();
+    within(drain.share(0.5), reading_results, "the results reader").await;
+    flush(producer, log_sink, drain.share(0.9)).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// What each part stops at.
+#[derive(Default)]
+struct Steps {
+    /// Not ready any more.
+    stopping: CancellationToken,
+    end_http: CancellationToken,
+    end_grpc: CancellationToken,
+    /// Take no more records.
+    end_reading: CancellationToken,
+    /// Give up those under way.
+    abandon: CancellationToken,
+    end_results: CancellationToken,
+}
+
+async fn bind(address: std::net::SocketAddr, name: &'static str) -> Result<Server, StartError> {
+    Server::bind(address)
+        .await
+        .map_err(|source| StartError::Listen {
+            address,
+            name,
+            source,
+        })
+}
+
+/// The members of consumer groups, and their work.
+struct Readers {
+    tasks: Vec<JoinHandle<()>>,
+    consumers: Vec<Arc<GroupConsumer>>,
+}
+
+impl Readers {
+    fn start(
+        config: &Config,
+        calls: &Calls,
+        lambda: &Arc<Lambda>,
+        producer: &Producer,
+        metrics: &Arc<Metrics>,
+        steps: &Steps,
+    ) -> Result<Self, KafkaError> {
+        let letters = DeadLetters::new(producer.clone(), Arc::clone(metrics));
+        let join = |group: &str, name, topics: &[&str]| {
+            GroupConsumer::join(config, group, name, topics, Arc::clone(metrics)).map(Arc::new)
+        };
+        let mut readers = Self {
+            tasks: Vec::new(),
+            consumers: Vec::new(),
+        };
+
+        let topics = contract::command_topics();
+        let consumer = join(&config.kafka_group, "commands", &topics)?;
+        readers.consumers.push(Arc::clone(&consumer));
+        let commands = Commands {
+            consumer,
+            calls: calls.clone(),
+            producer: producer.clone(),
+            letters: letters.clone(),
+            metrics: Arc::clone(metrics),
+            call_timeout: config.call_timeout,
+            // The other half is for those who wait at the other end of a connection.
+            concurrency: config.invoke_concurrency.div_ceil(2),
+        };
+        let work = commands.run(steps.end_reading.clone(), steps.abandon.clone());
+        readers.tasks.push(tokio::spawn(work));
+
+        for trigger in TRIGGERS {
+            // A group of its own, as an event source mapping has.
+            let group = format!("{}-{}", config.kafka_group, trigger.function);
+            let consumer = join(&group, trigger.function, &[trigger.topic])?;
+            readers.consumers.push(Arc::clone(&consumer));
+            let batches = Batches {
+                trigger,
+                consumer,
+                delivery: Delivery {
+                    trigger,
+                    bootstrap: config.kafka_brokers.clone(),
+                    invoke: Arc::clone(lambda) as Arc<dyn Invoke>,
+                    letters: Arc::new(letters.clone()),
+                    metrics: Arc::clone(metrics),
+                },
+            };
+            let work = batches.run(steps.end_reading.clone(), steps.abandon.clone());
+            readers.tasks.push(tokio::spawn(work));
+        }
+        Ok(readers)
+    }
+
+    /// Takes no more records, finishes those under way, commits, and leaves the groups.
+    async fn stop(self, steps: &Steps, drain: &Drain) {
+        steps.end_reading.cancel();
+        let finished = futures::future::join_all(self.tasks);
+        let abandon = async {
+            tokio::time::sleep(drain.share(0.5)).await;
+            tracing::warn!("records were still under way; they will be read again");
+            steps.abandon.cancel();
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            _ = finished => {}
+            () = abandon => {}
+            () = tokio::time::sleep(drain.share(0.7)) => {}
+        }
+        let patience = drain.share(0.5);
+        let leaving = self
+            .consumers
+            .into_iter()
+            .map(|consumer| consumer.leave(patience));
+        futures::future::join_all(leaving).await;
+    }
+}
+
+async fn within(patience: Duration, task: JoinHandle<()>, what: &str) {
+    if tokio::time::timeout(patience, task).await.is_err() {
+        tracing::warn!("{what} did not finish in time");
+    }
+}
+
+/// Blocks in librdkafka, so not on a thread that serves.
+async fn flush(producer: Producer, log_sink: Arc<KafkaLogSink>, patience: Duration) {
+    let flushing = tokio::task::spawn_blocking(move || {
+        let half = patience / 2;
+        producer.flush(half).is_ok() & log_sink.flush(half).is_ok()
+    });
+    match tokio::time::timeout(patience, flushing).await {
+        Ok(Ok(true)) => {}
+        _ => tracing::warn!("some records for Kafka were lost: it did not take them in time"),
+    }
+}
+
+fn checks(
+    config: &Config,
+    lambda: &Lambda,
+    producer: &Producer,
+    awaiter: &Arc<Awaiter>,
+) -> Vec<(&'static str, Check)> {
+    let aws = || {
+        let region = lambda.region().unwrap_or("us-east-1");
+        Url::parse(&format!("https://lambda.{region}.amazonaws.com/")).ok()
+    };
+    let mut checks = vec![
+        ("kafka", kafka_answers(producer.clone())),
+        ("results", results_are_read(Arc::clone(awaiter))),
+        ("rest_api", health::listens(&config.rest_url)),
+    ];
+    if let Some(endpoint) = config.lambda_endpoint.clone().or_else(aws) {
+        checks.push(("lambda", health::listens(&endpoint)));
+    }
+    checks
+}
+
+fn kafka_answers(producer: Producer) -> Check {
+    Arc::new(move || {
+        let producer = producer.clone();
+        Box::pin(async move {
+            let probe = move || producer.probe(Duration::from_millis(1500));
+            match tokio::task::spawn_blocking(probe).await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(error)) => Err(format!("no broker answers: {error}")),
+                Err(_) => Err("the check failed".to_owned()),
+            }
+        })
+    })
+}
+
+fn results_are_read(awaiter: Arc<Awaiter>) -> Check {
+    Arc::new(move || {
+        let read = awaiter.is_reading();
+        let problem = "the topic \"results\" is not read yet; does it exist?";
+        let result = read.then_some(()).ok_or_else(|| problem.to_owned());
+        Box::pin(std::future::ready(result))
+    })
+}

@@ -1,0 +1,372 @@
+//! The one path that every call takes, whichever transport it came over:
+//! limit, event, invocation, answer, call log.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+use trichrome_proto::{
+    contract::Operation,
+    error::{ApiError, ErrorCode, Fault as _},
+};
+use uuid::Uuid;
+
+use crate::{
+    answer::{self, Reply},
+    backoff::Backoff,
+    call_log::CallLog,
+    context::Context,
+    event,
+    invoke::{Invoke, Repeat},
+    metrics::Metrics,
+    rate_limit::RateLimits,
+    record::CallRecord,
+};
+
+/// How a call came to the gateway. (REST goes through API Gateway, not through here.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// A gRPC or gRPC-Web request.
+    Grpc,
+    /// A Kafka record.
+    Events,
+}
+
+impl Transport {
+    /// The name in call logs and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Grpc => "grpc",
+            Self::Events => "events",
+        }
+    }
+}
+
+/// One call of an operation.
+pub struct Call {
+    /// Which operation.
+    pub operation: &'static Operation,
+    /// The request message, as JSON.
+    pub args: Map<String, Value>,
+    /// Who calls.
+    pub context: Context,
+    /// How the call came.
+    pub transport: Transport,
+    /// When the caller stops waiting.
+    pub deadline: Instant,
+    /// The id of its call log; the same call, delivered twice, has the same.
+    pub log_id: Uuid,
+    /// What to do when the service fails.
+    pub failures: Failures,
+}
+
+/// What to do when the service, not the caller, is at fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failures {
+    /// Say so: the caller is there to try again.
+    Answer,
+    /// Try again, within the deadline: nobody else will.
+    Retry,
+}
+
+/// Times that a call is tried where its failures are retried.
+pub const ATTEMPTS: u32 = 5;
+
+/// The waits between them: 1.5 s at most, together.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
+
+/// Makes calls. Cheap to clone.
+#[derive(Clone)]
+pub struct Calls {
+    invoke: Arc<dyn Invoke>,
+    limits: Arc<RateLimits>,
+    log: CallLog,
+    metrics: Arc<Metrics>,
+}
+
+impl Calls {
+    /// Calls that reach functions through `invoke` and are logged to `log`.
+    pub fn new(
+        invoke: Arc<dyn Invoke>,
+        limits: Arc<RateLimits>,
+        log: CallLog,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            invoke,
+            limits,
+            log,
+            metrics,
+        }
+    }
+
+    /// Calls an operation, and logs that it was called, whatever becomes of it: an answer,
+    /// an error, or a caller that goes away (the future is dropped).
+    ///
+    /// # Errors
+    ///
+    /// What the function answered, or what kept the gateway from reaching it.
+    pub async fn call(&self, call: Call) -> Result<Reply, ApiError> {
+        let mut record = self.record(&call);
+        let result = self.answer(call, &mut record).await;
+        record.end(result.as_ref().err());
+        result
+    }
+
+    /// Logs a call that was refused before there was a message to call with.
+    pub fn refused(&self, call: &Call, error: &ApiError) {
+        self.record(call).end(Some(error));
+    }
+
+    fn record(&self, call: &Call) -> CallRecord {
+        CallRecord::begin(call, self.log.clone(), Arc::clone(&self.metrics))
+    }
+
+    async fn answer(&self, mut call: Call, record: &mut CallRecord) -> Result<Reply, ApiError> {
+        self.limits.check(call.operation)?;
+        let mut event = Bytes::from(event::encode(&mut call)?);
+        let mut failures = 0;
+        loop {
+            let last = call.failures == Failures::Answer || failures + 1 == ATTEMPTS;
+            // The last attempt gives the event away; only one that may be repeated copies it.
+            let payload = if last {
+                std::mem::take(&mut event)
+            } else {
+                event.clone()
+            };
+            let error = match self.attempt(&call, payload, record).await {
+                Ok(reply) => return Ok(reply),
+                Err(error) => error,
+            };
+            if last || !error.code.is_fault() {
+                return Err(error);
+            }
+            failures += 1;
+            let wait = BACKOFF.wait(failures);
+            if Instant::now() + wait >= call.deadline {
+                return Err(error);
+            }
+            self.metrics.retried(call.operation);
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn attempt(
+        &self,
+        call: &Call,
+        event: Bytes,
+        record: &mut CallRecord,
+    ) -> Result<Reply, ApiError> {
+        let operation = call.operation;
+        // A read may be repeated by the SDK; anything else might have had its effect. Where
+        // the gateway retries, it does so alone.
+        let repeat = if operation.http.method == "GET" && call.failures == Failures::Answer {
+            Repeat::Safe
+        } else {
+            Repeat::Never
+        };
+        let answered = self
+            .invoke
+            .invoke(operation.function, event, repeat, call.deadline)
+            .await;
+        let (result, user_id) = match answered {
+            Ok(payload) => answer::read(operation, &payload),
+            Err(error) => {
+                let code = error.code();
+                tracing::warn!(
+                    request_id = call.context.request_id,
+                    trace_id = call.context.trace.id(),
+                    function = operation.function,
+                    error = error_chain(&error),
+                    "invocation failed"
+                );
+                let message = if code.is_fault() {
+                    code.fault_message().to_owned()
+                } else {
+                    error.to_string()
+                };
+                (Err(ApiError::new(code, message)), None)
+            }
+        };
+        if user_id.is_some() {
+            record.user_id = user_id;
+        }
+        result
+    }
+}
+
+/// An error with its causes, on one line.
+pub fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        // Some errors print their source already.
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// What a caller is told when the gateway itself is at fault.
+pub fn internal() -> ApiError {
+    let code = ErrorCode::Internal;
+    ApiError::new(code, code.fault_message())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::json;
+    use trichrome_proto::contract::by_function;
+
+    use super::*;
+    use crate::{
+        call_log::tests::Logged,
+        invoke::{InvokeError, tests::FakeInvoke},
+    };
+
+    /// A call with a deadline of ten seconds.
+    pub(crate) fn call(function: &str, args: Value) -> Call {
+        let Value::Object(args) = args else {
+            panic!("arguments are an object");
+        };
+        Call {
+            operation: by_function(function).unwrap(),
+            args,
+            context: Context::read(|_| None),
+            transport: Transport::Grpc,
+            deadline: Instant::now() + Duration::from_secs(10),
+            log_id: Uuid::new_v4(),
+            failures: Failures::Answer,
+        }
+    }
+
+    /// Calls that reach a fake, and what they leave in the call log.
+    pub(crate) fn calls(invoke: &Arc<FakeInvoke>) -> (Calls, Arc<Logged>) {
+        let logged = Arc::new(Logged::default());
+        let calls = Calls::new(
+            Arc::clone(invoke) as Arc<dyn Invoke>,
+            Arc::new(RateLimits::from_contract()),
+            CallLog::new(Arc::clone(&logged) as _),
+            Arc::new(Metrics::new()),
+        );
+        (calls, logged)
+    }
+
+    fn unavailable() -> InvokeError {
+        InvokeError::Busy
+    }
+
+    #[tokio::test]
+    async fn a_call_is_answered_and_logged_once() {
+        let invoke = FakeInvoke::answering(|_, _| {
+            Ok(json!({
+                "statusCode": 200,
+                "headers": {"trichrome-user-id": "u"},
+                "body": "{\"id\":\"u\",\"username\":\"n\"}",
+            }))
+        });
+        let (calls, logged) = calls(&invoke);
+        let reply = calls.call(call("users-get", json!({"user_id": "u"}))).await;
+        assert_eq!(reply.unwrap().body(), "{\"id\":\"u\",\"username\":\"n\"}");
+        let entry = logged.only();
+        assert_eq!(entry["transport"], "grpc");
+        assert_eq!(entry["service"], "users");
+        assert_eq!(entry["method"], "GetUserData");
+        assert_eq!(entry["status"], 200);
+        assert_eq!(entry["user_id"], "u");
+        assert_eq!(entry["trace_id"].as_str().map(str::len), Some(32));
+    }
+
+    #[tokio::test]
+    async fn a_call_that_cannot_be_made_is_logged_too() {
+        let invoke = FakeInvoke::answering(|_, _| unreachable!("not invoked"));
+        let (calls, logged) = calls(&invoke);
+        let error = calls.call(call("users-get", json!({}))).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::InvalidArgument);
+        assert_eq!(logged.only()["status"], 400);
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_goes_away_is_logged_as_such() {
+        let invoke = FakeInvoke::hanging();
+        let (calls, logged) = calls(&invoke);
+        let call = calls.call(call("users-get", json!({"user_id": "u"})));
+        assert!(
+            tokio::time::timeout(Duration::from_millis(10), call)
+                .await
+                .is_err()
+        );
+        assert_eq!(logged.only()["status"], 499);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_are_retried_where_asked_for_and_logged_once() {
+        let invoke = FakeInvoke::answering(|attempt, _| match attempt {
+            0..3 => Err(unavailable()),
+            _ => Ok(json!({"statusCode": 204})),
+        });
+        let (calls, logged) = calls(&invoke);
+        let mut call = call("pictures-delete", json!({"picture_id": "p"}));
+        call.failures = Failures::Retry;
+        calls.call(call).await.unwrap();
+        assert_eq!(invoke.calls(), 4);
+        assert_eq!(logged.only()["status"], 204);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn retries_end() {
+        let invoke = FakeInvoke::answering(|_, _| Err(unavailable()));
+        let (calls, logged) = calls(&invoke);
+        let mut call = call("pictures-delete", json!({"picture_id": "p"}));
+        call.failures = Failures::Retry;
+        let error = calls.call(call).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::Unavailable);
+        assert_eq!(invoke.calls(), ATTEMPTS);
+        assert_eq!(logged.only()["status"], 503);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_callers_mistake_is_not_retried() {
+        let invoke = FakeInvoke::answering(|_, _| Ok(json!({"statusCode": 404})));
+        let (calls, _) = calls(&invoke);
+        let mut call = call("pictures-delete", json!({"picture_id": "p"}));
+        call.failures = Failures::Retry;
+        let error = calls.call(call).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::NotFound);
+        assert_eq!(invoke.calls(), 1);
+    }
+
+    #[tokio::test]
+    async fn without_retries_a_failure_is_answered_at_once() {
+        let invoke = FakeInvoke::answering(|_, _| Err(unavailable()));
+        let (calls, _) = calls(&invoke);
+        let error = calls
+            .call(call("pictures-delete", json!({"picture_id": "p"})))
+            .await
+            .unwrap_err();
+        assert_eq!(error.code, ErrorCode::Unavailable);
+        assert_eq!(error.message, ErrorCode::Unavailable.fault_message());
+        assert_eq!(invoke.calls(), 1);
+    }
+
+    #[tokio::test]
+    async fn the_contracts_rate_limit_holds() {
+        let invoke = FakeInvoke::answering(|_, _| Ok(json!({"statusCode": 204})));
+        let (calls, _) = calls(&invoke);
+        let args = json!({"username": "u", "password": "p"});
+        let mut codes = Vec::new();
+        for _ in 0..40 {
+            let result = calls
+                .call(call("users-validate-password", args.clone()))
+                .await;
+            codes.extend(result.err().map(|error| error.code));
+        }
+        assert!(codes.contains(&ErrorCode::ResourceExhausted));
+        assert!(invoke.calls() >= 20);
+    }
+}

@@ -1,0 +1,115 @@
+//! What travels beside a request, under the same lower-case names on every transport:
+//! HTTP headers, gRPC metadata and Kafka record headers.
+
+use uuid::Uuid;
+
+use crate::trace::Trace;
+
+/// `authorization`: the caller's token.
+pub const AUTHORIZATION: &str = "authorization";
+/// `idempotency-key`: makes a create have one effect however often it arrives.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// `x-request-id`: finds the call in the logs.
+pub const REQUEST_ID: &str = "x-request-id";
+/// `traceparent`: W3C trace context.
+pub const TRACEPARENT: &str = "traceparent";
+/// `tracestate`: W3C trace context.
+pub const TRACESTATE: &str = "tracestate";
+
+/// The longest request id taken from a caller; a longer one is replaced.
+const LONGEST_REQUEST_ID: usize = 128;
+
+/// Who calls, and how to find the call again.
+#[derive(Clone)]
+pub struct Context {
+    /// The caller's token, as `Bearer …`. Never logged.
+    pub authorization: Option<String>,
+    /// The key under which a create has one effect.
+    pub idempotency_key: Option<String>,
+    /// The caller's request id, or a new one.
+    pub request_id: String,
+    /// The caller's trace, or a new one.
+    pub trace: Trace,
+}
+
+impl Context {
+    /// Reads the context through `header`, which finds a value by its lower-case name.
+    pub fn read<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Self {
+        let text = |name| {
+            header(name)
+                .filter(|value| is_header_text(value))
+                .map(str::to_owned)
+        };
+        Self {
+            authorization: text(AUTHORIZATION),
+            idempotency_key: text(IDEMPOTENCY_KEY),
+            request_id: header(REQUEST_ID)
+                .filter(|id| is_request_id(id))
+                .map_or_else(|| Uuid::new_v4().to_string(), str::to_owned),
+            trace: Trace::accept(header(TRACEPARENT), header(TRACESTATE)),
+        }
+    }
+
+    /// The context as headers for the next hop.
+    pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [
+            (AUTHORIZATION, self.authorization.as_deref()),
+            (IDEMPOTENCY_KEY, self.idempotency_key.as_deref()),
+            (REQUEST_ID, Some(self.request_id.as_str())),
+            (TRACEPARENT, Some(self.trace.parent())),
+            (TRACESTATE, self.trace.state()),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+    }
+}
+
+/// Whether a text can travel as a header's value: visible ASCII and spaces.
+pub fn is_header_text(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
+/// A request id goes into logs and headers as it came, so it has to be short and plain.
+fn is_request_id(id: &str) -> bool {
+    !id.is_empty()
+        && id.len() <= LONGEST_REQUEST_ID
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/=+".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(headers: &[(&str, &'static str)]) -> Context {
+        Context::read(|name| headers.iter().find(|(n, _)| *n == name).map(|(_, v)| *v))
+    }
+
+    #[test]
+    fn what_came_goes_on() {
+        let given = [
+            ("authorization", "Bearer t"),
+            ("idempotency-key", "k"),
+            ("x-request-id", "r-1"),
+            (
+                "traceparent",
+                "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            ),
+            ("tracestate", "a=b"),
+        ];
+        let context = read(&given);
+        assert_eq!(context.headers().collect::<Vec<_>>(), given);
+    }
+
+    #[test]
+    fn what_is_missing_or_odd_is_made_new() {
+        for odd in ["", "two words", "line\nbreak", "é"] {
+            let context = read(&[("x-request-id", odd)]);
+            assert!(Uuid::parse_str(&context.request_id).is_ok(), "{odd:?}");
+        }
+        let context = read(&[("authorization", "Bearer \u{1}")]);
+        assert_eq!(context.authorization, None);
+        assert_eq!(context.headers().count(), 2);
+    }
+}

@@ -1,0 +1,109 @@
+//! `/events/…`: a command produced to Kafka, its answer awaited on `results`.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Map, Value};
+use tokio::time::{Instant, timeout_at};
+use trichrome_proto::{
+    contract::Operation,
+    error::{ApiError, ErrorCode},
+};
+use uuid::Uuid;
+
+use super::timed_out;
+use crate::{
+    answer::read_error,
+    call::{error_chain, internal},
+    context::Context,
+    kafka::{
+        envelope::Envelope,
+        producer::{ProduceError, Producer, Record},
+        results::{Answer, Awaiter},
+    },
+    limits,
+};
+
+/// What a command may take longer than its call: the way to Kafka and back, twice.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Produces commands and awaits their answers. Cheap to clone.
+#[derive(Clone)]
+pub struct Events {
+    /// Produces the commands.
+    pub producer: Producer,
+    /// Awaits the answers.
+    pub awaiter: Arc<Awaiter>,
+}
+
+impl Events {
+    /// Sends a command, and answers the response message as JSON text.
+    ///
+    /// # Errors
+    ///
+    /// What the answer says; `UNAVAILABLE` where Kafka is not there; `DEADLINE_EXCEEDED`
+    /// where nobody answers.
+    pub async fn call(
+        &self,
+        operation: &Operation,
+        args: Map<String, Value>,
+        context: &Context,
+        deadline: Instant,
+    ) -> Result<String, ApiError> {
+        // Its own for each request: two requests with one idempotency key await two answers.
+        let event_id = Uuid::new_v4().to_string();
+        let data = Value::Object(args).to_string();
+        if data.len() > limits::MAX_BODY {
+            return Err(limits::body_too_large());
+        }
+        let value = Envelope {
+            event_id: &event_id,
+            data: &data,
+        }
+        .to_bytes();
+        drop(data);
+        let key = operation.command.keys.first().ok_or_else(internal)?;
+        let headers: Vec<_> = context
+            .headers()
+            .map(|(name, value)| (name, value.as_bytes()))
+            .collect();
+
+        // First the ear, then the word: an answer may be quick.
+        let mut awaited = self.awaiter.expect(&event_id)?;
+        let record = Record {
+            topic: operation.command.topic,
+            key: Some(key.as_bytes()),
+            value: Some(&value),
+            headers: &headers,
+        };
+        timeout_at(deadline, self.producer.produce(&record))
+            .await
+            .map_err(|_| timed_out())?
+            .map_err(|error| unproduced(&error))?;
+        drop(value);
+        match timeout_at(deadline + GRACE, awaited.answer()).await {
+            Ok(Some(answer)) => read(answer),
+            Ok(None) => Err(internal()),
+            Err(_) => Err(ApiError::new(
+                ErrorCode::DeadlineExceeded,
+                "no answer came on Kafka in time; the command may still be served",
+            )),
+        }
+    }
+}
+
+fn read(answer: Answer) -> Result<String, ApiError> {
+    match ErrorCode::from_http(answer.status) {
+        None => Ok(answer.data),
+        Some(code) => Err(read_error(code, answer.data.as_bytes())),
+    }
+}
+
+fn unproduced(error: &ProduceError) -> ApiError {
+    tracing::warn!(error = error_chain(error), "a command was not produced");
+    match error {
+        ProduceError::Refused(_) | ProduceError::Unavailable(_) => ApiError::new(
+            ErrorCode::Unavailable,
+            "Kafka cannot be reached; try again shortly, or use another transport",
+        ),
+    }
+}

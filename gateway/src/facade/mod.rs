@@ -1,0 +1,183 @@
+//! The facade: the REST table under `/{rest|grpc|events}/…`, each going on over the
+//! transport it names. The web app speaks this.
+//!
+//! Whichever is named, the same request gets the same status, headers and body.
+
+pub mod answer;
+pub mod body;
+pub mod events;
+pub mod rest;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Extension, Router,
+    extract::{Request, State},
+    response::Response,
+    routing::any,
+};
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+use trichrome_proto::{
+    binding,
+    contract::{Operation, Route, route},
+    error::{ApiError, ErrorCode},
+};
+use url::form_urlencoded;
+
+use crate::{context::Context, grpc, metrics::Metrics, rate_limit::RateLimits};
+use answer::Refusal;
+
+/// Where the facade's requests go on to. Cheap to clone.
+#[derive(Clone)]
+pub struct Facade {
+    /// API Gateway.
+    pub rest: rest::Rest,
+    /// The gateway's own gRPC port.
+    pub grpc: grpc::client::Client,
+    /// Kafka.
+    pub events: events::Events,
+    /// Limits of what goes past the calls: `rest`.
+    pub limits: Arc<RateLimits>,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// How long one call may take.
+    pub call_timeout: Duration,
+}
+
+/// What a request names first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Transport {
+    Rest,
+    Grpc,
+    Events,
+}
+
+impl Transport {
+    const ALL: [Self; 3] = [Self::Rest, Self::Grpc, Self::Events];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Rest => "rest",
+            Self::Grpc => "grpc",
+            Self::Events => "events",
+        }
+    }
+
+    fn prefix(self) -> String {
+        format!("/{}", self.name())
+    }
+}
+
+/// The facade's routes; any path under a transport's name is its own to refuse.
+pub fn router(facade: Facade) -> Router {
+    Transport::ALL
+        .into_iter()
+        .fold(Router::new(), |router, transport| {
+            let handler = any(
+                async move |State(facade): State<Facade>,
+                            Extension(context): Extension<Context>,
+                            request: Request| {
+                    facade.serve(transport, &context, request).await
+                },
+            );
+            router
+                .route(&transport.prefix(), handler.clone())
+                .route(&format!("{}/{{*path}}", transport.prefix()), handler)
+        })
+        .with_state(facade)
+}
+
+impl Facade {
+    async fn serve(&self, transport: Transport, context: &Context, request: Request) -> Response {
+        let begun = Instant::now();
+        let response = self
+            .answer(transport, context, request)
+            .await
+            .unwrap_or_else(|refusal| refusal.into_response(&context.request_id));
+        let took = begun.elapsed();
+        let status = response.status().as_u16();
+        self.metrics.facade(transport.name(), status, took);
+        tracing::debug!(
+            request_id = context.request_id,
+            trace_id = context.trace.id(),
+            facade = transport.name(),
+            status,
+            duration_ms = took.as_secs_f64() * 1000.0,
+            "facade"
+        );
+        response
+    }
+
+    async fn answer(
+        &self,
+        transport: Transport,
+        context: &Context,
+        request: Request,
+    ) -> Result<Response, Refusal> {
+        let (parts, body) = request.into_parts();
+        let path = parts.uri.path();
+        let path = path.strip_prefix(&transport.prefix()).unwrap_or(path);
+        let (operation, params) = match route(parts.method.as_str(), path) {
+            Route::Found { operation, params } => (operation, params),
+            Route::MethodNotAllowed { allow } => return Err(Refusal::method(allow)),
+            Route::NotFound => return Err(Refusal::not_found()),
+        };
+        let body = body::read(&parts.headers, body).await?;
+        let query = parts.uri.query().unwrap_or_default();
+
+        if transport == Transport::Rest {
+            self.limits.check(operation)?;
+            let target = match query {
+                "" => path.to_owned(),
+                query => format!("{path}?{query}"),
+            };
+            let deadline = Instant::now() + self.call_timeout;
+            let content_type = parts.headers.get(http::header::CONTENT_TYPE);
+            let answered = self
+                .rest
+                .call(operation, &target, content_type, body, context, deadline)
+                .await?;
+            return Ok(answered);
+        }
+
+        let args = read_args(operation, &params, query, &body)?;
+        drop(body);
+        let deadline = Instant::now() + self.call_timeout;
+        let message = match transport {
+            Transport::Grpc => {
+                let message = self.grpc.call(operation, args, context, deadline).await?;
+                answer::from_message(operation, message)
+            }
+            Transport::Events | Transport::Rest => {
+                let data = self.events.call(operation, args, context, deadline).await?;
+                answer::from_text(operation, data)?
+            }
+        };
+        Ok(message)
+    }
+}
+
+fn read_args(
+    operation: &Operation,
+    params: &[(&'static str, String)],
+    query: &str,
+    body: &[u8],
+) -> Result<Map<String, Value>, ApiError> {
+    let query: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+    binding::from_http(
+        operation,
+        params.iter().map(|(name, value)| (*name, value.as_str())),
+        query.iter().map(|(name, value)| (&**name, &**value)),
+        body,
+    )
+}
+
+/// What a caller is told where time ran out.
+pub(crate) fn timed_out() -> ApiError {
+    let code = ErrorCode::DeadlineExceeded;
+    ApiError::new(code, code.fault_message())
+}
+
+#[cfg(test)]
+mod tests;

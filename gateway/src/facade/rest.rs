@@ -1,0 +1,183 @@
+//! `/rest/…`: on to API Gateway, over HTTP.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::response::Response;
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Request, Uri,
+    header::{CONTENT_TYPE, RETRY_AFTER},
+};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::time::{Instant, timeout_at};
+use trichrome_proto::{
+    binding,
+    contract::Operation,
+    error::{ApiError, ErrorCode},
+};
+use url::Url;
+
+use super::{answer, timed_out};
+use crate::{
+    answer::read_error,
+    call::{error_chain, internal},
+    context::Context,
+    limits,
+};
+
+/// How long a connection to the API may take to open.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The REST API, as a client sees it. Cheap to clone.
+#[derive(Clone)]
+pub struct Rest {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    /// Without a slash at its end: `https://…/prod`.
+    base: String,
+}
+
+impl Rest {
+    /// A client of the API at `base`.
+    ///
+    /// # Errors
+    ///
+    /// The system's certificates cannot be read.
+    pub fn new(base: &Url) -> std::io::Result<Self> {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls(base)?)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(tcp);
+        Ok(Self {
+            client: Client::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .build(connector),
+            base: base.as_str().trim_end_matches('/').to_owned(),
+        })
+    }
+
+    /// Makes the same request of the API, and hands its answer back.
+    ///
+    /// # Errors
+    ///
+    /// What the API answered, or `UNAVAILABLE` where it is not there.
+    pub async fn call(
+        &self,
+        operation: &Operation,
+        target: &str,
+        content_type: Option<&HeaderValue>,
+        body: Bytes,
+        context: &Context,
+        deadline: Instant,
+    ) -> Result<Response, ApiError> {
+        let request = self.request(operation, target, content_type, body, context)?;
+        timeout_at(deadline, self.send(operation, request))
+            .await
+            .unwrap_or_else(|_| Err(timed_out()))
+    }
+
+    fn request(
+        &self,
+        operation: &Operation,
+        target: &str,
+        content_type: Option<&HeaderValue>,
+        body: Bytes,
+        context: &Context,
+    ) -> Result<Request<Full<Bytes>>, ApiError> {
+        let uri: Uri = format!("{}{target}", self.base)
+            .parse()
+            .map_err(|_| ApiError::invalid("the path is not valid"))?;
+        let mut request = Request::builder().method(operation.http.method).uri(uri);
+        for (name, value) in context.headers() {
+            request = request.header(name, value);
+        }
+        // Without one, API Gateway and its local stand-in take a body for something else.
+        let json = HeaderValue::from_static("application/json");
+        if operation.http.body {
+            request = request.header(CONTENT_TYPE, content_type.unwrap_or(&json));
+        }
+        request.body(Full::new(body)).map_err(|error| {
+            tracing::error!(%error, "a request for the REST API could not be made");
+            internal()
+        })
+    }
+
+    async fn send(
+        &self,
+        operation: &Operation,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response, ApiError> {
+        let unavailable = |error: &dyn std::error::Error| {
+            tracing::warn!(error = error_chain(error), "the REST API failed");
+            let code = ErrorCode::Unavailable;
+            ApiError::new(code, "the REST API cannot be reached; try again shortly")
+        };
+        let response = self
+            .client
+            .request(request)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        let (parts, body) = response.into_parts();
+        let body = Limited::new(body, limits::MAX_RECORD)
+            .collect()
+            .await
+            .map_err(|error| unavailable(&*error))?
+            .to_bytes();
+        match ErrorCode::from_http(parts.status.as_u16()) {
+            Some(code) => Err(read_error(code, &body)),
+            None => Ok(forward(
+                operation,
+                parts.status.as_u16(),
+                &parts.headers,
+                body,
+            )),
+        }
+    }
+}
+
+/// The system's certificates, where they are needed: the local API speaks plain HTTP, and
+/// a container may hold none.
+fn tls(base: &Url) -> std::io::Result<ClientConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(std::io::Error::other)?;
+    let builder = if base.scheme() == "https" {
+        builder.with_native_roots()?
+    } else {
+        builder.with_root_certificates(RootCertStore::empty())
+    };
+    Ok(builder.with_no_client_auth())
+}
+
+/// The API's answer, with those of its headers that are the contract's: not its CORS, nor
+/// what it says of its connection.
+fn forward(operation: &Operation, status: u16, headers: &HeaderMap, body: Bytes) -> Response {
+    let empty = body.is_empty();
+    let mut response = answer::json(status, body);
+    let fields = operation
+        .output
+        .fields
+        .iter()
+        .filter(|_| operation.http.response_body.is_some())
+        .filter_map(|field| HeaderName::try_from(binding::header_name(field.name)).ok());
+    for name in [CONTENT_TYPE, RETRY_AFTER].into_iter().chain(fields) {
+        if let Some(value) = headers.get(&name) {
+            response.headers_mut().insert(name, value.clone());
+        }
+    }
+    if empty {
+        response.headers_mut().remove(CONTENT_TYPE);
+    }
+    response
+}

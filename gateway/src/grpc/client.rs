@@ -1,0 +1,130 @@
+//! Calling the gateway's own gRPC port, as the facade's `grpc` does.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+};
+
+use http::uri::PathAndQuery;
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+use tonic::{
+    client::Grpc,
+    metadata::{AsciiMetadataKey, AsciiMetadataValue},
+    transport::{Channel, Endpoint},
+};
+use trichrome_proto::{
+    contract::Operation,
+    error::{ApiError, ErrorCode},
+    validate,
+};
+
+use super::{
+    codec::{self, DynamicCodec},
+    service::{self, Method},
+    status,
+};
+use crate::{call::internal, context::Context, limits};
+
+/// HTTP/2 flow control, in bytes: a picture in a few round trips.
+const WINDOW: u32 = 2 * 1024 * 1024;
+
+/// A client for every operation. Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    channel: Channel,
+    methods: Arc<HashMap<&'static str, Method>>,
+}
+
+impl Client {
+    /// A client that connects when it is first used, and again when it has to.
+    ///
+    /// # Errors
+    ///
+    /// The address makes no URL: not seen with a socket's own address.
+    pub fn new(server: SocketAddr) -> Result<Self, tonic::transport::Error> {
+        let channel = Endpoint::from_shared(format!("http://{}", reachable(server)))?
+            .tcp_nodelay(true)
+            .initial_stream_window_size(WINDOW)
+            .initial_connection_window_size(2 * WINDOW)
+            .connect_lazy();
+        let methods = service::methods()
+            .map(|method| (method.operation.function, method))
+            .collect();
+        Ok(Self {
+            channel,
+            methods: Arc::new(methods),
+        })
+    }
+
+    /// Calls an operation, and answers the response message as JSON.
+    ///
+    /// # Errors
+    ///
+    /// What the server answered, or `UNAVAILABLE` where it is not there.
+    pub async fn call(
+        &self,
+        operation: &Operation,
+        mut args: Map<String, Value>,
+        context: &Context,
+        deadline: Instant,
+    ) -> Result<Value, ApiError> {
+        let method = self.methods.get(operation.function).ok_or_else(internal)?;
+        // JSON that fits no message is told here in the words that the function would use.
+        validate::request(operation.input, &mut args)?;
+        let message = codec::from_args(&method.input, args)?;
+
+        let mut request = tonic::Request::new(message);
+        for (name, value) in context.headers() {
+            if let (Ok(name), Ok(value)) = (
+                AsciiMetadataKey::from_bytes(name.as_bytes()),
+                AsciiMetadataValue::try_from(value),
+            ) {
+                request.metadata_mut().insert(name, value);
+            }
+        }
+        request.set_timeout(deadline.saturating_duration_since(Instant::now()));
+
+        let mut grpc = Grpc::new(self.channel.clone())
+            .max_decoding_message_size(limits::MAX_MESSAGE)
+            .max_encoding_message_size(limits::MAX_MESSAGE);
+        let timed_out = || {
+            let code = ErrorCode::DeadlineExceeded;
+            ApiError::new(code, code.fault_message())
+        };
+        let path = PathAndQuery::from_static(method.operation.grpc_path);
+        let codec = DynamicCodec::new(method.output.clone());
+        let answered = tokio::time::timeout_at(deadline, async {
+            grpc.ready().await.map_err(|error| {
+                tracing::warn!(%error, "the gRPC port cannot be reached");
+                let code = ErrorCode::Unavailable;
+                ApiError::new(code, code.fault_message())
+            })?;
+            grpc.unary(request, path, codec)
+                .await
+                .map_err(|status| status::to_error(&status))
+        })
+        .await;
+        match answered {
+            Ok(Ok(response)) => codec::to_json(response.get_ref()),
+            // The channel gives a call up at the same moment, and calls it cancelled.
+            Ok(Err(error)) if error.code == ErrorCode::Canceled && Instant::now() >= deadline => {
+                Err(timed_out())
+            }
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(timed_out()),
+        }
+    }
+}
+
+/// A server that listens on every address is reached on this machine's own.
+fn reachable(mut server: SocketAddr) -> SocketAddr {
+    if server.ip().is_unspecified() {
+        server.set_ip(match server.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    server
+}

@@ -1,0 +1,209 @@
+//! Messages that are known by their descriptors alone: as bytes, and as JSON.
+//!
+//! There is no generated server here: one codec reads and writes every message of the
+//! contract, and an operation added to it is served without a line of code.
+
+use bytes::Buf as _;
+use prost::Message as _;
+use prost_reflect::{DeserializeOptions, DynamicMessage, MessageDescriptor, SerializeOptions};
+use serde_json::{Map, Value};
+use tonic::{
+    Status,
+    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+};
+use trichrome_proto::error::{ApiError, ErrorCode};
+
+use super::status;
+
+/// Reads messages of one type; writes any.
+#[derive(Clone, Debug)]
+pub struct DynamicCodec {
+    reads: MessageDescriptor,
+}
+
+impl DynamicCodec {
+    /// A codec that reads messages of this type.
+    pub fn new(reads: MessageDescriptor) -> Self {
+        Self { reads }
+    }
+}
+
+impl Codec for DynamicCodec {
+    type Encode = DynamicMessage;
+    type Decode = DynamicMessage;
+    type Encoder = DynamicEncoder;
+    type Decoder = DynamicDecoder;
+
+    fn encoder(&mut self) -> Self::Encoder {
+        DynamicEncoder
+    }
+
+    fn decoder(&mut self) -> Self::Decoder {
+        DynamicDecoder {
+            reads: self.reads.clone(),
+        }
+    }
+}
+
+/// Writes messages.
+#[derive(Debug)]
+pub struct DynamicEncoder;
+
+impl Encoder for DynamicEncoder {
+    type Item = DynamicMessage;
+    type Error = Status;
+
+    fn encode(&mut self, message: Self::Item, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        // A picture grows the buffer once, not by doubling it all the way.
+        to.reserve(message.encoded_len());
+        message
+            .encode(to)
+            .map_err(|_| Status::internal("the answer could not be encoded"))
+    }
+}
+
+/// Reads messages of one type.
+#[derive(Debug)]
+pub struct DynamicDecoder {
+    reads: MessageDescriptor,
+}
+
+impl Decoder for DynamicDecoder {
+    type Item = DynamicMessage;
+    type Error = Status;
+
+    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Self::Item>, Status> {
+        debug_assert!(from.remaining() <= crate::limits::MAX_MESSAGE);
+        DynamicMessage::decode(self.reads.clone(), from)
+            .map(Some)
+            .map_err(|error| {
+                // The error names the field, never its value.
+                let message = format!("the message is not a {}: {error}", self.reads.full_name());
+                status::from_error(&ApiError::invalid(message), "")
+            })
+    }
+}
+
+/// A request message as JSON: what is not set is left out.
+///
+/// # Errors
+///
+/// `INVALID_ARGUMENT` where JSON has no such value: a time out of range.
+pub fn to_args(message: &DynamicMessage) -> Result<Map<String, Value>, ApiError> {
+    const OPTIONS: SerializeOptions = SerializeOptions::new().use_proto_field_name(true);
+    match message.serialize_with_options(serde_json::value::Serializer, &OPTIONS) {
+        Ok(Value::Object(args)) => Ok(args),
+        Ok(_) => Err(ApiError::invalid("the message must have fields")),
+        Err(error) => Err(ApiError::invalid(format!(
+            "the message is not valid: {error}"
+        ))),
+    }
+}
+
+/// A response message as JSON, as a function writes it: every field is there.
+///
+/// # Errors
+///
+/// `INTERNAL` where JSON has no such value.
+pub fn to_json(message: &DynamicMessage) -> Result<Value, ApiError> {
+    const OPTIONS: SerializeOptions = SerializeOptions::new()
+        .use_proto_field_name(true)
+        .skip_default_fields(false);
+    message
+        .serialize_with_options(serde_json::value::Serializer, &OPTIONS)
+        .map_err(|error| {
+            tracing::error!(%error, "a response message has no JSON");
+            crate::call::internal()
+        })
+}
+
+/// A request message from JSON.
+///
+/// # Errors
+///
+/// `INVALID_ARGUMENT` where the JSON does not fit the message.
+pub fn from_args(
+    descriptor: &MessageDescriptor,
+    args: Map<String, Value>,
+) -> Result<DynamicMessage, ApiError> {
+    DynamicMessage::deserialize(descriptor.clone(), Value::Object(args))
+        .map_err(|error| ApiError::invalid(format!("the request is not valid: {error}")))
+}
+
+/// A response message from the JSON that a function answered. Fields that this gateway does
+/// not know yet are passed over: functions may be newer.
+///
+/// # Errors
+///
+/// `INTERNAL` where the JSON does not fit the message.
+pub fn from_json<'de>(
+    descriptor: &MessageDescriptor,
+    json: impl serde::Deserializer<'de, Error = serde_json::Error>,
+) -> Result<DynamicMessage, ApiError> {
+    const OPTIONS: DeserializeOptions = DeserializeOptions::new().deny_unknown_fields(false);
+    DynamicMessage::deserialize_with_options(descriptor.clone(), json, &OPTIONS).map_err(|error| {
+        let message = descriptor.full_name();
+        tracing::error!(message, %error, "a function's answer is not the contract's message");
+        ApiError::new(ErrorCode::Internal, ErrorCode::Internal.fault_message())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use trichrome_proto::{pictures::PicturesMessage, reflect::pool};
+
+    use super::*;
+
+    fn descriptor(name: &str) -> MessageDescriptor {
+        pool().get_message_by_name(name).unwrap()
+    }
+
+    fn object(value: Value) -> Map<String, Value> {
+        value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn arguments_survive_the_message() {
+        let args = object(json!({"limit": 3, "since": "2026-01-31T12:00:00Z", "totals": true}));
+        let message = from_args(&descriptor("analytics.GetLogRequest"), args.clone()).unwrap();
+        assert_eq!(to_args(&message).unwrap(), args);
+    }
+
+    #[test]
+    fn arguments_that_fit_no_message_are_refused() {
+        let list = descriptor("pictures.GetUserPicturesRequest");
+        for args in [
+            json!({"limit": "many"}),
+            json!({"unknown": 1}),
+            json!({"limit": -1}),
+        ] {
+            let error = from_args(&list, object(args)).unwrap_err();
+            assert_eq!(error.code, ErrorCode::InvalidArgument);
+        }
+    }
+
+    #[test]
+    fn a_response_is_written_as_functions_write_it() {
+        let written = serde_json::to_value(PicturesMessage {
+            pictures: vec![Default::default()],
+            next_cursor: String::new(),
+        })
+        .unwrap();
+        let message = from_json(&descriptor("pictures.PicturesMessage"), written.clone()).unwrap();
+        assert_eq!(to_json(&message).unwrap(), written);
+    }
+
+    #[test]
+    fn a_field_from_the_future_is_passed_over() {
+        let json = r#"{"id":"u","username":"n","shoe_size":43}"#;
+        let mut json = serde_json::Deserializer::from_str(json);
+        assert!(from_json(&descriptor("users.UserMessage"), &mut json).is_ok());
+    }
+
+    #[test]
+    fn an_answer_of_another_shape_is_our_fault() {
+        let error = from_json(&descriptor("users.UserMessage"), json!([1])).unwrap_err();
+        assert_eq!(error.code, ErrorCode::Internal);
+    }
+}

@@ -1,0 +1,194 @@
+//! Every operation of the contract as a gRPC method, served by one function.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use axum::body::Body as RequestBody;
+use http::{HeaderMap, Request, Response, StatusCode, header::CONTENT_TYPE};
+use prost_reflect::{DynamicMessage, MessageDescriptor};
+use serde_json::Map;
+use tokio::time::{Instant, timeout_at};
+use tonic::{Status, body::Body, server::Grpc};
+use tower::service_fn;
+use trichrome_proto::{
+    contract::{OPERATIONS, Operation},
+    error::{ApiError, ErrorCode},
+    reflect::pool,
+};
+use uuid::Uuid;
+
+use super::{codec, codec::DynamicCodec, deadline, status};
+use crate::{
+    answer::Reply,
+    call::{Call, Calls, Failures, Transport},
+    context::Context,
+    limits,
+};
+
+/// Past its deadline a call answers by itself; this much later it is cut off, should it
+/// still be reading its request.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// The operations, by the path of their gRPC requests. Cheap to clone.
+#[derive(Clone)]
+pub struct Operations {
+    methods: Arc<HashMap<&'static str, Method>>,
+    calls: Calls,
+    call_timeout: Duration,
+}
+
+/// An operation with its descriptors at hand.
+#[derive(Clone)]
+pub struct Method {
+    /// The operation.
+    pub operation: &'static Operation,
+    /// The request message's type.
+    pub input: MessageDescriptor,
+    /// The response message's type.
+    pub output: MessageDescriptor,
+}
+
+/// The operation table with its descriptors.
+pub fn methods() -> impl Iterator<Item = Method> {
+    OPERATIONS.iter().filter_map(|operation| {
+        Some(Method {
+            operation,
+            input: pool().get_message_by_name(operation.input.name)?,
+            output: pool().get_message_by_name(operation.output.name)?,
+        })
+    })
+}
+
+impl Operations {
+    /// Serves the contract's operations through `calls`; none may take longer than
+    /// `call_timeout`, whatever its caller allows.
+    pub fn new(calls: Calls, call_timeout: Duration) -> Self {
+        let methods = methods()
+            .map(|method| (method.operation.grpc_path, method))
+            .collect();
+        Self {
+            methods: Arc::new(methods),
+            calls,
+            call_timeout,
+        }
+    }
+
+    /// Serves one gRPC request.
+    pub async fn serve(self, request: Request<RequestBody>) -> Response<Body> {
+        if !is_grpc(request.headers()) {
+            // What the protocol asks for where a request is not gRPC's.
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            return response;
+        }
+        let context = Context::read(|name| request.headers().get(name)?.to_str().ok());
+        let request_id = context.request_id.clone();
+        let Some(method) = self.methods.get(request.uri().path()).cloned() else {
+            let error = ApiError::new(
+                ErrorCode::Unimplemented,
+                "there is no such method; server reflection lists those there are",
+            );
+            return status::from_error(&error, &request_id).into_http();
+        };
+        let begun = Instant::now();
+        let asked = deadline::timeout(request.headers()).map(|asked| begun + asked);
+        let call_timeout = self.call_timeout;
+        let call = move |context| Call {
+            operation: method.operation,
+            args: Map::new(),
+            context,
+            transport: Transport::Grpc,
+            // Counts from here, once the message is in, unless the caller is in a hurry.
+            deadline: earliest(Instant::now() + call_timeout, asked),
+            log_id: Uuid::new_v4(),
+            failures: Failures::Answer,
+        };
+
+        let handler = {
+            let (calls, context) = (self.calls.clone(), context.clone());
+            let output = method.output.clone();
+            service_fn(move |request: tonic::Request<DynamicMessage>| {
+                let (calls, output) = (calls.clone(), output.clone());
+                let call = call(context.clone());
+                async move {
+                    let request_id = call.context.request_id.clone();
+                    answer(&calls, call, request.into_inner(), &output)
+                        .await
+                        .map(|message| with_request_id(message, &request_id))
+                        .map_err(|error| status::from_error(&error, &request_id))
+                }
+            })
+        };
+        let mut grpc = Grpc::new(DynamicCodec::new(method.input))
+            .max_decoding_message_size(limits::MAX_MESSAGE)
+            .max_encoding_message_size(limits::MAX_MESSAGE);
+        let cut_off = earliest(begun + limits::UPLOAD_TIMEOUT + call_timeout, asked) + GRACE;
+        let refusal = match timeout_at(cut_off, grpc.unary(handler, request)).await {
+            // The handler answered, well or not: tonic knows no request ids.
+            Ok(response) if response.headers().contains_key(status::REQUEST_ID) => return response,
+            Ok(response) => match Status::from_header_map(response.headers()) {
+                Some(refused) => status::refusal(&refused),
+                None => return response,
+            },
+            Err(_) => ApiError::new(
+                ErrorCode::DeadlineExceeded,
+                ErrorCode::DeadlineExceeded.fault_message(),
+            ),
+        };
+        self.calls.refused(&call(context), &refusal);
+        status::from_error(&refusal, &request_id).into_http()
+    }
+}
+
+fn earliest(instant: Instant, other: Option<Instant>) -> Instant {
+    other.map_or(instant, |other| instant.min(other))
+}
+
+async fn answer(
+    calls: &Calls,
+    mut call: Call,
+    message: DynamicMessage,
+    output: &MessageDescriptor,
+) -> Result<DynamicMessage, ApiError> {
+    let args = codec::to_args(&message);
+    // A picture is in `args` now; two copies are enough.
+    drop(message);
+    match args {
+        Ok(args) => call.args = args,
+        Err(error) => {
+            calls.refused(&call, &error);
+            return Err(error);
+        }
+    }
+    let operation = call.operation;
+    let reply = calls.call(call).await?;
+    read_reply(operation, &reply, output)
+}
+
+fn read_reply(
+    operation: &Operation,
+    reply: &Reply,
+    output: &MessageDescriptor,
+) -> Result<DynamicMessage, ApiError> {
+    if operation.output.is_empty() {
+        Ok(DynamicMessage::new(output.clone()))
+    } else if operation.http.response_body.is_some() {
+        codec::from_json(output, reply.message_value()?)
+    } else {
+        codec::from_json(
+            output,
+            &mut serde_json::Deserializer::from_str(reply.body()),
+        )
+    }
+}
+
+fn with_request_id(message: DynamicMessage, request_id: &str) -> tonic::Response<DynamicMessage> {
+    let mut response = tonic::Response::new(message);
+    status::put_request_id(response.metadata_mut().as_mut(), request_id);
+    response
+}
+
+fn is_grpc(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}

@@ -1,0 +1,93 @@
+//! The contract's errors as gRPC statuses, and back; the numbers are `trichrome_proto`'s.
+
+use http::{HeaderMap, HeaderValue};
+use tonic::{Code, Status, metadata::MetadataMap};
+use trichrome_proto::error::{ApiError, ErrorCode};
+
+/// The metadata that carries a code's text: two codes may share a number.
+pub const ERROR_CODE: &str = "error-code";
+/// The metadata that finds the call in the logs.
+pub const REQUEST_ID: &str = "request-id";
+
+/// The status for an error.
+pub fn from_error(error: &ApiError, request_id: &str) -> Status {
+    let mut status = Status::new(Code::from_i32(error.code.grpc()), &error.message);
+    let headers: &mut HeaderMap = status.metadata_mut().as_mut();
+    headers.insert(ERROR_CODE, HeaderValue::from_static(error.code.as_str()));
+    put_request_id(headers, request_id);
+    status
+}
+
+/// Puts a request id where callers find it.
+pub fn put_request_id(headers: &mut HeaderMap, request_id: &str) {
+    if let Ok(value) = HeaderValue::from_str(request_id)
+        && !value.is_empty()
+    {
+        headers.insert(REQUEST_ID, value);
+    }
+}
+
+/// The error in a status.
+pub fn to_error(status: &Status) -> ApiError {
+    let code = error_code(status.metadata())
+        .or_else(|| ErrorCode::from_grpc(status.code() as i32))
+        .unwrap_or(ErrorCode::Internal);
+    // A status without a code of ours is gRPC's own; its words are for its developers.
+    let message = if error_code(status.metadata()).is_none() && code.is_fault() {
+        code.fault_message()
+    } else {
+        status.message()
+    };
+    ApiError::new(code, message)
+}
+
+fn error_code(metadata: &MetadataMap) -> Option<ErrorCode> {
+    ErrorCode::from_text(metadata.get(ERROR_CODE)?.to_str().ok()?)
+}
+
+/// What the caller did wrong where tonic refused a request before it became a message.
+/// Tonic calls most of that internal or out of range.
+pub fn refusal(status: &Status) -> ApiError {
+    match status.code() {
+        Code::OutOfRange | Code::ResourceExhausted => crate::limits::body_too_large(),
+        Code::Unimplemented => ApiError::new(
+            ErrorCode::Unimplemented,
+            "compressed messages are not taken; send them as they are",
+        ),
+        Code::Cancelled => ApiError::new(ErrorCode::Canceled, "the call was given up"),
+        Code::InvalidArgument => ApiError::invalid(status.message()),
+        _ => ApiError::invalid("the request is not one gRPC message of this method's type"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_survives_the_trip() {
+        for &code in ErrorCode::ALL {
+            let status = from_error(&ApiError::new(code, "words"), "r");
+            assert_eq!(status.code() as i32, code.grpc());
+            assert_eq!(status.metadata().get(REQUEST_ID).unwrap(), "r");
+            assert_eq!(to_error(&status), ApiError::new(code, "words"));
+        }
+    }
+
+    #[test]
+    fn a_strangers_status_goes_by_its_number() {
+        let error = to_error(&Status::not_found("no such thing"));
+        assert_eq!(error, ApiError::new(ErrorCode::NotFound, "no such thing"));
+        let error = to_error(&Status::unknown("h2 protocol error: http2 error"));
+        assert_eq!(error.code, ErrorCode::Internal);
+        assert_eq!(error.message, ErrorCode::Internal.fault_message());
+    }
+
+    #[test]
+    fn tonics_refusals_are_the_callers_mistakes() {
+        let code = |status| refusal(&status).code;
+        assert_eq!(code(Status::out_of_range("x")), ErrorCode::PayloadTooLarge);
+        assert_eq!(code(Status::internal("x")), ErrorCode::InvalidArgument);
+        assert_eq!(code(Status::unimplemented("x")), ErrorCode::Unimplemented);
+    }
+}

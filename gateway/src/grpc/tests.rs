@@ -1,0 +1,381 @@
+//! The gRPC port as clients see it, in front of functions that are not there.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use http::{Request, header::CONTENT_TYPE};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::{
+    client::legacy::{Client as HttpClient, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use serde_json::{Value, json};
+use tonic::{Code, Request as GrpcRequest, transport::Channel};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+use trichrome_proto::{
+    pictures::{CreateUserPictureRequest, GetUserPicturesRequest, pictures_client::PicturesClient},
+    users::{DeleteUserRequest, GetUserDataRequest, users_client::UsersClient},
+};
+
+use super::*;
+use crate::{
+    call::tests::calls,
+    call_log::tests::Logged,
+    invoke::{InvokeError, tests::FakeInvoke},
+    server::Server,
+};
+
+pub(crate) struct Port {
+    pub(crate) address: SocketAddr,
+    pub(crate) logged: Arc<Logged>,
+    pub(crate) health: Health,
+    pub(crate) stop: CancellationToken,
+}
+
+/// The gRPC port, on a port of its own.
+pub(crate) async fn serve(invoke: &Arc<FakeInvoke>) -> Port {
+    let (calls, logged) = calls(invoke);
+    let stop = CancellationToken::new();
+    let origins = [HeaderValue::from_static("http://localhost:5173")];
+    let operations = Operations::new(calls, Duration::from_secs(10));
+    let (router, health) = router(operations, &origins, stop.clone()).await.unwrap();
+    let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = server.address();
+    tokio::spawn(server.serve(router, stop.clone(), Duration::from_secs(5)));
+    Port {
+        address,
+        logged,
+        health,
+        stop,
+    }
+}
+
+fn answering(answer: Value) -> Arc<FakeInvoke> {
+    FakeInvoke::answering(move |_, _| Ok(answer.clone()))
+}
+
+async fn channel(port: &Port) -> Channel {
+    Channel::from_shared(format!("http://{}", port.address))
+        .unwrap()
+        .connect()
+        .await
+        .unwrap()
+}
+
+/// A raw request with one message of these bytes.
+async fn raw(port: &Port, path: &str, message: &[u8]) -> http::Response<Bytes> {
+    let mut frame = BytesMut::new();
+    frame.put_u8(0);
+    frame.put_u32(message.len() as u32);
+    frame.put_slice(message);
+    let client: HttpClient<HttpConnector, Full<Bytes>> = HttpClient::builder(TokioExecutor::new())
+        .http2_only(true)
+        .build_http();
+    let request = Request::post(format!("http://{}{path}", port.address))
+        .header(CONTENT_TYPE, "application/grpc")
+        .header("te", "trailers")
+        .body(Full::new(frame.freeze()))
+        .unwrap();
+    let (parts, body) = client.request(request).await.unwrap().into_parts();
+    http::Response::from_parts(parts, body.collect().await.unwrap().to_bytes())
+}
+
+#[tokio::test]
+async fn a_generated_client_is_served() {
+    let invoke = FakeInvoke::answering(|_, event| {
+        assert_eq!(event["routeKey"], "POST /pictures");
+        assert_eq!(event["headers"]["authorization"], "Bearer t");
+        assert_eq!(event["headers"]["idempotency-key"], "k");
+        let body: Value = serde_json::from_str(event["body"].as_str().unwrap()).unwrap();
+        assert_eq!(body, json!({"title": "t", "base64": "AA=="}));
+        Ok(
+            json!({"statusCode": 201, "body": json!({"id": "p", "title": "t", "size_bytes": 1,
+            "created_at": "2026-01-31T12:00:00Z"}).to_string()}),
+        )
+    });
+    let port = serve(&invoke).await;
+    let mut client = PicturesClient::new(channel(&port).await);
+    let mut request = GrpcRequest::new(CreateUserPictureRequest {
+        title: "t".into(),
+        base64: "AA==".into(),
+        user_id: String::new(),
+    });
+    request
+        .metadata_mut()
+        .insert("authorization", "Bearer t".parse().unwrap());
+    request
+        .metadata_mut()
+        .insert("idempotency-key", "k".parse().unwrap());
+    let response = client.create_user_picture(request).await.unwrap();
+    assert!(response.metadata().contains_key(status::REQUEST_ID));
+    let picture = response.into_inner();
+    assert_eq!((picture.id.as_str(), picture.size_bytes), ("p", 1));
+    assert_eq!(picture.created_at.unwrap().seconds, 1_769_860_800);
+    assert_eq!(port.logged.only()["status"], 201);
+}
+
+#[tokio::test]
+async fn a_list_brings_its_cursor_in_the_message() {
+    let port = serve(&answering(json!({
+        "statusCode": 200,
+        "headers": {"next-cursor": "c"},
+        "body": "[{\"id\":\"p\"}]",
+    })))
+    .await;
+    let mut client = PicturesClient::new(channel(&port).await);
+    let page = client
+        .get_user_pictures(GetUserPicturesRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(page.pictures[0].id, "p");
+    assert_eq!(page.next_cursor, "c");
+}
+
+#[tokio::test]
+async fn an_empty_answer_is_empty() {
+    let port = serve(&answering(json!({"statusCode": 204}))).await;
+    let mut client = UsersClient::new(channel(&port).await);
+    let request = DeleteUserRequest {
+        user_id: "u".into(),
+    };
+    client.delete_user(request).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_picture_of_4_mib_passes_both_ways() {
+    let base64 = "A".repeat(4 * 1024 * 1024 / 3 * 4);
+    let answer = json!({"id": "p", "base64": base64}).to_string();
+    let port = serve(&answering(json!({"statusCode": 201, "body": answer}))).await;
+    let mut client = PicturesClient::new(channel(&port).await).max_decoding_message_size(8 << 20);
+    let request = CreateUserPictureRequest {
+        title: "t".into(),
+        base64: base64.clone(),
+        user_id: String::new(),
+    };
+    let picture = client.create_user_picture(request).await.unwrap();
+    assert!(picture.into_inner().base64 == base64);
+}
+
+#[tokio::test]
+async fn a_functions_error_keeps_its_code() {
+    let body =
+        json!({"error": {"code": "PAYLOAD_TOO_LARGE", "message": "4 MiB", "request_id": ""}});
+    let port = serve(&answering(
+        json!({"statusCode": 413, "body": body.to_string()}),
+    ))
+    .await;
+    let mut client = UsersClient::new(channel(&port).await);
+    let status = client
+        .get_user_data(GetUserDataRequest {
+            user_id: "u".into(),
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    assert_eq!(status.message(), "4 MiB");
+    assert_eq!(
+        status.metadata().get("error-code").unwrap(),
+        "PAYLOAD_TOO_LARGE"
+    );
+    assert!(status.metadata().contains_key("request-id"));
+}
+
+#[tokio::test]
+async fn an_outage_is_unavailable() {
+    let port = serve(&FakeInvoke::answering(|_, _| Err(InvokeError::Busy))).await;
+    let mut client = UsersClient::new(channel(&port).await);
+    let status = client
+        .get_user_data(GetUserDataRequest {
+            user_id: "u".into(),
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+}
+
+#[tokio::test]
+async fn the_callers_deadline_is_kept() {
+    let port = serve(&FakeInvoke::hanging()).await;
+    let raw = {
+        let client: HttpClient<HttpConnector, Full<Bytes>> =
+            HttpClient::builder(TokioExecutor::new())
+                .http2_only(true)
+                .build_http();
+        let request = Request::post(format!("http://{}/users.Users/GetUserData", port.address))
+            .header(CONTENT_TYPE, "application/grpc")
+            .header("grpc-timeout", "50m")
+            // A GetUserDataRequest of user "u".
+            .body(Full::new(Bytes::from_static(b"\0\0\0\0\x03\x0a\x01u")))
+            .unwrap();
+        client.request(request).await.unwrap()
+    };
+    assert_eq!(raw.headers()["grpc-status"], "4");
+    assert_eq!(raw.headers()["error-code"], "DEADLINE_EXCEEDED");
+    assert_eq!(port.logged.only()["status"], 504);
+}
+
+#[tokio::test]
+async fn garbage_is_the_callers_mistake() {
+    let port = serve(&answering(json!({"statusCode": 200}))).await;
+    let response = raw(&port, "/users.Users/GetUserData", b"\xff\xff\xff").await;
+    assert_eq!(response.headers()["grpc-status"], "3");
+    assert_eq!(response.headers()["error-code"], "INVALID_ARGUMENT");
+    assert!(response.headers().contains_key("request-id"));
+    assert_eq!(port.logged.only()["status"], 400);
+}
+
+#[tokio::test]
+async fn text_that_is_not_utf_8_is_garbage() {
+    let port = serve(&answering(json!({"statusCode": 200}))).await;
+    let response = raw(&port, "/users.Users/GetUserData", b"\x0a\x02\xff\xfe").await;
+    assert_eq!(response.headers()["grpc-status"], "3");
+}
+
+#[tokio::test]
+async fn a_message_over_the_limit_is_too_large() {
+    let port = serve(&answering(json!({"statusCode": 200}))).await;
+    let message = vec![0; crate::limits::MAX_MESSAGE + 1];
+    let response = raw(&port, "/users.Users/GetUserData", &message).await;
+    assert_eq!(response.headers()["grpc-status"], "8");
+    assert_eq!(response.headers()["error-code"], "PAYLOAD_TOO_LARGE");
+}
+
+#[tokio::test]
+async fn an_unknown_method_is_unimplemented() {
+    let port = serve(&answering(json!({"statusCode": 200}))).await;
+    for path in ["/users.Users/Nothing", "/nothing.Nothing/Nothing", "/"] {
+        let response = raw(&port, path, b"").await;
+        assert_eq!(response.headers()["grpc-status"], "12", "{path}");
+        assert_eq!(response.headers()["error-code"], "UNIMPLEMENTED");
+    }
+}
+
+#[tokio::test]
+async fn health_is_per_service_and_ends_before_the_port_does() {
+    let port = serve(&answering(json!({"statusCode": 200}))).await;
+    let mut client = HealthClient::new(channel(&port).await);
+    let mut check = async |service: &str| {
+        let request = HealthCheckRequest {
+            service: service.into(),
+        };
+        client.check(request).await.map(|r| r.into_inner().status)
+    };
+    for service in services().into_iter().chain([""]) {
+        assert_eq!(check(service).await.unwrap(), ServingStatus::Serving as i32);
+    }
+    assert_eq!(check("nothing").await.unwrap_err().code(), Code::NotFound);
+    port.health.stopping().await;
+    for service in services().into_iter().chain([""]) {
+        assert_eq!(
+            check(service).await.unwrap(),
+            ServingStatus::NotServing as i32
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_health_watch_does_not_outlast_the_port() {
+    let port = serve(&answering(json!({"statusCode": 200}))).await;
+    let mut client = HealthClient::new(channel(&port).await);
+    let request = HealthCheckRequest {
+        service: String::new(),
+    };
+    let mut watch = client.watch(request).await.unwrap().into_inner();
+    assert!(watch.message().await.unwrap().is_some());
+    port.stop.cancel();
+    // Ended, however: what matters is that it does not wait.
+    let ended = tokio::time::timeout(Duration::from_secs(2), watch.message()).await;
+    assert!(!matches!(ended.unwrap(), Ok(Some(_))));
+}
+
+#[tokio::test]
+async fn reflection_knows_every_service_in_both_versions() {
+    use tonic_reflection::pb::{v1, v1alpha};
+    let port = serve(&answering(json!({"statusCode": 200}))).await;
+    let channel = channel(&port).await;
+
+    let request = v1::ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(v1::server_reflection_request::MessageRequest::ListServices(
+            String::new(),
+        )),
+    };
+    let mut answers = v1::server_reflection_client::ServerReflectionClient::new(channel.clone())
+        .server_reflection_info(tokio_stream::iter([request]))
+        .await
+        .unwrap()
+        .into_inner();
+    let answer = answers.message().await.unwrap().unwrap().message_response;
+    let Some(v1::server_reflection_response::MessageResponse::ListServicesResponse(list)) = answer
+    else {
+        panic!("{answer:?}");
+    };
+    let names: Vec<_> = list
+        .service
+        .into_iter()
+        .map(|service| service.name)
+        .collect();
+    for service in services() {
+        assert!(names.iter().any(|name| name == service), "{names:?}");
+    }
+    assert!(
+        names.iter().any(|name| name == "grpc.health.v1.Health"),
+        "{names:?}"
+    );
+
+    let request = v1alpha::ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(
+            v1alpha::server_reflection_request::MessageRequest::FileContainingSymbol(
+                "pictures.Pictures".into(),
+            ),
+        ),
+    };
+    let mut answers = v1alpha::server_reflection_client::ServerReflectionClient::new(channel)
+        .server_reflection_info(tokio_stream::iter([request]))
+        .await
+        .unwrap()
+        .into_inner();
+    assert!(answers.message().await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_browser_is_served_over_http_1() {
+    let port = serve(&answering(json!({
+        "statusCode": 200, "body": "{\"id\":\"u\",\"username\":\"n\"}",
+    })))
+    .await;
+    let client: HttpClient<HttpConnector, Full<Bytes>> =
+        HttpClient::builder(TokioExecutor::new()).build_http();
+    let request = Request::post(format!("http://{}/users.Users/GetUserData", port.address))
+        .header(CONTENT_TYPE, "application/grpc-web+proto")
+        .header("origin", "http://localhost:5173")
+        .body(Full::new(Bytes::from_static(b"\0\0\0\0\x03\x0a\x01u")))
+        .unwrap();
+    let response = client.request(request).await.unwrap();
+    assert_eq!(response.status(), 200);
+    let headers = response.headers();
+    assert_eq!(headers[CONTENT_TYPE], "application/grpc-web+proto");
+    assert_eq!(
+        headers["access-control-allow-origin"],
+        "http://localhost:5173"
+    );
+    let exposed = headers["access-control-expose-headers"].to_str().unwrap();
+    for name in [
+        "grpc-status",
+        "grpc-message",
+        "grpc-status-details-bin",
+        "error-code",
+        "request-id",
+    ] {
+        assert!(exposed.contains(name), "{exposed}");
+    }
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    // A UserMessage, then the trailers as a frame of the body.
+    assert!(
+        body.starts_with(b"\0\0\0\0\x06\x0a\x01u\x12\x01n"),
+        "{body:?}"
+    );
+    assert!(body.windows(13).any(|w| w == b"grpc-status:0"), "{body:?}");
+}

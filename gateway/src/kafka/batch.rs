@@ -1,0 +1,299 @@
+//! A batch of records, as AWS's Kafka event sources hand them to a function.
+//!
+//! Source: "Using Lambda with self-managed Apache Kafka", example event, and "Configuring
+//! error handling for Kafka event sources", the report of failed items.
+
+use std::collections::{BTreeMap, HashSet};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use rdkafka::{
+    Timestamp,
+    message::{Headers as _, Message as _, OwnedMessage},
+};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use super::tracker::Ticket;
+
+/// A record and its ticket.
+pub struct Item {
+    /// To end it with.
+    pub ticket: Ticket,
+    /// The record.
+    pub message: OwnedMessage,
+}
+
+impl Item {
+    /// How its report of failure names it.
+    fn identifier(&self) -> (String, i64) {
+        (self.partition_name(), self.message.offset())
+    }
+
+    fn partition_name(&self) -> String {
+        format!("{}-{}", self.message.topic(), self.message.partition())
+    }
+
+    /// About how many bytes it takes in the event.
+    pub fn encoded_len(&self) -> usize {
+        // Names, numbers and braces; base64 is 4 characters for 3 bytes.
+        const FRAME: usize = 200;
+        let length = |part: Option<&[u8]>| part.map_or(0, <[u8]>::len);
+        let bytes = length(self.message.key()) + length(self.message.payload());
+        let headers: usize = self.message.headers().map_or(0, |headers| {
+            // A byte as a signed number and a comma: up to 5 characters.
+            headers
+                .iter()
+                .map(|header| header.key.len() + 5 * length(header.value) + 8)
+                .sum()
+        });
+        FRAME + bytes.div_ceil(3) * 4 + headers
+    }
+}
+
+/// The event.
+pub fn encode(bootstrap: &str, items: &[Item]) -> serde_json::Result<Vec<u8>> {
+    let mut records: BTreeMap<String, Vec<Record<'_>>> = BTreeMap::new();
+    for item in items {
+        records
+            .entry(item.partition_name())
+            .or_default()
+            .push(Record::new(&item.message));
+    }
+    let size = items.iter().map(Item::encoded_len).sum::<usize>() + 256;
+    let mut bytes = Vec::with_capacity(size);
+    serde_json::to_writer(
+        &mut bytes,
+        &Event {
+            event_source: "SelfManagedKafka",
+            bootstrap_servers: bootstrap,
+            records,
+        },
+    )?;
+    Ok(bytes)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Event<'a> {
+    event_source: &'static str,
+    bootstrap_servers: &'a str,
+    records: BTreeMap<String, Vec<Record<'a>>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Record<'a> {
+    topic: &'a str,
+    partition: i32,
+    offset: i64,
+    timestamp: i64,
+    timestamp_type: &'static str,
+    #[serde(serialize_with = "base64", skip_serializing_if = "Option::is_none")]
+    key: Option<&'a [u8]>,
+    #[serde(serialize_with = "base64", skip_serializing_if = "Option::is_none")]
+    value: Option<&'a [u8]>,
+    headers: Vec<BTreeMap<&'a str, SignedBytes<'a>>>,
+}
+
+impl<'a> Record<'a> {
+    fn new(message: &'a OwnedMessage) -> Self {
+        let timestamp = message.timestamp();
+        Self {
+            topic: message.topic(),
+            partition: message.partition(),
+            offset: message.offset(),
+            timestamp: timestamp.to_millis().unwrap_or_default(),
+            timestamp_type: match timestamp {
+                Timestamp::LogAppendTime(_) => "LOG_APPEND_TIME",
+                _ => "CREATE_TIME",
+            },
+            key: message.key(),
+            value: message.payload(),
+            headers: message
+                .headers()
+                .iter()
+                .flat_map(|headers| headers.iter())
+                .map(|header| {
+                    BTreeMap::from([(header.key, SignedBytes(header.value.unwrap_or_default()))])
+                })
+                .collect(),
+        }
+    }
+}
+
+fn base64<S: Serializer>(bytes: &Option<&[u8]>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&BASE64_STANDARD.encode(bytes.unwrap_or_default()))
+}
+
+/// AWS writes a header's bytes as Java's: signed.
+struct SignedBytes<'a>(&'a [u8]);
+
+impl Serialize for SignedBytes<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.0.iter().map(|byte| i8::from_ne_bytes([*byte])))
+    }
+}
+
+/// Divides a batch by what its function reported: what it took, and what it did not.
+///
+/// # Errors
+///
+/// The report makes no sense; AWS then counts the whole batch as failed.
+pub fn divide(payload: &[u8], items: Vec<Item>) -> Result<(Vec<Item>, Vec<Item>), Misreport> {
+    let Ok(reported) = reported(payload) else {
+        let reason = "it is not a batch response".to_owned();
+        return Err(Misreport { items, reason });
+    };
+    let mut failed: HashSet<_> = reported.into_iter().collect();
+    let (bad, good): (Vec<_>, Vec<_>) = items
+        .into_iter()
+        .partition(|item| failed.remove(&item.identifier()));
+    if let Some((partition, offset)) = failed.into_iter().next() {
+        let mut items = good;
+        items.extend(bad);
+        items.sort_by_key(Item::identifier);
+        let reason = format!("it names a record that is not in the batch: {partition} {offset}");
+        return Err(Misreport { items, reason });
+    }
+    Ok((good, bad))
+}
+
+/// A report that makes no sense, and the batch it was about.
+pub struct Misreport {
+    /// The whole batch.
+    pub items: Vec<Item>,
+    /// What is wrong with the report.
+    pub reason: String,
+}
+
+/// The items that a function reports as failed: none, where it answers nothing.
+fn reported(payload: &[u8]) -> serde_json::Result<Vec<(String, i64)>> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Failure {
+        item_identifier: Identifier,
+    }
+    #[derive(Deserialize)]
+    struct Identifier {
+        partition: String,
+        offset: i64,
+    }
+    if payload.trim_ascii().is_empty() {
+        return Ok(Vec::new());
+    }
+    let report: Option<Map<String, Value>> = serde_json::from_slice(payload)?;
+    let failures = report
+        .and_then(|mut report| report.remove("batchItemFailures"))
+        .unwrap_or_default();
+    let failures: Option<Vec<Failure>> = serde_json::from_value(failures)?;
+    Ok(failures
+        .unwrap_or_default()
+        .into_iter()
+        .map(|failure| {
+            let Identifier { partition, offset } = failure.item_identifier;
+            (partition, offset)
+        })
+        .collect())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use aws_lambda_events::kafka::KafkaEvent;
+    use rdkafka::message::{Header, OwnedHeaders};
+
+    use super::*;
+    use crate::kafka::tracker::Tracker;
+
+    pub(crate) fn items(offsets: impl IntoIterator<Item = i64>) -> Vec<Item> {
+        let mut tracker = Tracker::default();
+        offsets
+            .into_iter()
+            .map(|offset| Item {
+                ticket: tracker.begin("analyticsdata", 1, offset),
+                message: OwnedMessage::new(
+                    Some(format!("{{\"n\":{offset}}}").into_bytes()),
+                    Some(b"key".to_vec()),
+                    "analyticsdata".into(),
+                    Timestamp::CreateTime(1_700_000_000_000),
+                    1,
+                    offset,
+                    Some(OwnedHeaders::new().insert(Header {
+                        key: "h",
+                        value: Some(&[1u8, 0xff]),
+                    })),
+                ),
+            })
+            .collect()
+    }
+
+    fn offsets(items: &[Item]) -> Vec<i64> {
+        items.iter().map(|item| item.message.offset()).collect()
+    }
+
+    #[test]
+    fn the_event_is_awss() {
+        let bytes = encode("localhost:29092", &items(4..6)).unwrap();
+        let event: KafkaEvent = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(event.event_source.as_deref(), Some("SelfManagedKafka"));
+        let records = &event.records["analyticsdata-1"];
+        assert_eq!(records.len(), 2);
+        let record = &records[0];
+        assert_eq!((record.partition, record.offset), (1, 4));
+        assert_eq!(record.topic.as_deref(), Some("analyticsdata"));
+        assert_eq!(record.key.as_deref(), Some("a2V5"));
+        let value = BASE64_STANDARD
+            .decode(record.value.as_ref().unwrap())
+            .unwrap();
+        assert_eq!(value, b"{\"n\":4}");
+        assert_eq!(record.headers[0]["h"], [1, -1]);
+        assert_eq!(record.timestamp.timestamp_millis(), 1_700_000_000_000);
+    }
+
+    #[test]
+    fn a_length_is_never_guessed_too_short() {
+        for item in items(0..1) {
+            let guess = item.encoded_len() + 256;
+            assert!(encode("localhost:29092", &[item]).unwrap().len() <= guess);
+        }
+    }
+
+    #[test]
+    fn no_report_is_success() {
+        for payload in [
+            "",
+            "null",
+            "{}",
+            r#"{"batchItemFailures":[]}"#,
+            r#"{"batchItemFailures":null}"#,
+        ] {
+            let Ok((good, bad)) = divide(payload.as_bytes(), items(0..3)) else {
+                panic!("{payload}");
+            };
+            assert_eq!((good.len(), bad.len()), (3, 0), "{payload}");
+        }
+    }
+
+    #[test]
+    fn a_report_divides_the_batch() {
+        let report = br#"{"batchItemFailures":[{"itemIdentifier":{"partition":"analyticsdata-1","offset":1}}]}"#;
+        let Ok((good, bad)) = divide(report, items(0..3)) else {
+            panic!("a good report");
+        };
+        assert_eq!((offsets(&good), offsets(&bad)), (vec![0, 2], vec![1]));
+    }
+
+    #[test]
+    fn a_report_that_makes_no_sense_fails_the_batch() {
+        for report in [
+            "[]",
+            "7",
+            r#"{"batchItemFailures":[{}]}"#,
+            r#"{"batchItemFailures":[{"itemIdentifier":{"partition":"analyticsdata-1","offset":9}}]}"#,
+        ] {
+            let Err(misreport) = divide(report.as_bytes(), items(0..3)) else {
+                panic!("{report}");
+            };
+            assert_eq!(offsets(&misreport.items), [0, 1, 2], "{report}");
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! Commands: read, called, answered on `results`, committed.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures::FutureExt as _;
+use rdkafka::message::{Headers as _, Message as _, OwnedMessage};
+use serde_json::{Map, Value};
+use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
+use tokio_util::sync::CancellationToken;
+use trichrome_proto::{
+    contract::{self, Operation},
+    error::{ApiError, ErrorCode},
+};
+use uuid::Uuid;
+
+use super::{
+    RESPONSE_KEY, RESULTS, STATUS,
+    consumer::GroupConsumer,
+    dlq::DeadLetters,
+    envelope::{self, Command, Envelope, Raw, Rejected},
+    producer::{ProduceError, Producer, Record},
+    results::EVENT_ID,
+};
+use crate::{
+    call::{Call, Calls, Failures, Transport, internal},
+    context::{Context, REQUEST_ID, TRACEPARENT},
+    metrics::{Metrics, RecordOutcome},
+};
+
+/// Serves the command topics.
+pub struct Commands {
+    /// Reads them.
+    pub consumer: Arc<GroupConsumer>,
+    /// Calls the operations.
+    pub calls: Calls,
+    /// Produces the answers.
+    pub producer: Producer,
+    /// Takes what cannot be served.
+    pub letters: DeadLetters,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// How long one command may take, its retries included.
+    pub call_timeout: Duration,
+    /// Commands under way at once.
+    pub concurrency: usize,
+}
+
+impl Commands {
+    /// Serves commands until `stop`, then finishes those under way until `abandon`. What is
+    /// abandoned is not committed, and is read again.
+    pub async fn run(self, stop: CancellationToken, abandon: CancellationToken) {
+        let places = Arc::new(Semaphore::new(self.concurrency));
+        let consumer = Arc::clone(&self.consumer);
+        let this = Arc::new(self);
+        let mut tasks = JoinSet::new();
+        loop {
+            let next = async {
+                let place = Arc::clone(&places).acquire_owned().await;
+                let (ticket, message) = consumer.next().await;
+                (place, ticket, message)
+            };
+            let (place, ticket, message) = tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                next = next => next,
+            };
+            while tasks.try_join_next().is_some() {}
+            let this = Arc::clone(&this);
+            tasks.spawn(async move {
+                this.serve(&message).await;
+                this.consumer.done(&ticket);
+                drop(place);
+            });
+        }
+        let finished = async { while tasks.join_next().await.is_some() {} };
+        tokio::select! {
+            () = finished => {}
+            () = abandon.cancelled() => {}
+        }
+        tasks.shutdown().await;
+    }
+
+    async fn serve(&self, message: &OwnedMessage) {
+        // A record that makes this code panic would hold its partition back for ever.
+        let served = AssertUnwindSafe(self.try_serve(message))
+            .catch_unwind()
+            .await;
+        if served.is_err()
+            && let Some(topic) = known_topic(message.topic())
+        {
+            self.letters.put(topic, message, "panic", &internal()).await;
+        }
+    }
+
+    async fn try_serve(&self, message: &OwnedMessage) {
+        let Some(topic) = known_topic(message.topic()) else {
+            return;
+        };
+        let raw = Raw {
+            topic,
+            partition: message.partition(),
+            offset: message.offset(),
+            key: message.key(),
+            value: message.payload(),
+        };
+        let header = |name: &str| header(message, name);
+        match envelope::parse(&raw) {
+            Ok(command) => {
+                let context = envelope::context(&command.event_id, header);
+                self.call(topic, message, command, context).await;
+            }
+            Err(Rejected {
+                operation,
+                event_id,
+                error,
+                reason,
+            }) => {
+                let context = Context::read(header);
+                if let Some(operation) = operation {
+                    let call = self.to_call(message, operation, Map::new(), context.clone());
+                    self.calls.refused(&call, &error);
+                }
+                self.answer(&event_id, &context, Err(&error)).await;
+                self.letters.put(topic, message, reason, &error).await;
+            }
+        }
+    }
+
+    async fn call(
+        &self,
+        topic: &'static str,
+        message: &OwnedMessage,
+        command: Command,
+        context: Context,
+    ) {
+        let call = self.to_call(message, command.operation, command.args, context.clone());
+        let result = self.calls.call(call).await;
+        let status = command.operation.http.success;
+        let answer = result
+            .as_ref()
+            .map_err(Clone::clone)
+            .and_then(|reply| reply.message());
+        match answer {
+            Ok(data) => {
+                self.answer(&command.event_id, &context, Ok((status, &data)))
+                    .await;
+                self.metrics.record(topic, RecordOutcome::Answered, 1);
+            }
+            Err(error) => {
+                self.answer(&command.event_id, &context, Err(&error)).await;
+                if error.code.is_fault() {
+                    self.letters.put(topic, message, "failed", &error).await;
+                } else {
+                    self.metrics.record(topic, RecordOutcome::Answered, 1);
+                }
+            }
+        }
+    }
+
+    fn to_call(
+        &self,
+        message: &OwnedMessage,
+        operation: &'static Operation,
+        args: Map<String, Value>,
+        context: Context,
+    ) -> Call {
+        Call {
+            operation,
+            args,
+            context,
+            transport: Transport::Events,
+            deadline: Instant::now() + self.call_timeout,
+            log_id: log_id(message),
+            failures: Failures::Retry,
+        }
+    }
+
+    async fn answer(
+        &self,
+        event_id: &str,
+        context: &Context,
+        result: Result<(u16, &str), &ApiError>,
+    ) {
+        let failure;
+        let (status, data) = match result {
+            Ok(success) => success,
+            Err(error) => {
+                failure = envelope::failure_data(error, &context.request_id);
+                (error.code.http(), failure.as_str())
+            }
+        };
+        let produced = self.produce(event_id, context, status, data).await;
+        if let Err(error) = produced {
+            tracing::error!(
+                request_id = context.request_id,
+                error = crate::call::error_chain(&error),
+                "an answer was not taken; does the topic \"results\" exist?"
+            );
+            // Larger than a record may be, most likely: somebody waits for a word of it.
+            let code = ErrorCode::Internal;
+            let error = ApiError::new(code, "the answer is too large for Kafka");
+            let data = envelope::failure_data(&error, &context.request_id);
+            let _unheard = self.produce(event_id, context, code.http(), &data).await;
+        }
+    }
+
+    async fn produce(
+        &self,
+        event_id: &str,
+        context: &Context,
+        status: u16,
+        data: &str,
+    ) -> Result<(), ProduceError> {
+        let value = Envelope { event_id, data }.to_bytes();
+        self.producer
+            .insist(&Record {
+                topic: RESULTS,
+                key: Some(RESPONSE_KEY.as_bytes()),
+                value: Some(&value),
+                headers: &[
+                    (STATUS, status.to_string().as_bytes()),
+                    (EVENT_ID, event_id.as_bytes()),
+                    (REQUEST_ID, context.request_id.as_bytes()),
+                    (TRACEPARENT, context.trace.parent().as_bytes()),
+                ],
+            })
+            .await
+    }
+}
+
+/// A topic's name out of the contract.
+fn known_topic(topic: &str) -> Option<&'static str> {
+    contract::command_topics()
+        .into_iter()
+        .find(|known| *known == topic)
+}
+
+fn header<'a>(message: &'a OwnedMessage, name: &str) -> Option<&'a str> {
+    message
+        .headers()?
+        .iter()
+        .find(|header| header.key.eq_ignore_ascii_case(name))
+        .and_then(|header| std::str::from_utf8(header.value?).ok())
+}
+
+/// The call log's id: of the same record always the same, so that a redelivered command
+/// leaves one entry. The time tells records apart whose offsets began anew.
+fn log_id(message: &OwnedMessage) -> Uuid {
+    let name = format!(
+        "kafka:{}/{}/{}/{}",
+        message.topic(),
+        message.partition(),
+        message.offset(),
+        message.timestamp().to_millis().unwrap_or_default()
+    );
+    Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::{
+        Timestamp,
+        message::{Header, OwnedHeaders},
+    };
+
+    use super::*;
+
+    fn message(offset: i64, headers: OwnedHeaders) -> OwnedMessage {
+        OwnedMessage::new(
+            None,
+            None,
+            "auth".into(),
+            Timestamp::CreateTime(1),
+            0,
+            offset,
+            Some(headers),
+        )
+    }
+
+    #[test]
+    fn headers_are_found_whatever_their_case() {
+        let headers = OwnedHeaders::new()
+            .insert(Header {
+                key: "Authorization",
+                value: Some("Bearer t"),
+            })
+            .insert(Header {
+                key: "x-request-id",
+                value: Some(b"\xff".as_slice()),
+            });
+        let message = message(1, headers);
+        assert_eq!(header(&message, "authorization"), Some("Bearer t"));
+        assert_eq!(header(&message, "x-request-id"), None);
+        assert_eq!(header(&message, "traceparent"), None);
+    }
+
+    #[test]
+    fn a_redelivered_record_has_the_same_log() {
+        let at = |offset| log_id(&message(offset, OwnedHeaders::new()));
+        assert_eq!(at(1), at(1));
+        assert_ne!(at(1), at(2));
+    }
+
+    #[test]
+    fn topics_are_the_contracts() {
+        assert_eq!(known_topic("auth"), Some("auth"));
+        assert_eq!(known_topic("results"), None);
+    }
+}

@@ -1,0 +1,325 @@
+//! What a command's record says: which operation, with what, for whom.
+//!
+//! The value is the request message as bare JSON, or in an envelope,
+//! `{"EventId":"…","Data":"<JSON text>"}`, as the clients of the Go original send it.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use trichrome_proto::{
+    binding::parse_object,
+    contract::{Operation, by_command},
+    error::{ApiError, ErrorBody, ErrorCode},
+};
+
+use crate::context::Context;
+
+/// The longest EventId, in bytes; it becomes the create's idempotency key.
+const LONGEST_EVENT_ID: usize = 128;
+
+/// A record, by what of it matters here.
+pub struct Raw<'a> {
+    /// The topic it was read from.
+    pub topic: &'a str,
+    /// The partition it was read from.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// Its key.
+    pub key: Option<&'a [u8]>,
+    /// Its value.
+    pub value: Option<&'a [u8]>,
+}
+
+impl Raw<'_> {
+    /// The id of a command that brings none.
+    pub fn default_event_id(&self) -> String {
+        format!("{}-{}-{}", self.topic, self.partition, self.offset)
+    }
+}
+
+/// A command.
+pub struct Command {
+    /// Which operation.
+    pub operation: &'static Operation,
+    /// With what.
+    pub args: Map<String, Value>,
+    /// Under which id it is answered.
+    pub event_id: String,
+}
+
+/// A record that is no command.
+pub struct Rejected {
+    /// The operation it names, if it does.
+    pub operation: Option<&'static Operation>,
+    /// Under which id that is answered.
+    pub event_id: String,
+    /// What is wrong with it.
+    pub error: ApiError,
+    /// The same, as a metric's label.
+    pub reason: &'static str,
+}
+
+/// Reads a record.
+///
+/// # Errors
+///
+/// It names no operation, or its value is not JSON.
+pub fn parse(record: &Raw<'_>) -> Result<Command, Rejected> {
+    let (event_id, args) = parse_value(record);
+    let key = record.key.and_then(|key| std::str::from_utf8(key).ok());
+    let operation = key.and_then(|key| by_command(record.topic, key));
+    let (reason, error) = match (operation, args) {
+        (Some(operation), Ok(args)) => {
+            return Ok(Command {
+                operation,
+                args,
+                event_id,
+            });
+        }
+        (Some(_), Err(error)) => ("unparsable", error),
+        (None, _) => {
+            let message = format!("topic {} has no command with this key", record.topic);
+            ("unknown_key", ApiError::new(ErrorCode::NotFound, message))
+        }
+    };
+    Err(Rejected {
+        operation,
+        event_id,
+        error,
+        reason,
+    })
+}
+
+/// The id to answer under, which is known even where the rest makes no sense.
+fn parse_value(record: &Raw<'_>) -> (String, Result<Map<String, Value>, ApiError>) {
+    let value = match record.value {
+        // `getlogs:` with nothing behind it, as kcat sends it.
+        None | Some([]) => return (record.default_event_id(), Ok(Map::new())),
+        Some(value) => value,
+    };
+    let mut object = match parse_object(value) {
+        Ok(object) => object,
+        Err(error) => return (record.default_event_id(), Err(said_of("value", &error))),
+    };
+    match object.remove("EventId") {
+        None => (record.default_event_id(), Ok(object)),
+        Some(Value::String(id)) if is_event_id(&id) => (id, parse_data(object)),
+        Some(_) => {
+            let message =
+                format!("\"EventId\" must be 1 to {LONGEST_EVENT_ID} visible ASCII characters");
+            (record.default_event_id(), Err(ApiError::invalid(message)))
+        }
+    }
+}
+
+/// The request in an envelope: JSON as text, or, more leniently, as it is.
+fn parse_data(mut envelope: Map<String, Value>) -> Result<Map<String, Value>, ApiError> {
+    let data = envelope.remove("Data");
+    if let Some(other) = envelope.keys().next() {
+        let name: String = other.chars().take(64).collect();
+        return Err(ApiError::invalid(format!(
+            "unknown field {name:?}; an envelope has \"EventId\" and \"Data\""
+        )));
+    }
+    match data {
+        None | Some(Value::Null) => Ok(Map::new()),
+        Some(Value::Object(args)) => Ok(args),
+        Some(Value::String(text)) if text.is_empty() => Ok(Map::new()),
+        Some(Value::String(text)) => {
+            parse_object(text.as_bytes()).map_err(|error| said_of("\"Data\"", &error))
+        }
+        Some(_) => Err(ApiError::invalid("\"Data\" must be a JSON object, as text")),
+    }
+}
+
+/// The contract speaks of a body; a record has other parts.
+fn said_of(part: &str, error: &ApiError) -> ApiError {
+    let message = match part {
+        "value" => error.message.replace("the body", "the value"),
+        _ => error.message.replace("the body", part),
+    };
+    ApiError::new(error.code, message)
+}
+
+/// It travels on as a header.
+fn is_event_id(id: &str) -> bool {
+    (1..=LONGEST_EVENT_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// The context of a command. The EventId makes a create have one effect, unless a key of
+/// its own came with it.
+pub fn context<'a>(event_id: &str, header: impl Fn(&str) -> Option<&'a str>) -> Context {
+    let mut context = Context::read(header);
+    context
+        .idempotency_key
+        .get_or_insert_with(|| event_id.to_owned());
+    context
+}
+
+/// An envelope, as it is written.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Envelope<'a> {
+    /// Which command, or which command's answer.
+    #[serde(rename = "EventId")]
+    pub event_id: &'a str,
+    /// JSON text.
+    #[serde(rename = "Data")]
+    pub data: &'a str,
+}
+
+impl Envelope<'_> {
+    /// The envelope's bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // Two strings always have JSON.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+/// What a failure's `Data` says.
+pub fn failure_data(error: &ApiError, request_id: &str) -> String {
+    let body = ErrorBody::new(error.code, &error.message, request_id);
+    serde_json::to_string(&body).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn raw<'a>(topic: &'a str, key: &'a str, value: &'a str) -> Raw<'a> {
+        Raw {
+            topic,
+            partition: 2,
+            offset: 7,
+            key: Some(key.as_bytes()),
+            value: Some(value.as_bytes()),
+        }
+    }
+
+    fn parsed(topic: &str, key: &str, value: &str) -> (String, Value) {
+        let command = parse(&raw(topic, key, value)).map_err(|r| r.error).unwrap();
+        (command.event_id, Value::Object(command.args))
+    }
+
+    fn rejected(topic: &str, key: &str, value: &str) -> Rejected {
+        match parse(&raw(topic, key, value)) {
+            Ok(_) => panic!("{value} is a command"),
+            Err(rejected) => rejected,
+        }
+    }
+
+    #[test]
+    fn a_bare_request_gets_its_place_as_id() {
+        let (id, args) = parsed("auth", "login", r#"{"username":"u","password":"p"}"#);
+        assert_eq!(id, "auth-2-7");
+        assert_eq!(args, json!({"username": "u", "password": "p"}));
+    }
+
+    #[test]
+    fn an_envelope_brings_its_own() {
+        let value = r#"{"EventId":"e","Data":"{\"picture_id\":\"p\"}"}"#;
+        assert_eq!(
+            parsed("pictures", "getpicture", value),
+            ("e".into(), json!({"picture_id": "p"}))
+        );
+    }
+
+    #[test]
+    fn a_request_without_fields_may_say_nothing() {
+        for value in [
+            "",
+            "{}",
+            r#"{"EventId":"e"}"#,
+            r#"{"EventId":"e","Data":""}"#,
+        ] {
+            assert_eq!(
+                parsed("analytics", "getlogs", value).1,
+                json!({}),
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn data_may_be_json_as_it_is() {
+        let value = r#"{"EventId":"e","Data":{"picture_id":"p"}}"#;
+        assert_eq!(
+            parsed("pictures", "getpicture", value).1,
+            json!({"picture_id": "p"})
+        );
+    }
+
+    #[test]
+    fn every_key_of_the_contract_is_known() {
+        assert_eq!(
+            parsed("users", "getUser", "{}"),
+            parsed("users", "getuser", "{}")
+        );
+        let unknown = rejected("users", "getpicture", r#"{"EventId":"e","Data":"{}"}"#);
+        assert_eq!(unknown.error.code, ErrorCode::NotFound);
+        assert_eq!(
+            (unknown.reason, unknown.event_id.as_str()),
+            ("unknown_key", "e")
+        );
+    }
+
+    #[test]
+    fn garbage_is_answered_under_its_place() {
+        for garbage in [
+            "not json",
+            "[1]",
+            "7",
+            "{\"EventId\":7,\"Data\":\"{}\"}",
+            "{\"EventId\":\"\"}",
+        ] {
+            let rejected = rejected("auth", "login", garbage);
+            assert_eq!(rejected.event_id, "auth-2-7", "{garbage}");
+            assert_eq!(rejected.error.code, ErrorCode::InvalidArgument);
+            assert_eq!(rejected.reason, "unparsable");
+        }
+    }
+
+    #[test]
+    fn an_envelope_with_a_bad_letter_is_answered_under_its_id() {
+        for data in [r#""{""#, "7", r#""[]""#, r#""{}","More":1"#] {
+            let rejected = rejected(
+                "auth",
+                "login",
+                &format!(r#"{{"EventId":"e","Data":{data}}}"#),
+            );
+            assert_eq!(rejected.event_id, "e", "{data}");
+        }
+        let message = rejected("auth", "login", r#"{"EventId":"e","Data":"{"}"#)
+            .error
+            .message;
+        assert!(message.starts_with("\"Data\" is not JSON"), "{message}");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_garbage() {
+        let record = Raw {
+            key: Some(b"\xff"),
+            value: Some(b"\xff\xfe"),
+            ..raw("auth", "", "")
+        };
+        assert_eq!(parse(&record).err().unwrap().reason, "unknown_key");
+    }
+
+    #[test]
+    fn the_id_is_the_key_unless_one_came() {
+        assert_eq!(context("e", |_| None).idempotency_key.as_deref(), Some("e"));
+        let context = context("e", |name| (name == "idempotency-key").then_some("k"));
+        assert_eq!(context.idempotency_key.as_deref(), Some("k"));
+    }
+
+    #[test]
+    fn a_failure_says_what_http_says() {
+        let data = failure_data(&ApiError::new(ErrorCode::NotFound, "m"), "r");
+        let data: Value = serde_json::from_str(&data).unwrap();
+        assert_eq!(
+            data,
+            json!({"error": {"code": "NOT_FOUND", "message": "m", "request_id": "r"}})
+        );
+    }
+}

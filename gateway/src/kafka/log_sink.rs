@@ -1,0 +1,117 @@
+//! Call logs into Kafka: never waited for, dropped where the queue is full, and counted.
+
+use std::{sync::Arc, time::Duration};
+
+use rdkafka::{
+    ClientContext, Statistics,
+    config::RDKafkaLogLevel,
+    error::{KafkaError, RDKafkaErrorCode},
+    producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer},
+};
+use trichrome_proto::contract::TRIGGERS;
+
+use super::client::{self, Reporter};
+use crate::{
+    call_log::LogSink,
+    config::Config,
+    metrics::{CallLogOutcome, Metrics},
+};
+
+/// The function that call logs are for; its topic is where they go.
+const INGEST: &str = "analytics-ingest";
+
+/// Call logs that wait for Kafka, at most: about 30 MB, half a minute at 3,000 calls a
+/// second.
+const QUEUE: &str = "100000";
+
+/// Writes call logs to their topic.
+pub struct KafkaLogSink {
+    producer: ThreadedProducer<Counting>,
+    topic: &'static str,
+    metrics: Arc<Metrics>,
+}
+
+impl KafkaLogSink {
+    /// A sink with a queue of its own, so that call logs and answers do not push each
+    /// other out.
+    ///
+    /// # Errors
+    ///
+    /// librdkafka refuses the settings.
+    pub fn new(config: &Config, metrics: Arc<Metrics>) -> Result<Self, KafkaError> {
+        let topic = TRIGGERS
+            .iter()
+            .find(|trigger| trigger.function == INGEST)
+            .map_or("analyticsdata", |trigger| trigger.topic);
+        let producer = client::base(&config.kafka_brokers)
+            .set("acks", "all")
+            .set("enable.idempotence", "true")
+            // Nobody waits for these: full batches are cheaper for everyone.
+            .set("linger.ms", "50")
+            .set("batch.num.messages", "10000")
+            .set("queue.buffering.max.messages", QUEUE)
+            .set("queue.buffering.max.kbytes", "65536")
+            // Outlasts a broker's restart.
+            .set("message.timeout.ms", "120000")
+            .create_with_context(Counting(Reporter {
+                name: "call-logs",
+                metrics: Arc::clone(&metrics),
+            }))?;
+        Ok(Self {
+            producer,
+            topic,
+            metrics,
+        })
+    }
+
+    /// Waits, and blocks, until all records are out or `timeout` has passed.
+    ///
+    /// # Errors
+    ///
+    /// Some are not out.
+    pub fn flush(&self, timeout: Duration) -> Result<(), KafkaError> {
+        self.producer.flush(timeout)
+    }
+}
+
+impl LogSink for KafkaLogSink {
+    fn put(&self, key: &str, value: &[u8]) {
+        let record = BaseRecord::to(self.topic)
+            .key(key.as_bytes())
+            .payload(value);
+        if let Err((error, _)) = self.producer.send(record) {
+            self.metrics.call_log(CallLogOutcome::Dropped);
+            if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
+                tracing::warn!(%error, "a call log was dropped");
+            }
+        }
+    }
+}
+
+/// Counts what became of each call log.
+struct Counting(Reporter);
+
+impl ClientContext for Counting {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.0.log(level, facility, message);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.0.stats(statistics);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.0.error(error, reason);
+    }
+}
+
+impl ProducerContext for Counting {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): Self::DeliveryOpaque) {
+        self.0.metrics.call_log(match result {
+            Ok(_) => CallLogOutcome::Written,
+            Err(_) => CallLogOutcome::Failed,
+        });
+    }
+}

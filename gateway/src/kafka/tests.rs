@@ -1,0 +1,412 @@
+//! The Kafka side against librdkafka's own mock broker, in front of functions that are not
+//! there.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use rdkafka::{
+    ClientConfig, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer as _},
+    message::{Headers as _, Message as _, OwnedMessage},
+    mocking::MockCluster,
+    producer::DefaultProducerContext,
+};
+use serde_json::{Value, json};
+use tokio::{task::JoinHandle, time::Instant};
+use tokio_util::sync::CancellationToken;
+use trichrome_proto::contract::{self, TRIGGERS};
+
+use super::{
+    commands::Commands,
+    consumer::GroupConsumer,
+    dlq::DeadLetters,
+    producer::{Producer, Record},
+    results::{Awaiter, Results},
+    trigger::{Batches, Delivery},
+    *,
+};
+use crate::{
+    call::{Calls, tests::calls},
+    call_log::{CallLog, tests::Logged},
+    config::Config,
+    context::Context,
+    facade::events::Events,
+    invoke::{Invoke, InvokeError, Repeat, tests::FakeInvoke},
+    metrics::Metrics,
+    rate_limit::RateLimits,
+};
+
+/// A broker with the contract's topics, each of one partition.
+struct Kafka {
+    cluster: MockCluster<'static, DefaultProducerContext>,
+    config: Config,
+    producer: Producer,
+    metrics: Arc<Metrics>,
+}
+
+impl Kafka {
+    fn start() -> Self {
+        let cluster = MockCluster::new(1).unwrap();
+        for topic in contract::command_topics()
+            .into_iter()
+            .chain([RESULTS, TRIGGERS[0].topic])
+        {
+            cluster.create_topic(topic, 1, 1).unwrap();
+            cluster.create_topic(&format!("{topic}.dlq"), 1, 1).unwrap();
+        }
+        let brokers = cluster.bootstrap_servers();
+        let vars = [
+            ("KAFKA_BROKERS", brokers.as_str()),
+            ("REST_URL", "http://localhost"),
+        ];
+        let config = Config::read(|name| {
+            let var = vars.iter().find(|(known, _)| *known == name);
+            var.map(|(_, value)| (*value).to_owned())
+        })
+        .unwrap();
+        let metrics = Arc::new(Metrics::new());
+        Self {
+            cluster,
+            producer: Producer::new(&config, Arc::clone(&metrics)).unwrap(),
+            config,
+            metrics,
+        }
+    }
+
+    async fn produce(&self, topic: &str, key: &str, value: &str) {
+        let record = Record {
+            topic,
+            key: Some(key.as_bytes()),
+            value: Some(value.as_bytes()),
+            headers: &[("authorization", b"Bearer t"), ("x-request-id", b"r")],
+        };
+        self.producer.produce(&record).await.unwrap();
+    }
+
+    /// The first records of a topic.
+    async fn read(&self, topic: &'static str, count: usize) -> Vec<OwnedMessage> {
+        let brokers = self.cluster.bootstrap_servers();
+        let reading = tokio::task::spawn_blocking(move || {
+            let consumer: BaseConsumer = ClientConfig::new()
+                .set("bootstrap.servers", brokers)
+                .set("group.id", "test")
+                .create()
+                .unwrap();
+            let mut list = TopicPartitionList::new();
+            list.add_partition_offset(topic, 0, Offset::Beginning)
+                .unwrap();
+            consumer.assign(&list).unwrap();
+            let mut read = Vec::new();
+            while read.len() < count {
+                if let Some(message) = consumer.poll(Duration::from_millis(100)) {
+                    read.push(message.unwrap().detach());
+                }
+            }
+            read
+        });
+        let within = tokio::time::timeout(Duration::from_secs(20), reading);
+        within.await.expect("records come in time").unwrap()
+    }
+
+    fn group(&self, group: &str, topics: &[&str]) -> Arc<GroupConsumer> {
+        let metrics = Arc::clone(&self.metrics);
+        Arc::new(GroupConsumer::join(&self.config, group, "test", topics, metrics).unwrap())
+    }
+
+    fn commands(&self, calls: Calls) -> Running {
+        let consumer = self.group("commands", &contract::command_topics());
+        let producer = self.producer.clone();
+        let commands = Commands {
+            consumer: Arc::clone(&consumer),
+            calls,
+            letters: DeadLetters::new(producer.clone(), Arc::clone(&self.metrics)),
+            producer,
+            metrics: Arc::clone(&self.metrics),
+            call_timeout: Duration::from_secs(10),
+            concurrency: 8,
+        };
+        Running::start(consumer, |stop, abandon| {
+            tokio::spawn(commands.run(stop, abandon))
+        })
+    }
+}
+
+/// A member of a group, at work.
+struct Running {
+    task: JoinHandle<()>,
+    consumer: Arc<GroupConsumer>,
+    stop: CancellationToken,
+    abandon: CancellationToken,
+}
+
+impl Running {
+    fn start(
+        consumer: Arc<GroupConsumer>,
+        run: impl FnOnce(CancellationToken, CancellationToken) -> JoinHandle<()>,
+    ) -> Self {
+        let (stop, abandon) = (CancellationToken::new(), CancellationToken::new());
+        Self {
+            task: run(stop.clone(), abandon.clone()),
+            consumer,
+            stop,
+            abandon,
+        }
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap();
+        self.consumer.leave(Duration::from_secs(10)).await;
+    }
+
+    async fn crash(self) {
+        self.abandon.cancel();
+        self.stop().await;
+    }
+}
+
+fn header(message: &OwnedMessage, name: &str) -> Option<String> {
+    let headers = message.headers()?;
+    let header = headers.iter().find(|header| header.key == name)?;
+    Some(String::from_utf8(header.value?.to_vec()).unwrap())
+}
+
+fn answers(messages: &[OwnedMessage]) -> Vec<(String, String, Value)> {
+    let mut answers: Vec<_> = messages
+        .iter()
+        .map(|message| {
+            assert_eq!(message.key(), Some(RESPONSE_KEY.as_bytes()));
+            let value: Value = serde_json::from_slice(message.payload().unwrap()).unwrap();
+            let data = serde_json::from_str(value["Data"].as_str().unwrap()).unwrap();
+            let id = value["EventId"].as_str().unwrap().to_owned();
+            (id, header(message, STATUS).unwrap(), data)
+        })
+        .collect();
+    answers.sort_by(|one, other| one.0.cmp(&other.0));
+    answers
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_are_answered_and_garbage_is_put_away() {
+    let kafka = Kafka::start();
+    let invoke = FakeInvoke::answering(|_, event| {
+        assert_eq!(event["headers"]["authorization"], "Bearer t");
+        assert_eq!(event["requestContext"]["apiId"], "trichrome-gateway:events");
+        let key = event["headers"]["idempotency-key"].as_str().unwrap();
+        assert!(["e", "auth-0-0"].contains(&key), "{key}");
+        Ok(json!({"statusCode": 200, "body": "{\"access_token\":\"a\"}"}))
+    });
+    let (calls, logged) = calls(&invoke);
+    let running = kafka.commands(calls);
+    let login = r#"{"username":"u","password":"p"}"#;
+    kafka.produce("auth", "login", login).await;
+    kafka.produce("auth", "login", "garbage").await;
+    let envelope = json!({"EventId": "e", "Data": login}).to_string();
+    kafka.produce("auth", "login", &envelope).await;
+
+    let answered = answers(&kafka.read(RESULTS, 3).await);
+    let token = json!({"access_token": "a"});
+    assert_eq!(
+        answered[0],
+        ("auth-0-0".into(), "200".into(), token.clone())
+    );
+    assert_eq!((&*answered[1].0, &*answered[1].1), ("auth-0-1", "400"));
+    assert_eq!(answered[1].2["error"]["code"], "INVALID_ARGUMENT");
+    assert_eq!(answered[1].2["error"]["request_id"], "r");
+    assert_eq!(answered[2], ("e".into(), "200".into(), token));
+
+    let letters = kafka.read("auth.dlq", 1).await;
+    assert_eq!(letters[0].payload(), Some(b"garbage".as_slice()));
+    assert_eq!(letters[0].key(), Some(b"login".as_slice()));
+    assert_eq!(header(&letters[0], "dlq-reason").unwrap(), "unparsable");
+    assert_eq!(header(&letters[0], "dlq-offset").unwrap(), "1");
+    assert_eq!(header(&letters[0], "x-request-id").unwrap(), "r");
+    assert_eq!(header(&letters[0], "authorization"), None);
+    assert_eq!(logged.count(), 3);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_keeps_failing_is_answered_and_put_away() {
+    let kafka = Kafka::start();
+    let invoke = FakeInvoke::answering(|_, _| Err(InvokeError::Busy));
+    let (calls, _) = calls(&invoke);
+    let running = kafka.commands(calls);
+    kafka.produce("analytics", "getlogs", "").await;
+    let answered = answers(&kafka.read(RESULTS, 1).await);
+    assert_eq!(answered[0].1, "503");
+    let letters = kafka.read("analytics.dlq", 1).await;
+    assert_eq!(header(&letters[0], "dlq-reason").unwrap(), "failed");
+    assert_eq!(
+        header(&letters[0], "dlq-error-code").unwrap(),
+        "UNAVAILABLE"
+    );
+    running.stop().await;
+}
+
+/// Hangs on one user, and remembers which it was asked for.
+#[derive(Default)]
+struct HangsOn {
+    user: Option<&'static str>,
+    asked: Mutex<Vec<String>>,
+}
+
+impl Invoke for HangsOn {
+    fn invoke<'a>(
+        &'a self,
+        _: &'a str,
+        payload: Bytes,
+        _: Repeat,
+        deadline: Instant,
+    ) -> BoxFuture<'a, Result<Bytes, InvokeError>> {
+        Box::pin(async move {
+            let event: Value = serde_json::from_slice(&payload).unwrap();
+            let user = event["pathParameters"]["user_id"].as_str().unwrap();
+            self.asked.lock().unwrap().push(user.to_owned());
+            if self.user == Some(user) {
+                tokio::time::sleep_until(deadline).await;
+            }
+            Ok(Bytes::from_static(b"{\"statusCode\":200,\"body\":\"{}\"}"))
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_under_way_at_a_crash_is_read_again_and_no_more() {
+    let kafka = Kafka::start();
+    let calls = |invoke: &Arc<HangsOn>| {
+        Calls::new(
+            Arc::clone(invoke) as _,
+            Arc::new(RateLimits::from_contract()),
+            CallLog::new(Arc::new(Logged::default())),
+            Arc::new(Metrics::new()),
+        )
+    };
+    for user in ["a", "b", "c"] {
+        let value = json!({"EventId": user, "Data": json!({"user_id": user}).to_string()});
+        kafka.produce("users", "getuser", &value.to_string()).await;
+    }
+    let first = Arc::new(HangsOn {
+        user: Some("b"),
+        ..HangsOn::default()
+    });
+    let running = kafka.commands(calls(&first));
+    // "b" hangs; "c", behind it, is answered.
+    let ids: Vec<_> = answers(&kafka.read(RESULTS, 2).await)
+        .into_iter()
+        .map(|answer| answer.0)
+        .collect();
+    assert_eq!(ids, ["a", "c"]);
+    running.crash().await;
+
+    let second = Arc::new(HangsOn::default());
+    let running = kafka.commands(calls(&second));
+    kafka.read(RESULTS, 4).await;
+    running.stop().await;
+    let mut asked = second.asked.lock().unwrap().clone();
+    asked.sort();
+    assert_eq!(
+        asked,
+        ["b", "c"],
+        "\"a\" was committed, \"c\" was behind \"b\""
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_facade_gets_its_answer_over_kafka() {
+    let kafka = Kafka::start();
+    let invoke = FakeInvoke::answering(|_, event| {
+        assert_eq!(event["headers"]["idempotency-key"], "mine");
+        Ok(json!({"statusCode": 201, "body": "{\"id\":\"p\"}"}))
+    });
+    let (calls, _) = calls(&invoke);
+    let running = kafka.commands(calls);
+    let awaiter = Awaiter::new(Arc::clone(&kafka.metrics));
+    let results = Results::new(
+        &kafka.config,
+        Arc::clone(&awaiter),
+        Arc::clone(&kafka.metrics),
+    );
+    let stop = CancellationToken::new();
+    let reading = tokio::spawn(results.unwrap().run(stop.clone()));
+    let patience = Instant::now() + Duration::from_secs(10);
+    while !awaiter.is_reading() && Instant::now() < patience {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let events = Events {
+        producer: kafka.producer.clone(),
+        awaiter,
+    };
+    let context = Context::read(|name| (name == "idempotency-key").then_some("mine"));
+    let Value::Object(args) = json!({"title": "t", "base64": "AA=="}) else {
+        unreachable!();
+    };
+    let operation = contract::by_function("pictures-create").unwrap();
+    let deadline = Instant::now() + Duration::from_secs(15);
+    let answer = events.call(operation, args, &context, deadline).await;
+    assert_eq!(answer.unwrap(), "{\"id\":\"p\"}");
+    stop.cancel();
+    reading.await.unwrap();
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn call_logs_go_to_their_function_in_batches() {
+    let kafka = Kafka::start();
+    let trigger = &TRIGGERS[0];
+    for n in 0..20 {
+        kafka.produce(trigger.topic, "k", &n.to_string()).await;
+    }
+    let batches = Arc::new(Mutex::new(Vec::new()));
+    let invoke = {
+        let batches = Arc::clone(&batches);
+        FakeInvoke::answering(move |_, event| {
+            let records = event["records"]["analyticsdata-0"]
+                .as_array()
+                .unwrap()
+                .clone();
+            batches.lock().unwrap().push(records);
+            Ok(Value::Null)
+        })
+    };
+    let batches_of = |invoke: &Arc<FakeInvoke>| {
+        let consumer = kafka.group("ingest", &[trigger.topic]);
+        let letters = DeadLetters::new(kafka.producer.clone(), Arc::clone(&kafka.metrics));
+        let work = Batches {
+            trigger,
+            consumer: Arc::clone(&consumer),
+            delivery: Delivery {
+                trigger,
+                bootstrap: kafka.config.kafka_brokers.clone(),
+                invoke: Arc::clone(invoke) as _,
+                letters: Arc::new(letters),
+                metrics: Arc::clone(&kafka.metrics),
+            },
+        };
+        Running::start(consumer, |stop, abandon| {
+            tokio::spawn(work.run(stop, abandon))
+        })
+    };
+    let count = || batches.lock().unwrap().iter().map(Vec::len).sum::<usize>();
+    let wait_for = async |wanted: usize| {
+        let patience = Instant::now() + Duration::from_secs(20);
+        while count() < wanted && Instant::now() < patience {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(count(), wanted);
+    };
+    let running = batches_of(&invoke);
+    wait_for(20).await;
+    assert!(invoke.calls() < 20, "records come in batches");
+    running.stop().await;
+
+    // What was taken is committed: only the new one comes.
+    kafka.produce(trigger.topic, "k", "20").await;
+    let running = batches_of(&invoke);
+    wait_for(21).await;
+    running.stop().await;
+}

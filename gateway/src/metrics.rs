@@ -1,0 +1,382 @@
+//! What an operator can watch: counters, gauges and histograms in Prometheus's text format.
+//!
+//! Every label comes from a closed set (the contract, this code), never from a caller, so
+//! the number of series is bounded.
+
+use std::{fmt, time::Duration};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text},
+    metrics::{
+        counter::Counter,
+        family::{Family, MetricConstructor},
+        gauge::Gauge,
+        histogram::Histogram,
+    },
+    registry::Registry,
+};
+use trichrome_proto::contract::Operation;
+
+use crate::call::Transport;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallLabels {
+    transport: &'static str,
+    operation: &'static str,
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DurationLabels {
+    transport: &'static str,
+    operation: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TransportLabels {
+    transport: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FacadeLabels {
+    transport: &'static str,
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OperationLabels {
+    operation: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TopicLabels {
+    topic: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LetterLabels {
+    topic: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LagLabels {
+    consumer: &'static str,
+    topic: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ConsumerLabels {
+    consumer: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabels {
+    outcome: &'static str,
+}
+
+/// Makes the duration histograms.
+#[derive(Clone)]
+struct Seconds;
+
+impl MetricConstructor<Histogram> for Seconds {
+    fn new_metric(&self) -> Histogram {
+        // From a warm local call to the default deadline of ten seconds.
+        Histogram::new([
+            0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+        ])
+    }
+}
+
+/// The gateway's metrics.
+pub struct Metrics {
+    registry: Registry,
+    calls: Family<CallLabels, Counter>,
+    in_flight: Family<TransportLabels, Gauge>,
+    durations: Family<DurationLabels, Histogram, Seconds>,
+    retries: Family<OperationLabels, Counter>,
+    facade: Family<FacadeLabels, Counter>,
+    facade_durations: Family<TransportLabels, Histogram, Seconds>,
+    records: Family<TopicLabels, Counter>,
+    dead_letters: Family<LetterLabels, Counter>,
+    lag: Family<LagLabels, Gauge>,
+    commits: Family<ConsumerLabels, Counter>,
+    batches: Family<ConsumerLabels, Counter>,
+    call_logs: Family<OutcomeLabels, Counter>,
+    awaited: Gauge,
+}
+
+/// What became of a Kafka record that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordOutcome {
+    /// A command that was answered, well or with the caller's mistake.
+    Answered,
+    /// A command or a batch record that went to the dead letters.
+    DeadLetter,
+    /// A batch record that its function took.
+    Ingested,
+    /// A record that was given back at a stop, to be read again.
+    Abandoned,
+}
+
+/// What became of a call log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallLogOutcome {
+    /// Kafka has it.
+    Written,
+    /// The queue was full.
+    Dropped,
+    /// Kafka did not take it in time.
+    Failed,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// All metrics, at zero.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("trichrome_gateway");
+        let calls = Family::default();
+        registry.register("calls", "Calls that ended, gRPC and events", calls.clone());
+        let in_flight = Family::default();
+        registry.register("calls_in_flight", "Calls under way", in_flight.clone());
+        let durations = Family::new_with_constructor(Seconds);
+        registry.register(
+            "call_duration_seconds",
+            "How long calls took, retries included",
+            durations.clone(),
+        );
+        let retries = Family::default();
+        registry.register("call_retries", "Repeats of failed calls", retries.clone());
+        let facade = Family::default();
+        registry.register(
+            "facade_requests",
+            "Facade requests answered",
+            facade.clone(),
+        );
+        let facade_durations = Family::new_with_constructor(Seconds);
+        registry.register(
+            "facade_duration_seconds",
+            "How long facade requests took",
+            facade_durations.clone(),
+        );
+        let records = Family::default();
+        registry.register("kafka_records", "Kafka records done with", records.clone());
+        let dead_letters = Family::default();
+        registry.register(
+            "kafka_dead_letters",
+            "Kafka records moved to a .dlq topic",
+            dead_letters.clone(),
+        );
+        let lag = Family::default();
+        registry.register(
+            "kafka_lag",
+            "Kafka records that wait to be read and done with",
+            lag.clone(),
+        );
+        let commits = Family::default();
+        registry.register("kafka_commits", "Offset commits", commits.clone());
+        let batches = Family::default();
+        registry.register(
+            "kafka_batches",
+            "Batches handed to a trigger's function",
+            batches.clone(),
+        );
+        let call_logs = Family::default();
+        registry.register(
+            "call_logs",
+            "Call logs, by what became of them",
+            call_logs.clone(),
+        );
+        let awaited = Gauge::default();
+        registry.register(
+            "results_awaited",
+            "Facade calls that wait for a result from Kafka",
+            awaited.clone(),
+        );
+        Self {
+            registry,
+            calls,
+            in_flight,
+            durations,
+            retries,
+            facade,
+            facade_durations,
+            records,
+            dead_letters,
+            lag,
+            commits,
+            batches,
+            call_logs,
+            awaited,
+        }
+    }
+
+    /// A call began.
+    pub fn call_begun(&self, transport: Transport) {
+        let transport = transport.as_str();
+        self.in_flight
+            .get_or_create(&TransportLabels { transport })
+            .inc();
+    }
+
+    /// A call ended with this HTTP status, or its like.
+    pub fn call_ended(
+        &self,
+        transport: Transport,
+        operation: &Operation,
+        status: u16,
+        took: Duration,
+    ) {
+        let (transport, operation) = (transport.as_str(), operation.function);
+        self.in_flight
+            .get_or_create(&TransportLabels { transport })
+            .dec();
+        self.calls
+            .get_or_create(&CallLabels {
+                transport,
+                operation,
+                status: status_class(status),
+            })
+            .inc();
+        self.durations
+            .get_or_create(&DurationLabels {
+                transport,
+                operation,
+            })
+            .observe(took.as_secs_f64());
+    }
+
+    /// A failed call is made again.
+    pub fn retried(&self, operation: &Operation) {
+        let operation = operation.function;
+        self.retries
+            .get_or_create(&OperationLabels { operation })
+            .inc();
+    }
+
+    /// The facade answered over `transport`.
+    pub fn facade(&self, transport: &'static str, status: u16, took: Duration) {
+        let status = status_class(status);
+        self.facade
+            .get_or_create(&FacadeLabels { transport, status })
+            .inc();
+        self.facade_durations
+            .get_or_create(&TransportLabels { transport })
+            .observe(took.as_secs_f64());
+    }
+
+    /// A Kafka record is done with.
+    pub fn record(&self, topic: &'static str, outcome: RecordOutcome, count: u64) {
+        let outcome = match outcome {
+            RecordOutcome::Answered => "answered",
+            RecordOutcome::DeadLetter => "dead_letter",
+            RecordOutcome::Ingested => "ingested",
+            RecordOutcome::Abandoned => "abandoned",
+        };
+        self.records
+            .get_or_create(&TopicLabels { topic, outcome })
+            .inc_by(count);
+    }
+
+    /// A record went to the dead letters.
+    pub fn dead_letter(&self, topic: &'static str, reason: &'static str) {
+        self.dead_letters
+            .get_or_create(&LetterLabels { topic, reason })
+            .inc();
+    }
+
+    /// How far `consumer` is behind on a topic.
+    pub fn lag(&self, consumer: &'static str, topic: &str, records: i64) {
+        self.lag
+            .get_or_create(&LagLabels {
+                consumer,
+                topic: topic.to_owned(),
+            })
+            .set(records);
+    }
+
+    /// `consumer` committed its offsets, or could not.
+    pub fn commit(&self, consumer: &'static str, done: bool) {
+        let outcome = if done { "done" } else { "failed" };
+        self.commits
+            .get_or_create(&ConsumerLabels { consumer, outcome })
+            .inc();
+    }
+
+    /// A batch was handed to a trigger's function.
+    pub fn batch(&self, consumer: &'static str, outcome: &'static str) {
+        self.batches
+            .get_or_create(&ConsumerLabels { consumer, outcome })
+            .inc();
+    }
+
+    /// A call log was written, or not.
+    pub fn call_log(&self, outcome: CallLogOutcome) {
+        let outcome = match outcome {
+            CallLogOutcome::Written => "written",
+            CallLogOutcome::Dropped => "dropped",
+            CallLogOutcome::Failed => "failed",
+        };
+        self.call_logs
+            .get_or_create(&OutcomeLabels { outcome })
+            .inc();
+    }
+
+    /// Facade calls that wait for a result.
+    pub fn awaited(&self, count: usize) {
+        self.awaited.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// The metrics, in the OpenMetrics text format.
+    ///
+    /// # Errors
+    ///
+    /// None in practice: the text goes to memory.
+    pub fn render(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+/// The media type of [`Metrics::render`].
+pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+const fn status_class(status: u16) -> &'static str {
+    match status {
+        ..400 => "2xx",
+        400..500 => "4xx",
+        500.. => "5xx",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trichrome_proto::contract::by_function;
+
+    use super::*;
+
+    #[test]
+    fn a_call_shows() {
+        let metrics = Metrics::new();
+        let operation = by_function("users-get").unwrap();
+        metrics.call_begun(Transport::Grpc);
+        metrics.call_ended(Transport::Grpc, operation, 404, Duration::from_millis(3));
+        let text = metrics.render().unwrap();
+        for line in [
+            "trichrome_gateway_calls_total{transport=\"grpc\",operation=\"users-get\",status=\"4xx\"} 1",
+            "trichrome_gateway_calls_in_flight{transport=\"grpc\"} 0",
+            "trichrome_gateway_call_duration_seconds_count{transport=\"grpc\",operation=\"users-get\"} 1",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
+        assert!(text.ends_with("# EOF\n"));
+    }
+}
