@@ -1,0 +1,119 @@
+//! gRPC, by the contract's descriptors: every operation without code of its own.
+
+use anyhow::{Context as _, Result, bail, ensure};
+use http::uri::PathAndQuery;
+use prost_reflect::{DynamicMessage, MessageDescriptor, SerializeOptions};
+use serde_json::Value;
+use tonic::{
+    Request, Status,
+    metadata::{MetadataKey, MetadataMap},
+    transport::{Channel, Endpoint},
+};
+use trichrome_proto::{
+    error::{ErrorCode, ErrorDetail},
+    reflect::pool,
+};
+
+use super::codec::DynamicCodec;
+use crate::{reply::Reply, request::Outgoing};
+
+/// What a message may have, in bytes: a picture of 4 MiB, and one that is too large.
+const MESSAGE_LIMIT: usize = 16 * 1024 * 1024;
+
+/// A gRPC client.
+pub struct Grpc {
+    channel: Channel,
+}
+
+impl Grpc {
+    /// A client that connects when first used, and again when the connection is lost.
+    pub(crate) fn new(url: &str) -> Result<Self> {
+        let endpoint = Endpoint::from_shared(url.to_owned()).context("grpc_url is no URL")?;
+        Ok(Self {
+            channel: endpoint.connect_lazy(),
+        })
+    }
+
+    /// The connection, for generated clients.
+    pub fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    /// Calls an operation.
+    pub(crate) async fn call(&self, call: Outgoing) -> Result<Reply> {
+        let operation = call.operation;
+        let headers = call.headers();
+        let (input, output) = (
+            message(operation.input.name)?,
+            message(operation.output.name)?,
+        );
+        let mut request = Request::new(
+            DynamicMessage::deserialize(input, Value::Object(call.args))
+                .context("this call is no message: the test's mistake")?,
+        );
+        for (name, value) in &headers {
+            request
+                .metadata_mut()
+                .insert(MetadataKey::from_static(name), value.parse()?);
+        }
+        let mut grpc = tonic::client::Grpc::new(self.channel())
+            .max_encoding_message_size(MESSAGE_LIMIT)
+            .max_decoding_message_size(MESSAGE_LIMIT);
+        let path = PathAndQuery::from_static(operation.grpc_path);
+        if let Err(error) = grpc.ready().await {
+            bail!("no connection: {error:?}");
+        }
+        match grpc.unary(request, path, DynamicCodec(output)).await {
+            Ok(response) => {
+                let request_id = request_id(response.metadata());
+                let message = to_json(response.get_ref())?;
+                Reply::success(operation, operation.http.success, message, request_id)
+            }
+            Err(status) => refused(&status),
+        }
+    }
+}
+
+fn message(name: &str) -> Result<MessageDescriptor> {
+    pool()
+        .get_message_by_name(name)
+        .with_context(|| format!("no message {name}"))
+}
+
+/// A message as the functions write it: every field, by its proto name.
+fn to_json(message: &DynamicMessage) -> Result<Value> {
+    let options = SerializeOptions::new()
+        .use_proto_field_name(true)
+        .skip_default_fields(false);
+    Ok(message.serialize_with_options(serde_json::value::Serializer, &options)?)
+}
+
+/// An error status that the service answered. One that it did not, of a lost connection
+/// say, has no code of the contract.
+fn refused(status: &Status) -> Result<Reply> {
+    let metadata = status.metadata();
+    let Some(code) = metadata.get("error-code") else {
+        bail!("a status without an error-code: {status:?}");
+    };
+    let code = ErrorCode::from_text(code.to_str()?)
+        .with_context(|| format!("the error-code is not the contract's: {code:?}"))?;
+    ensure!(
+        code.grpc() == status.code() as i32,
+        "{} with the gRPC status {:?}",
+        code.as_str(),
+        status.code()
+    );
+    let request_id = request_id(metadata);
+    let error = ErrorDetail {
+        code: code.as_str().to_owned(),
+        message: status.message().to_owned(),
+        request_id: request_id.clone(),
+    };
+    Reply::failed(code.http(), error, request_id)
+}
+
+fn request_id(metadata: &MetadataMap) -> String {
+    let value = metadata.get("request-id");
+    let text = value.and_then(|value| value.to_str().ok());
+    text.unwrap_or_default().to_owned()
+}

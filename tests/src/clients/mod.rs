@@ -1,0 +1,8 @@
+//! One client for each kind of transport, driven by the contract's table.
+
+pub mod codec;
+pub mod grpc;
+pub mod http;
+pub mod kafka;
+pub(crate) mod rest;
+pub mod results;

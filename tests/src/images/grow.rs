@@ -1,0 +1,107 @@
+//! Larger files of the same picture, each by its format's own rules.
+
+/// What the added parts are filled with. No run of it looks like a part of a file.
+fn filling(length: usize) -> impl Iterator<Item = u8> {
+    (0..length).map(|at| b'a' + u8::try_from(at % 23).unwrap_or_default())
+}
+
+/// One private, ancillary chunk before the last (PNG specification, section 5.3).
+pub(super) fn png(file: &[u8], size: usize) -> Vec<u8> {
+    const END: usize = 12;
+    const FRAME: usize = 12;
+    let length = size - file.len() - FRAME;
+    let (head, end) = file.split_at(file.len() - END);
+    let mut chunk = b"trIc".to_vec();
+    chunk.extend(filling(length));
+    let sum = crc32fast::hash(&chunk);
+    [
+        head,
+        &u32_of(length).to_be_bytes(),
+        &chunk,
+        &sum.to_be_bytes(),
+        end,
+    ]
+    .concat()
+}
+
+/// Comment segments after the start-of-image marker (ITU T.81, section B.2.4.5), each of
+/// 65,535 bytes at most, its length's own two included.
+pub(super) fn jpeg(file: &[u8], size: usize) -> Vec<u8> {
+    const FRAME: usize = 4;
+    const LARGEST: usize = 65_535 + 2;
+    let (start, rest) = file.split_at(2);
+    let mut bytes = start.to_vec();
+    for part in parts(size - file.len(), FRAME, LARGEST) {
+        let length = u16::try_from(part - 2).unwrap_or_default();
+        bytes.extend([0xFF, 0xFE]);
+        bytes.extend(length.to_be_bytes());
+        bytes.extend(filling(part - FRAME));
+    }
+    bytes.extend(rest);
+    bytes
+}
+
+/// One comment extension before the trailer (GIF89a, section 24), in blocks of 255 bytes at
+/// most.
+pub(super) fn gif(file: &[u8], size: usize) -> Vec<u8> {
+    const FRAME: usize = 3;
+    const LARGEST: usize = 256;
+    let (head, trailer) = file.split_at(file.len() - 1);
+    let mut bytes = head.to_vec();
+    bytes.extend([0x21, 0xFE]);
+    for part in parts(size - file.len() - FRAME, 2, LARGEST) {
+        bytes.push(u8::try_from(part - 1).unwrap_or_default());
+        bytes.extend(filling(part - 1));
+    }
+    bytes.push(0);
+    bytes.extend(trailer);
+    bytes
+}
+
+/// One unknown chunk at the end of the extended layout (RFC 9649, section 2.7.1.6).
+pub(super) fn webp(file: &[u8], size: usize) -> Vec<u8> {
+    const HEADER: usize = 8;
+    assert_eq!(
+        &file[12..16],
+        b"VP8X",
+        "only the extended layout takes more chunks"
+    );
+    let length = size - file.len() - HEADER;
+    let mut bytes = file.to_vec();
+    bytes.extend(b"TRIC");
+    bytes.extend(u32_of(length).to_le_bytes());
+    bytes.extend(filling(length));
+    let riff = u32_of(bytes.len() - HEADER).to_le_bytes();
+    bytes[4..8].copy_from_slice(&riff);
+    bytes
+}
+
+/// One box of free space at the end (ISO/IEC 14496-12, section 8.1.2).
+pub(super) fn avif(file: &[u8], size: usize) -> Vec<u8> {
+    const HEADER: usize = 8;
+    let length = size - file.len();
+    let mut bytes = file.to_vec();
+    bytes.extend(u32_of(length).to_be_bytes());
+    bytes.extend(b"free");
+    bytes.extend(filling(length - HEADER));
+    bytes
+}
+
+/// Divides a length into parts between `least` and `most`.
+fn parts(length: usize, least: usize, most: usize) -> Vec<usize> {
+    let mut parts = Vec::new();
+    let mut left = length;
+    while left > 0 {
+        let mut part = left.min(most);
+        if (1..least).contains(&(left - part)) {
+            part -= least;
+        }
+        parts.push(part);
+        left -= part;
+    }
+    parts
+}
+
+fn u32_of(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,160 @@
+//! One call, as a test writes it.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Map, Value};
+use tokio::time::{Instant, sleep, timeout};
+use trichrome_proto::{contract::Operation, error::ErrorCode};
+use uuid::Uuid;
+
+use crate::{account::Account, reply::Reply, scenario::Scenario, transport::Transport};
+
+/// The longest that a call is waited for: the gateway's own deadline is ten seconds.
+const PATIENCE: Duration = Duration::from_secs(25);
+
+/// How long a call that the contract limits is tried again.
+const LIMITED: Duration = Duration::from_secs(15);
+
+/// A call on its way.
+#[derive(Clone)]
+pub(crate) struct Outgoing {
+    pub(crate) operation: &'static Operation,
+    pub(crate) args: Map<String, Value>,
+    /// The whole header.
+    pub(crate) authorization: Option<String>,
+    pub(crate) idempotency_key: Option<String>,
+    pub(crate) request_id: String,
+    pub(crate) trace: Uuid,
+}
+
+impl Outgoing {
+    /// What travels beside the message: HTTP headers, gRPC metadata, Kafka record headers.
+    pub(crate) fn headers(&self) -> Vec<(&'static str, String)> {
+        let trace = self.trace.simple();
+        let mut headers = vec![
+            ("x-request-id", self.request_id.clone()),
+            ("traceparent", format!("00-{trace}-b7ad6b7169203331-01")),
+        ];
+        let optional = [
+            ("authorization", &self.authorization),
+            ("idempotency-key", &self.idempotency_key),
+        ];
+        for (name, value) in optional {
+            headers.extend(value.clone().map(|value| (name, value)));
+        }
+        headers
+    }
+}
+
+/// A call, not yet sent.
+#[must_use = "a call that is not sent tests nothing"]
+pub struct Request {
+    scenario: Scenario,
+    transport: Transport,
+    call: Outgoing,
+}
+
+impl Request {
+    pub(crate) fn new(
+        scenario: Scenario,
+        transport: Transport,
+        operation: &'static Operation,
+        args: Map<String, Value>,
+    ) -> Self {
+        Self {
+            scenario,
+            transport,
+            call: Outgoing {
+                operation,
+                args,
+                authorization: None,
+                idempotency_key: None,
+                request_id: Uuid::new_v4().to_string(),
+                trace: Uuid::new_v4(),
+            },
+        }
+    }
+
+    /// With the account's token.
+    pub fn by(self, account: &Account) -> Self {
+        self.token(&account.token)
+    }
+
+    /// With this token.
+    pub fn token(self, token: &str) -> Self {
+        self.authorization(format!("Bearer {token}"))
+    }
+
+    /// With this in the `authorization` header.
+    pub fn authorization(mut self, value: String) -> Self {
+        self.call.authorization = Some(value);
+        self
+    }
+
+    /// With this idempotency key; over Kafka it is the EventId.
+    pub fn key(mut self, key: &str) -> Self {
+        self.call.idempotency_key = Some(key.to_owned());
+        self
+    }
+
+    /// With this trace id.
+    pub fn trace(mut self, trace: Uuid) -> Self {
+        self.call.trace = trace;
+        self
+    }
+
+    /// Sends it, and waits for the answer. An operation that the contract limits is tried
+    /// again while the answer is that it was called too often, as its clients should.
+    ///
+    /// # Errors
+    ///
+    /// There is no answer in time, or it is not of the contract's shape.
+    pub async fn send(self) -> Result<Reply> {
+        let Self {
+            scenario,
+            transport,
+            mut call,
+        } = self;
+        let until = Instant::now() + LIMITED;
+        loop {
+            let reply = once(&scenario, transport, call.clone()).await?;
+            let limited = call.operation.rate_limit > 0
+                && reply.code() == Some(ErrorCode::ResourceExhausted)
+                && Instant::now() < until;
+            if !limited {
+                return Ok(reply);
+            }
+            sleep(Duration::from_millis(100)).await;
+            call.trace = Uuid::new_v4();
+        }
+    }
+
+    /// Sends it once, whatever the answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::send`].
+    pub async fn send_once(self) -> Result<Reply> {
+        once(&self.scenario, self.transport, self.call).await
+    }
+}
+
+async fn once(scenario: &Scenario, transport: Transport, call: Outgoing) -> Result<Reply> {
+    let (operation, trace) = (call.operation, call.trace);
+    let request_id = call.request_id.clone();
+    let what = format!("{} over {transport}", operation.function);
+    let carried = timeout(PATIENCE, transport.carry(scenario.stack(), call)).await;
+    let mut reply = carried
+        .with_context(|| format!("{what}: no answer within {PATIENCE:?}"))?
+        .with_context(|| what.clone())?;
+    if reply.request_id != request_id {
+        bail!(
+            "{what}: the answer has the request id {:?}, and {request_id:?} was sent",
+            reply.request_id
+        );
+    }
+    scenario.made(transport, operation, trace, reply.status);
+    reply.what = what;
+    Ok(reply)
+}

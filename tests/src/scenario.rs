@@ -1,0 +1,138 @@
+//! One scenario over one transport: its calls, its accounts, and what it leaves behind.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context as _, Result, ensure};
+use bytes::Bytes;
+use serde_json::Value;
+use trichrome_proto::contract::{self, Operation};
+use uuid::Uuid;
+
+use crate::{
+    account::Account, call_logs, call_logs::Expected, request::Request, stack::Stack,
+    transport::Transport,
+};
+
+/// A scenario under way. Cheap to clone.
+#[derive(Clone)]
+pub struct Scenario(Arc<Inner>);
+
+struct Inner {
+    stack: &'static Stack,
+    transport: Transport,
+    /// The call logs that its calls should have left.
+    calls: Mutex<Vec<Expected>>,
+    /// The users it made.
+    users: Mutex<Vec<String>>,
+}
+
+impl Scenario {
+    pub(crate) fn new(stack: &'static Stack, transport: Transport) -> Self {
+        Self(Arc::new(Inner {
+            stack,
+            transport,
+            calls: Mutex::default(),
+            users: Mutex::default(),
+        }))
+    }
+
+    /// The stack.
+    pub fn stack(&self) -> &'static Stack {
+        self.0.stack
+    }
+
+    /// The transport.
+    pub fn transport(&self) -> Transport {
+        self.0.transport
+    }
+
+    /// A call over the scenario's transport.
+    ///
+    /// # Errors
+    ///
+    /// The contract has no such function, or the arguments are no object.
+    pub fn call(&self, function: &str, args: Value) -> Result<Request> {
+        self.call_over(self.transport(), function, args)
+    }
+
+    /// A call over another transport.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::call`].
+    pub fn call_over(&self, transport: Transport, function: &str, args: Value) -> Result<Request> {
+        let operation = contract::by_function(function)
+            .with_context(|| format!("the contract has no function {function}"))?;
+        let Value::Object(args) = args else {
+            anyhow::bail!("{function}: the arguments are no object: {args}");
+        };
+        Ok(Request::new(self.clone(), transport, operation, args))
+    }
+
+    /// A new user, signed up over REST: quicker than most transports, and not the point.
+    ///
+    /// # Errors
+    ///
+    /// Signing up fails.
+    pub async fn account(&self) -> Result<Account> {
+        Account::sign_up(self, Transport::Rest).await
+    }
+
+    /// Deletes this user when the scenario ends.
+    pub fn adopt(&self, user_id: &str) {
+        lock(&self.0.users).push(user_id.to_owned());
+    }
+
+    pub(crate) fn made(
+        &self,
+        transport: Transport,
+        operation: &'static Operation,
+        trace: Uuid,
+        status: u16,
+    ) {
+        lock(&self.0.calls).push(Expected {
+            trace,
+            transport: transport.logged_as(),
+            service: operation.package,
+            method: operation.method,
+            status,
+        });
+    }
+
+    /// Holds every call made so far to have left its one call log.
+    ///
+    /// # Errors
+    ///
+    /// One has none in time, several, or a wrong one.
+    pub async fn all_logged(&self) -> Result<()> {
+        let calls = std::mem::take(&mut *lock(&self.0.calls));
+        ensure!(!calls.is_empty(), "no calls were made");
+        call_logs::all_there(&self.stack().postgres, &calls).await
+    }
+
+    /// Deletes what the scenario made. Whoever was deleted in it already is no matter.
+    pub(crate) async fn clean_up(&self) -> Result<()> {
+        let users = std::mem::take(&mut *lock(&self.0.users));
+        let stack = self.stack();
+        for user_id in users {
+            let authorization = format!("Bearer {}", stack.signer.token(&user_id)?);
+            let url = format!("{}/users/{user_id}", stack.description.rest_url);
+            let headers = [("authorization", authorization.as_str())];
+            let answer = stack
+                .http
+                .send("DELETE", &url, &headers, Bytes::new())
+                .await?;
+            ensure!(
+                answer.status == 204,
+                "user {user_id} was not deleted: {} {}",
+                answer.status,
+                answer.start()
+            );
+        }
+        Ok(())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

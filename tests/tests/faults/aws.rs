@@ -1,0 +1,75 @@
+//! S3, DynamoDB and Secrets Manager down: what needs none of them goes on.
+
+use anyhow::{Result, ensure};
+use serde_json::json;
+use trichrome_proto::error::ErrorCode;
+use trichrome_tests::{
+    harness::Suite, images::Format, reply::text, scenario::Scenario, stored::Amount,
+    transport::Transport,
+};
+
+use crate::outage::{in_time, unavailable, without};
+
+pub(crate) fn add(suite: &mut Suite) {
+    suite.once("faults::s3_and_dynamodb_are_down", down);
+}
+
+async fn down(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let picture = Format::Webp.photo();
+    let args = json!({"title": "from before", "base64": picture.base64()});
+    let created = run
+        .call("pictures-create", args.clone())?
+        .by(&account)
+        .send()
+        .await?
+        .ok()?;
+    let one = json!({"picture_id": text(&created, "id")?});
+    let user = json!({"user_id": account.id});
+    let login = json!({"username": account.username, "password": account.password});
+
+    without(&run, "ministack", async || {
+        for transport in Transport::ALL {
+            for (function, args) in [
+                ("auth-login", &login),
+                ("users-get", &user),
+                ("pictures-list", &json!({})),
+                ("pictures-get", &one),
+                ("pictures-create", &args),
+            ] {
+                unavailable(&run, transport, &account, function, args.clone()).await?;
+            }
+            // What is wrong by itself is said to be, and what needs no AWS is served.
+            let bad = run.call_over(transport, "pictures-get", json!({"picture_id": "7"}))?;
+            let bad = in_time("pictures-get", bad.by(&account).send()).await?;
+            bad.refused(ErrorCode::InvalidArgument)?;
+            let stranger = run
+                .call_over(transport, "pictures-get", one.clone())?
+                .send();
+            in_time("pictures-get", stranger)
+                .await?
+                .refused(ErrorCode::Unauthenticated)?;
+            let read = run.call_over(transport, "analytics-get", json!({"limit": 1}))?;
+            in_time("analytics-get", read.by(&account).send())
+                .await?
+                .ok()?;
+        }
+        Ok(())
+    })
+    .await?;
+
+    // What was there is there, and of what was refused there is nothing.
+    let got = run
+        .call("pictures-get", one)?
+        .by(&account)
+        .send()
+        .await?
+        .ok()?;
+    ensure!(got["base64"] == picture.base64(), "other bytes came back");
+    let before = Amount {
+        objects: 1,
+        rows: 1,
+        keys: 0,
+    };
+    run.stack().stored.holds(&account.id, before).await
+}

@@ -1,0 +1,31 @@
+//! What happens while a part of the stack is down, and after it comes back: what needs it
+//! says so in time, the rest goes on, and nobody has to lend a hand.
+//!
+//! Stops and starts the stack's parts, so it runs alone: `cargo xtask test` runs it last, on
+//! a stack of its own. Beside a running `cargo xtask up` it works too, and disturbs it:
+//! `cargo test -p trichrome-tests --features stack --test faults`.
+
+mod aws;
+mod functions;
+mod gateway;
+mod kafka;
+mod outage;
+mod postgres;
+
+use std::process::ExitCode;
+
+use trichrome_tests::harness::Suite;
+
+fn main() -> ExitCode {
+    let mut suite = Suite::default();
+    for add in [
+        postgres::add,
+        aws::add,
+        functions::add,
+        kafka::add,
+        gateway::add,
+    ] {
+        add(&mut suite);
+    }
+    suite.run(1)
+}

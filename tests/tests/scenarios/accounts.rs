@@ -1,0 +1,319 @@
+//! Signing up, logging in, being looked up, and leaving.
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+use trichrome_proto::error::ErrorCode;
+use trichrome_tests::{
+    account::{Account, PASSWORD, unused_name},
+    harness::Suite,
+    images::Format,
+    reply::text,
+    scenario::Scenario,
+    stored::Amount,
+    token,
+};
+use uuid::Uuid;
+
+use crate::pictures::upload;
+
+pub(crate) fn add(suite: &mut Suite) {
+    suite.each("accounts::a_token_says_what_it_should", tokens);
+    suite.each("accounts::a_user_is_found_by_id_and_name", lookups);
+    suite.each("accounts::a_password_is_checked", passwords);
+    suite.each("accounts::a_name_is_taken_once", taken);
+    suite.each("accounts::names_are_any_text", names);
+    suite.each("accounts::a_deleted_user_is_gone", deleted);
+    suite.each("accounts::a_name_is_free_again", reused);
+}
+
+async fn tokens(run: Scenario) -> Result<()> {
+    let account = Account::sign_up(&run, run.transport()).await?;
+    let id: Uuid = account.id.parse()?;
+    ensure!(
+        id.get_version_num() == 4,
+        "{id} tells when its owner signed up"
+    );
+    let header = token::header(&account.token)?;
+    ensure!(
+        header["alg"] == "EdDSA" && header["typ"] == "at+jwt",
+        "the header is {header}"
+    );
+    ensure!(
+        header["kid"].as_str().is_some_and(|kid| !kid.is_empty()),
+        "no kid: {header}"
+    );
+    let claims = token::payload(&account.token)?;
+    let description = &run.stack().description;
+    ensure!(
+        claims["iss"] == description.issuer.as_str(),
+        "the claims are {claims}"
+    );
+    ensure!(
+        claims["aud"] == description.audience.as_str(),
+        "the claims are {claims}"
+    );
+    ensure!(claims["iat"].is_u64(), "the claims are {claims}");
+    let life = token::life(&account.token)?.as_secs();
+    ensure!(
+        (1..=24 * 3600).contains(&life),
+        "it is good for another {life} s"
+    );
+
+    let args = json!({"access_token": account.token});
+    let whose = run.call("auth-validate", args)?.send().await?.ok()?;
+    ensure!(
+        whose == json!({"user_id": account.id}),
+        "validated as {whose}"
+    );
+    for named in [
+        json!({"method": "GetUserPictures"}),
+        json!({"path": "/pictures"}),
+    ] {
+        let mut args = named.clone();
+        args["access_token"] = json!(account.token);
+        let whose = run.call("auth-validate", args)?.send().await?.ok()?;
+        ensure!(whose["user_id"] == account.id.as_str(), "{named}: {whose}");
+        let without = run.call("auth-validate", named)?.send().await?;
+        without.refused(ErrorCode::Unauthenticated)?;
+    }
+    let public = run
+        .call("auth-validate", json!({"method": "Login"}))?
+        .send()
+        .await?
+        .ok()?;
+    ensure!(public["user_id"] == "", "nobody's token is {public}");
+    Ok(())
+}
+
+async fn lookups(run: Scenario) -> Result<()> {
+    let (account, other) = (run.account().await?, run.account().await?);
+    let expected = json!({"id": account.id, "username": account.username});
+    for (function, args) in [
+        ("users-get", json!({"user_id": account.id})),
+        ("users-get", json!({"user_id": account.id.to_uppercase()})),
+        (
+            "users-get-by-username",
+            json!({"username": account.username}),
+        ),
+    ] {
+        let user = run.call(function, args)?.by(&other).send().await?.ok()?;
+        ensure!(user == expected, "{function}: {user}");
+    }
+    for (function, args) in [
+        ("users-get", json!({"user_id": Uuid::new_v4().to_string()})),
+        ("users-get-by-username", json!({"username": unused_name()})),
+        // Names are told apart by case.
+        (
+            "users-get-by-username",
+            json!({"username": account.username.to_uppercase()}),
+        ),
+    ] {
+        let unknown = run.call(function, args)?.by(&other).send().await?;
+        unknown.refused(ErrorCode::NotFound)?;
+    }
+    Ok(())
+}
+
+async fn passwords(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let check = |function: &'static str, username: &str, password: &str| {
+        run.call(
+            function,
+            json!({"username": username, "password": password}),
+        )
+    };
+    let validated = check("users-validate-password", &account.username, PASSWORD)?;
+    validated.send().await?.ok()?;
+    let mut messages = Vec::new();
+    for function in ["auth-login", "users-validate-password"] {
+        for (name, password) in [
+            (account.username.clone(), "not the password"),
+            (account.username.clone(), "Correct horse battery staple"),
+            (unused_name(), PASSWORD),
+        ] {
+            let wrong = check(function, &name, password)?.send().await?;
+            let wrong = wrong.refused(ErrorCode::Unauthenticated)?;
+            messages.push(wrong.message().to_owned());
+        }
+    }
+    messages.dedup();
+    ensure!(messages.len() == 1, "an unknown name shows: {messages:?}");
+    Ok(())
+}
+
+async fn taken(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    for function in ["auth-signup", "users-create"] {
+        for password in [PASSWORD, "another password"] {
+            let args = json!({"username": account.username, "password": password});
+            let taken = run.call(function, args)?.send().await?;
+            taken.refused(ErrorCode::AlreadyExists)?.saying("taken")?;
+        }
+    }
+    // The owner's account is untouched.
+    let args = json!({"username": account.username, "password": PASSWORD});
+    let login = run.call("auth-login", args)?.send().await?.ok()?;
+    ensure!(
+        token::subject(text(&login, "access_token")?)? == account.id,
+        "another's account"
+    );
+    Ok(())
+}
+
+async fn names(run: Scenario) -> Result<()> {
+    for name in [
+        format!("Ada Lovelace {}", Uuid::new_v4()),
+        format!("日本🦀 &?=/% \" \\ {}", Uuid::new_v4()),
+        format!("{:é<255}", Uuid::new_v4().to_string()),
+    ] {
+        let args = json!({"username": name, "password": PASSWORD});
+        let created = run.call("users-create", args.clone())?.send().await?.ok()?;
+        let id = text(&created, "id")?;
+        run.adopt(id);
+        ensure!(
+            created["username"] == name.as_str(),
+            "created as {}",
+            created["username"]
+        );
+        let login = run.call("auth-login", args)?.send().await?.ok()?;
+        let token = text(&login, "access_token")?;
+        ensure!(token::subject(token)? == id, "another's account");
+        let found = run.call("users-get-by-username", json!({"username": name}))?;
+        let found = found.token(token).send().await?.ok()?;
+        ensure!(found["id"] == id, "{name:?} found as {found}");
+    }
+    Ok(())
+}
+
+async fn deleted(run: Scenario) -> Result<()> {
+    let (account, other) = (run.account().await?, run.account().await?);
+    let kept = upload(&run, &other, &Format::Gif.tiny(), "another's").await?;
+    let mut ids = Vec::new();
+    for format in [Format::Png, Format::Webp] {
+        let created = upload(&run, &account, &format.tiny(), "mine").await?;
+        ids.push(text(&created, "id")?.to_owned());
+    }
+    let whom = json!({"user_id": account.id});
+    run.call("users-delete", whom.clone())?
+        .by(&account)
+        .send()
+        .await?
+        .ok()?;
+
+    let stored = &run.stack().stored;
+    let amount = stored.amount(&account.id).await?;
+    ensure!(
+        Amount { keys: 0, ..amount } == Amount::NOTHING,
+        "left behind: {amount:?}"
+    );
+    ensure!(
+        !stored.has_user(&account.id).await?,
+        "the user's row is still there"
+    );
+
+    // The token is good for a while yet, and its user is not there any more.
+    let png = Format::Png.tiny().base64();
+    let refused = [
+        (
+            "pictures-create",
+            json!({"title": "late", "base64": png}),
+            ErrorCode::Unauthenticated,
+        ),
+        (
+            "auth-validate",
+            json!({"access_token": account.token}),
+            ErrorCode::Unauthenticated,
+        ),
+        (
+            "pictures-get",
+            json!({"picture_id": ids[0]}),
+            ErrorCode::NotFound,
+        ),
+        (
+            "pictures-delete",
+            json!({"picture_id": ids[1]}),
+            ErrorCode::NotFound,
+        ),
+        ("users-get", whom.clone(), ErrorCode::NotFound),
+    ];
+    for (function, args, code) in refused {
+        run.call(function, args)?
+            .by(&account)
+            .send()
+            .await?
+            .refused(code)?;
+    }
+    let listed = run
+        .call("pictures-list", json!({}))?
+        .by(&account)
+        .send()
+        .await?
+        .ok()?;
+    ensure!(listed["pictures"] == json!([]), "still listed: {listed}");
+    // A command that is delivered twice must not be told that it failed.
+    run.call("users-delete", whom)?
+        .by(&account)
+        .send()
+        .await?
+        .ok()?;
+    let login = json!({"username": account.username, "password": PASSWORD});
+    run.call("auth-login", login)?
+        .send()
+        .await?
+        .refused(ErrorCode::Unauthenticated)?;
+    stored
+        .holds(
+            &account.id,
+            Amount {
+                keys: amount.keys,
+                ..Amount::NOTHING
+            },
+        )
+        .await
+        .context("after the late calls")?;
+
+    let one = json!({"picture_id": kept["id"]});
+    run.call("pictures-get", one)?
+        .by(&other)
+        .send()
+        .await?
+        .ok()?;
+    Ok(())
+}
+
+async fn reused(run: Scenario) -> Result<()> {
+    let first = run.account().await?;
+    upload(&run, &first, &Format::Png.tiny(), "the first owner's").await?;
+    let whom = json!({"user_id": first.id});
+    run.call("users-delete", whom)?
+        .by(&first)
+        .send()
+        .await?
+        .ok()?;
+
+    let args = json!({"username": first.username, "password": PASSWORD});
+    let second = run.call("auth-signup", args)?.send().await?.ok()?;
+    let token = text(&second, "access_token")?;
+    let id = token::subject(token)?;
+    run.adopt(&id);
+    ensure!(
+        id != first.id,
+        "the new owner of a name got the old one's id"
+    );
+    let listed: Value = run
+        .call("pictures-list", json!({}))?
+        .token(token)
+        .send()
+        .await?
+        .ok()?;
+    ensure!(
+        listed["pictures"] == json!([]),
+        "the new owner sees {listed}"
+    );
+    let old = json!({"access_token": first.token});
+    run.call("auth-validate", old)?
+        .send()
+        .await?
+        .refused(ErrorCode::Unauthenticated)?;
+    Ok(())
+}

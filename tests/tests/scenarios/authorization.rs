@@ -1,0 +1,150 @@
+//! The authorization matrix: every operation of the contract, with every kind of token.
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+use trichrome_proto::{
+    contract::{Access, OPERATIONS, Operation},
+    error::ErrorCode,
+};
+use trichrome_tests::{
+    account::Account,
+    harness::Suite,
+    images::Format,
+    reply::text,
+    samples::{Subject, good},
+    scenario::Scenario,
+    stack::Stack,
+    token,
+};
+
+use crate::pictures::upload;
+
+pub(crate) fn add(suite: &mut Suite) {
+    for operation in OPERATIONS {
+        let name = format!("authorization::{}", operation.function);
+        suite.each(&name, move |run| matrix(run, operation));
+    }
+    suite.each("authorization::validating_a_bad_token", bad_tokens);
+}
+
+/// What a caller may come with. The last comes last: it may delete what the others ask for.
+const CREDENTIALS: [Credential; 10] = [
+    Credential::None,
+    Credential::OtherScheme,
+    Credential::Malformed,
+    Credential::Expired,
+    Credential::WrongKey,
+    Credential::Unsigned,
+    Credential::OtherIssuer,
+    Credential::OtherAudience,
+    Credential::Anothers,
+    Credential::Valid,
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Credential {
+    None,
+    OtherScheme,
+    Malformed,
+    Expired,
+    WrongKey,
+    Unsigned,
+    OtherIssuer,
+    OtherAudience,
+    Anothers,
+    Valid,
+}
+
+impl Credential {
+    /// The token; `None` where there is none.
+    fn token(self, stack: &Stack, owner: &Account, other: &Account) -> Result<Option<String>> {
+        let (signer, id) = (&stack.signer, &owner.id);
+        Ok(Some(match self {
+            Self::None => return Ok(None),
+            Self::Malformed => "not.a.token".to_owned(),
+            Self::Expired => signer.expired(id)?,
+            Self::WrongKey => signer.wrong_key(id)?,
+            Self::Unsigned => signer.unsigned(id)?,
+            Self::OtherIssuer => signer.with_claim(id, "iss", json!("another"))?,
+            Self::OtherAudience => signer.with_claim(id, "aud", json!("another"))?,
+            Self::Anothers => other.token.clone(),
+            Self::OtherScheme | Self::Valid => owner.token.clone(),
+        }))
+    }
+
+    /// What the contract makes of it; `None` is success.
+    fn refusal(self, access: Access) -> Option<ErrorCode> {
+        match (access, self) {
+            (Access::Public, _) | (_, Self::Valid) => None,
+            (Access::User, Self::Anothers) => None,
+            (Access::Owner, Self::Anothers) => Some(ErrorCode::PermissionDenied),
+            (Access::User | Access::Owner, _) => Some(ErrorCode::Unauthenticated),
+        }
+    }
+}
+
+async fn matrix(run: Scenario, operation: &'static Operation) -> Result<()> {
+    let (owner, other) = (run.account().await?, run.account().await?);
+    let picture_id = if operation.input.field("picture_id").is_some() {
+        let created = upload(&run, &owner, &Format::Png.tiny(), "the owner's").await?;
+        text(&created, "id")?.to_owned()
+    } else {
+        String::new()
+    };
+    let subject = Subject {
+        account: &owner,
+        picture_id: &picture_id,
+    };
+    for credential in CREDENTIALS {
+        let args = Value::Object(good(operation, &subject)?);
+        let mut call = run.call(operation.function, args)?;
+        if let Some(token) = credential.token(run.stack(), &owner, &other)? {
+            call = match credential {
+                Credential::OtherScheme => call.authorization(format!("Basic {token}")),
+                _ => call.token(&token),
+            };
+        }
+        let reply = call.send().await?;
+        let outcome = match credential.refusal(operation.access) {
+            Some(code) => reply.refused(code).map(|_| Value::Null),
+            None => reply.ok(),
+        };
+        adopt(
+            &run,
+            &outcome.with_context(|| format!("with {credential:?}"))?,
+        )?;
+    }
+    run.all_logged().await
+}
+
+/// A user that came of it is to be deleted.
+fn adopt(run: &Scenario, message: &Value) -> Result<()> {
+    if let Some(token) = message["access_token"].as_str() {
+        run.adopt(&token::subject(token)?);
+    } else if message["username"].is_string() {
+        run.adopt(text(message, "id")?);
+    }
+    Ok(())
+}
+
+/// Where the token is the request.
+async fn bad_tokens(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    for credential in CREDENTIALS {
+        let token = credential.token(run.stack(), &account, &account)?;
+        let args = json!({"access_token": token.unwrap_or_default()});
+        let reply = run.call("auth-validate", args)?.send().await?;
+        let good = matches!(
+            credential,
+            Credential::Valid | Credential::Anothers | Credential::OtherScheme
+        );
+        if good {
+            let whose = reply.ok()?;
+            ensure!(whose["user_id"] == account.id.as_str(), "{whose}");
+        } else {
+            let refused = reply.refused(ErrorCode::Unauthenticated);
+            refused.with_context(|| format!("with {credential:?}"))?;
+        }
+    }
+    Ok(())
+}

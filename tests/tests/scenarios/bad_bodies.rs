@@ -1,0 +1,154 @@
+//! Requests that are not even a message: bodies that are not JSON, routes that lead nowhere.
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+use trichrome_proto::{contract::OPERATIONS, error::ErrorCode};
+use trichrome_tests::{
+    clients::http::Answer, harness::Suite, scenario::Scenario, stored::Amount, transport::Transport,
+};
+
+pub(crate) fn add(suite: &mut Suite) {
+    let http = Transport::ALL.map(|transport| transport.has_paths().then_some(transport));
+    let http: Vec<_> = http.into_iter().flatten().collect();
+    suite.over(
+        &http,
+        "bad_bodies::what_is_no_json_object_is_refused",
+        bodies,
+    );
+    suite.over(
+        &http,
+        "bad_bodies::a_parameter_given_twice_is_refused",
+        twice,
+    );
+    suite.over(&http, "bad_routes::paths_and_methods_that_are_not", routes);
+    suite.once("bad_routes::a_transport_that_is_not", transports);
+}
+
+/// Holds an answer to be an error of the contract's shape.
+fn is_error(answer: &Answer, code: ErrorCode, saying: &str) -> Result<()> {
+    let text = answer.start();
+    ensure!(answer.status == code.http(), "{} {text}", answer.status);
+    let body: Value = answer.json()?;
+    let error = &body["error"];
+    ensure!(error["code"] == code.as_str(), "{text}");
+    let message = error["message"].as_str().unwrap_or_default();
+    ensure!(
+        message.contains(saying),
+        "the message {message:?} does not say {saying:?}"
+    );
+    let id = answer.header("x-request-id");
+    ensure!(
+        !id.is_empty() && error["request_id"] == id,
+        "{text}, with x-request-id {id:?}"
+    );
+    Ok(())
+}
+
+async fn bodies(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let stack = run.stack();
+    let base = run.transport().base_url(stack).unwrap_or_default();
+    let authorization = format!("Bearer {}", account.token);
+    let headers = [
+        ("authorization", authorization.as_str()),
+        ("content-type", "application/json"),
+    ];
+    let deep = "[".repeat(100_000);
+    let bad: [(&[u8], &str); 9] = [
+        (b"", "empty"),
+        (b"  \n", "empty"),
+        (b"not json", "not JSON"),
+        (b"{\"username\":", "not JSON"),
+        (b"[1,2]", "object"),
+        (b"\"text\"", "object"),
+        (b"null", "object"),
+        (b"{\"username\":\"\xFF\xFE\"}", "not JSON"),
+        (deep.as_bytes(), "not JSON"),
+    ];
+    for operation in OPERATIONS.iter().filter(|operation| operation.http.body) {
+        let url = format!("{base}{}", operation.http.path);
+        for (body, saying) in bad {
+            let answer = stack
+                .http
+                .send("POST", &url, &headers, body.to_vec())
+                .await?;
+            is_error(&answer, ErrorCode::InvalidArgument, saying).with_context(|| {
+                let start: String = String::from_utf8_lossy(body).chars().take(20).collect();
+                format!("{} with the body {start:?}", operation.http.path)
+            })?;
+        }
+    }
+    stack.stored.holds(&account.id, Amount::NOTHING).await
+}
+
+async fn twice(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let stack = run.stack();
+    let base = run.transport().base_url(stack).unwrap_or_default();
+    let authorization = format!("Bearer {}", account.token);
+    let headers = [("authorization", authorization.as_str())];
+    let url = format!("{base}/pictures?limit=1&limit=2");
+    let answer = stack.http.send("GET", &url, &headers, "").await?;
+    is_error(&answer, ErrorCode::InvalidArgument, "limit")
+}
+
+async fn routes(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let stack = run.stack();
+    let base = run.transport().base_url(stack).unwrap_or_default();
+    let authorization = format!("Bearer {}", account.token);
+    let headers = [("authorization", authorization.as_str())];
+    for (method, path, code) in [
+        ("GET", "/nowhere", ErrorCode::NotFound),
+        ("GET", "/pictures/", ErrorCode::NotFound),
+        ("GET", "/pictures/a/b", ErrorCode::NotFound),
+        ("PUT", "/pictures", ErrorCode::MethodNotAllowed),
+        ("DELETE", "/login", ErrorCode::MethodNotAllowed),
+        (
+            "PATCH",
+            "/users/0190b6a0-1234-7000-8000-000000000001",
+            ErrorCode::MethodNotAllowed,
+        ),
+    ] {
+        let url = format!("{base}{path}");
+        let answer = stack.http.send(method, &url, &headers, "").await?;
+        let what = || format!("{method} {path}");
+        if run.transport() == Transport::Rest {
+            // API Gateway's own words, or those of what stands in for it.
+            let status = answer.status;
+            ensure!(
+                (400..500).contains(&status),
+                "{}: {status} {}",
+                what(),
+                answer.start()
+            );
+            continue;
+        }
+        is_error(&answer, code, "").with_context(what)?;
+        if code == ErrorCode::MethodNotAllowed {
+            let allow = answer.header("allow");
+            ensure!(
+                !allow.is_empty() && !allow.contains(method),
+                "{}: allow {allow:?}",
+                what()
+            );
+        }
+    }
+    Ok(())
+}
+
+async fn transports(run: Scenario) -> Result<()> {
+    let stack = run.stack();
+    for path in [
+        "/pigeon/login",
+        "/kafka/login",
+        "/REST/login",
+        "/rest",
+        "/events/",
+    ] {
+        let url = format!("{}{path}", stack.description.gateway_url);
+        let answer = stack.http.send("POST", &url, &[], "{}").await?;
+        is_error(&answer, ErrorCode::NotFound, "").context(path)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,237 @@
+//! Requests that break one rule of the contract each: generated from it, for every field
+//! of every operation.
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Map, Value, json};
+use trichrome_proto::{
+    contract::{Access, Field, Format, Kind, OPERATIONS, Operation},
+    error::ErrorCode,
+};
+use trichrome_tests::{
+    harness::Suite,
+    samples::{Subject, good},
+    scenario::Scenario,
+    stored::Amount,
+    transport::Transport,
+};
+
+pub(crate) fn add(suite: &mut Suite) {
+    for operation in OPERATIONS {
+        let name = format!("bad_fields::{}", operation.function);
+        suite.each(&name, move |run| every_rule(run, operation));
+    }
+    suite.each("bad_fields::a_call_log_that_could_not_be", call_logs);
+}
+
+/// A request that is wrong in one way.
+struct Mistake {
+    what: String,
+    args: Map<String, Value>,
+    /// What the refusal has to say.
+    saying: Vec<String>,
+}
+
+/// The mistakes that a client can make over a transport.
+struct Mistakes {
+    operation: &'static Operation,
+    good: Map<String, Value>,
+    found: Vec<Mistake>,
+}
+
+impl Mistakes {
+    fn of(
+        operation: &'static Operation,
+        transport: Transport,
+        good: Map<String, Value>,
+    ) -> Vec<Mistake> {
+        let mut mistakes = Self {
+            operation,
+            good,
+            found: Vec::new(),
+        };
+        for field in operation.input.fields {
+            let in_path = operation.http.path.contains(&format!("{{{}}}", field.name));
+            // There is no path without its parameter.
+            if field.rules.required && !(in_path && transport.has_paths()) {
+                mistakes.missing(field);
+            }
+            mistakes.rules(field);
+            if transport.is_json() && !in_path {
+                mistakes.types(field);
+            }
+        }
+        if transport.is_json() {
+            mistakes.unknown();
+        }
+        mistakes.found
+    }
+
+    fn add(&mut self, what: &str, field: &str, value: Value, saying: &str) {
+        let mut args = self.good.clone();
+        args.insert(field.to_owned(), value);
+        self.found.push(Mistake {
+            what: format!("{field} {what}"),
+            args,
+            saying: vec![format!("\"{field}\""), saying.to_owned()],
+        });
+    }
+
+    fn missing(&mut self, field: &Field) {
+        let mut args = self.good.clone();
+        args.remove(field.name);
+        self.found.push(Mistake {
+            what: format!("{} is missing", field.name),
+            args,
+            saying: vec![format!("\"{}\"", field.name), "required".to_owned()],
+        });
+        if matches!(field.kind, Kind::String) {
+            self.add("is empty", field.name, json!(""), "required");
+        }
+    }
+
+    fn rules(&mut self, field: &Field) {
+        let (name, rules) = (field.name, &field.rules);
+        let least = rules.min_length as usize;
+        if least > 1 {
+            self.add(
+                "is too short",
+                name,
+                json!("x".repeat(least - 1)),
+                "at least",
+            );
+        }
+        if rules.max_length > 0 {
+            let over = "é".repeat(rules.max_length as usize + 1);
+            self.add("is too long", name, json!(over), "at most");
+        }
+        if rules.maximum > 0 {
+            self.add(
+                "is too large",
+                name,
+                json!(u64::from(rules.maximum) + 1),
+                "at most",
+            );
+        }
+        match (&field.kind, rules.format) {
+            (Kind::String, Format::Uuid) => {
+                for no_uuid in [
+                    "7",
+                    "0190b6a0123470008000000000000001",
+                    "{0190b6a0-1234-7000-8000-000000000001}",
+                    "0190b6a0-1234-7000-8000-00000000000g",
+                    "../0190b6a0-1234-7000-8000-00000000",
+                ] {
+                    self.add("is no UUID", name, json!(no_uuid), "UUID");
+                }
+            }
+            (Kind::String, Format::Line) => {
+                for control in ["a\u{0}", "line\nbreak", "\u{7}", "\u{1b}[31m", "\u{85}"] {
+                    self.add("has a control character", name, json!(control), "control");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Values of another type. In a query all of them are text, which is what a number's
+    /// or a time's field cannot be; in a body there are more.
+    fn types(&mut self, field: &Field) {
+        let name = field.name;
+        let (as_text, said): (&[&str], _) = match field.kind {
+            Kind::String => (&[], "text"),
+            Kind::Bool => (&["yes", "1"], "true or false"),
+            Kind::Uint32 => (&["many", "-1", "1.5", "1e3", "0x10"], "whole number"),
+            Kind::Double => (&["fast"], "number"),
+            Kind::Timestamp => (&["yesterday", "2026-13-01T00:00:00Z"], "RFC 3339"),
+            Kind::Message(_) => return,
+        };
+        for text in as_text {
+            self.add("has another type", name, json!(text), said);
+        }
+        if self.operation.http.body {
+            for value in [json!([]), json!({}), json!(["x"])] {
+                self.add("has another type", name, value, said);
+            }
+            let scalar = match field.kind {
+                Kind::String => json!(7),
+                Kind::Uint32 => json!("7"),
+                _ => json!("true"),
+            };
+            self.add("has another type", name, scalar, said);
+        }
+    }
+
+    fn unknown(&mut self) {
+        let mut unknown = vec!["colour".to_owned()];
+        // proto's own JSON names are not ours.
+        unknown.extend(self.operation.input.fields.iter().filter_map(|field| {
+            let (head, tail) = field.name.split_once('_')?;
+            let (first, rest) = tail.split_at(1);
+            Some(format!("{head}{}{rest}", first.to_uppercase()))
+        }));
+        for name in unknown {
+            let mut args = self.good.clone();
+            args.insert(name.clone(), json!("7"));
+            self.found.push(Mistake {
+                what: format!("an unknown field, {name}"),
+                args,
+                saying: vec![format!("unknown field \"{name}\"")],
+            });
+        }
+    }
+}
+
+async fn every_rule(run: Scenario, operation: &'static Operation) -> Result<()> {
+    let account = run.account().await?;
+    let picture_id = "0190b6a0-1234-7000-8000-000000000001";
+    let subject = Subject {
+        account: &account,
+        picture_id,
+    };
+    let good = good(operation, &subject)?;
+    let username = good.get("username").cloned();
+    for mistake in Mistakes::of(operation, run.transport(), good) {
+        let mut call = run.call(operation.function, Value::Object(mistake.args))?;
+        if operation.access != Access::Public {
+            call = call.by(&account);
+        }
+        let refused = call.send().await?.refused(ErrorCode::InvalidArgument);
+        let mut refused = refused.with_context(|| mistake.what.clone())?;
+        for part in &mistake.saying {
+            refused = refused.saying(part).with_context(|| mistake.what.clone())?;
+        }
+    }
+    let stored = &run.stack().stored;
+    stored.holds(&account.id, Amount::NOTHING).await?;
+    if let Some(Value::String(username)) = username
+        && operation.idempotent_by_key
+    {
+        ensure!(
+            !stored.has_name(&username).await?,
+            "{username} is there after all"
+        );
+    }
+    ensure!(stored.has_user(&account.id).await?, "the account is gone");
+    Ok(())
+}
+
+/// What the contract's rules cannot say.
+async fn call_logs(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    for (field, value) in [
+        ("transport", json!("pigeon")),
+        ("duration_ms", json!(-1)),
+        ("duration_ms", json!(1e12)),
+        ("status", json!(42)),
+        ("trace_id", json!("no trace")),
+    ] {
+        let mut args = json!({"transport": "rest", "service": "s", "method": "m"});
+        args[field] = value.clone();
+        let reply = run.call("analytics-log", args)?.by(&account).send().await?;
+        let refused = reply.refused(ErrorCode::InvalidArgument);
+        refused
+            .and_then(|reply| reply.saying(field))
+            .with_context(|| format!("{field} {value}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,223 @@
+//! Content that is no picture, or not quite; and all the spellings of one that is.
+
+use anyhow::{Context as _, Result, ensure};
+use base64::{
+    Engine as _,
+    prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD},
+};
+use serde_json::json;
+use trichrome_proto::error::ErrorCode;
+use trichrome_tests::{
+    harness::Suite,
+    images::{Format, LIMIT},
+    scenario::Scenario,
+    stored::Amount,
+    transport::Transport,
+};
+
+pub(crate) fn add(suite: &mut Suite) {
+    suite.each("bad_pictures::every_spelling_of_base64_is_taken", spellings);
+    suite.each("bad_pictures::what_is_not_base64_is_refused", not_base64);
+    suite.each("bad_pictures::what_is_no_picture_is_refused", no_pictures);
+    suite.each("bad_pictures::damaged_pictures_are_refused", damaged);
+    suite.each("bad_pictures::too_large_is_refused", too_large);
+}
+
+async fn refuse(run: &Scenario, contents: &[(&str, String, &str)], code: ErrorCode) -> Result<()> {
+    let account = run.account().await?;
+    for (what, content, saying) in contents {
+        let args = json!({"title": "bad", "base64": content});
+        let reply = run
+            .call("pictures-create", args)?
+            .by(&account)
+            .send()
+            .await?;
+        let refused = reply.refused(code).and_then(|reply| reply.saying(saying));
+        refused.with_context(|| (*what).to_owned())?;
+    }
+    run.stack().stored.holds(&account.id, Amount::NOTHING).await
+}
+
+async fn spellings(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let picture = Format::Png.tiny();
+    let bytes = &picture.bytes;
+    let standard = BASE64_STANDARD.encode(bytes);
+    let lines = |end: &str| {
+        let lines = standard.as_bytes().chunks(76).map(String::from_utf8_lossy);
+        lines.map(|line| format!("{line}{end}")).collect::<String>()
+    };
+    for (what, content) in [
+        ("without padding", BASE64_STANDARD_NO_PAD.encode(bytes)),
+        ("url-safe", BASE64_URL_SAFE.encode(bytes)),
+        (
+            "url-safe without padding",
+            BASE64_URL_SAFE_NO_PAD.encode(bytes),
+        ),
+        ("in lines", lines("\n")),
+        ("in MIME's lines", lines("\r\n")),
+        ("a data URL", format!("data:image/png;base64,{standard}")),
+        (
+            "a data URL that names no type",
+            format!("data:;base64,{standard}"),
+        ),
+        // The type is told from the bytes, not from the caller's word.
+        (
+            "a data URL that lies",
+            format!("data:image/jpeg;base64,{standard}"),
+        ),
+    ] {
+        let args = json!({"title": what, "base64": content});
+        let created = run
+            .call("pictures-create", args)?
+            .by(&account)
+            .send()
+            .await?;
+        let created = created.ok().context(what)?;
+        ensure!(created["content_type"] == "image/png", "{what}: {created}");
+        let one = json!({"picture_id": created["id"]});
+        let got = run
+            .call("pictures-get", one)?
+            .by(&account)
+            .send()
+            .await?
+            .ok()?;
+        ensure!(
+            got["base64"] == standard.as_str(),
+            "{what}: other bytes came back"
+        );
+    }
+    Ok(())
+}
+
+async fn not_base64(run: Scenario) -> Result<()> {
+    let good = Format::Png.tiny().base64();
+    let contents = [
+        ("another character", good.replacen('A', "*", 1), "character"),
+        ("text", "this is no picture!".to_owned(), "base64"),
+        ("a letter beyond ASCII", format!("é{good}"), "character"),
+        (
+            "both alphabets",
+            format!("-_{}", good.replacen('A', "+", 1)),
+            "alphabet",
+        ),
+        ("a length that cannot be", "QUJDR".to_owned(), "cut off"),
+        ("too much padding", "QUI====".to_owned(), "pad"),
+        ("two texts", "QUI=QUI=".to_owned(), "padding"),
+        ("white space alone", " \n ".to_owned(), "empty"),
+        (
+            "a data URL of nothing",
+            "data:image/png;base64,".to_owned(),
+            "empty",
+        ),
+        (
+            "a data URL without a comma",
+            "data:image/png;base64".to_owned(),
+            "comma",
+        ),
+        (
+            "a data URL that is not base64",
+            format!("data:image/png,{good}"),
+            "not base64",
+        ),
+        (
+            "an address",
+            "https://example.org/a.png".to_owned(),
+            "base64",
+        ),
+    ];
+    refuse(&run, &contents, ErrorCode::InvalidArgument).await
+}
+
+async fn no_pictures(run: Scenario) -> Result<()> {
+    let encoded = |bytes: &[u8]| BASE64_STANDARD.encode(bytes);
+    let noise: Vec<u8> = (0..=255)
+        .map(|byte: u8| byte.wrapping_mul(181) ^ 0x5A)
+        .collect();
+    let contents = [
+        ("plain text", encoded(b"not a picture"), "text"),
+        (
+            "HTML",
+            encoded(b"<html><script>alert(1)</script></html>"),
+            "text",
+        ),
+        (
+            "SVG",
+            encoded(br#"<svg xmlns="http://www.w3.org/2000/svg"/>"#),
+            "PNG",
+        ),
+        ("PDF", encoded(b"%PDF-1.7\n%\xE2\xE3\xCF\xD3\n"), "PDF"),
+        ("BMP", encoded(b"BM\x46\0\0\0\0\0\0\0\x36\0\0\0"), "BMP"),
+        ("TIFF", encoded(b"II\x2A\0\x08\0\0\0\0\0"), "TIFF"),
+        (
+            "HEIC",
+            encoded(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"),
+            "HEIC",
+        ),
+        (
+            "MP4",
+            encoded(b"\0\0\0\x18ftypisom\0\0\x02\0isomiso2"),
+            "video",
+        ),
+        ("noise", encoded(&noise), "no picture"),
+        ("one byte", encoded(b"\x89"), "no picture"),
+        (
+            "a picture's end alone",
+            encoded(&Format::Png.tiny().bytes[8..]),
+            "no picture",
+        ),
+    ];
+    refuse(&run, &contents, ErrorCode::InvalidArgument).await
+}
+
+async fn damaged(run: Scenario) -> Result<()> {
+    let mut contents = Vec::new();
+    for format in Format::ALL {
+        let bytes = format.photo().bytes;
+        let half = BASE64_STANDARD.encode(&bytes[..bytes.len() / 2]);
+        contents.push(("cut in half", half, "damaged"));
+        let first = BASE64_STANDARD.encode(&bytes[..16]);
+        contents.push(("its first bytes", first, "damaged"));
+        let mut fooled = bytes[..12].to_vec();
+        fooled.extend(b"and then something else entirely, of some length".repeat(4));
+        contents.push((
+            "a header that lies",
+            BASE64_STANDARD.encode(fooled),
+            "damaged",
+        ));
+    }
+    // A small file that claims to be huge would stop the browser that shows it.
+    let mut huge = Format::Png.tiny().bytes;
+    huge[16..24].copy_from_slice(&[0, 0, 0xFF, 0xFF, 0, 0, 0xFF, 0xFF]);
+    let sum = crc32fast::hash(&huge[12..29]).to_be_bytes();
+    huge[29..33].copy_from_slice(&sum);
+    contents.push(("four gigapixels", BASE64_STANDARD.encode(huge), "limit"));
+    refuse(&run, &contents, ErrorCode::InvalidArgument).await
+}
+
+async fn too_large(run: Scenario) -> Result<()> {
+    let mut contents = vec![
+        (
+            "a byte over the limit",
+            Format::Png.grown(LIMIT + 1).base64(),
+            "4194304",
+        ),
+        // Over what a request may have: the words differ with who refuses it.
+        ("a body over the limit", "A".repeat(6_400_000), "large"),
+    ];
+    // A Kafka client does not even send more than the topic takes. What the local REST API
+    // says of more than Lambda takes is its own.
+    if !matches!(run.transport(), Transport::Kafka | Transport::Rest) {
+        contents.push(("a body far over the limit", "A".repeat(10_000_000), "large"));
+    }
+    refuse(&run, &contents[..1], ErrorCode::PayloadTooLarge).await?;
+    for content in &contents[1..] {
+        refuse(
+            &run,
+            std::slice::from_ref(content),
+            ErrorCode::PayloadTooLarge,
+        )
+        .await?;
+    }
+    Ok(())
+}

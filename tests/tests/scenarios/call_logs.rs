@@ -1,0 +1,243 @@
+//! Every call leaves its call log, and the service shows them.
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, Result, ensure};
+use futures::future::try_join_all;
+use serde_json::{Value, json};
+use trichrome_proto::error::ErrorCode;
+use trichrome_tests::{
+    account::Account,
+    call_logs,
+    harness::Suite,
+    reply::{list, text},
+    scenario::Scenario,
+    wait::{SOON, eventually},
+};
+use uuid::Uuid;
+
+pub(crate) fn add(suite: &mut Suite) {
+    suite.each(
+        "call_logs::every_outcome_is_logged_with_its_caller",
+        outcomes,
+    );
+    suite.each("call_logs::answers_do_not_mix", at_once);
+    suite.each("analytics::a_logged_call_is_shown", shown);
+    suite.each("analytics::the_same_call_logged_twice_is_one", once);
+}
+
+async fn outcomes(run: Scenario) -> Result<()> {
+    let (account, other) = (run.account().await?, run.account().await?);
+    let unknown = Uuid::new_v4().to_string();
+    let cases = [
+        (
+            "users-get",
+            json!({"user_id": other.id}),
+            Some(&account),
+            None,
+        ),
+        (
+            "users-get",
+            json!({"user_id": unknown}),
+            Some(&account),
+            Some(ErrorCode::NotFound),
+        ),
+        (
+            "users-get",
+            json!({"user_id": "7"}),
+            Some(&account),
+            Some(ErrorCode::InvalidArgument),
+        ),
+        (
+            "users-get",
+            json!({"user_id": other.id}),
+            None,
+            Some(ErrorCode::Unauthenticated),
+        ),
+        (
+            "pictures-list",
+            json!({"user_id": other.id}),
+            Some(&account),
+            Some(ErrorCode::PermissionDenied),
+        ),
+    ];
+    for (function, args, caller, refusal) in cases {
+        let trace = Uuid::new_v4();
+        let mut call = run.call(function, args)?.trace(trace);
+        if let Some(account) = caller {
+            call = call.by(account);
+        }
+        let reply = call.send().await?;
+        ensure!(reply.code() == refusal, "{function}: {reply:?}");
+        let logged = call_logs::one(&run.stack().postgres, trace).await?;
+        let user_id = logged.user_id.map(|id| id.to_string());
+        let expected = caller.map(|account| account.id.clone());
+        ensure!(
+            user_id == expected,
+            "{function} {refusal:?}: logged for {user_id:?}"
+        );
+    }
+    run.all_logged().await
+}
+
+/// Many calls at once: each has its own answer, and its own log.
+async fn at_once(run: Scenario) -> Result<()> {
+    let accounts = try_join_all((0..4).map(|_| run.account())).await?;
+    let calls = accounts.iter().cycle().take(24).map(async |account| {
+        let args = json!({"user_id": account.id});
+        let user = run
+            .call("users-get", args)?
+            .by(account)
+            .send()
+            .await?
+            .ok()?;
+        let (got, expected) = (&user["username"], account.username.as_str());
+        ensure!(*got == expected, "asked for {expected}, and got {got}");
+        Ok(())
+    });
+    try_join_all(calls).await?;
+    run.all_logged().await
+}
+
+/// Logs a call under a service's name, for the tests to find it by.
+async fn log(run: &Scenario, account: &Account, service: &str, more: Value) -> Result<()> {
+    let mut args = json!({"transport": "grpc", "service": service, "method": "Paint"});
+    for (name, value) in more.as_object().context("more fields")? {
+        args[name] = value.clone();
+    }
+    let logged = run
+        .call("analytics-log", args)?
+        .by(account)
+        .send()
+        .await?
+        .ok()?;
+    ensure!(logged == json!({}), "the answer has {logged}");
+    Ok(())
+}
+
+async fn read(run: &Scenario, account: &Account, filter: Value) -> Result<Value> {
+    run.call("analytics-get", filter)?
+        .by(account)
+        .send()
+        .await?
+        .ok()
+}
+
+async fn shown(run: Scenario) -> Result<()> {
+    let (account, other) = (run.account().await?, run.account().await?);
+    let service = format!("e2e-{}", Uuid::new_v4().simple());
+    let trace = Uuid::new_v4().simple().to_string();
+    log(
+        &run,
+        &account,
+        &service,
+        json!({"status": 201, "duration_ms": 12.5, "trace_id": trace}),
+    )
+    .await?;
+    log(
+        &run,
+        &account,
+        &service,
+        json!({"status": 404, "transport": "events"}),
+    )
+    .await?;
+    log(
+        &run,
+        &other,
+        &service,
+        json!({"status": 200, "method": "Draw"}),
+    )
+    .await?;
+
+    let all = read(&run, &account, json!({"service": service, "totals": true})).await?;
+    let logs = list(&all, "logs")?;
+    ensure!(
+        logs.len() == 3 && all["next_cursor"] == "",
+        "{} logs",
+        logs.len()
+    );
+    let methods: Vec<_> = logs.iter().map(|log| &log["method"]).collect();
+    ensure!(
+        methods == ["Draw", "Paint", "Paint"],
+        "not newest first: {methods:?}"
+    );
+    let first = &logs[2];
+    for (field, expected) in [
+        ("transport", json!("grpc")),
+        ("service", json!(service)),
+        ("status", json!(201)),
+        ("duration_ms", json!(12.5)),
+        ("user_id", json!(account.id)),
+        ("trace_id", json!(trace)),
+    ] {
+        ensure!(
+            first[field] == expected,
+            "{field} is {}, and not {expected}",
+            first[field]
+        );
+    }
+    let at: prost_types::Timestamp = text(first, "at")?.parse()?;
+    let age = SystemTime::now().duration_since(SystemTime::try_from(at)?);
+    ensure!(
+        age.unwrap_or_default() < Duration::from_secs(300),
+        "logged at {at}"
+    );
+    text(first, "id")?.parse::<Uuid>()?;
+    let totals = &all["totals"];
+    ensure!(
+        totals["calls"] == 3 && totals["errors"] == 1,
+        "the totals are {totals}"
+    );
+    let groups = list(totals, "by_transport")?;
+    ensure!(
+        groups[0]["name"] == "grpc" && groups[0]["calls"] == 2,
+        "{groups:?}"
+    );
+
+    for (filter, expected) in [
+        (json!({"method": "Draw"}), 1),
+        (json!({"status": 404}), 1),
+        (json!({"errors_only": true}), 1),
+        (json!({"transport": "events"}), 1),
+        (json!({"transport": "rest"}), 0),
+        (json!({"since": "2026-01-01T00:00:00Z"}), 3),
+        (json!({"until": "2026-01-01T00:00:00Z"}), 0),
+        (json!({"limit": 2}), 2),
+    ] {
+        let mut args = filter.clone();
+        args["service"] = json!(service);
+        let logs = read(&run, &account, args).await?;
+        let found = list(&logs, "logs")?.len();
+        ensure!(
+            found == expected,
+            "{filter}: {found} logs, and not {expected}"
+        );
+    }
+    let first = read(&run, &account, json!({"service": service, "limit": 2})).await?;
+    let args = json!({"service": service, "limit": 2, "cursor": first["next_cursor"]});
+    let second = read(&run, &account, args).await?;
+    let logs = list(&second, "logs")?;
+    ensure!(
+        logs.len() == 1 && logs[0]["status"] == 201,
+        "the second page is {second}"
+    );
+    Ok(())
+}
+
+async fn once(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let service = format!("e2e-{}", Uuid::new_v4().simple());
+    let key = Uuid::new_v4().to_string();
+    for _ in 0..2 {
+        let args = json!({"transport": "rest", "service": service, "method": "Paint"});
+        let call = run.call("analytics-log", args)?.by(&account).key(&key);
+        call.send().await?.ok()?;
+    }
+    eventually(SOON, async || {
+        let logs = read(&run, &account, json!({"service": service})).await?;
+        let found = list(&logs, "logs")?.len();
+        ensure!(found == 1, "{found} logs");
+        Ok(())
+    })
+    .await
+}

@@ -1,0 +1,435 @@
+//! Kafka, by its records: both forms of a command, answers, dead letters, and the trigger.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use futures::future::try_join;
+use serde_json::{Value, json};
+use trichrome_proto::{contract::OPERATIONS, error::ErrorCode};
+use trichrome_tests::{
+    account::PASSWORD,
+    call_logs,
+    clients::{
+        kafka::{Record, envelope},
+        results::Answer,
+    },
+    harness::Suite,
+    images::Format,
+    reply::{list, text},
+    samples::{Subject, good},
+    scenario::Scenario,
+    stored::Amount,
+    token,
+    wait::{SOON, eventually},
+};
+use uuid::Uuid;
+
+pub(crate) fn add(suite: &mut Suite) {
+    suite.once("events::a_bare_command_is_answered_under_its_place", bare);
+    suite.once(
+        "events::every_key_names_its_operation_in_both_forms",
+        both_forms,
+    );
+    suite.once("events::a_failure_is_answered_with_its_status", failures);
+    suite.once(
+        "events::a_command_delivered_twice_has_one_effect",
+        delivered_twice,
+    );
+    suite.once(
+        "events::garbage_is_put_aside_and_the_next_is_served",
+        garbage,
+    );
+    suite.once("events::an_unknown_key_is_put_aside", unknown_keys);
+    suite.once("events::a_dead_letter_has_no_token", no_token_in_letters);
+    suite.once("events::call_logs_are_ingested_once", ingested);
+    suite.once(
+        "events::garbage_does_not_hold_call_logs_up",
+        ingested_beside_garbage,
+    );
+}
+
+/// Holds an answer to be of the documented form.
+fn is_answer(answer: &Answer, event_id: &str, status: u16) -> Result<()> {
+    ensure!(answer.key == "response", "the key is {:?}", answer.key);
+    ensure!(
+        answer.event_id == event_id,
+        "the answer is to {}",
+        answer.event_id
+    );
+    let got = answer.status()?;
+    ensure!(got == status, "the status is {got}: {}", answer.data);
+    Ok(())
+}
+
+/// Holds an answer to be this failure.
+fn is_failure(answer: &Answer, event_id: &str, code: ErrorCode) -> Result<()> {
+    is_answer(answer, event_id, code.http())?;
+    let error = &answer.data["error"];
+    ensure!(
+        error["code"] == code.as_str(),
+        "the failure is {}",
+        answer.data
+    );
+    ensure!(
+        !text(error, "message")?.is_empty(),
+        "no message: {}",
+        answer.data
+    );
+    ensure!(
+        !text(error, "request_id")?.is_empty(),
+        "no request id: {}",
+        answer.data
+    );
+    Ok(())
+}
+
+/// The line of the README: `login:{"username":…}`.
+async fn bare(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let login = json!({"username": account.username, "password": account.password});
+    let record = Record::new("auth", "login", login.to_string());
+    let (event_id, answer) = run.stack().kafka.bare(&record).await?;
+    is_answer(&answer, &event_id, 200)?;
+    let whose = token::subject(text(&answer.data, "access_token")?)?;
+    ensure!(whose == account.id, "logged in as {whose}");
+    Ok(())
+}
+
+async fn both_forms(run: Scenario) -> Result<()> {
+    let kafka = &run.stack().kafka;
+    for operation in OPERATIONS {
+        for key in operation.command.keys {
+            for enveloped in [false, true] {
+                let account = run.account().await?;
+                let args = json!({"title": "t", "base64": Format::Png.tiny().base64()});
+                let created = run
+                    .call("pictures-create", args)?
+                    .by(&account)
+                    .send()
+                    .await?
+                    .ok()?;
+                let picture_id = text(&created, "id")?;
+                let subject = Subject {
+                    account: &account,
+                    picture_id,
+                };
+                let args = Value::Object(good(operation, &subject)?);
+                let topic = operation.command.topic;
+                let record = Record::new(topic, key, args.to_string()).token(&account.token);
+                let (event_id, answer) = if enveloped {
+                    let event_id = Uuid::new_v4().to_string();
+                    let mut expected = kafka.expect(&event_id);
+                    let value = Some(envelope(&event_id, &args).into_bytes());
+                    kafka.produce(&Record { value, ..record }).await?;
+                    (event_id, expected.answer().await?)
+                } else {
+                    kafka.bare(&record).await?
+                };
+                is_answer(&answer, &event_id, operation.http.success)
+                    .with_context(|| format!("{topic}:{key}, enveloped: {enveloped}"))?;
+                if let Some(token) = answer.data["access_token"].as_str() {
+                    run.adopt(&token::subject(token)?);
+                } else if operation.function == "users-create" {
+                    run.adopt(text(&answer.data, "id")?);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn failures(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let stack = run.stack();
+    let login = json!({"username": account.username, "password": "wrong password"});
+    let picture = json!({"picture_id": Uuid::new_v4().to_string()});
+    for (topic, key, args, token, code) in [
+        ("auth", "login", &login, None, ErrorCode::Unauthenticated),
+        (
+            "pictures",
+            "getpicture",
+            &picture,
+            None,
+            ErrorCode::Unauthenticated,
+        ),
+        (
+            "pictures",
+            "getpicture",
+            &picture,
+            Some(&account.token),
+            ErrorCode::NotFound,
+        ),
+        (
+            "pictures",
+            "getpicture",
+            &json!({}),
+            Some(&account.token),
+            ErrorCode::InvalidArgument,
+        ),
+        (
+            "users",
+            "createuser",
+            &json!({"username": 7}),
+            None,
+            ErrorCode::InvalidArgument,
+        ),
+    ] {
+        for enveloped in [false, true] {
+            let request_id = Uuid::new_v4().to_string();
+            let mut record = Record::new(topic, key, args.to_string());
+            record = record.header("x-request-id", &request_id);
+            if let Some(token) = token {
+                record = record.token(token);
+            }
+            let (event_id, answer) = if enveloped {
+                let event_id = Uuid::new_v4().to_string();
+                let mut expected = stack.kafka.expect(&event_id);
+                let value = Some(envelope(&event_id, args).into_bytes());
+                stack.kafka.produce(&Record { value, ..record }).await?;
+                (event_id, expected.answer().await?)
+            } else {
+                stack.kafka.bare(&record).await?
+            };
+            is_failure(&answer, &event_id, code).with_context(|| format!("{topic}:{key}"))?;
+            let named = &answer.data["error"]["request_id"];
+            ensure!(
+                *named == request_id.as_str(),
+                "{topic}:{key}: the request is {named}"
+            );
+        }
+    }
+    Ok(())
+}
+
+async fn delivered_twice(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let stack = run.stack();
+    let event_id = Uuid::new_v4().to_string();
+    let args = json!({"title": "once", "base64": Format::Png.tiny().base64()});
+    let value = envelope(&event_id, &args);
+    let record = Record::new("pictures", "createpicture", value).token(&account.token);
+    let mut expected = stack.kafka.expect(&event_id);
+    try_join(stack.kafka.produce(&record), stack.kafka.produce(&record)).await?;
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let answer = expected.answer().await?;
+        is_answer(&answer, &event_id, 201)?;
+        ids.push(text(&answer.data, "id")?.to_owned());
+    }
+    ensure!(ids[0] == ids[1], "two pictures: {ids:?}");
+    let listed = run
+        .call("pictures-list", json!({}))?
+        .by(&account)
+        .send()
+        .await?
+        .ok()?;
+    ensure!(list(&listed, "pictures")?.len() == 1, "listed: {listed}");
+    let one = Amount {
+        objects: 1,
+        rows: 1,
+        keys: 1,
+    };
+    stack.stored.holds(&account.id, one).await?;
+    let third = expected.another(Duration::from_millis(300)).await;
+    ensure!(third.is_none(), "a third answer: {third:?}");
+
+    // The same for who signs up.
+    let event_id = Uuid::new_v4().to_string();
+    let args = json!({"username": format!("e2e-{event_id}"), "password": PASSWORD});
+    let record = Record::new("auth", "signup", envelope(&event_id, &args));
+    let mut expected = stack.kafka.expect(&event_id);
+    try_join(stack.kafka.produce(&record), stack.kafka.produce(&record)).await?;
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let answer = expected.answer().await?;
+        is_answer(&answer, &event_id, 201)?;
+        ids.push(token::subject(text(&answer.data, "access_token")?)?);
+        run.adopt(&ids[0]);
+    }
+    ensure!(ids[0] == ids[1], "two users: {ids:?}");
+    Ok(())
+}
+
+async fn garbage(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let kafka = &run.stack().kafka;
+    let letters = kafka.tail("users.dlq").await?;
+    let mark = Uuid::new_v4().to_string();
+    let bad: [Vec<u8>; 7] = [
+        format!("not json {mark}").into_bytes(),
+        format!("[\"{mark}\"]").into_bytes(),
+        [b"\xFF\xFE\x00".as_slice(), mark.as_bytes()].concat(),
+        format!("{{\"EventId\":7,\"Data\":\"{mark}\"}}").into_bytes(),
+        format!("{{\"EventId\":\"two words\",\"Data\":\"{mark}\"}}").into_bytes(),
+        format!("{{\"EventId\":\"{mark}\",\"Data\":\"{{\"}}").into_bytes(),
+        format!("{{\"EventId\":\"{mark}\",\"Data\":\"[]\"}}").into_bytes(),
+    ];
+    for value in bad {
+        let what = String::from_utf8_lossy(&value).into_owned();
+        // Two ids to be answered under: the envelope's, and the record's place.
+        let mut by_mark = kafka.expect(&mark);
+        let (partition, offset) = kafka
+            .produce(&Record::new("users", "getuser", value.clone()))
+            .await?;
+        let place = format!("users-{partition}-{offset}");
+        let mut by_place = kafka.expect(&place);
+        let answer = tokio::select! {
+            answer = by_mark.answer() => answer?,
+            answer = by_place.answer() => answer?,
+        };
+        let id = answer.event_id.clone();
+        is_failure(&answer, &id, ErrorCode::InvalidArgument).with_context(|| what.clone())?;
+
+        let letter = letters
+            .until(|seen| seen.value.as_ref() == Some(&value))
+            .await
+            .context(what)?;
+        ensure!(
+            letter.key == b"getuser",
+            "the letter's key is {:?}",
+            letter.key
+        );
+        for (name, expected) in [
+            ("dlq-reason", "unparsable"),
+            ("dlq-error-code", "INVALID_ARGUMENT"),
+            ("dlq-topic", "users"),
+            ("dlq-partition", &partition.to_string()),
+            ("dlq-offset", &offset.to_string()),
+        ] {
+            let got = letter.headers.get(name);
+            ensure!(got.is_some_and(|got| got == expected), "{name}: {got:?}");
+        }
+        let message = letter.headers.get("dlq-error-message");
+        ensure!(
+            message.is_some_and(|message| !message.is_empty()),
+            "no message"
+        );
+
+        let next = json!({"user_id": account.id});
+        let next = Record::new("users", "getuser", next.to_string()).token(&account.token);
+        let (event_id, answer) = kafka.bare(&next).await?;
+        is_answer(&answer, &event_id, 200).context("the next command")?;
+    }
+    Ok(())
+}
+
+async fn unknown_keys(run: Scenario) -> Result<()> {
+    let kafka = &run.stack().kafka;
+    let letters = kafka.tail("pictures.dlq").await?;
+    for key in ["paintpicture", "login", "GETPICTURE", ""] {
+        let value = json!({"picture_id": Uuid::new_v4().to_string()}).to_string();
+        let record = Record::new("pictures", key, value.clone());
+        let (event_id, answer) = kafka.bare(&record).await?;
+        is_failure(&answer, &event_id, ErrorCode::NotFound).with_context(|| key.to_owned())?;
+        let letter = letters
+            .until(|seen| seen.value.as_deref() == Some(value.as_bytes()))
+            .await?;
+        let reason = letter.headers.get("dlq-reason");
+        ensure!(
+            reason.is_some_and(|reason| reason == "unknown_key"),
+            "{reason:?}"
+        );
+    }
+    Ok(())
+}
+
+async fn no_token_in_letters(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let kafka = &run.stack().kafka;
+    let letters = kafka.tail("pictures.dlq").await?;
+    let value = format!("garbage {}", Uuid::new_v4());
+    let record = Record::new("pictures", "getpicture", value.clone())
+        .token(&account.token)
+        .header("x-own", "kept");
+    kafka.bare(&record).await?;
+    let letter = letters
+        .until(|seen| seen.value.as_deref() == Some(value.as_bytes()))
+        .await?;
+    ensure!(
+        letter.headers.get("x-own").is_some_and(|own| own == "kept"),
+        "{:?}",
+        letter.headers
+    );
+    let token = letter
+        .headers
+        .values()
+        .find(|value| value.contains(&account.token));
+    ensure!(token.is_none(), "the letter holds the caller's token");
+    Ok(())
+}
+
+/// A call log, as the gateway writes it.
+fn call_log(trace: Uuid, id: Uuid) -> Result<Record> {
+    let now = prost_types::Timestamp::from(std::time::SystemTime::now());
+    let entry = json!({
+        "transport": "grpc",
+        "service": "tests",
+        "method": "Ingest",
+        "status": 200,
+        "duration_ms": 1.5,
+        "user_id": "",
+        "trace_id": trace.simple().to_string(),
+        "at": now.to_string(),
+        "id": id.to_string(),
+    });
+    Ok(Record::new(
+        "analyticsdata",
+        &id.to_string(),
+        entry.to_string(),
+    ))
+}
+
+async fn ingested(run: Scenario) -> Result<()> {
+    let stack = run.stack();
+    let (trace, id) = (Uuid::new_v4(), Uuid::new_v4());
+    let record = call_log(trace, id)?;
+    for _ in 0..3 {
+        stack.kafka.produce(&record).await?;
+    }
+    let logged = call_logs::one(&stack.postgres, trace).await?;
+    ensure!(
+        logged.service == "tests" && logged.status == 200,
+        "{logged:?}"
+    );
+    // One more, behind the others: where it is, they have been.
+    let behind = Uuid::new_v4();
+    stack
+        .kafka
+        .produce(&call_log(behind, Uuid::new_v4())?)
+        .await?;
+    call_logs::one(&stack.postgres, behind).await?;
+    call_logs::one(&stack.postgres, trace).await?;
+    Ok(())
+}
+
+async fn ingested_beside_garbage(run: Scenario) -> Result<()> {
+    let stack = run.stack();
+    let letters = stack.kafka.tail("analyticsdata.dlq").await?;
+    let mut traces = Vec::new();
+    let mut garbage = Vec::new();
+    for _ in 0..3 {
+        let trace = Uuid::new_v4();
+        let mut bad = call_log(trace, Uuid::new_v4())?;
+        bad.value = Some(format!("not json {trace}").into_bytes());
+        stack.kafka.produce(&bad).await?;
+        garbage.push(bad.value);
+        stack
+            .kafka
+            .produce(&call_log(trace, Uuid::new_v4())?)
+            .await?;
+        traces.push(trace);
+    }
+    eventually(SOON, async || {
+        let logged = call_logs::of(&stack.postgres, &traces).await?;
+        ensure!(
+            logged.len() == traces.len(),
+            "{} of {} logged",
+            logged.len(),
+            traces.len()
+        );
+        Ok(())
+    })
+    .await?;
+    letters.until(|seen| garbage.contains(&seen.value)).await?;
+    Ok(())
+}
