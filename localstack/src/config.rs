@@ -20,8 +20,8 @@ pub struct Config {
     pub secret: String,
     /// `TOKEN_JWKS_FILE`: where the public keys are written, for `TOKEN_JWKS`.
     pub jwks_file: PathBuf,
-    /// `TOKEN_KEY_FILE`: where the private key is written as well, for tests that make
-    /// tokens of their own. Not written unless set.
+    /// `TOKEN_KEY_FILE`: a copy of the private key, for tests that make tokens of their own
+    /// and for a local AWS that forgets its secrets. None is kept unless this is set.
     pub key_file: Option<PathBuf>,
     /// `KAFKA_BROKERS`
     pub kafka_brokers: String,

@@ -1,7 +1,7 @@
 //! The analytics database's schema.
 
 use anyhow::Context as _;
-use trichrome_analytics::Database;
+use trichrome_analytics::{Database, schema::migrate_database};
 
 /// Runs the migrations that have not run yet.
 ///
@@ -9,7 +9,7 @@ use trichrome_analytics::Database;
 ///
 /// Postgres does not answer, or refuses a migration.
 pub async fn ensure(database: &Database) -> anyhow::Result<()> {
-    trichrome_analytics::migrate_database(database)
+    migrate_database(database)
         .await
         .context("migrate the database")
 }

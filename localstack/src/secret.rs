@@ -13,12 +13,13 @@ use aws_sdk_secretsmanager::Client;
 
 use crate::key::TokenKey;
 
-/// The key in the secret; a new one is made where there is none.
+/// The key in the secret. Where there is no secret it is made: from the key in `kept`, if
+/// there is one, so that tokens stay valid where a local AWS forgets; else from a new key.
 ///
 /// # Errors
 ///
 /// Secrets Manager does not answer, or holds something else under that name.
-pub async fn ensure(aws: &SdkConfig, id: &str) -> anyhow::Result<TokenKey> {
+pub async fn ensure(aws: &SdkConfig, id: &str, kept: Option<&Path>) -> anyhow::Result<TokenKey> {
     let client = Client::new(aws);
     match client.get_secret_value().secret_id(id).send().await {
         Ok(found) => {
@@ -31,7 +32,13 @@ pub async fn ensure(aws: &SdkConfig, id: &str) -> anyhow::Result<TokenKey> {
                 .is_some_and(|error| error.is_resource_not_found_exception()) => {}
         Err(error) => return Err(error).context("get secret"),
     }
-    let key = TokenKey::generate()?;
+    let key = match kept.filter(|path| path.exists()) {
+        Some(path) => {
+            let text = fs::read_to_string(path)?;
+            TokenKey::parse(&text).with_context(|| format!("remove {}", path.display()))?
+        }
+        None => TokenKey::generate()?,
+    };
     client
         .create_secret()
         .name(id)
@@ -63,11 +70,12 @@ pub fn write_key(key: &TokenKey, path: &Path) -> anyhow::Result<()> {
     if path.exists() {
         fs::remove_file(path).with_context(what)?;
     }
+    let text = key.to_text()?;
     OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path)
-        .and_then(|mut file| file.write_all(key.to_text().unwrap_or_default().as_bytes()))
+        .and_then(|mut file| file.write_all(text.as_bytes()))
         .with_context(what)
 }

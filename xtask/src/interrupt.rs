@@ -1,32 +1,44 @@
-//! Ctrl-C and SIGTERM: noted, and acted on where the program waits.
+//! Ctrl-C, SIGTERM and a closed terminal: noted, and acted on where the program waits.
 
-use std::sync::{
-    Arc, LazyLock,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
 };
 
-use anyhow::{Result, ensure};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use anyhow::{Context as _, Result, ensure};
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    iterator::Signals,
+};
 
-static ASKED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+/// How often the program was asked to end.
+static ASKED: AtomicUsize = AtomicUsize::new(0);
 
-/// Takes the two signals over; a second one of them ends the program at once.
-pub(crate) fn install() {
-    for signal in [SIGINT, SIGTERM] {
-        // In this order: the second signal finds the flag that the first one set.
-        let _ = signal_hook::flag::register_conditional_shutdown(signal, 130, ASKED.clone());
-        let _ = signal_hook::flag::register(signal, ASKED.clone());
-    }
+/// Takes the signals over.
+pub(crate) fn install() -> Result<()> {
+    let mut signals =
+        Signals::new([SIGHUP, SIGINT, SIGTERM]).context("cannot take over signals")?;
+    thread::spawn(move || {
+        for _ in &mut signals {
+            ask();
+        }
+    });
+    Ok(())
 }
 
 /// Whether the program is to end.
 pub(crate) fn asked() -> bool {
-    ASKED.load(Ordering::Relaxed)
+    ASKED.load(Ordering::Relaxed) > 0
 }
 
-/// Ends the program as a signal would.
+/// Whether it was asked again: then nothing is waited for any more.
+pub(crate) fn urgent() -> bool {
+    ASKED.load(Ordering::Relaxed) > 1
+}
+
+/// Asks the program to end, as a signal would.
 pub(crate) fn ask() {
-    ASKED.store(true, Ordering::Relaxed);
+    ASKED.fetch_add(1, Ordering::Relaxed);
 }
 
 /// An error if the program is to end.

@@ -4,17 +4,20 @@
     reason = "a command-line program: its output is what it is for"
 )]
 
+mod builds;
 mod commands;
 mod http;
 mod interrupt;
 mod process;
 mod progress;
 mod stack;
+mod test_run;
 mod tools;
 mod workspace;
 
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 /// Trichrome's own commands.
@@ -44,8 +47,19 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    interrupt::install();
-    let outcome = match Cli::parse().command {
+    let command = Cli::parse().command;
+    let outcome = interrupt::install().and_then(|()| run(command));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    match command {
         Command::Up(options) => commands::up::run(&options),
         Command::Down => commands::down::run(),
         Command::Test(options) => commands::test::run(&options),
@@ -53,12 +67,5 @@ fn main() -> ExitCode {
         Command::Logs(options) => commands::logs::run(&options),
         Command::Lint => commands::lint::run(),
         Command::Generate => commands::generate::run(),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
     }
 }

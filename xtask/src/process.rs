@@ -1,7 +1,10 @@
-//! Running other programs to their end.
+//! Running other programs. Each gets a process group of its own: Ctrl-C then reaches this
+//! program alone, which ends the others in order, and their children with them.
 
 use std::{
     fs::File,
+    io::{Read as _, Seek as _, SeekFrom},
+    os::unix::process::CommandExt as _,
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     thread,
@@ -9,11 +12,21 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::{interrupt, progress};
 
 /// How often a running program is looked at.
 const POLL: Duration = Duration::from_millis(50);
+
+/// How often a waiting person is told something new.
+pub(crate) const TICK: Duration = Duration::from_millis(500);
+
+/// What a build or an installation may take to end when it is interrupted.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// As much of a log's end as is looked at for its last lines, in bytes.
+const TAIL_BYTES: u64 = 64 * 1024;
 
 /// Runs a program, its output shown, and fails if it does.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
@@ -29,16 +42,54 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 /// Runs a program with its output in a file, showing how long it has been at it; a failure
 /// shows the output's end.
 pub(crate) fn run_logged(command: &mut Command, step: &str, log: &Path) -> Result<()> {
+    run_told(command, step, log, || last_line(log))
+}
+
+/// Like [`run_logged`], with a remark of one's own beside the time.
+pub(crate) fn run_told(
+    command: &mut Command,
+    step: &str,
+    log: &Path,
+    remark: impl Fn() -> String,
+) -> Result<()> {
     let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
     command.stdout(file.try_clone()?).stderr(file);
+    finish(command, step, log, remark)
+}
+
+/// Like [`run_told`], with what the program answers (its standard output) in another file.
+pub(crate) fn run_split(
+    command: &mut Command,
+    step: &str,
+    log: &Path,
+    answer: File,
+    remark: impl Fn() -> String,
+) -> Result<()> {
+    let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+    command.stdout(answer).stderr(file);
+    finish(command, step, log, remark)
+}
+
+fn finish(
+    command: &mut Command,
+    step: &str,
+    log: &Path,
+    remark: impl Fn() -> String,
+) -> Result<()> {
     let mut child = spawn(command)?;
     let mut line = progress::Step::begin(step);
-    let status = wait(&mut child, || line.tick(&last_line(log)))?;
+    let status = match wait(&mut child, || line.tick(&remark())) {
+        Ok(status) => status,
+        Err(error) => {
+            line.end(false);
+            return Err(error);
+        }
+    };
     line.end(status.success());
     if !status.success() {
         bail!(
             "{step} failed:\n{}\n(whole log: {})",
-            tail(log, 30),
+            tail(log, 60),
             log.display()
         );
     }
@@ -50,6 +101,7 @@ pub(crate) fn spawn(command: &mut Command) -> Result<Child> {
     let name = name(command);
     command
         .stdin(Stdio::null())
+        .process_group(0)
         .spawn()
         .with_context(|| format!("cannot start {name}"))
 }
@@ -62,11 +114,10 @@ pub(crate) fn wait(child: &mut Child, mut meanwhile: impl FnMut()) -> Result<Exi
             return Ok(status);
         }
         if interrupt::asked() {
-            let _ = child.kill();
-            let _ = child.wait();
+            stop(child, Signal::TERM, STOP_TIMEOUT);
             bail!("interrupted");
         }
-        if told.elapsed() > Duration::from_millis(500) {
+        if told.elapsed() > TICK {
             told = Instant::now();
             meanwhile();
         }
@@ -74,16 +125,52 @@ pub(crate) fn wait(child: &mut Child, mut meanwhile: impl FnMut()) -> Result<Exi
     }
 }
 
+/// Asks a program and its children to end, waits, and ends what is left.
+pub(crate) fn stop(child: &mut Child, signal: Signal, timeout: Duration) {
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    stop_group(group, signal, timeout, || {
+        matches!(child.try_wait(), Ok(Some(_)) | Err(_))
+    });
+    let _ = child.wait();
+}
+
+/// Asks a process group to end, waits until `gone` or the time is over, and ends the rest.
+pub(crate) fn stop_group(
+    group: Option<Pid>,
+    signal: Signal,
+    timeout: Duration,
+    mut gone: impl FnMut() -> bool,
+) {
+    let Some(group) = group else {
+        return;
+    };
+    let _ = kill_process_group(group, signal);
+    let asked = Instant::now();
+    while !gone() && asked.elapsed() < timeout && !interrupt::urgent() {
+        thread::sleep(POLL);
+    }
+    let _ = kill_process_group(group, Signal::KILL);
+}
+
 /// The last lines of a log.
 pub(crate) fn tail(log: &Path, lines: usize) -> String {
-    let text = std::fs::read(log).unwrap_or_default();
+    let text = end_of(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let all: Vec<_> = text.lines().collect();
     all[all.len().saturating_sub(lines)..].join("\n")
 }
 
+fn end_of(log: &Path) -> std::io::Result<Vec<u8>> {
+    let mut file = File::open(log)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
+    let mut text = Vec::new();
+    file.read_to_end(&mut text)?;
+    Ok(text)
+}
+
 /// The last line of a log that says something.
-fn last_line(log: &Path) -> String {
+pub(crate) fn last_line(log: &Path) -> String {
     tail(log, 3)
         .lines()
         .rev()
@@ -95,4 +182,59 @@ fn last_line(log: &Path) -> String {
 
 fn name(command: &Command) -> String {
     command.get_program().to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::test_kill_process_group;
+
+    use super::*;
+
+    fn group_lives(group: Pid) -> bool {
+        test_kill_process_group(group).is_ok()
+    }
+
+    #[test]
+    fn stopping_a_program_stops_its_children() {
+        let mut child = spawn(Command::new("sh").args(["-c", "sleep 60 & wait"])).unwrap();
+        let group = i32::try_from(child.id())
+            .ok()
+            .and_then(Pid::from_raw)
+            .unwrap();
+        assert!(group_lives(group));
+        stop(&mut child, Signal::TERM, Duration::from_secs(5));
+        let asked = Instant::now();
+        while group_lives(group) && asked.elapsed() < Duration::from_secs(5) {
+            thread::sleep(POLL);
+        }
+        assert!(!group_lives(group));
+    }
+
+    #[test]
+    fn a_program_that_will_not_end_is_ended() {
+        let mut command = Command::new("sh");
+        let mut child = spawn(command.args(["-c", "trap '' TERM; while :; do sleep 1; done"]));
+        let child = child.as_mut().unwrap();
+        thread::sleep(Duration::from_millis(200));
+        let asked = Instant::now();
+        stop(child, Signal::TERM, Duration::from_millis(300));
+        assert!(asked.elapsed() < Duration::from_secs(5));
+        assert!(child.try_wait().unwrap().is_some());
+    }
+
+    #[test]
+    fn the_tail_is_the_last_lines() {
+        let log = std::env::temp_dir().join(format!("xtask-tail-{}", std::process::id()));
+        std::fs::write(&log, "one\ntwo\nthree\n\n").unwrap();
+        assert_eq!(tail(&log, 2), "three\n");
+        assert_eq!(last_line(&log), "three");
+        std::fs::remove_file(&log).unwrap();
+        assert_eq!(tail(&log, 2), "");
+    }
+
+    #[test]
+    fn a_missing_program_is_named() {
+        let error = spawn(&mut Command::new("no-such-program")).unwrap_err();
+        assert!(error.to_string().contains("no-such-program"));
+    }
 }

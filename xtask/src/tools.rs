@@ -5,7 +5,7 @@ mod node;
 mod python;
 
 use std::{
-    fs,
+    fs::{self, File},
     hash::{DefaultHasher, Hash as _, Hasher as _},
     path::{Path, PathBuf},
 };
@@ -13,8 +13,8 @@ use std::{
 use anyhow::{Context as _, Result};
 
 pub(crate) use broker::Broker;
-pub(crate) use node::{install as install_node, program as node_program};
-pub(crate) use python::{cargo_lambda_path, install as install_python, ministack, postgres_bin};
+pub(crate) use node::program as node_program;
+pub(crate) use python::{cargo_lambda, ministack, postgres_bin};
 
 /// Where tools are installed.
 fn directory() -> PathBuf {
@@ -31,6 +31,15 @@ pub(crate) fn logs() -> Result<PathBuf> {
     let logs = crate::workspace::local().join("logs");
     fs::create_dir_all(&logs).with_context(|| format!("cannot make {}", logs.display()))?;
     Ok(logs)
+}
+
+/// Installs what is missing; two programs at once wait for each other.
+pub(crate) fn install() -> Result<()> {
+    fs::create_dir_all(directory())?;
+    let lock = File::create(directory().join("lock"))?;
+    lock.lock().context("cannot lock the tools")?;
+    python::install()?;
+    node::install()
 }
 
 /// Does `install` unless it was done for these very `inputs`.

@@ -292,9 +292,21 @@ const FAILED: &str = "failed";
 const REPORTED: &str = "reported";
 
 /// Whether waiting helps: Lambda, or what the function stands on, is down. A function says
-/// so by an error of type `UNAVAILABLE`.
+/// so by its error's type: `UNAVAILABLE`, or `DEADLINE_EXCEEDED` of a database that hangs.
+/// One that Lambda had to end (`Sandbox.Timedout`) may have had a record at fault.
 fn is_outage(error: &InvokeError) -> bool {
-    matches!(error, InvokeError::Refused(_)) || error.code() == ErrorCode::Unavailable
+    match error {
+        InvokeError::Busy
+        | InvokeError::Unreachable(_)
+        | InvokeError::Throttled
+        | InvokeError::TimedOut
+        | InvokeError::Refused(_) => true,
+        InvokeError::Function { kind, .. } => matches!(
+            ErrorCode::from_text(kind),
+            Some(ErrorCode::Unavailable | ErrorCode::DeadlineExceeded)
+        ),
+        InvokeError::TooLarge => false,
+    }
 }
 
 #[cfg(test)]
@@ -371,15 +383,17 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_outage_is_waited_out() {
-        let (put, calls) = deliver(3, |call, _| match call {
-            0..50 => Err(InvokeError::Function {
-                kind: "UNAVAILABLE".into(),
-                message: "postgres".into(),
-            }),
-            _ => Ok(Value::Null),
-        })
-        .await;
-        assert_eq!((put.len(), calls), (0, 51));
+        for kind in ["UNAVAILABLE", "DEADLINE_EXCEEDED"] {
+            let (put, calls) = deliver(3, move |call, _| match call {
+                0..50 => Err(InvokeError::Function {
+                    kind: kind.into(),
+                    message: "postgres".into(),
+                }),
+                _ => Ok(Value::Null),
+            })
+            .await;
+            assert_eq!((put.len(), calls), (0, 51));
+        }
     }
 
     #[tokio::test(start_paused = true)]

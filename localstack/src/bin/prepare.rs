@@ -49,7 +49,7 @@ async fn prepare(config: &Config) -> anyhow::Result<()> {
     };
     let keys = async {
         let key = until(time, "the token key", || {
-            secret::ensure(&aws, &config.secret)
+            secret::ensure(&aws, &config.secret, config.key_file.as_deref())
         })
         .await?;
         secret::write_jwks(&key, &config.jwks_file)?;

@@ -1,31 +1,16 @@
 //! `cargo xtask down`.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use anyhow::Result;
 
-use anyhow::{Result, bail};
-
-use crate::stack::{self, Stack, control};
-
-/// The sum of what the parts may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::stack::{Stack, stop_holder};
 
 pub(crate) fn run() -> Result<()> {
-    let state = Stack::state("up");
-    if !stack::is_running(&state) {
+    if stop_holder(&Stack::state("up"))? {
+        println!("stopped");
+    } else {
+        // What a killed `up` left behind goes as well.
+        Stack::lock("up")?;
         println!("nothing is running");
-        return Ok(());
     }
-    control::ask(&state, "down")?;
-    let asked = Instant::now();
-    while stack::is_running(&state) {
-        if asked.elapsed() > PATIENCE {
-            bail!("still running after {} s", PATIENCE.as_secs());
-        }
-        thread::sleep(Duration::from_millis(100));
-    }
-    println!("stopped");
     Ok(())
 }

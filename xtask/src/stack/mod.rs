@@ -2,27 +2,31 @@
 
 pub(crate) mod control;
 mod description;
+mod functions;
+mod leftovers;
+mod lock;
 mod parts;
 mod ports;
 mod postgres;
+mod running;
 mod supervisor;
-mod warm;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result};
 
 pub(crate) use description::Description;
+pub(crate) use lock::{Lock, stop_holder};
 pub(crate) use ports::Ports;
 pub(crate) use supervisor::Supervisor;
 
+use postgres::Cluster;
+
 use crate::{
-    process, tools,
-    workspace::{binary, cargo, local, root},
+    process,
+    progress::say,
+    tools::{self, Broker},
+    workspace::{binary, local},
 };
 
 /// A stack: `up`, which people use, or `test`, which tests do.
@@ -32,7 +36,10 @@ pub(crate) struct Stack {
     pub(crate) state: PathBuf,
     pub(crate) logs: PathBuf,
     /// The broker's program.
-    pub(crate) broker: PathBuf,
+    broker: PathBuf,
+    cluster: Cluster,
+    /// Held for as long as the stack is there.
+    _lock: Lock,
 }
 
 impl Stack {
@@ -51,18 +58,48 @@ impl Stack {
     }
 
     /// A stack with its folders made.
-    pub(crate) fn new(name: &str, ports: Ports, broker: PathBuf) -> Result<Self> {
-        let stack = Self {
-            ports,
-            state: Self::state(name),
-            logs: Self::logs(name),
-            broker,
-        };
-        for folder in [&stack.state, &stack.logs] {
+    pub(crate) fn new(name: &str, ports: Ports, broker: PathBuf, lock: Lock) -> Result<Self> {
+        let (state, logs) = (Self::state(name), Self::logs(name));
+        for folder in [&state, &logs] {
             fs::create_dir_all(folder)
                 .with_context(|| format!("cannot make {}", folder.display()))?;
         }
-        Ok(stack)
+        Ok(Self {
+            ports,
+            broker,
+            cluster: Cluster::open(&state, &logs)?,
+            state,
+            logs,
+            _lock: lock,
+        })
+    }
+
+    /// Forgets the state of earlier runs.
+    pub(crate) fn wipe(name: &str, _: &Lock) -> Result<()> {
+        let state = Self::state(name);
+        Cluster::wipe(&state)?;
+        if state.exists() {
+            fs::remove_dir_all(&state)
+                .with_context(|| format!("cannot remove {}", state.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Takes the lock of a stack, and stops what an earlier run left behind, if it was ended
+    /// the hard way. `None` where another program runs the stack.
+    pub(crate) fn lock(name: &str) -> Result<Option<Lock>> {
+        let state = Self::state(name);
+        let Ok(lock) = Lock::take(&state)? else {
+            return Ok(None);
+        };
+        let left = leftovers::stop(&state);
+        if !left.is_empty() {
+            say(format!(
+                "stopped what an earlier run had left: {}",
+                left.join(", ")
+            ));
+        }
+        Ok(Some(lock))
     }
 
     /// Creates tables, bucket, keys, topics and schema, where they are missing.
@@ -115,30 +152,11 @@ impl Stack {
     }
 }
 
-/// Installs the tools and builds the workspace; answers the broker's program. Cheap when
-/// all of it is there.
-pub(crate) fn set_up() -> Result<PathBuf> {
-    let broker = tools::Broker::begin()?;
-    tools::install_python()?;
-    tools::install_node()?;
-    build()?;
-    broker.finish()
-}
-
-/// Builds what the stack runs, as `cargo lambda watch` would: nothing is left for it to do.
-fn build() -> Result<()> {
-    let mut command = Command::new(cargo());
-    command
-        .args(["build", "--workspace", "--locked"])
-        .current_dir(root());
-    process::run_logged(
-        &mut command,
-        "Functions and gateway",
-        &tools::logs()?.join("build.log"),
-    )
-}
-
-/// Whether anybody listens at a control socket.
-pub(crate) fn is_running(state: &Path) -> bool {
-    control::ask(state, "status").is_ok()
+/// Installs the tools and builds the workspace, with `build`; answers the broker's program
+/// as well. Cheap when all of it is there.
+pub(crate) fn set_up<T>(build: impl FnOnce(&Broker) -> Result<T>) -> Result<(PathBuf, T)> {
+    let broker = Broker::begin()?;
+    tools::install()?;
+    let built = build(&broker)?;
+    Ok((broker.finish()?, built))
 }

@@ -1,14 +1,14 @@
 //! The parts of the stack: how each is started, when it is ready, and how it is stopped.
 
-use std::{process::Command, time::Duration};
+use std::{fs, process::Command, time::Duration};
 
 use anyhow::Result;
 use rustix::process::Signal;
 
-use super::{Stack, ports, postgres::Cluster};
+use super::{Stack, ports};
 use crate::{
     http, tools,
-    workspace::{binary, cargo, root},
+    workspace::{binary, root},
 };
 
 /// One process of the stack, with its children.
@@ -20,9 +20,6 @@ pub(crate) enum Part {
     Functions,
     Gateway,
 }
-
-/// Instances of one function at a time: beyond it, calls queue.
-const FUNCTION_CONCURRENCY: &str = "8";
 
 impl Part {
     /// In the order in which they start.
@@ -73,15 +70,20 @@ impl Part {
         let mut command;
         match self {
             Self::Ministack => {
-                command = Command::new(tools::ministack());
+                let folder = state("ministack");
+                fs::create_dir_all(&folder)?;
+                command = tools::ministack();
                 command
                     .env("GATEWAY_PORT", ports.aws.to_string())
                     .env("BIND_HOST", "127.0.0.1")
+                    .env("SERVICES", "dynamodb,s3,secretsmanager")
                     .env("PERSIST_STATE", "1")
-                    .env("STATE_DIR", state("ministack"))
+                    .env("STATE_DIR", &folder)
                     .env("S3_PERSIST", "1")
                     .env("S3_DATA_DIR", state("s3"))
-                    // Services that nobody here asks for, with ports of their own.
+                    // For the file with its process id.
+                    .env("TMPDIR", folder)
+                    // Listeners of services that nobody here asks for.
                     .env("IOT_MTLS_ENABLED", "0")
                     .env("SFTP_ENABLED", "0");
             }
@@ -91,17 +93,16 @@ impl Part {
                     .arg(format!("127.0.0.1:{}", ports.kafka))
                     .arg(state("kafka"));
             }
-            Self::Postgres => command = Cluster::open(stack)?.server(ports.postgres),
+            Self::Postgres => command = stack.cluster.server(ports.postgres),
             Self::Functions => {
-                command = Command::new(cargo());
+                command = tools::cargo_lambda();
+                // The APIs alone: of itself it would start each function through cargo, which
+                // takes minutes for all of them.
                 command
-                    .args(["lambda", "watch", "--ignore-changes", "--disable-cors"])
+                    .args(["watch", "--only-lambda-apis", "--disable-cors"])
                     .args(["--invoke-address", "127.0.0.1"])
                     .args(["--invoke-port", &ports.lambda.to_string()])
-                    .args(["--concurrency", FUNCTION_CONCURRENCY])
-                    .current_dir(root())
-                    .env("PATH", tools::cargo_lambda_path())
-                    .envs(stack.environment()?);
+                    .current_dir(root());
             }
             Self::Gateway => {
                 let description = stack.description();
@@ -129,9 +130,7 @@ impl Part {
                 http::is_ok(&format!("http://127.0.0.1:{}/_ministack/ready", ports.aws))
             }
             Self::Kafka => ports::accepts(ports.kafka),
-            Self::Postgres => Cluster::open(stack)
-                .and_then(|cluster| cluster.create_database(ports.postgres))
-                .is_ok(),
+            Self::Postgres => stack.cluster.create_database(ports.postgres).is_ok(),
             Self::Functions => ports::accepts(ports.lambda),
             Self::Gateway => http::is_ok(&format!("http://127.0.0.1:{}/readyz", ports.gateway)),
         }

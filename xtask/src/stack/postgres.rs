@@ -2,60 +2,22 @@
 
 use std::{
     fs,
-    os::unix::{fs::chown, process::CommandExt as _},
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    os::unix::{
+        fs::{MetadataExt as _, chown},
+        process::CommandExt as _,
+    },
     path::{Path, PathBuf},
     process::Command,
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
-use super::Stack;
-use crate::{process, tools};
+use crate::{process, progress::say, tools};
 
-/// Who runs Postgres where this program runs as root: Postgres refuses to.
-struct Unprivileged {
-    uid: u32,
-    gid: u32,
-}
-
-impl Unprivileged {
-    /// `None` where no change of user is needed.
-    fn find() -> Result<Option<Self>> {
-        if !rustix::process::geteuid().is_root() {
-            return Ok(None);
-        }
-        let passwd = fs::read_to_string("/etc/passwd")?;
-        let entry = |name: &str| {
-            let line = passwd
-                .lines()
-                .find(|line| line.starts_with(&format!("{name}:")))?;
-            let mut fields = line.split(':').skip(2);
-            Some(Self {
-                uid: fields.next()?.parse().ok()?,
-                gid: fields.next()?.parse().ok()?,
-            })
-        };
-        ["postgres", "nobody"]
-            .into_iter()
-            .find_map(entry)
-            .map(Some)
-            .context(
-                "Postgres won't run as root, and there is no user postgres or nobody to run it",
-            )
-    }
-
-    /// Whether that user gets into a folder.
-    fn reaches(&self, folder: &Path) -> bool {
-        Command::new("sh")
-            .args(["-c", "cd \"$0\""])
-            .arg(folder)
-            .uid(self.uid)
-            .gid(self.gid)
-            .current_dir("/")
-            .output()
-            .is_ok_and(|output| output.status.success())
-    }
-}
+/// Of Postgres' programs, those that are used here.
+const ROLE: &str = "trichrome";
+const DATABASE: &str = "trichrome";
 
 /// A cluster of our own.
 pub(crate) struct Cluster {
@@ -66,15 +28,33 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     /// Finds the binaries and the folder; makes the cluster if there is none.
-    pub(crate) fn open(stack: &Stack) -> Result<Self> {
-        let bin = tools::postgres_bin()?;
+    pub(crate) fn open(state: &Path, logs: &Path) -> Result<Self> {
         let user = Unprivileged::find()?;
-        let data = folder(stack, user.as_ref())?;
+        let (mut bin, data) = (tools::postgres_bin()?, folder(state, user.as_ref())?);
+        if let Some(user) = &user
+            && !user.reaches(&bin)
+        {
+            bin = user.copy(&bin, &data.with_extension("programs"))?;
+        }
         let cluster = Self { bin, data, user };
         if !cluster.data.join("PG_VERSION").exists() {
-            cluster.create(stack)?;
+            cluster.create(logs)?;
         }
         Ok(cluster)
+    }
+
+    /// Forgets the cluster of the stack with this state.
+    pub(crate) fn wipe(state: &Path) -> Result<()> {
+        for folder in [beside(state), elsewhere(state)] {
+            match fs::remove_dir_all(&folder) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(error)
+                        .with_context(|| format!("cannot remove {}", folder.display()));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn command(&self, program: &str) -> Command {
@@ -86,20 +66,16 @@ impl Cluster {
         command
     }
 
-    fn create(&self, stack: &Stack) -> Result<()> {
+    fn create(&self, logs: &Path) -> Result<()> {
         // Trust: the cluster listens on loopback alone and holds nothing but call logs.
         process::run_logged(
             self.command("initdb")
-                .args([
-                    "--username=trichrome",
-                    "--auth=trust",
-                    "--encoding=UTF8",
-                    "--locale=C",
-                ])
+                .args(["--auth=trust", "--encoding=UTF8", "--locale=C"])
+                .arg(format!("--username={ROLE}"))
                 .arg("--pgdata")
                 .arg(&self.data),
             "Postgres cluster",
-            &stack.logs.join("initdb.log"),
+            &logs.join("initdb.log"),
         )
     }
 
@@ -115,19 +91,14 @@ impl Cluster {
         command
     }
 
-    /// Makes the database, if it is not there; the server has to be up.
+    /// Makes the database, if it is not there; fails until the server serves.
     pub(crate) fn create_database(&self, port: u16) -> Result<()> {
         let output = self
             .command("createdb")
-            .args([
-                "-h",
-                "127.0.0.1",
-                "-p",
-                &port.to_string(),
-                "-U",
-                "trichrome",
-                "trichrome",
-            ])
+            .args(["--host=127.0.0.1", "--no-password"])
+            .arg(format!("--port={port}"))
+            .arg(format!("--username={ROLE}"))
+            .arg(DATABASE)
             .output()
             .context("cannot start createdb")?;
         let error = String::from_utf8_lossy(&output.stderr);
@@ -139,34 +110,131 @@ impl Cluster {
     }
 }
 
+/// Who runs Postgres where this program runs as root: Postgres refuses to.
+struct Unprivileged {
+    uid: u32,
+    gid: u32,
+}
+
+impl Unprivileged {
+    /// `None` where no change of user is needed.
+    fn find() -> Result<Option<Self>> {
+        if !rustix::process::geteuid().is_root() {
+            return Ok(None);
+        }
+        let passwd = fs::read_to_string("/etc/passwd").context("cannot read /etc/passwd")?;
+        ["postgres", "nobody"]
+            .into_iter()
+            .find_map(|name| Self::of(&passwd, name))
+            .map(Some)
+            .context("Postgres won't run as root, and there is no user postgres or nobody for it")
+    }
+
+    /// A user by name, from the text of `/etc/passwd` (passwd(5)).
+    fn of(passwd: &str, name: &str) -> Option<Self> {
+        let prefix = format!("{name}:");
+        let line = passwd.lines().find(|line| line.starts_with(&prefix))?;
+        let mut fields = line.split(':').skip(2);
+        Some(Self {
+            uid: fields.next()?.parse().ok()?,
+            gid: fields.next()?.parse().ok()?,
+        })
+    }
+
+    /// Whether that user gets into a folder.
+    fn reaches(&self, folder: &Path) -> bool {
+        Command::new("sh")
+            .args(["-c", "cd \"$0\""])
+            .arg(folder)
+            .uid(self.uid)
+            .gid(self.gid)
+            .current_dir("/")
+            .output()
+            .is_ok_and(|output| output.status.success())
+    }
+
+    /// Copies an installation to where that user can run it; answers its programs' folder.
+    fn copy(&self, bin: &Path, target: &Path) -> Result<PathBuf> {
+        let copied = target.join("bin");
+        if !copied.exists() {
+            let source = bin
+                .parent()
+                .context("no installation around the programs")?;
+            let mut command = Command::new("cp");
+            command.arg("-R").arg(source).arg(target);
+            process::run(&mut command).context("cannot copy Postgres")?;
+        }
+        ensure!(
+            self.reaches(&copied),
+            "the user that runs Postgres may not enter {}",
+            copied.display()
+        );
+        Ok(copied)
+    }
+}
+
 /// Beside the other state or, where the unprivileged user may not go there (a clone in a
 /// private home, say), in `/var/tmp`.
-fn folder(stack: &Stack, user: Option<&Unprivileged>) -> Result<PathBuf> {
-    let beside = stack.state.join("postgres");
+fn folder(state: &Path, user: Option<&Unprivileged>) -> Result<PathBuf> {
+    let data = beside(state);
     let Some(user) = user else {
-        fs::create_dir_all(&beside)?;
-        return Ok(beside);
+        fs::create_dir_all(&data)?;
+        return Ok(data);
     };
-    let data = if user.reaches(&stack.state) {
-        beside
+    let data = if user.reaches(state) {
+        data
     } else {
-        let name = super::control::socket(&stack.state)
-            .display()
-            .to_string()
-            .replace('/', "-");
-        let elsewhere = Path::new("/var/tmp").join(format!("trichrome{name}-postgres"));
-        if !elsewhere.exists() {
-            println!(
-                "  (Postgres keeps its data in {}: its user may not enter {})",
-                elsewhere.display(),
-                stack.state.display()
-            );
-        }
-        elsewhere
+        let data = elsewhere(state);
+        say(format!(
+            "  (Postgres keeps its data in {}: the user that runs it may not enter {})",
+            data.display(),
+            state.display()
+        ));
+        data
     };
     if !data.exists() {
-        fs::create_dir_all(&data)?;
+        fs::create_dir(&data).with_context(|| format!("cannot make {}", data.display()))?;
         chown(&data, Some(user.uid), Some(user.gid))?;
     }
+    // `/var/tmp` is anybody's to write in.
+    ensure!(
+        fs::symlink_metadata(&data)?.uid() == user.uid,
+        "{} belongs to somebody else: remove it",
+        data.display()
+    );
     Ok(data)
+}
+
+fn beside(state: &Path) -> PathBuf {
+    state.join("postgres")
+}
+
+fn elsewhere(state: &Path) -> PathBuf {
+    let mut hasher = DefaultHasher::new();
+    state.hash(&mut hasher);
+    Path::new("/var/tmp").join(format!("trichrome-postgres-{:016x}", hasher.finish()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_found_by_its_whole_name() {
+        let passwd = "root:x:0:0:root:/root:/bin/sh\n\
+                      postgres2:x:7:8::/:/bin/false\n\
+                      postgres:x:105:113:PostgreSQL:/var/lib/postgresql:/bin/bash\n\
+                      broken\n";
+        let user = Unprivileged::of(passwd, "postgres").unwrap();
+        assert_eq!((user.uid, user.gid), (105, 113));
+        assert!(Unprivileged::of(passwd, "nobody").is_none());
+        assert!(Unprivileged::of(passwd, "broken").is_none());
+    }
+
+    #[test]
+    fn each_stack_has_a_folder_of_its_own_elsewhere() {
+        let (up, test) = (Path::new("/a/.local/up"), Path::new("/a/.local/test"));
+        assert_ne!(elsewhere(up), elsewhere(test));
+        assert_eq!(elsewhere(up), elsewhere(up));
+    }
 }

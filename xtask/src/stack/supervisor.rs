@@ -1,27 +1,38 @@
 //! Starts the parts, watches them, and stops all that it started.
 
 use std::{
-    fs::File,
-    os::unix::process::CommandExt as _,
-    process::Child,
-    thread,
+    collections::VecDeque,
+    fs, thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, bail};
-use rustix::process::{Pid, Signal, kill_process_group};
+use anyhow::{Context as _, Result, anyhow, bail};
 
-use super::{Stack, control, parts::Part, warm};
-use crate::{interrupt, process, progress::Step};
+use super::{
+    Stack, control,
+    functions::{self, FirstCalls},
+    parts::Part,
+    running::{Processes, log},
+};
+use crate::{
+    interrupt, process,
+    progress::{Step, say},
+};
 
 /// How long a part may take until it serves.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(50);
+const POLL: Duration = Duration::from_millis(20);
+
+/// Functions that end more often than this many times a minute are not started again.
+const RESTARTS: usize = 5;
+const RESTARTS_WITHIN: Duration = Duration::from_secs(60);
 
 /// A stack that runs.
 pub(crate) struct Supervisor {
+    processes: Processes,
+    restarts: VecDeque<Instant>,
+    /// Dropped last: it holds the stack's lock.
     stack: Stack,
-    running: Vec<(Part, Child)>,
 }
 
 impl Supervisor {
@@ -29,10 +40,14 @@ impl Supervisor {
     /// of it does not.
     pub(crate) fn start(stack: Stack) -> Result<Self> {
         let mut supervisor = Self {
+            processes: Processes::default(),
+            restarts: VecDeque::new(),
             stack,
-            running: Vec::new(),
         };
         let stores = [Part::Ministack, Part::Kafka, Part::Postgres];
+        for part in Part::ALL {
+            let _ = fs::remove_file(log(&supervisor.stack, part));
+        }
         for part in stores {
             supervisor.spawn(part)?;
         }
@@ -43,13 +58,11 @@ impl Supervisor {
         for part in [Part::Functions, Part::Gateway] {
             supervisor.spawn(part)?;
         }
-        supervisor.await_ready(Part::Functions)?;
-        warm::functions(&supervisor.stack)?;
-        supervisor.await_ready(Part::Gateway)?;
-        supervisor
-            .stack
-            .description()
-            .write(&supervisor.stack.state)?;
+        for part in [Part::Functions, Part::Gateway] {
+            supervisor.await_ready(part)?;
+        }
+        let description = supervisor.stack.description();
+        description.write(&supervisor.stack.state)?;
         Ok(supervisor)
     }
 
@@ -59,7 +72,7 @@ impl Supervisor {
     }
 
     /// Serves the control socket until the program is asked to end, or `done` says so. A
-    /// part that dies is told of once; the others go on.
+    /// part that dies is told of; the others go on.
     pub(crate) fn watch(&mut self, mut done: impl FnMut() -> bool) -> Result<()> {
         let listener = control::listen(&self.stack.state)?;
         listener.set_nonblocking(true)?;
@@ -71,28 +84,19 @@ impl Supervisor {
                 }
                 Err(_) => thread::sleep(POLL),
             }
-            self.bury();
+            if self.bury().contains(&Part::Functions) {
+                self.restart_functions();
+            }
         }
         Ok(())
     }
 
     fn answer(&mut self, line: &str) -> String {
         let outcome = match line.split_once(' ') {
-            Some(("stop", name)) => self.part(name).map(|part| self.stop(part)),
-            Some(("start", name)) => self.part(name).and_then(|part| {
-                self.spawn(part)?;
-                self.await_ready(part)?;
-                if part == Part::Functions {
-                    warm::functions(&self.stack)?;
-                }
-                Ok(())
-            }),
+            Some(("stop", name)) => part(name).map(|part| self.stop(part)),
+            Some(("start", name)) => part(name).and_then(|part| self.start_part(part)),
             None if line == "status" => Ok(()),
-            None if line == "down" => {
-                interrupt::ask();
-                Ok(())
-            }
-            _ => Err(anyhow::anyhow!("unknown request")),
+            _ => Err(anyhow!("unknown request")),
         };
         match outcome {
             Ok(()) => "ok".to_owned(),
@@ -100,125 +104,129 @@ impl Supervisor {
         }
     }
 
-    fn part(&self, name: &str) -> Result<Part> {
-        Part::from_name(name).with_context(|| format!("no part {name}"))
+    /// Starts a part, unless it runs, and waits until it serves.
+    fn start_part(&mut self, part: Part) -> Result<()> {
+        if self.processes.has(part) {
+            return Ok(());
+        }
+        let outcome = self.spawn(part).and_then(|()| self.await_ready(part));
+        if outcome.is_err() {
+            self.stop(part);
+        }
+        outcome
     }
 
     fn spawn(&mut self, part: Part) -> Result<()> {
-        interrupt::check()?;
-        if self.running.iter().any(|(running, _)| *running == part) {
-            return Ok(());
-        }
-        let path = self.log(part);
-        let log = File::options().create(true).append(true).open(&path)?;
-        let mut command = part.command(&self.stack)?;
-        // A group of its own: Ctrl-C reaches this program alone, which stops the parts in
-        // order, and a part's children with it.
-        command
-            .process_group(0)
-            .stdout(log.try_clone()?)
-            .stderr(log);
-        let child = process::spawn(&mut command)?;
-        self.running.push((part, child));
-        Ok(())
+        let command = part.command(&self.stack)?;
+        let commands = vec![(part.name().to_owned(), command)];
+        self.processes.start(&self.stack, part, commands)
     }
 
     fn await_ready(&mut self, part: Part) -> Result<()> {
         let mut step = Step::begin(part.name());
+        let outcome = self.serving(part, &mut step);
+        step.end(outcome.is_ok());
+        outcome
+    }
+
+    fn serving(&mut self, part: Part, step: &mut Step) -> Result<()> {
         let started = Instant::now();
         while !part.is_ready(&self.stack) {
-            interrupt::check()?;
-            if self.bury().contains(&part) {
-                step.end(false);
-                bail!(
-                    "{} ended at its start:\n{}\n(whole log: {})",
-                    part.name(),
-                    process::tail(&self.log(part), 15),
-                    self.log(part).display()
-                );
-            }
-            if started.elapsed() > START_TIMEOUT {
-                step.end(false);
-                bail!(
-                    "{} does not serve after {} s; its log: {}",
-                    part.name(),
-                    START_TIMEOUT.as_secs(),
-                    self.log(part).display()
-                );
-            }
+            self.still_starting(part, started)?;
             step.tick("");
-            thread::sleep(POLL);
         }
-        step.end(true);
+        if part == Part::Functions {
+            let commands = functions::commands(&self.stack)?;
+            self.processes.start(&self.stack, part, commands)?;
+            self.first_calls(started, step)?;
+        }
         Ok(())
     }
 
-    /// Takes note of parts that have ended.
+    /// So that a function that does not serve is found now, and no user meets a cold one.
+    fn first_calls(&mut self, started: Instant, step: &mut Step) -> Result<()> {
+        let calls = FirstCalls::begin(&self.stack)?;
+        let mut served = 0;
+        while served < calls.total {
+            while let Ok((name, outcome)) = calls.outcomes.try_recv() {
+                outcome.with_context(|| format!("{name} does not serve"))?;
+                served += 1;
+            }
+            self.still_starting(Part::Functions, started)?;
+            step.tick(&format!("{served} of {}", calls.total));
+        }
+        Ok(())
+    }
+
+    /// Waits a moment; an error where there is no more reason to wait for a part.
+    fn still_starting(&mut self, part: Part, started: Instant) -> Result<()> {
+        thread::sleep(POLL);
+        interrupt::check()?;
+        let log = log(&self.stack, part);
+        if self.bury().contains(&part) {
+            bail!(
+                "{} ended at its start:\n{}\n(whole log: {})",
+                part.name(),
+                process::tail(&log, 15),
+                log.display()
+            );
+        }
+        if started.elapsed() > START_TIMEOUT {
+            bail!(
+                "{} does not serve after {} s; its log: {}",
+                part.name(),
+                START_TIMEOUT.as_secs(),
+                log.display()
+            );
+        }
+        Ok(())
+    }
+
     fn bury(&mut self) -> Vec<Part> {
-        let mut ended = Vec::new();
-        let mut index = 0;
-        while index < self.running.len() {
-            let (part, child) = &mut self.running[index];
-            if let Ok(Some(status)) = child.try_wait() {
-                let part = *part;
-                println!(
-                    "! {} ended ({status}); its log: {}",
-                    part.name(),
-                    self.log(part).display()
-                );
-                ended.push(part);
-                self.running.remove(index);
-            } else {
-                index += 1;
-            }
-        }
-        ended
+        self.processes.bury(&self.stack)
     }
 
-    /// Stops a part and what it started: asks, waits, and ends it.
     fn stop(&mut self, part: Part) {
-        let Some(index) = self
-            .running
-            .iter()
-            .position(|(running, _)| *running == part)
-        else {
-            return;
-        };
-        let (_, mut child) = self.running.remove(index);
-        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        let signal = |signal: Signal| {
-            if let Some(group) = group {
-                let _ = kill_process_group(group, signal);
-            }
-        };
-        signal(part.stop_signal());
-        let asked = Instant::now();
-        while asked.elapsed() < part.stop_timeout() {
-            if matches!(child.try_wait(), Ok(Some(_)) | Err(_)) {
-                break;
-            }
-            thread::sleep(POLL);
-        }
-        // What is left of the group, if anything is.
-        signal(Signal::KILL);
-        let _ = child.wait();
+        self.processes.stop(&self.stack, part);
     }
 
-    fn log(&self, part: Part) -> std::path::PathBuf {
-        self.stack.logs.join(format!("{}.log", part.name()))
+    /// As Lambda does: a new environment takes a dead one's place. All of them, and
+    /// cargo-lambda with them: it goes on sending events to a dead function's extension, and
+    /// then fails every call of every function (as of 1.9.2).
+    fn restart_functions(&mut self) {
+        self.stop(Part::Functions);
+        while self
+            .restarts
+            .front()
+            .is_some_and(|at| at.elapsed() > RESTARTS_WITHIN)
+        {
+            self.restarts.pop_front();
+        }
+        if self.restarts.len() >= RESTARTS {
+            say("! the functions keep ending and stay down");
+            return;
+        }
+        self.restarts.push_back(Instant::now());
+        say("! starting the functions again");
+        if let Err(error) = self.start_part(Part::Functions) {
+            say(format!("! {error:#}"));
+        }
     }
+}
+
+fn part(name: &str) -> Result<Part> {
+    Part::from_name(name).with_context(|| format!("no part {name}"))
 }
 
 impl Drop for Supervisor {
     /// In the opposite order of the start.
     fn drop(&mut self) {
-        if !self.running.is_empty() {
-            println!("stopping …");
-        }
+        let step = Step::begin("stopping");
         for part in Part::ALL.into_iter().rev() {
             self.stop(part);
         }
-        let _ = std::fs::remove_file(self.stack.state.join("stack.json"));
-        let _ = std::fs::remove_file(control::socket(&self.stack.state));
+        let _ = fs::remove_file(self.stack.state.join("stack.json"));
+        let _ = fs::remove_file(control::socket(&self.stack.state));
+        step.end(true);
     }
 }

