@@ -128,6 +128,11 @@ impl Facade {
 
         if transport == Transport::Rest {
             self.limits.check(operation)?;
+            // JSON is UTF-8 (RFC 8259, section 8.1). Lambda's event is too, so API Gateway
+            // would have to pass other bytes as base64, and the local one fails on them.
+            if operation.http.body && std::str::from_utf8(&body).is_err() {
+                binding::parse_object(&body)?;
+            }
             let target = match query {
                 "" => path.to_owned(),
                 query => format!("{path}?{query}"),

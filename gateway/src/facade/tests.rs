@@ -237,6 +237,9 @@ async fn a_bad_body_says_what_to_change() {
         let path = format!("/{transport}/signup");
         let answered = ask(&app, "POST", &path, "{").await;
         assert_error(&answered, 400, "INVALID_ARGUMENT");
+        let answered = ask(&app, "POST", &path, b"{\"username\":\"\xff\"}".to_vec()).await;
+        assert_error(&answered, 400, "INVALID_ARGUMENT");
+        assert!(answered.body.contains("not JSON"), "{}", answered.body);
         let answered = ask(&app, "POST", &path, vec![b' '; MAX_BODY + 1]).await;
         assert_error(&answered, 413, "PAYLOAD_TOO_LARGE");
     }
