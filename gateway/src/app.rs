@@ -93,6 +93,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let facade = Facade {
         rest: Rest::new(&config.rest_url).map_err(StartError::Certificates)?,
         grpc: Client::new(grpc_server.address()).map_err(|error| StartError::Grpc(error.into()))?,
+        calls: calls.clone(),
         events: Events {
             producer: producer.clone(),
             awaiter: Arc::clone(&awaiter),

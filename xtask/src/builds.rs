@@ -60,7 +60,7 @@ pub(crate) fn with_tests(broker: &Broker) -> Result<Vec<TestBinary>> {
 }
 
 fn command() -> Command {
-    let mut command = Command::new(cargo());
+    let mut command = cargo();
     command.arg("build").current_dir(root());
     command
 }

@@ -64,6 +64,14 @@ impl Step {
         say(format!("{start}{line}"));
     }
 
+    /// Leaves no trace: there was nothing to tell.
+    pub(crate) fn vanish(self) {
+        if self.terminal {
+            let mut out = stdout().lock();
+            let _ = write!(out, "\r\x1b[2K").and_then(|()| out.flush());
+        }
+    }
+
     fn line(&self, mark: &str, remark: &str) -> String {
         line(mark, &self.name, self.started.elapsed(), remark)
     }

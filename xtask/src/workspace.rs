@@ -2,7 +2,9 @@
 
 use std::{
     env,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
+    process::Command,
 };
 
 /// The workspace's root.
@@ -27,7 +29,59 @@ pub(crate) fn binary(name: &str) -> PathBuf {
     target().join("debug").join(name)
 }
 
-/// The cargo that runs this program.
-pub(crate) fn cargo() -> PathBuf {
-    env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)
+/// The cargo that runs this program, as if it were started from a shell: what `cargo run`
+/// puts in the environment of a program makes build scripts run again, and with them builds
+/// that take minutes.
+pub(crate) fn cargo() -> Command {
+    let cargo = env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
+    let mut command = Command::new(&cargo);
+    for (name, _) in env::vars_os() {
+        if let Some(text) = name.to_str()
+            && ["CARGO_MANIFEST_", "CARGO_PKG_"]
+                .iter()
+                .any(|prefix| text.starts_with(prefix))
+        {
+            command.env_remove(name);
+        }
+    }
+    if let Some(libraries) = env::var_os(LIBRARIES) {
+        let toolchain = cargo.parent().and_then(Path::parent);
+        match without(&libraries, &[Some(&target()), toolchain]) {
+            Some(rest) => command.env(LIBRARIES, rest),
+            None => command.env_remove(LIBRARIES),
+        };
+    }
+    command
+}
+
+/// Where the system looks for libraries first (Linux).
+const LIBRARIES: &str = "LD_LIBRARY_PATH";
+
+/// A list of folders without those under some others; `None` if none is left.
+fn without(list: &OsStr, folders: &[Option<&Path>]) -> Option<OsString> {
+    let kept: Vec<_> = env::split_paths(list)
+        .filter(|path| {
+            !folders
+                .iter()
+                .flatten()
+                .any(|folder| path.starts_with(folder))
+        })
+        .collect();
+    if kept.is_empty() {
+        return None;
+    }
+    env::join_paths(kept).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_cargos_own_folders_are_left_out() {
+        let list = OsStr::new("/w/target/debug/deps:/opt/lib:/rust/lib");
+        let folders = [Some(Path::new("/w/target")), Some(Path::new("/rust")), None];
+        assert_eq!(without(list, &folders), Some("/opt/lib".into()));
+        assert_eq!(without(OsStr::new("/rust/lib"), &folders), None);
+    }
 }

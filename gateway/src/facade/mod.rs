@@ -22,10 +22,18 @@ use trichrome_proto::{
     binding,
     contract::{Operation, Route, route},
     error::{ApiError, ErrorCode},
+    validate,
 };
 use url::form_urlencoded;
+use uuid::Uuid;
 
-use crate::{context::Context, grpc, metrics::Metrics, rate_limit::RateLimits};
+use crate::{
+    call::{self, Call, Calls, Failures},
+    context::Context,
+    grpc,
+    metrics::Metrics,
+    rate_limit::RateLimits,
+};
 use answer::Refusal;
 
 /// Where the facade's requests go on to. Cheap to clone.
@@ -35,6 +43,8 @@ pub struct Facade {
     pub rest: rest::Rest,
     /// The gateway's own gRPC port.
     pub grpc: grpc::client::Client,
+    /// For what cannot go on as a gRPC call or a record, and is a call all the same.
+    pub calls: Calls,
     /// Kafka.
     pub events: events::Events,
     /// Limits of what goes past the calls: `rest`.
@@ -146,11 +156,35 @@ impl Facade {
             return Ok(answered);
         }
 
-        let args = read_args(operation, &params, query, &body)?;
-        drop(body);
         let deadline = Instant::now() + self.call_timeout;
+        let call = |args| Call {
+            operation,
+            args,
+            context: context.clone(),
+            transport: match transport {
+                Transport::Events => call::Transport::Events,
+                Transport::Grpc | Transport::Rest => call::Transport::Grpc,
+            },
+            deadline,
+            log_id: Uuid::new_v4(),
+            failures: Failures::Answer,
+        };
+        let mut args = match read_args(operation, &params, query, &body) {
+            Ok(args) => args,
+            Err(error) => {
+                self.calls.refused(&call(Map::new()), &error);
+                return Err(error.into());
+            }
+        };
+        drop(body);
         let message = match transport {
             Transport::Grpc => {
+                // What fits no message can't travel as one. The function itself refuses it,
+                // after a look at the token, as it does over the other transports.
+                if let Err(error) = validate::request(operation.input, &mut args) {
+                    self.calls.call(call(args)).await?;
+                    return Err(error.into());
+                }
                 let message = self.grpc.call(operation, args, context, deadline).await?;
                 answer::from_message(operation, message)
             }

@@ -10,6 +10,7 @@ use url::Url;
 
 use super::*;
 use crate::{
+    call_log::{CallLog, tests::Logged},
     config::Config,
     grpc::tests::serve,
     health::Readiness,
@@ -33,14 +34,21 @@ async fn app(answer: Value) -> Router {
     })
     .unwrap();
     let metrics = Arc::new(Metrics::new());
+    let limits = Arc::new(RateLimits::from_contract());
     let facade = Facade {
+        calls: Calls::new(
+            Arc::clone(&invoke) as _,
+            Arc::clone(&limits),
+            CallLog::new(Arc::new(Logged::default())),
+            Arc::clone(&metrics),
+        ),
         rest: rest::Rest::new(&config.rest_url).unwrap(),
         grpc: grpc::client::Client::new(port.address).unwrap(),
         events: events::Events {
             producer: Producer::new(&config, Arc::clone(&metrics)).unwrap(),
             awaiter: Awaiter::new(Arc::clone(&metrics)),
         },
-        limits: Arc::new(RateLimits::from_contract()),
+        limits,
         metrics: Arc::clone(&metrics),
         call_timeout: Duration::from_secs(5),
     };
@@ -243,7 +251,18 @@ async fn a_bad_body_says_what_to_change() {
         let answered = ask(&app, "POST", &path, vec![b' '; MAX_BODY + 1]).await;
         assert_error(&answered, 413, "PAYLOAD_TOO_LARGE");
     }
-    let answered = ask(&app, "POST", "/grpc/signup", "{\"user\":\"u\"}").await;
+}
+
+#[tokio::test]
+async fn what_fits_no_message_is_the_functions_to_refuse() {
+    let refusal = json!({"error": {"code": "UNAUTHENTICATED", "message": "log in"}});
+    let app_of = |status, body: Value| app(json!({"statusCode": status, "body": body.to_string()}));
+    let body = "{\"user\":\"u\"}";
+    let answered = ask(&app_of(401, refusal).await, "POST", "/grpc/signup", body).await;
+    assert_error(&answered, 401, "UNAUTHENTICATED");
+    // A function that would take it does not change what it is.
+    let answered = ask(&app_of(201, json!({})).await, "POST", "/grpc/signup", body).await;
+    assert_error(&answered, 400, "INVALID_ARGUMENT");
     assert!(answered.body.contains("unknown field"), "{}", answered.body);
 }
 

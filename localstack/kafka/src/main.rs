@@ -13,6 +13,7 @@ mod routes;
 mod storage;
 mod store;
 mod topics;
+mod versions;
 
 use std::{env, error::Error, net::SocketAddr, path::Path, process::ExitCode};
 

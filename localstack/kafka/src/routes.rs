@@ -15,11 +15,10 @@ use tansu_service::{
     TcpBytesLayer, TcpBytesService, TcpContext, TcpContextLayer, TcpContextService,
 };
 
-use crate::{fetch::Fetch, metadata::Metadata, store::Store};
+use crate::{fetch::Fetch, metadata::Metadata, store::Store, versions::Versions};
 
 /// Serves one connection.
-pub type Connection =
-    TcpContextService<TcpBytesService<BytesFrameService<FrameRouteService<(), Error>>, ()>>;
+pub type Connection = TcpContextService<TcpBytesService<BytesFrameService<Versions>, ()>>;
 
 /// The answers to all requests, over this store.
 pub fn connection(
@@ -54,7 +53,7 @@ pub fn connection(
         TcpBytesLayer::default(),
         BytesFrameLayer::default(),
     )
-        .into_layer(router))
+        .into_layer(Versions(router)))
 }
 
 type Builder = FrameRouteBuilder<(), Error>;

@@ -19,7 +19,7 @@ pub fn openapi() -> Value {
             .or_insert_with(|| json!({}));
         path[operation.http.method.to_lowercase()] = describe(operation, &mut schemas);
     }
-    json!({
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Trichrome",
@@ -50,7 +50,10 @@ pub fn openapi() -> Value {
                 "description": "The `access_token` of a signup or login.",
             }},
         },
-    })
+    });
+    // The same text whether or not another crate asks serde_json to keep insertion order.
+    document.sort_all_objects();
+    document
 }
 
 fn tags() -> Value {

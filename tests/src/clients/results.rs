@@ -89,7 +89,8 @@ pub(crate) fn headers(message: &BorrowedMessage<'_>) -> HashMap<String, String> 
 
 #[derive(Default)]
 struct State {
-    awaited: HashMap<String, UnboundedSender<Answer>>,
+    /// Several may await the answers to one command: delivered twice, it has two.
+    awaited: HashMap<String, Vec<UnboundedSender<Answer>>>,
     kept: VecDeque<Answer>,
 }
 
@@ -122,9 +123,9 @@ impl Results {
 
     fn deliver(&self, answer: Answer) {
         let mut state = self.lock();
-        if let Some(sender) = state.awaited.get(&answer.event_id) {
+        if let Some(senders) = state.awaited.get_mut(&answer.event_id) {
             // Who awaited it may have given up.
-            let _unheard = sender.send(answer);
+            senders.retain(|sender| sender.send(answer.clone()).is_ok());
         } else if is_place(&answer.event_id) {
             state.kept.push_back(answer);
             if state.kept.len() > KEPT {
@@ -144,7 +145,8 @@ impl Results {
         for answer in mine {
             let _unheard = sender.send(answer);
         }
-        state.awaited.insert(event_id.to_owned(), sender);
+        let senders = state.awaited.entry(event_id.to_owned()).or_default();
+        senders.push(sender);
         Expected {
             event_id: event_id.to_owned(),
             answers,
@@ -201,6 +203,13 @@ impl Expected {
 
 impl Drop for Expected {
     fn drop(&mut self) {
-        self.results.lock().awaited.remove(&self.event_id);
+        self.answers.close();
+        let mut state = self.results.lock();
+        if let Some(senders) = state.awaited.get_mut(&self.event_id) {
+            senders.retain(|sender| !sender.is_closed());
+            if senders.is_empty() {
+                state.awaited.remove(&self.event_id);
+            }
+        }
     }
 }

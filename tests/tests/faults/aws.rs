@@ -1,6 +1,7 @@
 //! S3, DynamoDB and Secrets Manager down: what needs none of them goes on.
 
 use anyhow::{Result, ensure};
+use futures::future::try_join_all;
 use serde_json::json;
 use trichrome_proto::error::ErrorCode;
 use trichrome_tests::{
@@ -8,7 +9,7 @@ use trichrome_tests::{
     transport::Transport,
 };
 
-use crate::outage::{in_time, unavailable, without};
+use crate::outage::{in_time, over_each, unavailable, without};
 
 pub(crate) fn add(suite: &mut Suite) {
     suite.once("faults::s3_and_dynamodb_are_down", down);
@@ -29,16 +30,19 @@ async fn down(run: Scenario) -> Result<()> {
     let login = json!({"username": account.username, "password": account.password});
 
     without(&run, "ministack", async || {
-        for transport in Transport::ALL {
-            for (function, args) in [
+        over_each(Transport::ALL, async |transport| {
+            let nothing = json!({});
+            let needs = [
                 ("auth-login", &login),
                 ("users-get", &user),
-                ("pictures-list", &json!({})),
+                ("pictures-list", &nothing),
                 ("pictures-get", &one),
                 ("pictures-create", &args),
-            ] {
-                unavailable(&run, transport, &account, function, args.clone()).await?;
-            }
+            ];
+            let refused = needs.map(async |(function, args)| {
+                unavailable(&run, transport, &account, function, args.clone()).await
+            });
+            try_join_all(refused).await?;
             // What is wrong by itself is said to be, and what needs no AWS is served.
             let bad = run.call_over(transport, "pictures-get", json!({"picture_id": "7"}))?;
             let bad = in_time("pictures-get", bad.by(&account).send()).await?;
@@ -53,8 +57,9 @@ async fn down(run: Scenario) -> Result<()> {
             in_time("analytics-get", read.by(&account).send())
                 .await?
                 .ok()?;
-        }
-        Ok(())
+            Ok(())
+        })
+        .await
     })
     .await?;
 

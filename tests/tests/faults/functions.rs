@@ -9,7 +9,7 @@ use trichrome_tests::{
     wait::{SOON, eventually},
 };
 
-use crate::outage::{unavailable, without};
+use crate::outage::{over_each, unavailable, without};
 
 pub(crate) fn add(suite: &mut Suite) {
     suite.once("faults::the_functions_are_down", down);
@@ -22,10 +22,12 @@ async fn down(run: Scenario) -> Result<()> {
     let http = &run.stack().http;
     without(&run, "functions", async || {
         // The REST API itself is down, and has nobody to say so.
-        for transport in Transport::ALL.into_iter().filter(|&t| t != Transport::Rest) {
+        let others = Transport::ALL.into_iter().filter(|&t| t != Transport::Rest);
+        over_each(others, async |transport| {
             unavailable(&run, transport, &account, "users-get", user.clone()).await?;
-            unavailable(&run, transport, &account, "pictures-list", json!({})).await?;
-        }
+            unavailable(&run, transport, &account, "pictures-list", json!({})).await
+        })
+        .await?;
         let alive = http.get(&format!("{gateway}/healthz")).await?;
         ensure!(alive.status == 200, "/healthz: {}", alive.status);
         eventually(SOON, async || {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use trichrome_tests::{
     call_logs,
@@ -13,7 +13,7 @@ use trichrome_tests::{
 };
 use uuid::Uuid;
 
-use crate::outage::{in_time, keeps_serving, unavailable, without};
+use crate::outage::{in_time, keeps_serving, over_each, unavailable, without};
 
 pub(crate) fn add(suite: &mut Suite) {
     suite.once("faults::kafka_is_down", down);
@@ -24,25 +24,28 @@ async fn down(run: Scenario) -> Result<()> {
     let user = json!({"user_id": account.id});
     let gateway = run.stack().description.gateway_url.clone();
     let http = &run.stack().http;
-    let mut traces = Vec::new();
+    let served = [
+        Transport::Rest,
+        Transport::FacadeRest,
+        Transport::FacadeGrpc,
+        Transport::Grpc,
+    ];
+    let traces = served.map(|transport| (transport, Uuid::new_v4()));
     without(&run, "kafka", async || {
-        for transport in Transport::ALL {
-            match transport {
-                Transport::FacadeEvents => {
-                    unavailable(&run, transport, &account, "users-get", user.clone()).await?;
-                }
-                // Without a broker there is nobody to ask.
-                Transport::Kafka => {}
-                _ => {
-                    keeps_serving(&run, transport, &account).await?;
-                    let trace = Uuid::new_v4();
-                    let call = run.call_over(transport, "users-get", user.clone())?;
-                    let call = call.by(&account).trace(trace).send();
-                    in_time("users-get", call).await?.ok()?;
-                    traces.push(trace);
-                }
-            }
-        }
+        // Without a broker there is nobody whom Kafka's own client could ask.
+        over_each([Transport::FacadeEvents], async |transport| {
+            unavailable(&run, transport, &account, "users-get", user.clone()).await
+        })
+        .await?;
+        over_each(served, async |transport| {
+            keeps_serving(&run, transport, &account).await?;
+            let trace = traces.iter().find(|(own, _)| *own == transport);
+            let call = run.call_over(transport, "users-get", user.clone())?;
+            let call = call.by(&account).trace(trace.context("no trace")?.1);
+            in_time("users-get", call.send()).await?.ok()?;
+            Ok(())
+        })
+        .await?;
         let alive = http.get(&format!("{gateway}/healthz")).await?;
         ensure!(alive.status == 200, "/healthz: {}", alive.status);
         eventually(SOON, async || {
@@ -62,6 +65,7 @@ async fn down(run: Scenario) -> Result<()> {
     .await?;
     // The gateway kept its call logs until Kafka took them.
     eventually(Duration::from_secs(60), async || {
+        let traces = traces.map(|(_, trace)| trace);
         let logged = call_logs::of(&run.stack().postgres, &traces).await?;
         ensure!(
             logged.len() == traces.len(),

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use futures::future::try_join_all;
 use serde_json::{Value, json};
 use trichrome_proto::error::ErrorCode;
 use trichrome_tests::{
@@ -40,16 +41,30 @@ pub(crate) async fn without(
 
 /// Waits until the main job is done over every transport, and the call logs can be read.
 async fn all_serve(run: &Scenario) -> Result<()> {
-    for transport in Transport::ALL {
-        let served = eventually(RECOVERY, async || {
+    over_each(Transport::ALL, async |transport| {
+        eventually(RECOVERY, async || {
             let account = Account::sign_up(run, transport).await?;
             keeps_serving(run, transport, &account).await?;
             let read = run.call_over(transport, "analytics-get", json!({"limit": 1}))?;
             read.by(&account).send().await?.ok()?;
             Ok(())
-        });
-        served.await.with_context(|| transport.to_string())?;
-    }
+        })
+        .await
+    })
+    .await
+}
+
+/// Does the same over every transport at once: what is down takes its time to say so.
+pub(crate) async fn over_each(
+    transports: impl IntoIterator<Item = Transport>,
+    scenario: impl AsyncFn(Transport) -> Result<()>,
+) -> Result<()> {
+    let scenario = &scenario;
+    let all = transports.into_iter().map(async |transport| {
+        let outcome = scenario(transport).await;
+        outcome.with_context(|| transport.to_string())
+    });
+    try_join_all(all).await?;
     Ok(())
 }
 

@@ -25,6 +25,10 @@ pub(crate) fn add(suite: &mut Suite) {
         suite.each(&name, move |run| matrix(run, operation));
     }
     suite.each("authorization::validating_a_bad_token", bad_tokens);
+    suite.each(
+        "authorization::strangers_learn_nothing_of_their_mistakes",
+        strangers,
+    );
 }
 
 /// What a caller may come with. The last comes last: it may delete what the others ask for.
@@ -145,6 +149,20 @@ async fn bad_tokens(run: Scenario) -> Result<()> {
             let refused = reply.refused(ErrorCode::Unauthenticated);
             refused.with_context(|| format!("with {credential:?}"))?;
         }
+    }
+    Ok(())
+}
+
+/// Who has no token is told that first, whatever else is wrong.
+async fn strangers(run: Scenario) -> Result<()> {
+    for (function, args) in [
+        ("pictures-get", json!({"picture_id": "7"})),
+        ("pictures-create", json!({"title": "", "base64": "*"})),
+        ("users-get", json!({"user_id": "7"})),
+        ("analytics-log", json!({"transport": ""})),
+    ] {
+        let reply = run.call(function, args)?.send().await?;
+        reply.refused(ErrorCode::Unauthenticated)?;
     }
     Ok(())
 }

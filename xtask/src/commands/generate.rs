@@ -1,7 +1,5 @@
 //! `cargo xtask generate`.
 
-use std::process::Command;
-
 use anyhow::Result;
 
 use crate::{
@@ -11,7 +9,7 @@ use crate::{
 
 pub(crate) fn run() -> Result<()> {
     process::run(
-        Command::new(cargo())
+        cargo()
             .args(["run", "--quiet", "--package", "trichrome-proto"])
             .args(["--features", "reflect", "--example", "generate"])
             .current_dir(root()),

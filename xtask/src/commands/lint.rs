@@ -21,7 +21,7 @@ pub(crate) fn run() -> Result<()> {
 pub(crate) fn format() -> Result<()> {
     for workspace in [root().to_owned(), root().join("localstack/kafka")] {
         process::run(
-            Command::new(cargo())
+            cargo()
                 .args(["fmt", "--all", "--check"])
                 .current_dir(workspace),
         )?;
@@ -53,7 +53,7 @@ pub(crate) fn contract() -> Result<()> {
 /// Rust's lints, tests included.
 pub(crate) fn clippy() -> Result<()> {
     logged(
-        Command::new(cargo())
+        cargo()
             .arg("clippy")
             .args(EVERYTHING)
             .args(["--", "-D", "warnings"])

@@ -113,7 +113,7 @@ fn build_directory() -> PathBuf {
 }
 
 fn command(what: &str) -> Command {
-    let mut command = Command::new(cargo());
+    let mut command = cargo();
     command
         .args([what, "--release", "--locked"])
         .current_dir(source())
