@@ -1,0 +1,61 @@
+// The order in which the collection calls the operations, and with what. What each operation is
+// (method, path, fields, status, answer) comes from the contract: see generate.mjs, which refuses
+// a step that the contract does not know and an operation that no step calls.
+
+/** The smallest PNG there is to look at: one pixel. */
+const PICTURE =
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+
+const second = { username: '{{username}}-2', password: '{{password}}' };
+const first = { username: '{{username}}', password: '{{password}}' };
+
+export const STEPS = [
+  { operation: 'auth-signup', body: first, keep: { token: 'access_token' }, fresh: true },
+  { operation: 'auth-login', body: first, keep: { token: 'access_token' } },
+  { operation: 'auth-validate', body: { access_token: '{{token}}' }, keep: { user_id: 'user_id' } },
+  { operation: 'users-get', path: { user_id: '{{user_id}}' }, expect: { username: '{{username}}' } },
+  { operation: 'users-get-by-username', query: { username: '{{username}}' }, expect: { id: '{{user_id}}' } },
+  { operation: 'users-validate-password', body: first },
+  { operation: 'users-create', body: second, keep: { second_user_id: 'id' } },
+  {
+    operation: 'pictures-create',
+    body: { title: 'One pixel', base64: PICTURE },
+    header: { 'idempotency-key': '{{upload_key}}' },
+    keep: { picture_id: 'id' },
+    expect: { title: 'One pixel', content_type: 'image/png', width: 1, height: 1 },
+  },
+  {
+    operation: 'pictures-create',
+    name: 'The same upload again makes no second picture',
+    body: { title: 'One pixel', base64: PICTURE },
+    header: { 'idempotency-key': '{{upload_key}}' },
+    expect: { id: '{{picture_id}}' },
+  },
+  { operation: 'pictures-list', query: { limit: '10', metadata_only: 'true' }, count: 1 },
+  {
+    operation: 'pictures-get',
+    path: { picture_id: '{{picture_id}}' },
+    expect: { base64: PICTURE, user_id: '{{user_id}}' },
+  },
+  {
+    operation: 'analytics-log',
+    body: { transport: 'rest', service: 'postman', method: 'Run', status: 200, duration_ms: 1.5 },
+  },
+  { operation: 'analytics-get', query: { limit: '5', totals: 'true' } },
+  { operation: 'pictures-delete', path: { picture_id: '{{picture_id}}' } },
+  {
+    operation: 'pictures-get',
+    name: 'A picture that was deleted is not found',
+    path: { picture_id: '{{picture_id}}' },
+    fails: { status: 404, code: 'NOT_FOUND' },
+  },
+  { operation: 'users-delete', path: { user_id: '{{user_id}}' } },
+  {
+    operation: 'auth-login',
+    name: 'A user who was deleted can’t log in',
+    body: first,
+    fails: { status: 401, code: 'UNAUTHENTICATED' },
+  },
+  { operation: 'auth-login', name: 'The second user, to tidy up', body: second, keep: { token: 'access_token' } },
+  { operation: 'users-delete', name: 'Nobody is left behind', path: { user_id: '{{second_user_id}}' } },
+];

@@ -1,0 +1,100 @@
+import type { Page } from 'playwright-core';
+import { expect, it } from 'vitest';
+import { storedPictures } from './support/app';
+import { newPage, newPerson, useBrowser } from './support/browser';
+import { FIXTURES } from './support/images';
+
+useBrowser();
+
+/** Presses Tab until the element named so has the focus. */
+async function tabTo(page: Page, name: string | RegExp, key = 'Tab'): Promise<void> {
+  for (let presses = 0; presses < 60; presses++) {
+    await page.keyboard.press(key);
+    const focused = await page.evaluate(() => {
+      const element = document.activeElement;
+      const label =
+        element instanceof HTMLInputElement ? element.labels?.[0]?.textContent : undefined;
+      return element?.getAttribute('aria-label') ?? label ?? element?.textContent ?? '';
+    });
+    if (typeof name === 'string' ? focused === name : name.test(focused)) return;
+  }
+  throw new Error(`Tab never reached ${String(name)}`);
+}
+
+it('does the main job without a mouse', async () => {
+  const person = newPerson();
+  const page = await newPage();
+  const type = (text: string) => page.keyboard.type(text);
+  const press = (key: string) => page.keyboard.press(key);
+
+  await page.goto('/login');
+  await page.getByRole('heading', { name: 'Log in' }).waitFor();
+  await tabTo(page, 'Sign up');
+  await press('Enter');
+  await page.getByRole('heading', { name: 'Sign up' }).waitFor();
+  await type(person.username);
+  await press('Tab');
+  await type(person.password);
+  await press('Enter');
+  await page.getByText('No pictures yet').waitFor();
+
+  // The first stop leads past the header.
+  await press('Tab');
+  expect(await page.evaluate(() => document.activeElement?.textContent)).toBe(
+    'Skip to the content',
+  );
+  await press('Enter');
+
+  await tabTo(page, 'Upload');
+  await press('Enter');
+  await page.getByRole('dialog', { name: 'Upload pictures' }).waitFor();
+  await tabTo(page, 'Choose pictures');
+  const choosing = page.waitForEvent('filechooser');
+  await press('Enter');
+  await (await choosing).setFiles(FIXTURES.slice(0, 2).map(({ path }) => path));
+  await tabTo(page, 'Title');
+  await press('Control+A');
+  await type('By hand');
+  await tabTo(page, 'Upload 2 pictures');
+  await press('Enter');
+  await page.getByText('2 uploaded', { exact: true }).waitFor({ state: 'attached' });
+  await press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+
+  // The switch is one stop; the arrow keys walk within it.
+  await tabTo(page, 'REST');
+  await press('ArrowRight');
+  await press('Space');
+  await page.getByRole('button', { name: /^Last call: gRPC/ }).waitFor();
+
+  await tabTo(page, /^By hand/);
+  await press('Enter');
+  const view = page.getByRole('dialog', { name: 'By hand' });
+  await view.waitFor();
+  await page.getByRole('img', { name: 'By hand' }).waitFor();
+  await press('ArrowLeft');
+  await page.getByRole('dialog', { name: 'green valley' }).waitFor();
+  await press('ArrowRight');
+  await view.waitFor();
+  await tabTo(page, 'Delete');
+  await press('Enter');
+  await page.getByRole('alertdialog').waitFor();
+  // The first Enter keeps it.
+  await press('Enter');
+  await page.getByRole('alertdialog').waitFor({ state: 'detached' });
+  await press('Enter');
+  await page.getByRole('alertdialog').waitFor();
+  await tabTo(page, 'Delete for good');
+  await press('Enter');
+  await page.getByText('“By hand” is deleted.').waitFor();
+  expect(await storedPictures(person)).toBe(1);
+
+  await tabTo(page, 'Analytics', 'Shift+Tab');
+  await press('Enter');
+  await page.getByRole('heading', { name: 'Analytics' }).waitFor();
+  await tabTo(page, 'Account and settings', 'Shift+Tab');
+  await press('Enter');
+  await tabTo(page, 'Log out');
+  await press('Enter');
+  await page.getByRole('heading', { name: 'Log in' }).waitFor();
+});

@@ -1,0 +1,111 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import {
+  chooseTransport,
+  isShown,
+  logIn,
+  logOut,
+  openPicture,
+  signUp,
+  tiles,
+  upload,
+} from './support/app';
+import { newPage, newPerson, useBrowser } from './support/browser';
+import { bytesOf, FIXTURES } from './support/images';
+
+useBrowser();
+
+const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+
+describe.each(['REST', 'gRPC', 'Events'])('over %s', (label) => {
+  it('does the whole job with real files of every type', async () => {
+    const person = newPerson();
+    const page = await newPage({ permissions: ['clipboard-read', 'clipboard-write'] });
+    const transport = label.toLowerCase();
+    const calls: string[] = [];
+    page.on('request', (request) => {
+      const { pathname } = new URL(request.url());
+      if (/^\/(rest|grpc|events)\//.test(pathname)) calls.push(pathname);
+    });
+
+    // The switch is there before the first call, so that even signing up goes over it.
+    await page.goto('/signup');
+    await chooseTransport(page, label);
+    await signUp(page, person);
+    await page.getByText('No pictures yet').waitFor();
+
+    await upload(
+      page,
+      FIXTURES.map(({ path }) => path),
+    );
+
+    // What was stored, rather than what was sent: a fresh page has nothing of it in hand.
+    await page.reload();
+    await tiles(page)
+      .nth(FIXTURES.length - 1)
+      .waitFor();
+    expect(await tiles(page).count()).toBe(FIXTURES.length);
+    for (const image of await tiles(page).locator('img').all())
+      expect(await isShown(image)).toBe(true);
+
+    for (const { title, type, path } of FIXTURES) {
+      const view = await openPicture(page, title);
+      expect(await isShown(view.getByRole('img', { name: title }))).toBe(true);
+      expect(await view.locator('header').innerText()).toContain(type);
+
+      const downloading = page.waitForEvent('download');
+      await view.getByRole('button', { name: 'Download' }).click();
+      const download = await downloading;
+      expect(sha256(readFileSync(await download.path()))).toBe(sha256(bytesOf(path)));
+      expect(download.suggestedFilename()).toMatch(new RegExp(`^${title}\\.[a-z]+$`));
+
+      await view.getByRole('button', { name: 'Copy link' }).click();
+      const link = await page.evaluate(() => navigator.clipboard.readText());
+      expect(link).toBe(page.url());
+      await view.getByRole('button', { name: 'Close' }).click();
+      await view.waitFor({ state: 'detached' });
+    }
+
+    const [first] = FIXTURES;
+    if (first === undefined) throw new Error('no fixtures');
+    const view = await openPicture(page, first.title);
+    await view.getByRole('button', { name: 'Delete' }).click();
+    await page.getByRole('button', { name: 'Delete for good' }).click();
+    await page.getByText(`“${first.title}” is deleted.`).waitFor();
+    await page.getByRole('link', { name: first.title }).waitFor({ state: 'detached' });
+    expect(await tiles(page).count()).toBe(FIXTURES.length - 1);
+
+    const last = page.getByTestId('last-call');
+    expect(await last.textContent()).toMatch(new RegExp(`${label}, .*ms, trace [0-9a-f]{8}`));
+
+    await page.getByRole('link', { name: 'Analytics' }).first().click();
+    await page.getByRole('figure').first().waitFor();
+    // The logs travel on their own; the page's own refresh brings them in.
+    await expect
+      .poll(
+        async () => {
+          await page.getByRole('button', { name: 'Refresh' }).click();
+          return page.getByRole('region', { name: 'Calls' }).innerText();
+        },
+        { timeout: 30_000, interval: 1_000 },
+      )
+      .toMatch(new RegExp(`${label}\\s+pictures/DeleteUserPicture\\s+204`));
+
+    await logOut(page);
+    await logIn(page, person);
+    await tiles(page).first().waitFor();
+
+    expect(calls.length).toBeGreaterThan(15);
+    expect(calls.filter((path) => !path.startsWith(`/${transport}/`))).toEqual([]);
+  });
+});
+
+it('remembers the transport across visits', async () => {
+  const page = await newPage();
+  await page.goto('/login');
+  await chooseTransport(page, 'Events');
+  await page.reload();
+  const chosen = page.getByRole('button', { name: 'Events', exact: true });
+  expect(await chosen.getAttribute('aria-pressed')).toBe('true');
+});

@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { newPage, useBrowser } from './support/browser';
+import { readStack } from './support/stack';
+
+useBrowser();
+
+const policy = readFileSync(
+  new URL('../content-security-policy.txt', import.meta.url),
+  'utf8',
+).trim();
+const get = (path: string) =>
+  fetch(readStack().gateway_url + path, { headers: { accept: 'text/html,*/*' } });
+
+it.each([
+  '/',
+  '/login',
+  '/pictures',
+  '/pictures/0198c2f0-0000-7000-8000-000000000000',
+  '/analytics',
+])('serves the app at %s, never from a cache unasked, under its policy', async (path) => {
+  const page = await get(path);
+  expect(page.status).toBe(200);
+  expect(page.headers.get('content-type')).toMatch(/^text\/html/);
+  expect(page.headers.get('cache-control')).toBe('no-cache');
+  expect(page.headers.get('content-security-policy')).toBe(policy);
+  expect(page.headers.get('x-content-type-options')).toBe('nosniff');
+});
+
+it('serves files with a hash in their name for good, compressed, and no others as if they were', async () => {
+  const html = await (await get('/')).text();
+  const scripts = [...html.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map(
+    ([, path]) => path ?? '',
+  );
+  expect(scripts.length).toBeGreaterThan(1);
+  for (const path of scripts) {
+    const file = await get(path);
+    expect(file.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
+    expect(file.headers.get('content-encoding')).toMatch(/^(br|gzip)$/);
+  }
+  expect((await get('/scheme.js')).headers.get('cache-control')).toBe('no-cache');
+  expect((await get('/assets/gone-12345678.js')).status).toBe(404);
+});
+
+it('allows no script or style that is not its own', () => {
+  expect(policy).not.toMatch(/unsafe|\*|https?:/);
+  expect(policy).toContain("script-src 'self'");
+});
+
+it('has the chosen colour scheme from the first paint on', async () => {
+  const page = await newPage({ colorScheme: 'light' });
+  await page.goto('/login');
+  await page.evaluate(() => localStorage.setItem('trichrome.scheme', 'dark'));
+  await page.route('**/assets/*.js', () => undefined); // the app never arrives
+  await page.reload({ waitUntil: 'commit' });
+  await page.waitForFunction(() => document.documentElement.dataset['scheme'] === 'dark');
+});

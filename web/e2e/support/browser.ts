@@ -1,0 +1,70 @@
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import { CHROMIUM_ARGS } from '../../scripts/chromium.mjs';
+import { deleteUser, type Person } from './app';
+import { readStack } from './stack';
+
+export const DESKTOP = { width: 1280, height: 800 };
+export const PHONE = { width: 390, height: 844 };
+
+/** A page of a browser of its own, and what it complained of. */
+interface Opened {
+  readonly page: Page;
+  readonly complaints: string[];
+}
+
+let browser: Browser;
+const opened: Opened[] = [];
+const people: Person[] = [];
+
+/** Call once a file: one browser for its tests, and nobody and nothing left behind. */
+export function useBrowser(): void {
+  beforeAll(async () => {
+    const executablePath = process.env['CHROMIUM'];
+    if (executablePath === undefined) throw new Error('globalSetup names no Chromium');
+    browser = await chromium.launch({ executablePath, args: CHROMIUM_ARGS });
+  });
+
+  afterEach(async () => {
+    const complaints = opened.flatMap((one) => one.complaints);
+    for (const { page } of opened.splice(0)) await page.context().close();
+    for (const person of people.splice(0)) await deleteUser(person);
+    // No test may pass over a script error, or over something that the policy refused.
+    expect(complaints).toEqual([]);
+  });
+
+  afterAll(async () => {
+    await browser.close();
+  });
+}
+
+/** A fresh visitor's page. */
+export async function newPage(options: BrowserContextOptions = {}): Promise<Page> {
+  const context = await browser.newContext({
+    baseURL: readStack().gateway_url,
+    viewport: DESKTOP,
+    reducedMotion: 'reduce',
+    ...options,
+  });
+  context.setDefaultTimeout(30_000);
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(`script error: ${error.message}`));
+  page.on('console', (message) => {
+    const text = message.text();
+    if (/content security policy|trusted ?type/i.test(text)) complaints.push(text);
+  });
+  opened.push({ page, complaints });
+  return page;
+}
+
+let count = 0;
+
+/** A person whom nobody has met, and who is forgotten after the test. */
+export function newPerson(): Person {
+  count += 1;
+  const unique = `${Date.now().toString(36)}-${process.pid}-${count}`;
+  const person = { username: `web-${unique}`, password: `pass word ${unique}` };
+  people.push(person);
+  return person;
+}

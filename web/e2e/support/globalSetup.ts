@@ -1,0 +1,16 @@
+import { ensureChromium } from '../../scripts/chromium.mjs';
+import { readStack } from './stack';
+
+/** Makes sure of a browser and of a stack that serves the built app, before the first test. */
+export default async function setup(): Promise<void> {
+  process.env['CHROMIUM'] = ensureChromium();
+  const { gateway_url } = readStack();
+  const page = await fetch(gateway_url, { headers: { accept: 'text/html' } }).catch(
+    () => undefined,
+  );
+  if (page?.ok !== true || !(await page.text()).includes('<div id="root">')) {
+    throw new Error(
+      `${gateway_url} does not serve the app: run \`npm run build\` in web/, then start the stack again`,
+    );
+  }
+}

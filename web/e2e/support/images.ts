@@ -1,0 +1,54 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { crc32, deflateSync } from 'node:zlib';
+
+const folder = new URL('../fixtures/', import.meta.url).pathname;
+
+/** One real file of each type the service takes. */
+export const FIXTURES = [
+  { file: 'Evening_over_the_hills.jpg', title: 'Evening over the hills', type: 'JPEG' },
+  { file: 'green-valley.png', title: 'green valley', type: 'PNG' },
+  { file: 'turning.gif', title: 'turning', type: 'GIF' },
+  { file: 'rose haze.webp', title: 'rose haze', type: 'WebP' },
+  { file: 'blue-hour.avif', title: 'blue hour', type: 'AVIF' },
+].map((fixture) => ({ ...fixture, path: join(folder, fixture.file) }));
+
+export const bytesOf = (path: string) => readFileSync(path);
+
+let made: string | undefined;
+
+/** Writes a file that is not kept; answers its path. */
+export function temporaryFile(name: string, bytes: Uint8Array): string {
+  made ??= mkdtempSync(join(tmpdir(), 'trichrome-e2e-'));
+  const path = join(made, name);
+  writeFileSync(path, bytes);
+  return path;
+}
+
+/** A real PNG of noise, which does not compress: about three bytes a pixel. */
+export function noisePng(width: number, height: number): Buffer {
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  header.set([8, 2, 0, 0, 0], 8); // eight bits, RGB, no interlacing
+  const rows = Array.from({ length: height }, () =>
+    Buffer.concat([Buffer.from([0]), randomBytes(width * 3)]),
+  );
+  return Buffer.concat([
+    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
+    chunk('IHDR', header),
+    chunk('IDAT', deflateSync(Buffer.concat(rows), { level: 1 })),
+    chunk('IEND', Buffer.alloc(0)),
+  ]);
+}
+
+function chunk(type: string, data: Buffer): Buffer {
+  const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(data.length);
+  const check = Buffer.alloc(4);
+  check.writeUInt32BE(crc32(body));
+  return Buffer.concat([length, body, check]);
+}

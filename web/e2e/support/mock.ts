@@ -1,0 +1,20 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startControlSocket, startMockServer } from '../../mock/server';
+
+/** The mock backend behind a description file of its own, as a stack has one. */
+export default async function startMock(): Promise<() => Promise<void>> {
+  const folder = mkdtempSync(join(tmpdir(), 'trichrome-mock-'));
+  const { url, backend, close } = await startMockServer();
+  const control_socket = join(folder, 'control');
+  const closeSocket = await startControlSocket(control_socket, backend);
+  const path = join(folder, 'stack.json');
+  writeFileSync(path, JSON.stringify({ gateway_url: url, control_socket }));
+  process.env['TRICHROME_STACK'] = path;
+  return async () => {
+    await close();
+    await closeSocket();
+    rmSync(folder, { recursive: true });
+  };
+}

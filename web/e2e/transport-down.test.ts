@@ -1,0 +1,43 @@
+import { expect, it } from 'vitest';
+import { chooseTransport, signUp, tiles, upload } from './support/app';
+import { newPage, newPerson, useBrowser } from './support/browser';
+import { FIXTURES } from './support/images';
+import { control } from './support/stack';
+
+useBrowser();
+
+it('says that a transport is down, goes on over another, and back once it is up', async () => {
+  const page = await newPage();
+  await signUp(page, newPerson());
+  await upload(page, [FIXTURES[0]?.path ?? '']);
+  await control('stop', 'kafka');
+  try {
+    await chooseTransport(page, 'Events');
+    const alert = page.getByRole('alert');
+    await alert.getByText('Events isn’t answering at the moment.').waitFor();
+    await alert.getByText('The other transports reach the same service.').waitFor();
+    // What was there stays in sight.
+    expect(await tiles(page).count()).toBe(1);
+
+    await alert.getByRole('button', { name: 'Switch to gRPC' }).click();
+    await alert.waitFor({ state: 'detached' });
+    await upload(page, [FIXTURES[1]?.path ?? '']);
+    await chooseTransport(page, 'REST');
+    await page.reload();
+    await tiles(page).nth(1).waitFor();
+  } finally {
+    await control('start', 'kafka');
+  }
+  await chooseTransport(page, 'Events');
+  await expect
+    .poll(
+      async () => {
+        const retry = page.getByRole('button', { name: 'Try again' });
+        if (await retry.isVisible()) await retry.click();
+        const label = await page.getByTestId('last-call').textContent();
+        return /Events, [\d.,]+ m?s, trace/.test(label ?? '');
+      },
+      { timeout: 60_000, interval: 1_000 },
+    )
+    .toBe(true);
+});

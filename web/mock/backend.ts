@@ -1,0 +1,439 @@
+/**
+ * An in-memory stand-in for the gateway's facade, for component tests and for working on the app
+ * without a stack (`npm run dev:mock`). Never part of the built app. What it answers is typed by the
+ * contract; that the real service answers the same is what the end-to-end tests are for.
+ */
+import { isTransport, type Transport } from '../src/transports';
+import type { LogEntry, Picture, Totals } from '../src/api/types';
+import { LIMITS } from '../src/limits';
+import { imageTypeOf } from '../src/uploads/checkFile';
+
+interface User {
+  readonly id: string;
+  readonly username: string;
+  readonly password: string;
+}
+
+interface Call {
+  readonly request: Request;
+  readonly transport: Transport;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly params: readonly string[];
+  /** Empty for public operations. */
+  readonly userId: string;
+}
+
+interface Route {
+  readonly method: string;
+  readonly path: RegExp;
+  /** `service/Method`, for the call log. */
+  readonly operation: string;
+  readonly isPublic?: boolean;
+  readonly handle: (call: Call) => Response | Promise<Response>;
+}
+
+class Failure extends Error {
+  readonly status: number;
+  readonly code: string;
+
+  constructor(status: number, code: string, message: string) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+const json = (value: unknown, status = 200, headers: Record<string, string> = {}) =>
+  Response.json(value, { status, headers });
+const empty = () => new Response(null, { status: 204 });
+const hex = (bytes: number) =>
+  Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (b) =>
+    b.toString(16).padStart(2, '0'),
+  ).join('');
+
+export class MockBackend {
+  /** Transports that answer 503. */
+  readonly down = new Set<Transport>();
+  /** Milliseconds each transport takes to answer. */
+  readonly latency: Record<Transport, number> = { rest: 0, grpc: 0, events: 0 };
+  /** Every request that came in, oldest first. */
+  readonly requests: { method: string; url: string; headers: Headers }[] = [];
+  /** Answers instead of the next matching call, once. */
+  readonly overrides: {
+    match: (request: Request) => boolean;
+    answer: () => Response | Promise<Response>;
+  }[] = [];
+
+  private readonly users = new Map<string, User>();
+  private readonly tokens = new Map<string, string>();
+  private pictures: Picture[] = [];
+  private readonly idempotent = new Map<string, unknown>();
+  private logs: LogEntry[] = [];
+  private lastPictureAt = 0;
+
+  private readonly routes: readonly Route[] = [
+    {
+      method: 'POST',
+      path: /^\/signup$/,
+      operation: 'auth/Signup',
+      isPublic: true,
+      handle: (call) => this.signup(call),
+    },
+    {
+      method: 'POST',
+      path: /^\/login$/,
+      operation: 'auth/Login',
+      isPublic: true,
+      handle: (call) => this.login(call),
+    },
+    {
+      method: 'POST',
+      path: /^\/auth$/,
+      operation: 'auth/ValidateRpcRequest',
+      isPublic: true,
+      handle: (call) => this.validate(call),
+    },
+    {
+      method: 'DELETE',
+      path: /^\/users\/([^/]+)$/,
+      operation: 'users/DeleteUser',
+      handle: (call) => this.deleteUser(call),
+    },
+    {
+      method: 'GET',
+      path: /^\/pictures$/,
+      operation: 'pictures/GetUserPictures',
+      handle: (call) => this.list(call),
+    },
+    {
+      method: 'POST',
+      path: /^\/pictures$/,
+      operation: 'pictures/CreateUserPicture',
+      handle: (call) => this.create(call),
+    },
+    {
+      method: 'GET',
+      path: /^\/pictures\/([^/]+)$/,
+      operation: 'pictures/GetUserPicture',
+      handle: (call) => json(this.own(call)),
+    },
+    {
+      method: 'DELETE',
+      path: /^\/pictures\/([^/]+)$/,
+      operation: 'pictures/DeleteUserPicture',
+      handle: (call) => this.remove(call),
+    },
+    {
+      method: 'GET',
+      path: /^\/analytics$/,
+      operation: 'analytics/GetLog',
+      handle: (call) => this.analytics(call),
+    },
+  ];
+
+  /** Answers a facade request; undefined for an address that is none of the facade's. */
+  async handle(request: Request): Promise<Response | undefined> {
+    const url = new URL(request.url);
+    const [, transport, ...rest] = url.pathname.split('/');
+    if (!isTransport(transport)) return undefined;
+    const path = `/${rest.join('/')}`;
+    this.requests.push({
+      method: request.method,
+      url: path + url.search,
+      headers: request.headers,
+    });
+
+    const started = performance.now();
+    const traceId = hex(16);
+    const requestId = crypto.randomUUID();
+    const route = this.routes.find(
+      ({ method, path: own }) => method === request.method && own.test(path),
+    );
+    if (this.latency[transport] > 0) {
+      await new Promise((resolve) =>
+        setTimeout(resolve, this.latency[transport] * (0.7 + Math.random() * 0.6)),
+      );
+    }
+
+    let userId = '';
+    let response: Response;
+    try {
+      const override = this.overrides.findIndex(({ match }) => match(request));
+      if (override >= 0) {
+        const [taken] = this.overrides.splice(override, 1);
+        response = (await taken?.answer()) ?? empty();
+      } else {
+        if (this.down.has(transport))
+          throw new Failure(
+            503,
+            'UNAVAILABLE',
+            `${transport} is not available; try another transport`,
+          );
+        if (route === undefined)
+          throw new Failure(404, 'NOT_FOUND', `no operation at ${request.method} ${path}`);
+        userId = route.isPublic === true ? '' : this.authenticate(request);
+        const params = route.path.exec(path)?.slice(1) ?? [];
+        response = await route.handle({
+          request,
+          transport,
+          path,
+          query: url.searchParams,
+          params,
+          userId,
+        });
+      }
+    } catch (error) {
+      const failure =
+        error instanceof Failure ? error : new Failure(500, 'INTERNAL', String(error));
+      const { code, message, status } = failure;
+      response = json({ error: { code, message, request_id: requestId } }, status);
+    }
+    // No answer at all: a test's way to lose the connection.
+    if (response.type === 'error') return response;
+    response.headers.set('x-request-id', requestId);
+    response.headers.set('traceparent', `00-${traceId}-${hex(8)}-01`);
+    const [service = '', method = ''] = (route?.operation ?? '/').split('/');
+    if (service !== '') {
+      this.logs.unshift({
+        transport,
+        service,
+        method,
+        status: response.status,
+        duration_ms: performance.now() - started,
+        user_id: userId,
+        trace_id: traceId,
+        at: new Date().toISOString(),
+        id: crypto.randomUUID(),
+      });
+    }
+    return response;
+  }
+
+  /** Makes a user outside of any call, unless it is there already; answers a token of its. */
+  addUser(username: string, password: string): string {
+    const user = this.users.get(username) ?? { id: crypto.randomUUID(), username, password };
+    this.users.set(user.username, user);
+    return this.issue(user);
+  }
+
+  /** Stores a picture outside of any call. */
+  addPicture(username: string, title: string, base64: string, createdAt?: Date): Picture {
+    const user = this.users.get(username);
+    if (user === undefined) throw new Error(`no user ${username}`);
+    return this.store(user.id, title, base64, createdAt);
+  }
+
+  addLogs(logs: readonly LogEntry[]): void {
+    this.logs = [...this.logs, ...logs].sort((a, b) => b.at.localeCompare(a.at));
+  }
+
+  /** Makes every token invalid, as time would. */
+  expireSessions(): void {
+    this.tokens.clear();
+  }
+
+  get storedPictures(): readonly Picture[] {
+    return this.pictures;
+  }
+
+  private issue(user: User): string {
+    const token = `mock.${hex(12)}`;
+    this.tokens.set(token, user.id);
+    return token;
+  }
+
+  private authenticate(request: Request): string {
+    const token = /^Bearer (.+)$/.exec(request.headers.get('authorization') ?? '')?.[1];
+    const userId = token === undefined ? undefined : this.tokens.get(token);
+    if (userId === undefined)
+      throw new Failure(
+        401,
+        'UNAUTHENTICATED',
+        'the token is missing, malformed or has expired; log in again',
+      );
+    return userId;
+  }
+
+  private async signup({ request }: Call): Promise<Response> {
+    const { username, password } = await credentials(request);
+    if (Array.from(password).length < LIMITS.passwordMinLength) {
+      throw new Failure(
+        400,
+        'INVALID_ARGUMENT',
+        `password must have at least ${LIMITS.passwordMinLength} characters`,
+      );
+    }
+    const answered = this.answered(request);
+    if (answered !== undefined) return json(answered, 201);
+    if (this.users.has(username))
+      throw new Failure(409, 'ALREADY_EXISTS', 'username is taken; choose another one');
+    return json(this.remember(request, { access_token: this.addUser(username, password) }), 201);
+  }
+
+  private async login({ request }: Call): Promise<Response> {
+    const { username, password } = await credentials(request);
+    const user = this.users.get(username);
+    if (user?.password !== password)
+      throw new Failure(401, 'UNAUTHENTICATED', 'username or password is wrong');
+    return json({ access_token: this.issue(user) });
+  }
+
+  private async validate({ request }: Call): Promise<Response> {
+    const { access_token } = (await request.json()) as { access_token: string };
+    const user_id = this.tokens.get(access_token);
+    if (user_id === undefined)
+      throw new Failure(401, 'UNAUTHENTICATED', 'the token is not valid; log in again');
+    return json({ user_id });
+  }
+
+  private deleteUser({ params: [id], userId }: Call): Response {
+    if (id !== userId) throw new Failure(403, 'PERMISSION_DENIED', 'user_id must be your own');
+    for (const user of this.users.values()) if (user.id === id) this.users.delete(user.username);
+    for (const [token, owner] of this.tokens) if (owner === id) this.tokens.delete(token);
+    this.pictures = this.pictures.filter((picture) => picture.user_id !== id);
+    return empty();
+  }
+
+  private list({ query, userId }: Call): Response {
+    const limit = Number(query.get('limit') ?? '0') || 20;
+    const cursor = query.get('cursor');
+    const own = this.pictures.filter((picture) => picture.user_id === userId);
+    const from = cursor === null ? 0 : own.findIndex(({ id }) => id === cursor) + 1;
+    const page = own.slice(from, from + limit);
+    const next = from + limit < own.length ? (page.at(-1)?.id ?? '') : '';
+    const bare = query.get('metadata_only') === 'true';
+    const pictures = page.map((picture) => (bare ? { ...picture, base64: '' } : picture));
+    return json(pictures, 200, { 'next-cursor': next });
+  }
+
+  private async create({ request, userId }: Call): Promise<Response> {
+    const { title, base64 } = (await request.json()) as { title: string; base64: string };
+    const answered = this.answered(request);
+    if (answered !== undefined) return json(answered, 201);
+    const picture = { ...this.store(userId, title, base64), base64: '' };
+    return json(this.remember(request, picture), 201);
+  }
+
+  private store(userId: string, title: string, base64: string, createdAt = new Date()): Picture {
+    const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+    const content_type = imageTypeOf(bytes);
+    if (content_type === undefined)
+      throw new Failure(
+        400,
+        'INVALID_ARGUMENT',
+        'base64 holds no picture; send PNG, JPEG, GIF, WebP or AVIF',
+      );
+    if (bytes.length > LIMITS.pictureBytes)
+      throw new Failure(413, 'PAYLOAD_TOO_LARGE', 'the picture is larger than 4 MiB');
+    // Ids sort by time, as UUIDs of version 7 do.
+    this.lastPictureAt = Math.max(this.lastPictureAt + 1, createdAt.getTime());
+    const time = this.lastPictureAt.toString(16).padStart(12, '0');
+    const id = `${time.slice(0, 8)}-${time.slice(8)}-7${hex(2).slice(1)}-8${hex(2).slice(1)}-${hex(6)}`;
+    const picture: Picture = {
+      id,
+      title,
+      base64,
+      user_id: userId,
+      content_type,
+      size_bytes: bytes.length,
+      width: 1200,
+      height: 800,
+      created_at: createdAt.toISOString(),
+    };
+    this.pictures.unshift(picture);
+    return picture;
+  }
+
+  private own({ params: [id], userId }: Call): Picture {
+    const picture = this.pictures.find((one) => one.id === id && one.user_id === userId);
+    if (picture === undefined) throw new Failure(404, 'NOT_FOUND', 'there is no such picture');
+    return picture;
+  }
+
+  private remove(call: Call): Response {
+    const { id } = this.own(call);
+    this.pictures = this.pictures.filter((picture) => picture.id !== id);
+    return empty();
+  }
+
+  private answered(request: Request): unknown {
+    return this.idempotent.get(request.headers.get('idempotency-key') ?? '');
+  }
+
+  private remember<T>(request: Request, answer: T): T {
+    const key = request.headers.get('idempotency-key');
+    if (key !== null) this.idempotent.set(key, answer);
+    return answer;
+  }
+
+  private analytics({ query }: Call): Response {
+    const exact = (['transport', 'service', 'method'] as const).map(
+      (name) => [name, query.get(name)] as const,
+    );
+    const since = query.get('since') ?? '';
+    const errorsOnly = query.get('errors_only') === 'true';
+    const found = this.logs.filter(
+      (entry) =>
+        exact.every(([name, value]) => value === null || entry[name] === value) &&
+        entry.at >= since &&
+        (!errorsOnly || entry.status >= 400),
+    );
+    const limit = Number(query.get('limit') ?? '0') || 50;
+    const cursor = query.get('cursor');
+    const from = cursor === null ? 0 : found.findIndex(({ id }) => id === cursor) + 1;
+    const logs = found.slice(from, from + limit);
+    const next_cursor = from + limit < found.length ? (logs.at(-1)?.id ?? '') : '';
+    return json({
+      logs,
+      next_cursor,
+      ...(query.get('totals') === 'true' && { totals: totalsOf(found) }),
+    });
+  }
+}
+
+async function credentials(request: Request): Promise<{ username: string; password: string }> {
+  return (await request.json()) as { username: string; password: string };
+}
+
+function totalsOf(logs: readonly LogEntry[]): Totals {
+  const times = logs.map(({ at }) => Date.parse(at));
+  const first = Math.min(...times);
+  const length = Math.max(1, (Math.max(...times) + 1 - first) / 24);
+  const buckets =
+    logs.length === 0
+      ? []
+      : Array.from({ length: 24 }, (_, index) => {
+          const inside = logs.filter(
+            (_, at) => Math.floor(((times[at] ?? 0) - first) / length) === index,
+          );
+          const { calls, errors, p95_ms } = figures(inside);
+          return { start: new Date(first + index * length).toISOString(), calls, errors, p95_ms };
+        });
+  return {
+    ...figures(logs),
+    by_transport: grouped(logs, ({ transport }) => transport),
+    by_operation: grouped(logs, ({ service, method }) => `${service}/${method}`),
+    over_time: buckets,
+  };
+}
+
+function grouped(
+  logs: readonly LogEntry[],
+  by: (entry: LogEntry) => string,
+): Totals['by_operation'] {
+  const groups = new Map<string, LogEntry[]>();
+  for (const entry of logs) groups.set(by(entry), [...(groups.get(by(entry)) ?? []), entry]);
+  return [...groups]
+    .map(([name, entries]) => ({ name, ...figures(entries) }))
+    .sort((a, b) => b.calls - a.calls);
+}
+
+function figures(
+  logs: readonly LogEntry[],
+): Pick<Totals, 'calls' | 'errors' | 'p50_ms' | 'p95_ms'> {
+  const sorted = logs.map(({ duration_ms }) => duration_ms).sort((a, b) => a - b);
+  const at = (share: number) => sorted[Math.floor((sorted.length - 1) * share)] ?? 0;
+  const errors = logs.filter(({ status }) => status >= 400).length;
+  return { calls: logs.length, errors, p50_ms: at(0.5), p95_ms: at(0.95) };
+}

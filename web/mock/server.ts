@@ -1,0 +1,134 @@
+/**
+ * The mock backend over HTTP, beside the built app as the gateway serves it: the same headers,
+ * the precompressed files, `index.html` for the app's own addresses.
+ */
+import { readFile, rm } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSocket } from 'node:net';
+import { extname, join, normalize } from 'node:path';
+import { MockBackend } from './backend';
+
+const WEB = new URL('..', import.meta.url).pathname;
+const DIST = join(WEB, 'dist');
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.woff2': 'font/woff2',
+};
+
+export interface MockServer {
+  readonly url: string;
+  readonly backend: MockBackend;
+  readonly close: () => Promise<void>;
+}
+
+export async function startMockServer(port = 0, backend = new MockBackend()): Promise<MockServer> {
+  const policy = (await readFile(join(WEB, 'content-security-policy.txt'), 'utf8')).trim();
+  const server = createServer((request, response) => {
+    serve(request, response, backend, policy).catch((error: unknown) => {
+      // A cancelled upload is nothing to report.
+      if (request.destroyed && !request.complete) return;
+      console.error(error);
+      response.writeHead(500).end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the server has no port');
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    backend,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function serve(
+  request: IncomingMessage,
+  response: ServerResponse,
+  backend: MockBackend,
+  policy: string,
+) {
+  const url = new URL(request.url ?? '/', `http://${request.headers.host ?? 'localhost'}`);
+  const answer = await backend.handle(await toRequest(request, url));
+  if (answer !== undefined) {
+    response.writeHead(answer.status, Object.fromEntries(answer.headers));
+    response.end(Buffer.from(await answer.arrayBuffer()));
+    return;
+  }
+  await serveFile(url.pathname, request, response, policy);
+}
+
+async function toRequest(request: IncomingMessage, url: URL): Promise<Request> {
+  const { method = 'GET' } = request;
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (value !== undefined) headers.set(name, String(value));
+  }
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  const bodyless = method === 'GET' || method === 'HEAD';
+  return new Request(url, { method, headers, ...(!bodyless && { body: Buffer.concat(chunks) }) });
+}
+
+async function serveFile(
+  pathname: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  policy: string,
+) {
+  const asked = join(DIST, normalize(pathname));
+  const isFile = extname(asked) !== '' && asked.startsWith(DIST);
+  const path = isFile ? asked : join(DIST, 'index.html');
+  const hashed = pathname.startsWith('/assets/');
+  const type = TYPES[extname(path)] ?? 'application/octet-stream';
+  const accepted = String(request.headers['accept-encoding']);
+  const encoding = /\bbr\b/.test(accepted) ? 'br' : /\bgzip\b/.test(accepted) ? 'gzip' : undefined;
+  const packed = encoding && (await read(`${path}.${encoding === 'br' ? 'br' : 'gz'}`));
+  const bytes = packed ?? (await read(path));
+  if (bytes === undefined) {
+    response.writeHead(404, { 'content-type': 'text/plain' }).end('not found');
+    return;
+  }
+  response.writeHead(200, {
+    'content-type': type,
+    'content-length': bytes.length,
+    'cache-control': hashed ? 'public, max-age=31536000, immutable' : 'no-cache',
+    'content-security-policy': policy,
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+    ...(packed !== undefined && { 'content-encoding': encoding }),
+  });
+  response.end(bytes);
+}
+
+async function read(path: string): Promise<Buffer | undefined> {
+  return readFile(path).catch(() => undefined);
+}
+
+/**
+ * The supervisor's control socket, as far as the end-to-end tests use it: `stop <part>` and
+ * `start <part>`, one line each, answered with `ok`. Stopping Kafka takes Events down.
+ */
+export async function startControlSocket(
+  path: string,
+  backend: MockBackend,
+): Promise<() => Promise<void>> {
+  await rm(path, { force: true });
+  const server = createSocket((socket) => {
+    socket.on('data', (data) => {
+      const [verb, part] = data.toString().trim().split(' ');
+      if (part === 'kafka' && verb === 'stop') backend.down.add('events');
+      if (part === 'kafka' && verb === 'start') backend.down.delete('events');
+      socket.end('ok\n');
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  return () => new Promise((resolve) => server.close(() => resolve()));
+}

@@ -1,0 +1,28 @@
+// Serves the built app with the mock backend, or (`npm run dev:mock`) Vite's dev server on top of
+// it. Usage: node scripts/mock.mjs [--dev] [--port <port>] [--pictures <folder>]
+import { parseArgs } from 'node:util';
+import { createServer, runnerImport } from 'vite';
+
+const { values } = parseArgs({
+  options: {
+    dev: { type: 'boolean', default: false },
+    port: { type: 'string', default: '3006' },
+    pictures: { type: 'string', default: new URL('../e2e/fixtures', import.meta.url).pathname },
+  },
+});
+
+const load = async (path) => (await runnerImport(path, { configFile: false })).module;
+const { startMockServer } = await load('./mock/server.ts');
+const { DEMO, seed } = await load('./mock/seed.ts');
+
+const server = await startMockServer(Number(values.port));
+await seed(server.backend, values.pictures);
+Object.assign(server.backend.latency, { rest: 40, grpc: 25, events: 110 });
+console.log(`mock backend  ${server.url}`);
+if (values.dev) {
+  process.env.TRICHROME_GATEWAY = server.url;
+  const vite = await createServer();
+  await vite.listen();
+  vite.printUrls();
+}
+console.log(`log in with   ${DEMO.username} / ${DEMO.password}`);

@@ -1,0 +1,21 @@
+// Writes `.br` and `.gz` beside every built file that compresses, so that no server has to
+// compress it again for each visitor.
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { brotliCompress, constants, gzip } from 'node:zlib';
+
+const DIST = new URL('../dist/', import.meta.url).pathname;
+const TEXT = new Set(['.html', '.js', '.css', '.svg', '.json', '.txt']);
+
+const brotli = promisify(brotliCompress);
+const gz = promisify(gzip);
+
+for (const entry of await readdir(DIST, { recursive: true, withFileTypes: true })) {
+  if (!entry.isFile() || !TEXT.has(extname(entry.name))) continue;
+  const path = join(entry.parentPath, entry.name);
+  const bytes = await readFile(path);
+  const params = { [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length };
+  await writeFile(`${path}.br`, await brotli(bytes, { params }));
+  await writeFile(`${path}.gz`, await gz(bytes, { level: 9 }));
+}

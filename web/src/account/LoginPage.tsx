@@ -1,0 +1,50 @@
+import Alert from '@mui/material/Alert';
+import Link from '@mui/material/Link';
+import { Link as RouterLink, Navigate, useLocation } from 'react-router';
+import { ApiError, describeError } from '../api/errors';
+import { sessionStore } from '../api/session';
+import { useStore } from '../store';
+import { useDocumentTitle } from '../ui/useDocumentTitle';
+import { AccountLayout } from './AccountLayout';
+import { CredentialsForm } from './CredentialsForm';
+import { useLogin } from './queries';
+import { returnTo } from './returnTo';
+
+export function LoginPage() {
+  const { session, reason } = useStore(sessionStore);
+  const state: unknown = useLocation().state;
+  const login = useLogin();
+  useDocumentTitle('Log in');
+  if (session !== null) return <Navigate to={returnTo(state)} replace />;
+  return (
+    <AccountLayout
+      title="Log in"
+      footer={
+        <>
+          New here?{' '}
+          <Link component={RouterLink} to="/signup" state={state}>
+            Sign up
+          </Link>
+        </>
+      }
+    >
+      {reason === 'expired' && !login.isError && (
+        <Alert severity="info" sx={{ mb: 2.5 }}>
+          Your session has expired. Log in to go on where you were.
+        </Alert>
+      )}
+      <CredentialsForm
+        action="Log in"
+        newPassword={false}
+        pending={login.isPending}
+        failure={login.isError ? loginFailure(login.error) : undefined}
+        onSubmit={(credentials) => login.mutate(credentials)}
+      />
+    </AccountLayout>
+  );
+}
+
+function loginFailure(error: unknown): string {
+  if (error instanceof ApiError && error.status === 401) return 'Wrong username or password.';
+  return describeError(error);
+}

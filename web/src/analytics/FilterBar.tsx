@@ -1,0 +1,89 @@
+import Box from '@mui/material/Box';
+import MenuItem from '@mui/material/MenuItem';
+import TextField from '@mui/material/TextField';
+import { TRANSPORT_LABELS, TRANSPORTS } from '../transports';
+import { type Filters, type Range, RANGES } from './filters';
+import { useTotals } from './queries';
+
+interface FilterBarProps {
+  readonly filters: Filters;
+  readonly onChange: (filters: Filters) => void;
+}
+
+export function FilterBar({ filters, onChange }: FilterBarProps) {
+  // Which operations there are is asked of the service, over all its calls: the app has no list.
+  const everything = useTotals({});
+  const operations = new Set(everything.data?.by_operation.map(({ name }) => name));
+  if (filters.operation !== '') operations.add(filters.operation);
+  return (
+    <Box
+      role="group"
+      aria-label="Filters"
+      sx={{
+        display: 'grid',
+        gridTemplateColumns: { xs: '1fr 1fr', md: 'repeat(4, 1fr)' },
+        gap: 2,
+        mb: 3,
+      }}
+    >
+      <Choice
+        label="Time"
+        value={filters.range}
+        options={Object.entries(RANGES).map(([value, { label }]) => [value, label])}
+        onChange={(range) => onChange({ ...filters, range: range as Range })}
+      />
+      <Choice
+        label="Transport"
+        value={filters.transport}
+        options={[['', 'All'], ...TRANSPORTS.map((t) => [t, TRANSPORT_LABELS[t]] as const)]}
+        onChange={(transport) => onChange({ ...filters, transport })}
+      />
+      <Choice
+        label="Operation"
+        value={filters.operation}
+        options={[['', 'All'], ...[...operations].sort().map((name) => [name, name] as const)]}
+        onChange={(operation) => onChange({ ...filters, operation })}
+      />
+      <Choice
+        label="Outcome"
+        value={filters.outcome}
+        options={[
+          ['', 'All'],
+          ['errors', 'Errors only'],
+        ]}
+        onChange={(outcome) =>
+          onChange({ ...filters, outcome: outcome === 'errors' ? outcome : '' })
+        }
+      />
+    </Box>
+  );
+}
+
+interface ChoiceProps {
+  readonly label: string;
+  readonly value: string;
+  readonly options: readonly (readonly [value: string, label: string])[];
+  readonly onChange: (value: string) => void;
+}
+
+function Choice({ label, value, options, onChange }: ChoiceProps) {
+  const known = options.some(([option]) => option === value);
+  return (
+    <TextField
+      select
+      size="small"
+      id={`filter-${label.toLowerCase()}`}
+      label={label}
+      // An unknown value in the address shows as no choice rather than as an empty box.
+      value={known ? value : ''}
+      onChange={(event) => onChange(event.target.value)}
+      slotProps={{ select: { displayEmpty: true }, inputLabel: { shrink: true } }}
+    >
+      {options.map(([option, text]) => (
+        <MenuItem key={option} value={option}>
+          {text}
+        </MenuItem>
+      ))}
+    </TextField>
+  );
+}

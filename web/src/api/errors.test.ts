@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import { ApiError, describeError, toApiError } from './errors';
+
+const response = (status: number, id = 'from-header') =>
+  new Response(null, { status, headers: { 'x-request-id': id } });
+
+describe('toApiError', () => {
+  it('reads the contract’s error', () => {
+    const body = { error: { code: 'NOT_FOUND', message: 'no such picture', request_id: 'r-1' } };
+    expect(toApiError(body, response(404), 'grpc')).toMatchObject({
+      code: 'NOT_FOUND',
+      message: 'no such picture',
+      status: 404,
+      transport: 'grpc',
+      requestId: 'r-1',
+    });
+  });
+
+  it.each([undefined, '<html>', { error: 'text' }, { error: { code: 1 } }])(
+    'makes the best of %j',
+    (body) => {
+      expect(toApiError(body, response(502), 'rest')).toMatchObject({
+        code: 'UNKNOWN',
+        status: 502,
+        requestId: 'from-header',
+      });
+    },
+  );
+});
+
+it.each([
+  [0, 'Trichrome can’t be reached. Check the connection and try again.'],
+  [400, 'Title is too long.'],
+  [429, 'Too many requests at once. Wait a moment and try again.'],
+  [500, 'The service failed on this one. Try again.'],
+  [503, 'gRPC isn’t answering at the moment.'],
+  [504, 'gRPC isn’t answering at the moment.'],
+])('describes status %i to a person', (status, text) => {
+  expect(describeError(new ApiError('title is too long', 'X', status, 'grpc', ''))).toBe(text);
+});

@@ -1,0 +1,97 @@
+import { createStore } from '../store';
+
+/*
+ * Where the token lives: in this module's closure, and nowhere else while the page is open.
+ *
+ * - Not in a cookie: the API takes bearer tokens, the same over three transports; a cookie
+ *   would bring CSRF with it and still have to be turned into a bearer token on the way.
+ * - Not in localStorage: any script of this origin, in any tab, could read it long after
+ *   the person has gone.
+ * - Not lastingly in sessionStorage either: it is the first place that an injected script
+ *   looks. Nothing exported from here gives the token out; it can only be put on a request
+ *   to this origin (`authorize`). So an injected script can act while the page is open, which no
+ *   place would prevent, but finds nothing to carry away in storage, on `window` or in the
+ *   React tree. What keeps such a script out at all is the Content-Security-Policy
+ *   (scripts from this origin only, Trusted Types), and `connect-src 'self'` leaves it
+ *   nowhere to send what it has.
+ *
+ * The price of memory is that a reload logs the person out, which people hate. So the token
+ * is parked in sessionStorage for the moment between `pagehide` and the next start of the
+ * page, is per tab, and is removed from there before any other code runs.
+ */
+
+/** Who is logged in. The token is deliberately not part of it. */
+export interface Session {
+  readonly username: string;
+}
+
+/** Why nobody is logged in: at first, after logging out, or because the token ran out. */
+export type SignedOutReason = 'start' | 'logged-out' | 'expired';
+
+export type SessionState =
+  | { readonly session: Session; readonly reason?: never }
+  | { readonly session: null; readonly reason: SignedOutReason };
+
+const PARKED = 'trichrome.parked';
+
+let token: string | null = null;
+
+export const sessionStore = createStore<SessionState>({ session: null, reason: 'start' });
+
+function takeParked(): void {
+  try {
+    const parked = sessionStorage.getItem(PARKED);
+    sessionStorage.removeItem(PARKED);
+    // Coming back from the back/forward cache, the closure still has the token.
+    if (parked === null || token !== null) return;
+    const value = JSON.parse(parked) as { token?: unknown; username?: unknown };
+    if (typeof value.token === 'string' && typeof value.username === 'string') {
+      startSession(value.token, value.username);
+    }
+  } catch {
+    // Storage is off or holds something else: the person logs in again.
+  }
+}
+
+function park(): void {
+  const { session } = sessionStore.get();
+  if (token === null || session === null) return;
+  try {
+    sessionStorage.setItem(PARKED, JSON.stringify({ token, username: session.username }));
+  } catch {
+    // Storage is off: the person logs in again.
+  }
+}
+
+export function startSession(accessToken: string, username: string): void {
+  token = accessToken;
+  sessionStore.set({ session: { username } });
+}
+
+export function endSession(reason: Exclude<SignedOutReason, 'start'>): void {
+  token = null;
+  sessionStore.set({ session: null, reason });
+}
+
+/**
+ * Puts the token on a request. Answers what to call should the server say that the token is
+ * no longer valid, or undefined where nobody is logged in.
+ */
+export function authorize(request: Request): (() => void) | undefined {
+  const used = token;
+  if (used === null || new URL(request.url).origin !== location.origin) return undefined;
+  request.headers.set('authorization', `Bearer ${used}`);
+  return () => {
+    // A late 401 to an old token must not end the session that has begun since.
+    if (token === used) endSession('expired');
+  };
+}
+
+/** The body that asks the `validate` operation whose token this is. */
+export function validationBody(): { access_token: string } {
+  return { access_token: token ?? '' };
+}
+
+takeParked();
+addEventListener('pagehide', park);
+addEventListener('pageshow', takeParked);

@@ -1,0 +1,69 @@
+/** How sizes, times and durations read in the app; one place, so that they read alike. */
+
+const number = new Intl.NumberFormat('en');
+const oneDecimal = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
+const percent = new Intl.NumberFormat('en', { style: 'percent', maximumFractionDigits: 1 });
+const dateTime = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short' });
+const preciseTime = new Intl.DateTimeFormat('en', {
+  month: 'short',
+  day: 'numeric',
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  hourCycle: 'h23',
+});
+const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'short' });
+
+/** What a time reads that the service left out: never a crash over a label. */
+const UNKNOWN = '–';
+
+function isInvalid(date: Date): boolean {
+  return Number.isNaN(date.getTime());
+}
+
+export function formatCount(count: number): string {
+  return number.format(count);
+}
+
+export function formatShare(part: number, whole: number): string {
+  return percent.format(whole === 0 ? 0 : part / whole);
+}
+
+/** Bytes as people count them: 1.2 MB is 1.2 × 1024 × 1024 bytes, as file managers show it. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  const kilo = bytes / 1024;
+  return kilo < 1024 ? `${oneDecimal.format(kilo)} KB` : `${oneDecimal.format(kilo / 1024)} MB`;
+}
+
+export function formatMs(ms: number): string {
+  if (ms >= 10_000) return `${oneDecimal.format(ms / 1000)} s`;
+  return `${ms < 10 ? oneDecimal.format(ms) : number.format(Math.round(ms))} ms`;
+}
+
+export function formatDateTime(date: Date): string {
+  if (isInvalid(date)) return UNKNOWN;
+  return dateTime.format(date);
+}
+
+export function formatPreciseTime(date: Date): string {
+  if (isInvalid(date)) return UNKNOWN;
+  return preciseTime.format(date);
+}
+
+const STEPS = [
+  ['day', 86_400_000],
+  ['hour', 3_600_000],
+  ['minute', 60_000],
+] as const;
+
+/** "2 hr. ago"; a date for what is more than a week old. */
+export function formatAgo(date: Date, now = new Date()): string {
+  if (isInvalid(date)) return UNKNOWN;
+  const ms = date.getTime() - now.getTime();
+  if (ms < -7 * 86_400_000) return date.toLocaleDateString('en', { dateStyle: 'medium' });
+  for (const [unit, length] of STEPS) {
+    if (-ms >= length) return relative.format(Math.round(ms / length), unit);
+  }
+  return 'just now';
+}

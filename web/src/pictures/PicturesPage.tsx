@@ -1,0 +1,82 @@
+import Box from '@mui/material/Box';
+import Button from '@mui/material/Button';
+import Stack from '@mui/material/Stack';
+import Typography from '@mui/material/Typography';
+import { useDeferredValue, useEffect, useRef } from 'react';
+import { Outlet, useParams } from 'react-router';
+import { formatBytes } from '../format';
+import { LIMITS } from '../limits';
+import { TAKEN_TYPES } from '../uploads/checkFile';
+import { openUploads } from '../uploads/uploads';
+import { PicturesIcon, UploadIcon } from '../ui/icons';
+import { Empty, Failure } from '../ui/states';
+import { useDocumentTitle } from '../ui/useDocumentTitle';
+import { GridSkeleton, PictureGrid } from './PictureGrid';
+import { usePictures } from './queries';
+
+export function PicturesPage() {
+  const { pictureId } = useParams();
+  const list = usePictures();
+  // Deferred, so that many tiles at once are rendered in slices and never hold up a click.
+  const data = useDeferredValue(list.data);
+  const pictures = data?.pages.flatMap((page) => page.pictures) ?? [];
+  useDocumentTitle(pictureId === undefined ? 'Pictures' : '');
+
+  // A picture that was deleted in its large view leaves no tile to give the focus back to.
+  const openBefore = useRef(pictureId);
+  useEffect(() => {
+    const closed = openBefore.current !== undefined && pictureId === undefined;
+    openBefore.current = pictureId;
+    if (closed && document.activeElement === document.body) {
+      document.getElementById('main')?.focus({ preventScroll: true });
+    }
+  }, [pictureId]);
+
+  const upload = (
+    <Button variant="contained" startIcon={<UploadIcon />} onClick={() => openUploads()}>
+      Upload
+    </Button>
+  );
+
+  return (
+    <>
+      <Stack direction="row" sx={{ alignItems: 'center', justifyContent: 'space-between', mb: 3 }}>
+        <Typography variant="h1">Pictures</Typography>
+        {pictures.length > 0 && upload}
+      </Stack>
+
+      {list.isError && (
+        <Failure
+          title={
+            pictures.length > 0
+              ? 'Your pictures can’t be brought up to date'
+              : 'Your pictures can’t be shown'
+          }
+          error={list.error}
+          onRetry={() => void (list.isFetchNextPageError ? list.fetchNextPage() : list.refetch())}
+        />
+      )}
+
+      {data === undefined && !list.isError && <GridSkeleton />}
+
+      {data !== undefined && pictures.length === 0 && !list.hasNextPage && (
+        <Empty icon={<PicturesIcon />} title="No pictures yet" action={upload}>
+          Drop or paste pictures anywhere on this page, or choose them: {TAKEN_TYPES}, up to{' '}
+          {formatBytes(LIMITS.pictureBytes)} each.
+        </Empty>
+      )}
+
+      {pictures.length > 0 && (
+        <Box aria-busy={list.isFetching}>
+          <PictureGrid
+            pictures={pictures}
+            hasMore={list.hasNextPage && !list.isFetchNextPageError}
+            loadingMore={list.isFetchingNextPage}
+            onMore={() => void list.fetchNextPage()}
+          />
+        </Box>
+      )}
+      <Outlet />
+    </>
+  );
+}

@@ -1,0 +1,28 @@
+import { QueryClient, QueryObserver } from '@tanstack/react-query';
+import { expect, it } from 'vitest';
+import { keys } from '../queryKeys';
+import { boundImages } from './imageCache';
+
+const picture = () => ({ blob: new Blob([new Uint8Array(100)]) });
+
+it('lets the longest unseen pictures go, and none that is on screen', () => {
+  const client = new QueryClient();
+  boundImages(client, 250);
+  client.setQueryData(keys.image('shown'), picture(), { updatedAt: 1 });
+  const observer = new QueryObserver(client, { queryKey: keys.image('shown'), enabled: false });
+  const unsubscribe = observer.subscribe(() => undefined);
+  for (let i = 2; i <= 5; i++) {
+    client.setQueryData(keys.image(`unseen-${i}`), picture(), { updatedAt: i });
+  }
+  const left = () =>
+    client
+      .getQueryCache()
+      .findAll({ queryKey: keys.images })
+      .map(({ queryKey }) => queryKey[2]);
+  expect(left()).toEqual(['shown', 'unseen-4', 'unseen-5']);
+
+  // Out of view, it is the oldest of three that don't fit.
+  unsubscribe();
+  expect(left()).toEqual(['unseen-4', 'unseen-5']);
+  client.clear();
+});

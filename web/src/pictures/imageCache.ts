@@ -1,0 +1,33 @@
+import type { QueryClient } from '@tanstack/react-query';
+import { keys } from '../queryKeys';
+
+/** How many bytes of pictures that nobody looks at are kept for when they come into view again. */
+const KEPT_BYTES = 64 * 1024 * 1024;
+
+interface HasBlob {
+  readonly blob: Blob;
+}
+
+/**
+ * Keeps the cache of pictures' bytes within bounds: the longest unseen go first. Pictures on
+ * screen are not touched; a tile far out of view lets go of its own (see PictureTile).
+ */
+export function boundImages(client: QueryClient, keptBytes = KEPT_BYTES): void {
+  const cache = client.getQueryCache();
+  cache.subscribe((event) => {
+    if (event.type !== 'updated' && event.type !== 'observerRemoved') return;
+    const [, part] = event.query.queryKey as readonly unknown[];
+    if (part !== keys.images[1]) return;
+    const unseen = cache
+      .findAll({ queryKey: keys.images })
+      .filter((query) => query.getObserversCount() === 0)
+      .map((query) => ({ query, bytes: (query.state.data as HasBlob | undefined)?.blob.size ?? 0 }))
+      .sort((a, b) => a.query.state.dataUpdatedAt - b.query.state.dataUpdatedAt);
+    let total = unseen.reduce((sum, { bytes }) => sum + bytes, 0);
+    for (const { query, bytes } of unseen) {
+      if (total <= keptBytes) break;
+      cache.remove(query);
+      total -= bytes;
+    }
+  });
+}

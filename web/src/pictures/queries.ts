@@ -1,0 +1,124 @@
+import {
+  type InfiniteData,
+  type QueryClient,
+  useInfiniteQuery,
+  useMutation,
+  useQuery,
+  useQueryClient,
+} from '@tanstack/react-query';
+import { answer, api } from '../api/client';
+import { ApiError } from '../api/errors';
+import type { Picture } from '../api/types';
+import { keys } from '../queryKeys';
+import { toBlob } from './image';
+
+/** A picture without its bytes, as the list has it. */
+export type PictureInfo = Omit<Picture, 'base64'>;
+
+/** A picture with its bytes. */
+export interface LoadedPicture {
+  readonly info: PictureInfo;
+  readonly blob: Blob;
+}
+
+interface Page {
+  readonly pictures: readonly PictureInfo[];
+  readonly nextCursor: string;
+}
+
+type Pages = InfiniteData<Page, string>;
+
+/** A page fills a large screen with room to scroll. */
+const PAGE_SIZE = 30;
+
+/** How long the bytes of a picture that is no longer near the view are kept. */
+const IMAGE_GC_MS = 2 * 60_000;
+
+/** The person's pictures, newest first, without their bytes. */
+export function usePictures() {
+  return useInfiniteQuery({
+    queryKey: keys.list,
+    initialPageParam: '',
+    queryFn: async ({ pageParam, signal }): Promise<Page> => {
+      const query = { limit: PAGE_SIZE, metadata_only: true };
+      const { data, response } = await answer(
+        api().GET('/pictures', {
+          params: { query: pageParam === '' ? query : { ...query, cursor: pageParam } },
+          signal,
+        }),
+      );
+      return { pictures: data, nextCursor: response.headers.get('next-cursor') ?? '' };
+    },
+    getNextPageParam: (page) => (page.nextCursor === '' ? undefined : page.nextCursor),
+  });
+}
+
+/** One picture with its bytes; they never change, so once fetched they are not asked for again. */
+export function usePicture(id: string, enabled = true) {
+  return useQuery({
+    queryKey: keys.image(id),
+    enabled,
+    staleTime: Infinity,
+    gcTime: IMAGE_GC_MS,
+    queryFn: async ({ signal }): Promise<LoadedPicture> => {
+      const { data } = await answer(
+        api().GET('/pictures/{picture_id}', { params: { path: { picture_id: id } }, signal }),
+      );
+      const { base64, ...info } = data;
+      return { info, blob: toBlob(base64, info.content_type) };
+    },
+  });
+}
+
+export function useDeletePicture() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: async (id: string) => {
+      try {
+        await answer(
+          api().DELETE('/pictures/{picture_id}', { params: { path: { picture_id: id } } }),
+        );
+      } catch (error) {
+        // Gone already (deleted in another tab, or by a first try whose answer was lost).
+        if (!(error instanceof ApiError && error.status === 404)) throw error;
+      }
+    },
+    onSuccess: (_, id) => {
+      changePages(client, (pictures) => pictures.filter((picture) => picture.id !== id));
+    },
+  });
+}
+
+/** Puts a picture that was just stored on top of the list, with the bytes that were sent. */
+export function addToCache(client: QueryClient, picture: PictureInfo, file: Blob): void {
+  const { content_type } = picture;
+  client.setQueryData<LoadedPicture>(keys.image(picture.id), {
+    info: picture,
+    blob: file.slice(0, file.size, content_type),
+  });
+  changePages(client, (pictures, page) =>
+    page === 0 && !pictures.some((known) => known.id === picture.id)
+      ? [picture, ...pictures]
+      : pictures,
+  );
+}
+
+function changePages(
+  client: QueryClient,
+  change: (pictures: readonly PictureInfo[], page: number) => readonly PictureInfo[],
+): void {
+  // An answer under way was asked for before this change, and would undo it.
+  const underWay = client.isFetching({ queryKey: keys.list }) > 0;
+  client.setQueryData<Pages>(keys.list, (data) =>
+    data === undefined
+      ? undefined
+      : {
+          ...data,
+          pages: data.pages.map((page, index) => ({
+            ...page,
+            pictures: change(page.pictures, index),
+          })),
+        },
+  );
+  if (underWay) void client.invalidateQueries({ queryKey: keys.list });
+}

@@ -1,0 +1,62 @@
+import { QueryClient } from '@tanstack/react-query';
+import { ApiError } from './api/errors';
+import { sessionStore } from './api/session';
+import { transportStore } from './api/transport';
+import { boundImages } from './pictures/imageCache';
+import { addToCache } from './pictures/queries';
+import { keys } from './queryKeys';
+import { uploads } from './uploads/uploads';
+
+/** What is asked anew when it is shown again after this long. */
+const STALE_MS = 30_000;
+
+/** The cache of answers, and what outside of React empties or refreshes it. */
+export function createQueryClient(): QueryClient {
+  const client = new QueryClient({
+    defaultOptions: {
+      queries: {
+        staleTime: STALE_MS,
+        // A dropped connection deserves a second try. A transport that says it is down has used
+        // up its deadline: saying so at once beats waiting for it a second time.
+        retry: (failures, error) => failures < 1 && error instanceof ApiError && error.status === 0,
+        retryDelay: 400,
+      },
+    },
+  });
+  boundImages(client);
+  followTransport(client);
+  followSession(client);
+  uploads.onStored = (picture, file) => addToCache(client, picture, file);
+  uploads.onUncertain = () => void client.invalidateQueries({ queryKey: keys.list });
+  return client;
+}
+
+/** A changed transport is tried at once: what is on screen is fetched over it. */
+function followTransport(client: QueryClient): void {
+  transportStore.subscribe(() => {
+    void client.invalidateQueries({ queryKey: keys.list });
+    void client.invalidateQueries({ queryKey: keys.analytics });
+    // Pictures' bytes never change; only those that failed to come are asked for again.
+    void client.refetchQueries({
+      queryKey: keys.images,
+      type: 'active',
+      predicate: (query) => query.state.status === 'error',
+    });
+  });
+}
+
+/** Nothing of one person's is left in memory for the next. */
+function followSession(client: QueryClient): void {
+  let lastUser = sessionStore.get().session?.username;
+  sessionStore.subscribe(() => {
+    const { session, reason } = sessionStore.get();
+    if (session === null) {
+      client.clear();
+      if (reason === 'logged-out') uploads.clear();
+      return;
+    }
+    // After an expiry the same person goes on with the uploads that were cut off.
+    if (lastUser !== session.username) uploads.clear();
+    lastUser = session.username;
+  });
+}

@@ -1,0 +1,25 @@
+import Button from '@mui/material/Button';
+import { Link } from 'react-router';
+import { AlertIcon } from '../ui/icons';
+import { Empty } from '../ui/states';
+import { useDocumentTitle } from '../ui/useDocumentTitle';
+
+export function NotFoundPage() {
+  useDocumentTitle('Page not found');
+  return (
+    <main>
+      <Empty
+        icon={<AlertIcon />}
+        level={1}
+        title="There is no such page"
+        action={
+          <Button variant="contained" component={Link} to="/pictures">
+            To your pictures
+          </Button>
+        }
+      >
+        The address may be mistyped, or what was here has moved.
+      </Empty>
+    </main>
+  );
+}

@@ -1,0 +1,30 @@
+import { render } from '@testing-library/react';
+import userEvent, { type UserEvent } from '@testing-library/user-event';
+import { MemoryRouter } from 'react-router';
+import { startSession } from '../api/session';
+import { App } from '../App';
+import { createQueryClient } from '../queryClient';
+import { backend } from './backend';
+
+export const USER = { username: 'ada', password: 'correct horse' } as const;
+
+/** The whole app at an address, with the mock backend behind it. */
+export function renderApp(address: string): UserEvent {
+  const queryClient = createQueryClient();
+  queryClient.setDefaultOptions({
+    queries: { ...queryClient.getDefaultOptions().queries, retry: false },
+  });
+  render(
+    <MemoryRouter initialEntries={[address]}>
+      <App queryClient={queryClient} />
+    </MemoryRouter>,
+  );
+  // The file chooser's filter is only a help: dropped files never meet it.
+  return userEvent.setup({ applyAccept: false });
+}
+
+/** As `renderApp`, for a person who is logged in already. */
+export function renderLoggedIn(address: string): UserEvent {
+  startSession(backend.addUser(USER.username, USER.password), USER.username);
+  return renderApp(address);
+}

@@ -1,0 +1,118 @@
+import { expect, it, vi } from 'vitest';
+import { ApiError } from '../api/errors';
+import type { OnProgress } from '../api/xhr';
+import type { PictureInfo } from '../pictures/queries';
+import { fileOf } from '../test/images';
+import { overall, type Upload, UploadQueue } from './UploadQueue';
+
+interface Sending {
+  readonly upload: Upload;
+  readonly onProgress: OnProgress;
+  readonly signal: AbortSignal;
+  readonly store: () => void;
+  readonly fail: (error: Error) => void;
+}
+
+/** A queue whose sending is in the test's hands. */
+function queueInHand() {
+  const sendings: Sending[] = [];
+  const queue = new UploadQueue(
+    (upload, onProgress, signal) =>
+      new Promise((resolve, reject) => {
+        const store = () => resolve({ id: `picture-${upload.id}` } as PictureInfo);
+        signal.addEventListener('abort', () => reject(new DOMException('gone', 'AbortError')));
+        sendings.push({ upload, onProgress, signal, store, fail: reject });
+      }),
+  );
+  const states = () => queue.store.get().map(({ state }) => state.kind);
+  return { queue, sendings, states };
+}
+
+const settled = () => new Promise((resolve) => setTimeout(resolve));
+
+async function withReady(count: number) {
+  const hand = queueInHand();
+  hand.queue.add(Array.from({ length: count }, (_, i) => fileOf('png', `file-${i}.png`)));
+  await vi.waitFor(() => expect(hand.states()).toEqual(Array<string>(count).fill('ready')));
+  return hand;
+}
+
+it('checks files, and sends nothing before it is told to', async () => {
+  const { queue, sendings, states } = queueInHand();
+  queue.add([fileOf('png', 'a.png'), fileOf('pdf', 'b.png')]);
+  expect(states()).toEqual(['checking', 'checking']);
+  await vi.waitFor(() => expect(states()).toEqual(['ready', 'refused']));
+  expect(sendings).toHaveLength(0);
+});
+
+it('sends two at a time, in order', async () => {
+  const { queue, sendings, states } = await withReady(3);
+  queue.start();
+  expect(states()).toEqual(['sending', 'sending', 'waiting']);
+  sendings[0]?.store();
+  await vi.waitFor(() => expect(states()).toEqual(['stored', 'sending', 'sending']));
+  expect(sendings.map(({ upload }) => upload.title)).toEqual(['file-0', 'file-1', 'file-2']);
+});
+
+it('tells of progress, of one and of all', async () => {
+  const { queue, sendings } = await withReady(2);
+  queue.start();
+  sendings[0]?.onProgress(0.5);
+  expect(queue.store.get()[0]?.state).toEqual({ kind: 'sending', progress: 0.5 });
+  expect(overall(queue.store.get())).toEqual({ underWay: 2, progress: 0.25 });
+});
+
+it('retries under the same key and title, so that nothing is stored twice', async () => {
+  const { queue, sendings, states } = await withReady(1);
+  const id = queue.store.get()[0]?.id ?? 0;
+  queue.setTitle(id, 'First\nlight');
+  queue.start();
+  sendings[0]?.fail(new ApiError('no answer came', 'UNREACHABLE', 0, 'rest', ''));
+  await vi.waitFor(() => expect(states()).toEqual(['failed']));
+
+  queue.setTitle(id, 'Another title');
+  queue.retry(id);
+  const [first, second] = sendings.map(({ upload }) => upload);
+  expect(second?.idempotencyKey).toBe(first?.idempotencyKey);
+  expect(second?.title).toBe('First light');
+  sendings[1]?.store();
+  await vi.waitFor(() => expect(states()).toEqual(['stored']));
+});
+
+it('cancels what is under way, and gives its place to the next', async () => {
+  const { queue, sendings, states } = await withReady(3);
+  const onUncertain = vi.fn();
+  queue.onUncertain = onUncertain;
+  queue.start();
+  queue.cancel(sendings[0]?.upload.id ?? 0);
+  expect(sendings[0]?.signal.aborted).toBe(true);
+  await vi.waitFor(() => expect(states()).toEqual(['cancelled', 'sending', 'sending']));
+  // It may have been stored all the same: whoever shows the list asks anew.
+  expect(onUncertain).toHaveBeenCalledOnce();
+  sendings[0]?.onProgress(0.9);
+  expect(states()[0]).toBe('cancelled');
+});
+
+it('reports what was stored, and forgets all on clearing', async () => {
+  const { queue, sendings, states } = await withReady(2);
+  const onStored = vi.fn();
+  queue.onStored = onStored;
+  queue.start();
+  sendings[0]?.store();
+  await vi.waitFor(() => expect(onStored).toHaveBeenCalledOnce());
+  queue.clearIdle();
+  expect(states()).toEqual(['sending']);
+  queue.clear();
+  expect(states()).toEqual([]);
+  expect(sendings[1]?.signal.aborted).toBe(true);
+  await settled();
+  expect(states()).toEqual([]);
+});
+
+it('sends nothing without a title', async () => {
+  const { queue, sendings, states } = await withReady(1);
+  queue.setTitle(queue.store.get()[0]?.id ?? 0, '   ');
+  queue.start();
+  expect(states()).toEqual(['ready']);
+  expect(sendings).toHaveLength(0);
+});

@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { LIMITS } from '../limits';
+import { fileOf, HEADS } from '../test/images';
+import { checkFile, imageTypeOf } from './checkFile';
+
+describe('imageTypeOf', () => {
+  it.each([
+    ['png', 'image/png'],
+    ['jpeg', 'image/jpeg'],
+    ['gif', 'image/gif'],
+    ['webp', 'image/webp'],
+    ['avif', 'image/avif'],
+    ['avifCompatible', 'image/avif'],
+  ] as const)('knows %s by its first bytes', (kind, type) => {
+    expect(imageTypeOf(Uint8Array.from(HEADS[kind]))).toBe(type);
+  });
+
+  it.each(['heic', 'mp4', 'pdf', 'svg', 'text'] as const)('takes no %s', (kind) => {
+    expect(imageTypeOf(Uint8Array.from(HEADS[kind]))).toBeUndefined();
+  });
+
+  it('is not misled by a cut-off file', () => {
+    for (const head of Object.values(HEADS)) {
+      expect(imageTypeOf(Uint8Array.from(head.slice(0, 2)))).toBeUndefined();
+    }
+    expect(imageTypeOf(new Uint8Array())).toBeUndefined();
+  });
+});
+
+describe('checkFile', () => {
+  it('trusts the bytes, not the name', async () => {
+    expect(await checkFile(fileOf('jpeg', 'photo.png'))).toEqual({ ok: true, type: 'image/jpeg' });
+    expect(await checkFile(fileOf('pdf', 'photo.png'))).toMatchObject({ ok: false });
+  });
+
+  it.each([
+    ['heic', 'This is a HEIC picture.'],
+    ['mp4', 'This is a video.'],
+    ['pdf', 'This is a PDF.'],
+    ['svg', 'This is an SVG drawing.'],
+    ['text', 'This is not a picture.'],
+  ] as const)('says what a %s is and what can be uploaded', async (kind, reason) => {
+    expect(await checkFile(fileOf(kind, 'file'))).toEqual({
+      ok: false,
+      reason: `${reason} PNG, JPEG, GIF, WebP or AVIF can be uploaded.`,
+    });
+  });
+
+  it('takes a picture at the limit and refuses one byte more', async () => {
+    const { pictureBytes } = LIMITS;
+    expect(await checkFile(fileOf('png', 'a.png', pictureBytes))).toMatchObject({ ok: true });
+    expect(await checkFile(fileOf('png', 'a.png', pictureBytes + 1))).toEqual({
+      ok: false,
+      reason: 'Too large: 4.1 MB. The limit is 4 MB.',
+    });
+    expect(await checkFile(fileOf('png', 'a.png', 5_000_000))).toEqual({
+      ok: false,
+      reason: 'Too large: 4.8 MB. The limit is 4 MB.',
+    });
+  });
+
+  it('refuses an empty file', async () => {
+    expect(await checkFile(new File([], 'a.png'))).toEqual({
+      ok: false,
+      reason: 'The file is empty.',
+    });
+  });
+});

@@ -1,0 +1,31 @@
+import { answer, api, sendingWith } from '../api/client';
+import { sendWithProgress } from '../api/xhr';
+import { toBase64 } from '../pictures/image';
+import { createStore } from '../store';
+import { UploadQueue } from './UploadQueue';
+
+/** The page's one queue, over the transport chosen at the moment each upload begins. */
+export const uploads = new UploadQueue(async (upload, onProgress, signal) => {
+  const base64 = await toBase64(upload.file);
+  const { data } = await answer(
+    api().POST('/pictures', {
+      body: { title: upload.title.trim(), base64 },
+      headers: { 'idempotency-key': upload.idempotencyKey },
+      signal,
+      ...sendingWith((request) => sendWithProgress(request, onProgress)),
+    }),
+  );
+  return data;
+});
+
+/** Whether the upload dialog is open; files dropped or pasted anywhere open it. */
+export const uploadDialogStore = createStore(false);
+
+export function openUploads(files: Iterable<File> = []): void {
+  uploads.add(files);
+  uploadDialogStore.set(true);
+}
+
+export function closeUploads(): void {
+  uploadDialogStore.set(false);
+}
