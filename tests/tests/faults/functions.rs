@@ -25,7 +25,8 @@ async fn down(run: Scenario) -> Result<()> {
         let others = Transport::ALL.into_iter().filter(|&t| t != Transport::Rest);
         over_each(others, async |transport| {
             unavailable(&run, transport, &account, "users-get", user.clone()).await?;
-            unavailable(&run, transport, &account, "pictures-list", json!({})).await
+            unavailable(&run, transport, &account, "pictures-list", json!({})).await?;
+            Ok(())
         })
         .await?;
         let alive = http.get(&format!("{gateway}/healthz")).await?;

@@ -34,7 +34,8 @@ async fn down(run: Scenario) -> Result<()> {
     without(&run, "kafka", async || {
         // Without a broker there is nobody whom Kafka's own client could ask.
         over_each([Transport::FacadeEvents], async |transport| {
-            unavailable(&run, transport, &account, "users-get", user.clone()).await
+            unavailable(&run, transport, &account, "users-get", user.clone()).await?;
+            Ok(())
         })
         .await?;
         over_each(served, async |transport| {

@@ -113,34 +113,35 @@ pub(crate) async fn in_time(
     Ok(reply)
 }
 
-/// Holds a call to be refused, in time, because a part is down.
+/// Holds a call to be refused, in time, because a part is down. Answers the code: after
+/// `UNAVAILABLE` nothing came of the call, after `DEADLINE_EXCEEDED` something still may.
 pub(crate) async fn unavailable(
     run: &Scenario,
     transport: Transport,
     account: &Account,
     function: &str,
     args: Value,
-) -> Result<()> {
+) -> Result<ErrorCode> {
     let call = run.call_over(transport, function, args)?.by(account).send();
     let reply = in_time(function, call).await?;
-    let code = reply.code();
-    if code != Some(ErrorCode::DeadlineExceeded) {
-        // The caller learns that it is not their fault, and no more than that.
-        let reply = reply.refused(ErrorCode::Unavailable)?;
-        let told = reply.message().to_lowercase();
-        for inner in [
-            "sql",
-            "dynamo",
-            "s3",
-            "127.0.0.1",
-            "connection refused",
-            "os error",
-        ] {
-            ensure!(
-                !told.contains(inner),
-                "{function} over {transport} tells of {inner}: {told}"
-            );
-        }
+    if reply.code() == Some(ErrorCode::DeadlineExceeded) {
+        return Ok(ErrorCode::DeadlineExceeded);
     }
-    Ok(())
+    // The caller learns that it is not their fault, and no more than that.
+    let reply = reply.refused(ErrorCode::Unavailable)?;
+    let told = reply.message().to_lowercase();
+    for inner in [
+        "sql",
+        "dynamo",
+        "s3",
+        "127.0.0.1",
+        "connection refused",
+        "os error",
+    ] {
+        ensure!(
+            !told.contains(inner),
+            "{function} over {transport} tells of {inner}: {told}"
+        );
+    }
+    Ok(ErrorCode::Unavailable)
 }
