@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn an_error_keeps_its_code_and_words() {
-        let body = ErrorBody::new(ErrorCode::Aborted, "at odds", "r");
+        let body = ErrorBody::new(ErrorCode::Aborted, "at odds", "r", "t");
         let (reply, _) = answer(
             "users-create",
             json!({"statusCode": 409, "body": serde_json::to_string(&body).unwrap()}),

@@ -6,6 +6,7 @@ use rdkafka::error::KafkaError;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trichrome_proto::contract::{self, TRIGGERS};
+use trichrome_telemetry::Telemetry;
 use url::Url;
 
 use crate::{
@@ -31,6 +32,9 @@ use crate::{
     server::Server,
     shutdown::{self, Drain},
 };
+
+/// How long a collector may take for one request.
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why the gateway did not start.
 #[derive(Debug, thiserror::Error)]
@@ -64,16 +68,21 @@ pub enum StartError {
 /// # Errors
 ///
 /// What kept it from starting; once it runs, nothing does.
-pub async fn run(config: Config) -> Result<(), StartError> {
+pub async fn run(config: Config, telemetry: Telemetry) -> Result<(), StartError> {
     // Ports first: a second gateway should end before it joins any group.
     let http_server = bind(config.gateway_http_addr, "GATEWAY_HTTP_ADDR").await?;
     let grpc_server = bind(config.gateway_grpc_addr, "GATEWAY_GRPC_ADDR").await?;
 
+    let sending = telemetry.spans.clone().map(|spans| {
+        let sending = spans.clone();
+        let task = tokio::spawn(async move { sending.run(EXPORT_TIMEOUT).await });
+        (task, spans)
+    });
     let metrics = Arc::new(Metrics::new());
     let limits = Arc::new(RateLimits::from_contract());
     let log_sink = Arc::new(KafkaLogSink::new(&config, Arc::clone(&metrics))?);
     let producer = Producer::new(&config, Arc::clone(&metrics))?;
-    let lambda = Arc::new(Lambda::connect(&config).await);
+    let lambda = Arc::new(Lambda::connect(&config, Arc::clone(&metrics)).await);
     let calls = Calls::new(
         Arc::clone(&lambda) as Arc<dyn Invoke>,
         Arc::clone(&limits),
@@ -142,7 +151,11 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     readers.stop(&steps, &drain).await;
     steps.end_results.cancel();
     within(drain.share(0.5), reading_results, "the results reader").await;
-    flush(producer, log_sink, drain.share(0.9)).await;
+    flush(producer, log_sink, drain.share(0.7)).await;
+    if let Some((task, spans)) = sending {
+        task.abort();
+        spans.flush(drain.share(0.9)).await;
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -207,6 +220,7 @@ impl Readers {
             call_timeout: config.call_timeout,
             // The other half is for those who wait at the other end of a connection.
             concurrency: config.invoke_concurrency.div_ceil(2),
+            group: config.kafka_group.clone(),
         };
         let work = commands.run(steps.end_reading.clone(), steps.abandon.clone());
         readers.tasks.push(tokio::spawn(work));

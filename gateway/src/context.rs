@@ -1,9 +1,9 @@
 //! What travels beside a request, under the same lower-case names on every transport:
 //! HTTP headers, gRPC metadata and Kafka record headers.
 
+use tracing::Span;
+use trichrome_telemetry::{Origin, Trace};
 use uuid::Uuid;
-
-use crate::trace::Trace;
 
 /// `authorization`: the caller's token.
 pub const AUTHORIZATION: &str = "authorization";
@@ -28,26 +28,45 @@ pub struct Context {
     pub idempotency_key: Option<String>,
     /// The caller's request id, or a new one.
     pub request_id: String,
-    /// The caller's trace, or a new one.
+    /// Where this is in the caller's trace, or in a new one.
     pub trace: Trace,
 }
 
 impl Context {
     /// Reads the context through `header`, which finds a value by its lower-case name.
     pub fn read<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Self {
+        Self::begin(&Span::none(), header)
+    }
+
+    /// Reads the context of a request that `span` stands for: the span becomes part of the
+    /// caller's trace, and says the request's id. It must not have been entered yet.
+    pub fn begin<'a>(span: &Span, header: impl Fn(&str) -> Option<&'a str>) -> Self {
         let text = |name| {
             header(name)
                 .filter(|value| is_header_text(value))
                 .map(str::to_owned)
         };
+        let request_id = header(REQUEST_ID)
+            .filter(|id| is_request_id(id))
+            .map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
+        let trace = Trace::adopt(span, Origin::read(&header));
+        span.record("request_id", request_id.as_str());
+        span.record("trace_id", trace.id());
         Self {
             authorization: text(AUTHORIZATION),
             idempotency_key: text(IDEMPOTENCY_KEY),
-            request_id: header(REQUEST_ID)
-                .filter(|id| is_request_id(id))
-                .map_or_else(|| Uuid::new_v4().to_string(), str::to_owned),
-            trace: Trace::accept(header(TRACEPARENT), header(TRACESTATE)),
+            request_id,
+            trace,
         }
+    }
+
+    /// The same context for a request that is made in `span`.
+    pub fn at(&self, span: &Span) -> Self {
+        let mut context = self.clone();
+        if let Some(trace) = Trace::of(span) {
+            context.trace = trace;
+        }
+        context
     }
 
     /// The context as headers for the next hop.

@@ -9,8 +9,13 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
+use http::{
+    HeaderMap, HeaderValue, StatusCode,
+    header::{ACCEPT, CONTENT_TYPE, USER_AGENT},
+};
 use tower_http::catch_panic::CatchPanicLayer;
+use tracing::{Instrument as _, Span, field::Empty, info_span};
+use trichrome_telemetry as telemetry;
 
 use crate::{
     call::internal,
@@ -18,7 +23,7 @@ use crate::{
     cors, docs,
     facade::{self, Facade, answer::Refusal},
     health::Readiness,
-    metrics::{self, Metrics},
+    metrics::Metrics,
     site,
 };
 
@@ -50,11 +55,28 @@ pub fn router(
         .layer(cors::http(origins))
 }
 
-/// Gives each request its context, and each answer what finds it in the logs.
+/// Gives each request its context, and each answer what finds it in logs and traces.
 async fn identify(mut request: Request, next: Next) -> Response {
-    let context = Context::read(|name| request.headers().get(name)?.to_str().ok());
+    let span = if facade::is_below(request.uri().path()) {
+        request_span(&request)
+    } else {
+        Span::none()
+    };
+    let context = Context::begin(&span, |name| request.headers().get(name)?.to_str().ok());
     request.extensions_mut().insert(context.clone());
-    let mut response = next.run(request).await;
+    let mut response = next.run(request).instrument(span.clone()).await;
+    if response.extensions_mut().remove::<Panicked>().is_some() {
+        response = Refusal::from(internal()).into_response(&context);
+    }
+    let status = response.status();
+    telemetry::set(
+        &span,
+        "http.response.status_code",
+        i64::from(status.as_u16()),
+    );
+    if status.is_server_error() {
+        telemetry::failed(&span, status.as_str());
+    }
     let headers = response.headers_mut();
     for (name, value) in [
         (REQUEST_ID, context.request_id.as_str()),
@@ -67,6 +89,29 @@ async fn identify(mut request: Request, next: Next) -> Response {
     response
 }
 
+/// A request as a span, by the conventions for HTTP servers; the facade names its route. A
+/// query is left out: it may say who is asked for.
+fn request_span(request: &Request) -> Span {
+    let headers = request.headers();
+    let agent = headers
+        .get(USER_AGENT)
+        .and_then(|agent| agent.to_str().ok());
+    let span = info_span!(
+        "request",
+        otel.kind = "server",
+        otel.name = request.method().as_str(),
+        request_id = Empty,
+        trace_id = Empty,
+        http.request.method = request.method().as_str(),
+        url.scheme = "http",
+        url.path = request.uri().path(),
+    );
+    if let Some(agent) = agent {
+        telemetry::set(&span, "user_agent.original", agent.to_owned());
+    }
+    span
+}
+
 async fn ready(State(readiness): State<Readiness>) -> Response {
     let report = readiness.report().await;
     let status = if report.ready {
@@ -77,22 +122,29 @@ async fn ready(State(readiness): State<Readiness>) -> Response {
     (status, Json(report)).into_response()
 }
 
-async fn render(State(metrics): State<Arc<Metrics>>) -> Response {
-    match metrics.render() {
-        Ok(text) => ([(CONTENT_TYPE, metrics::MEDIA_TYPE)], text).into_response(),
+async fn render(State(metrics): State<Arc<Metrics>>, headers: HeaderMap) -> Response {
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    match metrics.render_for(accept.unwrap_or_default()) {
+        Ok((kind, text)) => ([(CONTENT_TYPE, kind)], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
 /// There is nothing at this path.
 pub async fn not_found(Extension(context): Extension<Context>) -> Response {
-    Refusal::not_found().into_response(&context.request_id)
+    Refusal::not_found().into_response(&context)
 }
 
 async fn method_not_allowed(Extension(context): Extension<Context>) -> Response {
-    Refusal::method(vec!["GET", "HEAD"]).into_response(&context.request_id)
+    Refusal::method(vec!["GET", "HEAD"]).into_response(&context)
 }
 
+/// The answer to a request that panicked is made where its context is known.
+#[derive(Clone, Copy)]
+struct Panicked;
+
 fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
-    Refusal::from(internal()).into_response("")
+    let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    response.extensions_mut().insert(Panicked);
+    response
 }

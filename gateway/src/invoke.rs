@@ -1,6 +1,6 @@
 //! Reaching functions: AWS Lambda's Invoke API, on AWS or on anything that speaks it.
 
-use std::{error::Error as StdError, time::Duration};
+use std::{collections::HashMap, error::Error as StdError, sync::Arc, time::Duration};
 
 use aws_sdk_lambda::{
     Client,
@@ -13,13 +13,19 @@ use aws_sdk_lambda::{
 };
 use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use serde::Deserialize;
 use tokio::{sync::Semaphore, time::Instant};
+use tracing::{Instrument as _, Span, info_span};
 use trichrome_proto::error::{ErrorCode, Fault};
+use trichrome_telemetry::{self as telemetry, Trace};
 
-use crate::config::Config;
+use crate::{
+    config::Config,
+    metrics::{InvokeOutcome, Metrics},
+};
 
 /// Whether an invocation that failed on the way may be sent again at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +42,7 @@ pub trait Invoke: Send + Sync {
     /// `deadline`.
     fn invoke<'a>(
         &'a self,
-        function: &'a str,
+        function: &'static str,
         payload: Bytes,
         repeat: Repeat,
         deadline: Instant,
@@ -90,6 +96,19 @@ impl Fault for InvokeError {
     }
 }
 
+impl InvokeError {
+    fn outcome(&self) -> InvokeOutcome {
+        match self {
+            Self::Busy | Self::Unreachable(_) => InvokeOutcome::Unavailable,
+            Self::Throttled => InvokeOutcome::Throttled,
+            Self::TimedOut => InvokeOutcome::Timeout,
+            Self::TooLarge | Self::Function { .. } | Self::Refused(_) => {
+                InvokeOutcome::FunctionError
+            }
+        }
+    }
+}
+
 /// How Lambda names a function that ran into its own timeout.
 const SANDBOX_TIMEOUT: &str = "Sandbox.Timedout";
 
@@ -105,12 +124,13 @@ pub struct Lambda {
     prefix: String,
     places: Semaphore,
     region: Option<String>,
+    metrics: Arc<Metrics>,
 }
 
 impl Lambda {
     /// A client by the SDK's default chain: credentials, region and endpoint come from the
     /// environment, the profile or the machine's role.
-    pub async fn connect(config: &Config) -> Self {
+    pub async fn connect(config: &Config, metrics: Arc<Metrics>) -> Self {
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(tls::Provider::Rustls(
                 tls::rustls_provider::CryptoMode::Ring,
@@ -144,6 +164,7 @@ impl Lambda {
             prefix: config.function_prefix.clone(),
             places: Semaphore::new(config.invoke_concurrency),
             region: shared.region().map(ToString::to_string),
+            metrics,
         }
     }
 
@@ -162,34 +183,106 @@ impl Lambda {
             Repeat::Safe => &self.repeating,
             Repeat::Never => &self.once,
         };
-        let output = client
+        // No copy where this is the event's only holder.
+        let mut payload = Vec::from(payload);
+        let mut request = client
             .invoke()
-            .function_name(format!("{}{function}", self.prefix))
-            // No copy where this is the event's only holder.
-            .payload(Blob::new(Vec::from(payload)))
+            .function_name(format!("{}{function}", self.prefix));
+        if let Some(trace) = Trace::of(&Span::current())
+            && !put_trace(&mut payload, &trace)
+        {
+            request = request.client_context(client_context(&trace));
+        }
+        let output = request
+            .payload(Blob::new(payload))
             .send()
             .await
             .map_err(read_failure)?;
         read_output(output)
     }
+
+    /// An invocation as a span, by the conventions for AWS's SDK and for FaaS clients.
+    fn span(&self, function: &str) -> Span {
+        let span = info_span!(
+            "invoke",
+            otel.kind = "client",
+            otel.name = "Lambda.Invoke",
+            rpc.system.name = "aws-api",
+            rpc.method = "Lambda/Invoke",
+            faas.invoked_name = format!("{}{function}", self.prefix),
+            faas.invoked_provider = "aws",
+        );
+        if let Some(region) = &self.region {
+            telemetry::set(&span, "faas.invoked_region", region.clone());
+        }
+        span
+    }
+}
+
+/// Puts where the invocation is into the event's headers, in place of where its call is: an
+/// event is encoded once, and may be sent several times. Whether it has such a header.
+fn put_trace(event: &mut [u8], trace: &Trace) -> bool {
+    /// Comes before anything that a caller says, and within JSON's texts quotes are escaped.
+    const HEADER: &[u8] = b"\"traceparent\":\"";
+    /// The event's head is smaller; its body need not be looked through.
+    const HEAD: usize = 16 * 1024;
+    let head = event.len().min(HEAD);
+    let at = event
+        .get(..head)
+        .and_then(|head| head.windows(HEADER.len()).position(|text| text == HEADER));
+    let parent = trace.parent().as_bytes();
+    let place = at.and_then(|at| {
+        let start = at + HEADER.len();
+        // A parent from a later version of the standard may be longer.
+        let ends = event.get(start + parent.len()) == Some(&b'"');
+        event.get_mut(start..start + parent.len()).filter(|_| ends)
+    });
+    match place {
+        Some(place) => {
+            place.copy_from_slice(parent);
+            true
+        }
+        None => false,
+    }
+}
+
+/// For events that have no headers of their own: a batch of records.
+fn client_context(trace: &Trace) -> String {
+    let custom = HashMap::from([("traceparent", trace.parent())]);
+    BASE64_STANDARD.encode(serde_json::json!({"custom": custom, "env": {}}).to_string())
 }
 
 impl Invoke for Lambda {
     fn invoke<'a>(
         &'a self,
-        function: &'a str,
+        function: &'static str,
         payload: Bytes,
         repeat: Repeat,
         deadline: Instant,
     ) -> BoxFuture<'a, Result<Bytes, InvokeError>> {
         Box::pin(async move {
             let place = tokio::time::timeout_at(deadline, self.places.acquire()).await;
-            let Ok(Ok(_place)) = place else {
-                return Err(InvokeError::Busy);
+            let span = self.span(function);
+            let begun = Instant::now();
+            let send = async {
+                let Ok(Ok(_place)) = place else {
+                    return Err(InvokeError::Busy);
+                };
+                let send = self.send(function, payload, repeat);
+                let result = tokio::time::timeout_at(deadline, send)
+                    .await
+                    .unwrap_or(Err(InvokeError::TimedOut));
+                let outcome = result
+                    .as_ref()
+                    .map_or_else(InvokeError::outcome, |_| InvokeOutcome::Answered);
+                self.metrics.invoked(function, outcome, begun.elapsed());
+                result
             };
-            tokio::time::timeout_at(deadline, self.send(function, payload, repeat))
-                .await
-                .unwrap_or(Err(InvokeError::TimedOut))
+            let result = send.instrument(span.clone()).await;
+            if let Err(error) = &result {
+                telemetry::failed(&span, error.code().as_str());
+            }
+            result
         })
     }
 }
@@ -296,7 +389,7 @@ pub(crate) mod tests {
     impl Invoke for FakeInvoke {
         fn invoke<'a>(
             &'a self,
-            function: &'a str,
+            function: &'static str,
             payload: Bytes,
             _: Repeat,
             deadline: Instant,
@@ -341,6 +434,22 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn an_event_says_which_invocation_it_is() {
+        let trace = Trace::begin();
+        let mut event = format!(
+            "{{\"rawPath\":\"/a\\\"traceparent\\\":\\\"b\",\"headers\":{{\"traceparent\":\"{}\"}},\
+             \"body\":\"\\\"traceparent\\\":\\\"\"}}",
+            Trace::begin().parent()
+        )
+        .into_bytes();
+        assert!(put_trace(&mut event, &trace));
+        let event: Value = serde_json::from_slice(&event).unwrap();
+        assert_eq!(event["headers"]["traceparent"], trace.parent());
+        assert!(!put_trace(&mut br#"{"records":{}}"#.to_vec(), &trace));
+        assert!(!put_trace(&mut br#"{"traceparent":"00"}"#.to_vec(), &trace));
+    }
+
+    #[test]
     fn aws_says_beside_the_payload_that_a_function_failed() {
         let failed = InvokeOutput::builder()
             .function_error("Unhandled")
@@ -381,6 +490,7 @@ pub(crate) mod tests {
                 prefix: "stack-".into(),
                 places: Semaphore::new(1),
                 region: None,
+                metrics: Arc::default(),
             }
         }
 

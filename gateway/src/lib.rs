@@ -28,4 +28,3 @@ pub mod record;
 pub mod server;
 pub mod shutdown;
 pub mod site;
-pub mod trace;

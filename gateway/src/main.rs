@@ -2,20 +2,20 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use tracing_subscriber::EnvFilter;
 use trichrome_gateway::{app, call::error_chain, config::Config};
+use trichrome_telemetry::Service;
+use uuid::Uuid;
 
 /// The exit status of a wrong configuration (`EX_USAGE` of sysexits.h).
 const BAD_CONFIGURATION: u8 = 64;
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_env_filter(
-            EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")),
-        )
-        .init();
+    let telemetry = trichrome_telemetry::start(Service {
+        name: "gateway".to_owned(),
+        version: env!("CARGO_PKG_VERSION"),
+        attributes: vec![("service.instance.id", Uuid::new_v4().to_string())],
+        lambda: false,
+    });
     let config = match Config::from_env() {
         Ok(config) => config,
         Err(error) => {
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let result = runtime.block_on(app::run(config));
+    let result = runtime.block_on(app::run(config, telemetry));
     // What still blocks, a Kafka client that does not close, must not hold the exit up.
     runtime.shutdown_timeout(Duration::from_millis(100));
     match result {

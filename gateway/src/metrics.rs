@@ -1,21 +1,31 @@
-//! What an operator can watch: counters, gauges and histograms in Prometheus's text format.
+//! What an operator can watch: counters, gauges and histograms, in OpenMetrics's text format
+//! with trace ids as exemplars, or in Prometheus's older one.
 //!
 //! Every label comes from a closed set (the contract, this code), never from a caller, so
 //! the number of series is bounded.
 
-use std::{fmt, time::Duration};
+mod classic;
+mod process;
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
     metrics::{
         counter::Counter,
+        exemplar::HistogramWithExemplars,
         family::{Family, MetricConstructor},
         gauge::Gauge,
-        histogram::Histogram,
+        info::Info,
     },
     registry::Registry,
 };
+use tracing::Span;
 use trichrome_proto::contract::Operation;
+use trichrome_telemetry::Trace;
 
 use crate::call::Transport;
 
@@ -77,17 +87,42 @@ struct OutcomeLabels {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct InvokeLabels {
+    operation: &'static str,
+    outcome: &'static str,
+}
+
+/// An exemplar: one call of those that a bucket counts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TraceLabel {
+    trace_id: String,
+}
+
+/// How long something took, with a trace to look at for each bucket.
+type Seconds = HistogramWithExemplars<TraceLabel>;
+
 /// Makes the duration histograms.
 #[derive(Clone)]
-struct Seconds;
+struct Buckets;
 
-impl MetricConstructor<Histogram> for Seconds {
-    fn new_metric(&self) -> Histogram {
+impl MetricConstructor<Seconds> for Buckets {
+    fn new_metric(&self) -> Seconds {
         // From a warm local call to the default deadline of ten seconds.
-        Histogram::new([
+        let bounds = [
             0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-        ])
+        ];
+        HistogramWithExemplars::new(bounds.into_iter())
     }
+}
+
+fn observe(histogram: &Seconds, took: Duration) {
+    // A trace that is not kept is none to look at.
+    let trace = Trace::of(&Span::current()).filter(Trace::is_sampled);
+    let exemplar = trace.map(|trace| TraceLabel {
+        trace_id: trace.id().to_owned(),
+    });
+    histogram.observe(took.as_secs_f64(), exemplar, Some(SystemTime::now()));
 }
 
 /// The gateway's metrics.
@@ -95,10 +130,13 @@ pub struct Metrics {
     registry: Registry,
     calls: Family<CallLabels, Counter>,
     in_flight: Family<TransportLabels, Gauge>,
-    durations: Family<DurationLabels, Histogram, Seconds>,
+    durations: Family<DurationLabels, Seconds, Buckets>,
     retries: Family<OperationLabels, Counter>,
     facade: Family<FacadeLabels, Counter>,
-    facade_durations: Family<TransportLabels, Histogram, Seconds>,
+    facade_durations: Family<TransportLabels, Seconds, Buckets>,
+    facade_in_flight: Family<TransportLabels, Gauge>,
+    invokes: Family<InvokeLabels, Counter>,
+    invoke_durations: Family<OperationLabels, Seconds, Buckets>,
     records: Family<TopicLabels, Counter>,
     dead_letters: Family<LetterLabels, Counter>,
     lag: Family<LagLabels, Gauge>,
@@ -106,6 +144,21 @@ pub struct Metrics {
     batches: Family<ConsumerLabels, Counter>,
     call_logs: Family<OutcomeLabels, Counter>,
     awaited: Gauge,
+}
+
+/// What became of one invocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvokeOutcome {
+    /// The function answered, whatever it said.
+    Answered,
+    /// It crashed, ran out of its own time, or could not be invoked as it is configured.
+    FunctionError,
+    /// Lambda turned the invocation away for now.
+    Throttled,
+    /// Lambda could not be reached, or failed; or too many invocations were under way.
+    Unavailable,
+    /// No answer came before the deadline.
+    Timeout,
 }
 
 /// What became of a Kafka record that was read.
@@ -141,12 +194,17 @@ impl Default for Metrics {
 impl Metrics {
     /// All metrics, at zero.
     pub fn new() -> Self {
-        let mut registry = Registry::with_prefix("trichrome_gateway");
+        let mut whole = Registry::default();
+        whole.register_collector(Box::new(process::Process));
+        whole.register_collector(Box::new(process::Runtime));
+        let registry = whole.sub_registry_with_prefix("trichrome_gateway");
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        registry.register("build", "Which gateway this is", Info::new(version));
         let calls = Family::default();
         registry.register("calls", "Calls that ended, gRPC and events", calls.clone());
         let in_flight = Family::default();
         registry.register("calls_in_flight", "Calls under way", in_flight.clone());
-        let durations = Family::new_with_constructor(Seconds);
+        let durations = Family::new_with_constructor(Buckets);
         registry.register(
             "call_duration_seconds",
             "How long calls took, retries included",
@@ -160,7 +218,25 @@ impl Metrics {
             "Facade requests answered",
             facade.clone(),
         );
-        let facade_durations = Family::new_with_constructor(Seconds);
+        let facade_in_flight = Family::default();
+        registry.register(
+            "facade_in_flight",
+            "Facade requests under way",
+            facade_in_flight.clone(),
+        );
+        let invokes = Family::default();
+        registry.register(
+            "invokes",
+            "Invocations of functions, by what became of them",
+            invokes.clone(),
+        );
+        let invoke_durations = Family::new_with_constructor(Buckets);
+        registry.register(
+            "invoke_duration_seconds",
+            "How long single invocations took",
+            invoke_durations.clone(),
+        );
+        let facade_durations = Family::new_with_constructor(Buckets);
         registry.register(
             "facade_duration_seconds",
             "How long facade requests took",
@@ -188,7 +264,11 @@ impl Metrics {
             "Batches handed to a trigger's function",
             batches.clone(),
         );
-        let call_logs = Family::default();
+        let call_logs = Family::<OutcomeLabels, Counter>::default();
+        // From the start, so that a rate is known before the first goes wrong.
+        for outcome in ["written", "dropped", "failed"] {
+            drop(call_logs.get_or_create(&OutcomeLabels { outcome }));
+        }
         registry.register(
             "call_logs",
             "Call logs, by what became of them",
@@ -201,13 +281,16 @@ impl Metrics {
             awaited.clone(),
         );
         Self {
-            registry,
+            registry: whole,
             calls,
             in_flight,
             durations,
             retries,
             facade,
             facade_durations,
+            facade_in_flight,
+            invokes,
+            invoke_durations,
             records,
             dead_letters,
             lag,
@@ -245,12 +328,27 @@ impl Metrics {
                 status: status_class(status),
             })
             .inc();
-        self.durations
-            .get_or_create(&DurationLabels {
-                transport,
-                operation,
-            })
-            .observe(took.as_secs_f64());
+        let labels = DurationLabels {
+            transport,
+            operation,
+        };
+        observe(&self.durations.get_or_create(&labels), took);
+    }
+
+    /// A function was invoked, once.
+    pub fn invoked(&self, operation: &'static str, outcome: InvokeOutcome, took: Duration) {
+        let outcome = match outcome {
+            InvokeOutcome::Answered => "ok",
+            InvokeOutcome::FunctionError => "function_error",
+            InvokeOutcome::Throttled => "throttled",
+            InvokeOutcome::Unavailable => "unavailable",
+            InvokeOutcome::Timeout => "timeout",
+        };
+        self.invokes
+            .get_or_create(&InvokeLabels { operation, outcome })
+            .inc();
+        let labels = OperationLabels { operation };
+        observe(&self.invoke_durations.get_or_create(&labels), took);
     }
 
     /// A failed call is made again.
@@ -267,9 +365,15 @@ impl Metrics {
         self.facade
             .get_or_create(&FacadeLabels { transport, status })
             .inc();
-        self.facade_durations
+        let labels = TransportLabels { transport };
+        observe(&self.facade_durations.get_or_create(&labels), took);
+    }
+
+    /// A facade request came, or (-1) went.
+    pub fn facade_under_way(&self, transport: &'static str, change: i64) {
+        self.facade_in_flight
             .get_or_create(&TransportLabels { transport })
-            .observe(took.as_secs_f64());
+            .inc_by(change);
     }
 
     /// A Kafka record is done with.
@@ -344,6 +448,21 @@ impl Metrics {
         text::encode(&mut text, &self.registry)?;
         Ok(text)
     }
+
+    /// The metrics in the format that a scraper asks for by its `Accept` header, and that
+    /// format's media type.
+    ///
+    /// # Errors
+    ///
+    /// As [`Metrics::render`].
+    pub fn render_for(&self, accept: &str) -> Result<(&'static str, String), fmt::Error> {
+        let text = self.render()?;
+        if accept.contains("application/openmetrics-text") {
+            Ok((MEDIA_TYPE, text))
+        } else {
+            Ok((classic::MEDIA_TYPE, classic::from_openmetrics(&text)))
+        }
+    }
 }
 
 /// The media type of [`Metrics::render`].
@@ -378,5 +497,13 @@ mod tests {
             assert!(text.contains(line), "{text}");
         }
         assert!(text.ends_with("# EOF\n"));
+        let (kind, classic) = metrics.render_for("text/plain").unwrap();
+        assert!(kind.starts_with("text/plain"));
+        assert!(classic.contains("# TYPE trichrome_gateway_calls_total counter\n"));
+        assert!(
+            classic.contains("# TYPE process_cpu_seconds_total counter\n"),
+            "{classic}"
+        );
+        assert!(classic.contains("trichrome_gateway_build_info{version="));
     }
 }

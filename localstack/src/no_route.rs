@@ -7,10 +7,12 @@ use lambda_http::{
     Body, Request, Response,
     http::{StatusCode, header},
 };
+use tracing::Span;
 use trichrome_proto::{
     contract::{Route, route},
     error::{ErrorBody, ErrorCode},
 };
+use trichrome_telemetry::{Origin, Trace};
 
 /// The answer, in the shape of all errors.
 ///
@@ -30,7 +32,8 @@ pub fn answer(request: &Request, request_id: &str) -> Result<Response<Body>, lam
             (ErrorCode::NotFound, format!("no such path: {path}"), None)
         }
     };
-    let body = serde_json::to_string(&ErrorBody::new(code, message, request_id))?;
+    let trace = trace_id(request);
+    let body = serde_json::to_string(&ErrorBody::new(code, message, request_id, trace))?;
     let mut response = Response::builder()
         .status(StatusCode::from_u16(code.http())?)
         .header(header::CONTENT_TYPE, "application/json")
@@ -39,6 +42,12 @@ pub fn answer(request: &Request, request_id: &str) -> Result<Response<Body>, lam
         response = response.header(header::ALLOW, allow);
     }
     Ok(response.body(Body::from(body))?)
+}
+
+/// The caller's, or a new one.
+fn trace_id(request: &Request) -> String {
+    let origin = Origin::read(|name| request.headers().get(name)?.to_str().ok());
+    Trace::adopt(&Span::none(), origin).id().to_owned()
 }
 
 #[cfg(test)]

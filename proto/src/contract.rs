@@ -35,6 +35,13 @@ pub struct Operation {
     pub doc: &'static str,
 }
 
+impl Operation {
+    /// The gRPC method's full name, `pictures.Pictures/CreateUserPicture`.
+    pub fn grpc_method(&self) -> &'static str {
+        self.grpc_path.trim_start_matches('/')
+    }
+}
+
 /// The REST binding of an operation (`google.api.http`).
 #[derive(Debug)]
 pub struct Http {

@@ -183,16 +183,25 @@ pub struct ErrorDetail {
     /// Finds the call in the logs.
     #[serde(default)]
     pub request_id: String,
+    /// Finds the call's trace: 32 hexadecimal digits (W3C Trace Context).
+    #[serde(default)]
+    pub trace_id: String,
 }
 
 impl ErrorBody {
     /// The body for an error.
-    pub fn new(code: ErrorCode, message: impl Into<String>, request_id: impl Into<String>) -> Self {
+    pub fn new(
+        code: ErrorCode,
+        message: impl Into<String>,
+        request_id: impl Into<String>,
+        trace_id: impl Into<String>,
+    ) -> Self {
         Self {
             error: ErrorDetail {
                 code: code.as_str().to_owned(),
                 message: message.into(),
                 request_id: request_id.into(),
+                trace_id: trace_id.into(),
             },
         }
     }

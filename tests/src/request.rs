@@ -16,6 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(25);
 /// How long a call that the contract limits is tried again.
 const LIMITED: Duration = Duration::from_secs(15);
 
+/// The span in which every call is made, as far as the service knows.
+pub const SPAN: &str = "b7ad6b7169203331";
+
 /// A call on its way.
 #[derive(Clone)]
 pub(crate) struct Outgoing {
@@ -34,7 +37,7 @@ impl Outgoing {
         let trace = self.trace.simple();
         let mut headers = vec![
             ("x-request-id", self.request_id.clone()),
-            ("traceparent", format!("00-{trace}-b7ad6b7169203331-01")),
+            ("traceparent", format!("00-{trace}-{SPAN}-01")),
         ];
         let optional = [
             ("authorization", &self.authorization),
@@ -152,6 +155,14 @@ async fn once(scenario: &Scenario, transport: Transport, call: Outgoing) -> Resu
         bail!(
             "{what}: the answer has the request id {:?}, and {request_id:?} was sent",
             reply.request_id
+        );
+    }
+    if let Err(error) = &reply.outcome
+        && error.trace_id != trace.simple().to_string()
+    {
+        bail!(
+            "{what}: the error names the trace {:?}, and {trace} was sent",
+            error.trace_id
         );
     }
     scenario.made(transport, operation, trace, reply.status);

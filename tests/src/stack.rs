@@ -13,6 +13,7 @@ use crate::{
     clients::{grpc::Grpc, http::Http, kafka::Kafka},
     stored::Stored,
     token::Signer,
+    traces::Traces,
 };
 
 /// Names the description file of the stack to test.
@@ -54,6 +55,9 @@ pub struct Description {
     pub control_socket: PathBuf,
     /// Where each part's log is.
     pub logs: PathBuf,
+    /// Where its parts send their spans; the tests listen there.
+    #[serde(default)]
+    pub otlp_endpoint: Option<String>,
 }
 
 impl Description {
@@ -93,6 +97,8 @@ pub struct Stack {
     pub stored: Stored,
     /// Signs tokens with the stack's own key.
     pub signer: Signer,
+    /// The spans that its parts send.
+    pub traces: Traces,
 }
 
 impl Stack {
@@ -116,6 +122,7 @@ impl Stack {
             postgres,
             stored: Stored::new(&description),
             signer: Signer::read(&description)?,
+            traces: Traces::listen(&description),
             description,
         })
     }

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::config::Builder;
 use aws_types::SdkConfig;
 use jsonwebtoken::{Algorithm, Header, encode, get_current_timestamp};
 use serde::Serialize;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
+use trichrome_runtime::AwsSpans;
 use trichrome_users::aws::{Failure, is_outage};
 use uuid::Uuid;
 
@@ -74,7 +76,7 @@ impl Signer {
     #[must_use]
     pub fn new(config: &SdkConfig, secret_id: String, terms: TokenTerms) -> Self {
         Self {
-            client: Client::new(config),
+            client: Client::from_conf(Builder::from(config).interceptor(AwsSpans::other()).build()),
             secret_id,
             terms: Arc::new(terms),
             cached: Mutex::new(None),

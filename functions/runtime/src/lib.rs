@@ -5,8 +5,11 @@
 //! token check and validation, one error shape, and the call log after the response. It is
 //! the only place that knows Lambda and HTTP.
 
+mod after;
 mod aws;
+mod aws_spans;
 mod call_log;
+mod emf;
 mod env;
 mod function;
 mod logs;
@@ -16,6 +19,7 @@ mod shell;
 mod start;
 mod token;
 
+pub use aws_spans::AwsSpans;
 pub use env::Env;
 pub use function::{BatchFunction, Call, Function, Transport};
 pub use start::{run, run_batch};

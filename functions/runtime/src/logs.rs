@@ -1,21 +1,35 @@
-//! Logs: JSON to stdout, one event a line, which is what CloudWatch and collectors read.
+//! What logs and traces need to know of a function.
 
-use tracing_subscriber::{EnvFilter, fmt};
+use trichrome_telemetry::{Service, Telemetry};
 
-/// Starts logging; `RUST_LOG` sets the level by target, `info` if unset.
-pub(crate) fn start() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    // Fails only where a subscriber is already set, which then serves.
-    let _ = fmt()
-        .json()
-        .flatten_event(true)
-        .with_env_filter(filter)
-        .with_current_span(true)
-        .with_span_list(false)
-        .try_init();
+/// Starts logs and traces; [`trichrome_telemetry::start`] says by which variables.
+pub(crate) fn start(function: &str) -> Telemetry {
+    let variable = |name| std::env::var(name).ok();
+    // Lambda says it in MiB, and the conventions want bytes.
+    let memory = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+        .and_then(|text| text.parse::<u64>().ok())
+        .map(|mebibytes| (mebibytes * 1024 * 1024).to_string());
+    let attributes = [
+        ("cloud.provider", Some("aws".to_owned())),
+        ("cloud.platform", Some("aws_lambda".to_owned())),
+        ("cloud.region", variable("AWS_REGION")),
+        ("faas.name", variable("AWS_LAMBDA_FUNCTION_NAME")),
+        ("faas.version", variable("AWS_LAMBDA_FUNCTION_VERSION")),
+        ("faas.instance", variable("AWS_LAMBDA_LOG_STREAM_NAME")),
+        ("faas.max_memory", memory),
+    ];
+    trichrome_telemetry::start(Service {
+        name: function.to_owned(),
+        version: env!("CARGO_PKG_VERSION"),
+        attributes: attributes
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, value?)))
+            .collect(),
+        lambda: true,
+    })
 }
 
-/// What caused an error, from the outside in: the JSON format leaves an error's sources out.
+/// What caused an error, from the outside in: its own text leaves its sources out.
 pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     std::iter::successors(error.source(), |cause| cause.source())
         .map(ToString::to_string)

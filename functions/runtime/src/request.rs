@@ -8,7 +8,7 @@ use trichrome_proto::{
     contract::Operation,
     error::{ApiError, ErrorCode},
 };
-use uuid::Uuid;
+use trichrome_telemetry::Origin;
 
 use crate::function::Transport;
 
@@ -22,6 +22,8 @@ const KEY_LIMIT: usize = 255;
 #[derive(Debug)]
 pub(crate) struct Head {
     pub(crate) request_id: String,
+    /// What the caller says of the trace; taken where the call joins it.
+    pub(crate) origin: Option<Origin>,
     pub(crate) trace_id: String,
     pub(crate) transport: Transport,
 }
@@ -41,7 +43,8 @@ impl Head {
         };
         Self {
             request_id: given.or_else(own).unwrap_or_default().to_owned(),
-            trace_id: trace_id(request.headers()),
+            origin: Origin::read(|name| header(request.headers(), name)),
+            trace_id: String::new(),
             transport: Transport::from_api_id(api_id),
         }
     }
@@ -111,36 +114,6 @@ fn is_key(text: &str) -> bool {
     (1..=KEY_LIMIT).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// The trace id of the W3C header or, where API Gateway sent only its own, of X-Ray's; a
-/// new one where neither is there.
-fn trace_id(headers: &HeaderMap) -> String {
-    header(headers, "traceparent")
-        .and_then(w3c_trace_id)
-        .or_else(|| header(headers, "x-amzn-trace-id").and_then(xray_trace_id))
-        .unwrap_or_else(|| Uuid::new_v4().simple().to_string())
-}
-
-/// `00-<32 hex>-<16 hex>-<2 hex>` (W3C Trace Context, section 3.2).
-fn w3c_trace_id(value: &str) -> Option<String> {
-    let mut parts = value.split('-');
-    let (_version, id) = (parts.next()?, parts.next()?);
-    let valid = id.len() == 32
-        && id
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        && id.bytes().any(|byte| byte != b'0');
-    valid.then(|| id.to_owned())
-}
-
-/// `Root=1-<8 hex>-<24 hex>;…` is a W3C trace id with dashes.
-fn xray_trace_id(value: &str) -> Option<String> {
-    let root = value
-        .split(';')
-        .find_map(|part| part.trim().strip_prefix("Root=1-"))?;
-    let id = root.replace('-', "");
-    (id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(id)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,26 +133,6 @@ mod tests {
             assert_eq!(error.code, ErrorCode::Unauthenticated);
         }
         assert!(bearer(&HeaderMap::new()).is_err());
-    }
-
-    #[test]
-    fn both_trace_headers_are_read() {
-        let id = "0af7651916cd43dd8448eb211c80319c";
-        assert_eq!(
-            trace_id(&headers(
-                "traceparent",
-                "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-            )),
-            id
-        );
-        assert_eq!(
-            trace_id(&headers(
-                "x-amzn-trace-id",
-                "Self=1;Root=1-0af76519-16cd43dd8448eb211c80319c;Sampled=1"
-            )),
-            id
-        );
-        assert_eq!(trace_id(&headers("traceparent", "00-zz-1-01")).len(), 32);
     }
 
     #[test]

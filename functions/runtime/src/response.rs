@@ -67,7 +67,7 @@ pub(crate) fn failure(error: &dyn Fault, head: &Head) -> Response<Body> {
         tracing::info!(code = code.as_str(), %error, "call refused");
         error.to_string()
     };
-    let body = ErrorBody::new(code, message, &head.request_id);
+    let body = ErrorBody::new(code, message, &head.request_id, &head.trace_id);
     let mut response = plain(
         code.http(),
         serde_json::to_string(&body).unwrap_or_default(),
@@ -77,6 +77,32 @@ pub(crate) fn failure(error: &dyn Fault, head: &Head) -> Response<Body> {
         insert(&mut response, WWW_AUTHENTICATE.as_str(), "Bearer");
     }
     response
+}
+
+/// Lets a browser's page at `origin` read an answer: behind API Gateway's REST API that is
+/// the function's to say. (AWS, "CORS for REST APIs", Lambda proxy integrations.)
+pub(crate) fn share(response: &mut Response<Body>, operation: &Operation, origin: &str) {
+    let lists = operation
+        .output
+        .fields
+        .iter()
+        .filter(|_| operation.http.response_body.is_some())
+        .filter(|field| operation.http.response_body != Some(field.name))
+        .map(|field| binding::header_name(field.name));
+    let readable: Vec<_> = ["x-request-id", "retry-after"]
+        .into_iter()
+        .map(str::to_owned)
+        .chain(lists)
+        .collect();
+    insert(response, "access-control-allow-origin", origin);
+    insert(
+        response,
+        "access-control-expose-headers",
+        &readable.join(", "),
+    );
+    if origin != "*" {
+        insert(response, "vary", "origin");
+    }
 }
 
 /// Adds what every answer carries.

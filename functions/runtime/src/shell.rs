@@ -1,18 +1,24 @@
 //! One HTTP event in, one HTTP answer out.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
 
-use lambda_http::{Body, Request, Response};
+use lambda_http::{Body, Request, RequestExt as _, Response};
 use serde_json::Value;
-use tracing::{Instrument as _, info_span};
+use tracing::{Instrument as _, Span, field::Empty, info_span};
 use trichrome_proto::{
     contract::{Access, Operation},
     error::{ApiError, ErrorCode, Fault},
     validate,
 };
+use trichrome_telemetry::{self as telemetry, Trace};
 
 use crate::{
+    after::Finished,
     call_log,
+    emf::Sample,
     function::{Call, Function, Transport},
     request::{self, Head},
     response,
@@ -27,26 +33,28 @@ pub(crate) struct Shell<F> {
     pub(crate) verifier: Option<Verifier>,
     /// How long one call may take.
     pub(crate) timeout: Duration,
+    /// Whose pages may read the answers of the REST API.
+    pub(crate) cors_origin: Option<String>,
+    /// Whether no call was served yet.
+    pub(crate) cold: AtomicBool,
 }
 
-/// An answer, and the entry to log for it where that falls to the function.
+/// An answer, and what is left to do once it has gone.
 pub(crate) struct Handled {
     pub(crate) response: Response<Body>,
-    pub(crate) entry: Option<trichrome_proto::analytics::AnalyticsEntryMessage>,
+    pub(crate) finished: Finished,
 }
 
 impl<F: Function> Shell<F> {
     /// Serves one event.
     pub(crate) async fn handle(&self, request: Request) -> Handled {
         let started = Instant::now();
-        let head = Head::read(&request);
-        let span = info_span!(
-            "call",
-            function = F::NAME,
-            request_id = head.request_id,
-            trace_id = head.trace_id,
-            transport = head.transport.as_str(),
-        );
+        let mut head = Head::read(&request);
+        let cold = self.cold.swap(false, Ordering::Relaxed);
+        let span = self.span(&request, &head, cold);
+        let trace = Trace::adopt(&span, head.origin.take());
+        trace.id().clone_into(&mut head.trace_id);
+        span.record("trace_id", trace.id());
         let mut user_id = None;
         let outcome = self
             .serve(&head, request, &mut user_id)
@@ -58,6 +66,14 @@ impl<F: Function> Shell<F> {
             Err(fault) => response::failure(fault.as_ref(), &head),
         };
         let status = response.status().as_u16();
+        telemetry::set(
+            &Span::current(),
+            "http.response.status_code",
+            i64::from(status),
+        );
+        if status >= 500 {
+            telemetry::failed(&Span::current(), status.to_string());
+        }
         let elapsed = started.elapsed();
         tracing::info!(
             status,
@@ -77,10 +93,55 @@ impl<F: Function> Shell<F> {
             Transport::Grpc | Transport::Events => user_id.as_deref(),
             Transport::Rest | Transport::Internal => None,
         };
-        Handled {
-            response: response::finish(response, &head, told),
-            entry,
+        let mut response = response::finish(response, &head, told);
+        if let (Some(origin), Transport::Rest) = (&self.cors_origin, head.transport) {
+            response::share(&mut response, self.operation, origin);
         }
+        let sample = Sample {
+            operation: F::NAME,
+            transport: head.transport.as_str(),
+            failed: status >= 500,
+            took: elapsed,
+            cold,
+            trace_id: head.trace_id,
+        };
+        Handled {
+            response,
+            finished: Finished {
+                entry,
+                trace,
+                sample,
+            },
+        }
+    }
+
+    /// A call as a span, by the conventions for HTTP servers and for FaaS.
+    fn span(&self, request: &Request, head: &Head, cold: bool) -> Span {
+        let http = &self.operation.http;
+        let span = info_span!(
+            "call",
+            otel.kind = "server",
+            otel.name = format!("{} {}", http.method, http.path),
+            function = F::NAME,
+            request_id = head.request_id,
+            trace_id = Empty,
+            transport = head.transport.as_str(),
+            http.request.method = http.method,
+            http.route = http.path,
+            url.path = request.uri().path(),
+            url.scheme = "https",
+            faas.trigger = "http",
+            faas.coldstart = cold,
+        );
+        if let Some(context) = request.lambda_context_ref() {
+            telemetry::set(&span, "faas.invocation_id", context.request_id.clone());
+            telemetry::set(
+                &span,
+                "aws.lambda.invoked_arn",
+                context.invoked_function_arn.clone(),
+            );
+        }
+        span
     }
 
     async fn serve(

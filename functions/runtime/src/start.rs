@@ -1,17 +1,28 @@
 //! From `main` to the first event.
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use lambda_http::{Request, service_fn};
-use lambda_runtime::{Diagnostic, LambdaEvent};
+use lambda_runtime::{Context, Diagnostic, LambdaEvent};
+use tracing::{Instrument as _, Span, field::Empty, info_span};
 use trichrome_proto::{
     contract::{self, Access},
     error::Fault as _,
 };
+use trichrome_telemetry::{self as telemetry, Origin, Telemetry, Trace};
 
 use crate::{
     Env,
-    call_log::{self, CallLog},
+    after::{self, After, Finished},
+    call_log::CallLog,
+    emf::Sample,
     function::{BatchFunction, Function},
     logs,
     shell::Shell,
@@ -27,11 +38,12 @@ type RuntimeError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Serves an operation of the contract until Lambda ends the process.
 ///
-/// Reads `CALL_TIMEOUT_MS` (default 9000), `CALL_LOG_FUNCTION`, `RUST_LOG`, the token
+/// Reads `CALL_TIMEOUT_MS` (default 9000), `CALL_LOG_FUNCTION`, `METRICS` (`emf` or `off`),
+/// `CORS_ORIGIN`, `RUST_LOG` and OpenTelemetry's variables ([`telemetry::start`]), the token
 /// variables unless the operation is public, and whatever [`Function::build`] reads. A
 /// configuration with problems ends the process with status 64 and names all of them.
 pub fn run<F: Function>() -> ExitCode {
-    start(|env| {
+    start(F::NAME, |env, telemetry| {
         let operation = contract::by_function(F::NAME);
         if operation.is_none() {
             env.problem(F::NAME, "is no operation of the contract");
@@ -41,6 +53,8 @@ pub fn run<F: Function>() -> ExitCode {
             Some(Access::User | Access::Owner) => env.verifier(),
         };
         let log = CallLog::from_env(env);
+        let after = After::from_env(env, log, telemetry.spans);
+        let cors_origin = env.optional("CORS_ORIGIN");
         let timeout = Duration::from_millis(env.parse_or("CALL_TIMEOUT_MS", CALL_TIMEOUT_MS));
         let function = F::build(env);
         let shell = operation.map(|operation| Shell {
@@ -48,24 +62,26 @@ pub fn run<F: Function>() -> ExitCode {
             operation,
             verifier,
             timeout,
+            cors_origin,
+            cold: AtomicBool::new(true),
         });
         async move {
             let Some(shell) = shell else {
                 return Ok(());
             };
-            serve(shell, log).await
+            serve(shell, after).await
         }
     })
 }
 
-async fn serve<F: Function>(shell: Shell<F>, log: CallLog) -> Result<(), RuntimeError> {
-    let (outbox, extension) = call_log::register(log).await;
+async fn serve<F: Function>(shell: Shell<F>, after: After) -> Result<(), RuntimeError> {
+    let (outbox, extension) = after::register(after).await;
     let (shell, outbox) = (Arc::new(shell), Arc::new(outbox));
     let function = lambda_http::run(service_fn(move |request: Request| {
         let (shell, outbox) = (shell.clone(), outbox.clone());
         async move {
             let handled = shell.handle(request).await;
-            outbox.put(handled.entry).await;
+            outbox.put(handled.finished).await;
             Ok::<_, std::convert::Infallible>(handled.response)
         }
     }));
@@ -79,32 +95,100 @@ async fn serve<F: Function>(shell: Shell<F>, log: CallLog) -> Result<(), Runtime
 ///
 /// A failure is answered as a function error, which makes the batch come again.
 pub fn run_batch<B: BatchFunction>() -> ExitCode {
-    start(|env| {
+    start(B::NAME, |env, telemetry| {
+        let log = CallLog::none();
+        let after = After::from_env(env, log, telemetry.spans);
         let function = Arc::new(B::build(env));
-        lambda_runtime::run(service_fn(move |event: LambdaEvent<B::Event>| {
-            let function = function.clone();
-            async move {
-                function.call(event.payload).await.map_err(|error| {
-                    let (code, causes) = (error.code().as_str(), logs::causes(&error));
-                    tracing::error!(function = B::NAME, code, %error, causes, "batch failed");
-                    // The gateway's trigger tells from the type whether waiting helps.
-                    Diagnostic {
-                        error_type: code.to_owned(),
-                        error_message: error.to_string(),
-                    }
-                })
-            }
-        }))
+        serve_batches(function, after)
+    })
+}
+
+async fn serve_batches<B: BatchFunction>(
+    function: Arc<B>,
+    after: After,
+) -> Result<(), RuntimeError> {
+    let (outbox, extension) = after::register(after).await;
+    let outbox = Arc::new(outbox);
+    let cold = Arc::new(AtomicBool::new(true));
+    let function = lambda_runtime::run(service_fn(move |event: LambdaEvent<B::Event>| {
+        let (function, outbox, cold) = (function.clone(), outbox.clone(), cold.clone());
+        async move {
+            let begun = Instant::now();
+            let cold = cold.swap(false, Ordering::Relaxed);
+            let span = batch_span::<B>(&event.context, cold);
+            let trace = Trace::adopt(&span, origin(&event.context));
+            span.record("trace_id", trace.id());
+            let outcome = function.call(event.payload).instrument(span.clone()).await;
+            let outcome = outcome.map_err(|error| {
+                let _entered = span.enter();
+                let (code, causes) = (error.code().as_str(), logs::causes(&error));
+                tracing::error!(code, %error, causes, "batch failed");
+                telemetry::failed(&span, code);
+                // The gateway's trigger tells from the type whether waiting helps.
+                Diagnostic {
+                    error_type: code.to_owned(),
+                    error_message: error.to_string(),
+                }
+            });
+            drop(span);
+            let sample = Sample {
+                operation: B::NAME,
+                transport: "kafka",
+                failed: outcome.is_err(),
+                took: begun.elapsed(),
+                cold,
+                trace_id: trace.id().to_owned(),
+            };
+            let finished = Finished {
+                entry: None,
+                trace,
+                sample,
+            };
+            outbox.put(finished).await;
+            outcome
+        }
+    }));
+    match extension {
+        None => function.await,
+        Some(extension) => tokio::try_join!(function, extension).map(|_| ()),
+    }
+}
+
+/// A batch as a span, by the conventions for FaaS.
+fn batch_span<B: BatchFunction>(context: &Context, cold: bool) -> Span {
+    info_span!(
+        "batch",
+        otel.kind = "server",
+        otel.name = B::NAME,
+        function = B::NAME,
+        request_id = context.request_id,
+        trace_id = Empty,
+        faas.trigger = "pubsub",
+        faas.invocation_id = context.request_id,
+        faas.coldstart = cold,
+        aws.lambda.invoked_arn = context.invoked_function_arn,
+    )
+}
+
+/// A batch has no headers: the gateway says in the client context where its invocation is,
+/// and of AWS's own event sources X-Ray knows.
+fn origin(context: &Context) -> Option<Origin> {
+    let client = context.client_context.as_ref();
+    let traceparent = client.and_then(|client| client.custom.get("traceparent"));
+    Origin::read(|name| match name {
+        "traceparent" => traceparent.map(String::as_str),
+        "x-amzn-trace-id" => context.xray_trace_id.as_deref(),
+        _ => None,
     })
 }
 
 /// Reads the configuration, then runs what it configures. One thread is enough: a function
 /// serves one call at a time, and starts faster for it.
-fn start<W>(build: impl FnOnce(&mut Env) -> W) -> ExitCode
+fn start<W>(name: &str, build: impl FnOnce(&mut Env, Telemetry) -> W) -> ExitCode
 where
     W: Future<Output = Result<(), RuntimeError>>,
 {
-    logs::start();
+    let telemetry = logs::start(name);
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -117,7 +201,7 @@ where
     };
     let mut env = Env::process();
     let entered = runtime.enter();
-    let work = build(&mut env);
+    let work = build(&mut env, telemetry);
     drop(entered);
     if !env.problems().is_empty() {
         tracing::error!(problems = env.problems().join("; "), "bad configuration");

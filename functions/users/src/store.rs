@@ -13,8 +13,10 @@ mod cancel;
 mod item;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::Builder;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
 use aws_types::SdkConfig;
+use trichrome_runtime::AwsSpans;
 
 use crate::aws::{Failure, is_outage};
 use crate::{Error, User};
@@ -51,7 +53,11 @@ impl UserStore {
     #[must_use]
     pub fn new(config: &SdkConfig, table: String) -> Self {
         Self {
-            client: Client::new(config),
+            client: Client::from_conf(
+                Builder::from(config)
+                    .interceptor(AwsSpans::table(&table))
+                    .build(),
+            ),
             table,
         }
     }

@@ -12,7 +12,7 @@ use trichrome_proto::{
     error::{ApiError, ErrorBody, ErrorCode},
 };
 
-use crate::call::internal;
+use crate::{call::internal, context::Context};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -57,8 +57,13 @@ impl Refusal {
     }
 
     /// The answer.
-    pub fn into_response(self, request_id: &str) -> Response {
-        let body = ErrorBody::new(self.error.code, self.error.message, request_id);
+    pub fn into_response(self, context: &Context) -> Response {
+        let body = ErrorBody::new(
+            self.error.code,
+            self.error.message,
+            &context.request_id,
+            context.trace.id(),
+        );
         let text = serde_json::to_string(&body).unwrap_or_default();
         let mut response = json(self.error.code.http(), text);
         if let Ok(allow) = HeaderValue::from_str(&self.allow.join(", "))

@@ -4,10 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument as _;
 use trichrome_proto::{
     contract::Operation,
     error::{ApiError, ErrorCode},
 };
+use trichrome_telemetry as telemetry;
 use uuid::Uuid;
 
 use super::timed_out;
@@ -17,7 +19,7 @@ use crate::{
     context::Context,
     kafka::{
         envelope::Envelope,
-        producer::{ProduceError, Producer, Record},
+        producer::{self, ProduceError, Producer, Record},
         results::{Answer, Awaiter},
     },
     limits,
@@ -62,6 +64,9 @@ impl Events {
         .to_bytes();
         drop(data);
         let key = operation.command.keys.first().ok_or_else(internal)?;
+        let span = producer::span(operation.command.topic, Some(key));
+        telemetry::set(&span, "messaging.message.id", event_id.clone());
+        let context = context.at(&span);
         let headers: Vec<_> = context
             .headers()
             .map(|(name, value)| (name, value.as_bytes()))
@@ -75,10 +80,16 @@ impl Events {
             value: Some(&value),
             headers: &headers,
         };
-        timeout_at(deadline, self.producer.produce(&record))
-            .await
-            .map_err(|_| timed_out())?
-            .map_err(|error| unproduced(&error))?;
+        timeout_at(
+            deadline,
+            self.producer.produce(&record).instrument(span.clone()),
+        )
+        .await
+        .map_err(|_| timed_out())
+        .and_then(|produced| produced.map_err(|error| unproduced(&error)))
+        .inspect_err(|error| telemetry::failed(&span, error.code.as_str()))?;
+        // It ends here: the answer's way back is not the producer's.
+        drop(span);
         drop(value);
         match timeout_at(deadline + GRACE, awaited.answer()).await {
             Ok(Some(answer)) => read(answer),

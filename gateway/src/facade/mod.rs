@@ -18,12 +18,14 @@ use axum::{
 };
 use serde_json::{Map, Value};
 use tokio::time::Instant;
+use tracing::Span;
 use trichrome_proto::{
     binding,
     contract::{Operation, Route, route},
     error::{ApiError, ErrorCode},
     validate,
 };
+use trichrome_telemetry as telemetry;
 use url::form_urlencoded;
 use uuid::Uuid;
 
@@ -98,13 +100,38 @@ pub fn router(facade: Facade) -> Router {
         .with_state(facade)
 }
 
+/// A request that is counted until it is answered, or given up.
+struct UnderWay<'a>(&'a Metrics, Transport);
+
+impl<'a> UnderWay<'a> {
+    fn begin(metrics: &'a Metrics, transport: Transport) -> Self {
+        metrics.facade_under_way(transport.name(), 1);
+        Self(metrics, transport)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.facade_under_way(self.1.name(), -1);
+    }
+}
+
+/// Whether a path is one of the facade's.
+pub fn is_below(path: &str) -> bool {
+    Transport::ALL.into_iter().any(|transport| {
+        path.strip_prefix(&transport.prefix())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
+}
+
 impl Facade {
     async fn serve(&self, transport: Transport, context: &Context, request: Request) -> Response {
         let begun = Instant::now();
+        let _under_way = UnderWay::begin(&self.metrics, transport);
         let response = self
             .answer(transport, context, request)
             .await
-            .unwrap_or_else(|refusal| refusal.into_response(&context.request_id));
+            .unwrap_or_else(|refusal| refusal.into_response(context));
         let took = begun.elapsed();
         let status = response.status().as_u16();
         self.metrics.facade(transport.name(), status, took);
@@ -133,6 +160,7 @@ impl Facade {
             Route::MethodNotAllowed { allow } => return Err(Refusal::method(allow)),
             Route::NotFound => return Err(Refusal::not_found()),
         };
+        name_span(transport, operation);
         let body = body::read(&parts.headers, body).await?;
         let query = parts.uri.query().unwrap_or_default();
 
@@ -195,6 +223,14 @@ impl Facade {
         };
         Ok(message)
     }
+}
+
+/// Names the request's span by what it asks for, not by its path, of which there are many.
+fn name_span(transport: Transport, operation: &Operation) {
+    let span = Span::current();
+    let route = format!("{}{}", transport.prefix(), operation.http.path);
+    span.record("otel.name", format!("{} {route}", operation.http.method));
+    telemetry::set(&span, "http.route", route);
 }
 
 fn read_args(

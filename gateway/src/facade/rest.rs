@@ -16,11 +16,13 @@ use hyper_util::{
 };
 use rustls::{ClientConfig, RootCertStore};
 use tokio::time::{Instant, timeout_at};
+use tracing::{Instrument as _, Span, info_span};
 use trichrome_proto::{
     binding,
     contract::Operation,
     error::{ApiError, ErrorCode},
 };
+use trichrome_telemetry as telemetry;
 use url::Url;
 
 use super::{answer, timed_out};
@@ -40,6 +42,8 @@ pub struct Rest {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     /// Without a slash at its end: `https://…/prod`.
     base: String,
+    host: String,
+    port: Option<u16>,
 }
 
 impl Rest {
@@ -63,6 +67,8 @@ impl Rest {
                 .pool_timer(TokioTimer::new())
                 .build(connector),
             base: base.as_str().trim_end_matches('/').to_owned(),
+            host: base.host_str().unwrap_or_default().to_owned(),
+            port: base.port_or_known_default(),
         })
     }
 
@@ -80,10 +86,43 @@ impl Rest {
         context: &Context,
         deadline: Instant,
     ) -> Result<Response, ApiError> {
-        let request = self.request(operation, target, content_type, body, context)?;
-        timeout_at(deadline, self.send(operation, request))
-            .await
-            .unwrap_or_else(|_| Err(timed_out()))
+        let span = self.span(operation, target);
+        let context = context.at(&span);
+        let request = self.request(operation, target, content_type, body, &context)?;
+        let answered = timeout_at(
+            deadline,
+            self.send(operation, request).instrument(span.clone()),
+        )
+        .await
+        .unwrap_or_else(|_| Err(timed_out()));
+        let status = match &answered {
+            Ok(response) => response.status().as_u16(),
+            Err(error) => {
+                telemetry::failed(&span, error.code.as_str());
+                error.code.http()
+            }
+        };
+        telemetry::set(&span, "http.response.status_code", i64::from(status));
+        answered
+    }
+
+    /// A request as a span, by the conventions for HTTP clients. The query is left out: it
+    /// may say who is asked for.
+    fn span(&self, operation: &Operation, target: &str) -> Span {
+        let path = target.split_once('?').map_or(target, |(path, _)| path);
+        let span = info_span!(
+            "rest",
+            otel.kind = "client",
+            otel.name = format!("{} {}", operation.http.method, operation.http.path),
+            http.request.method = operation.http.method,
+            url.full = format!("{}{path}", self.base),
+            url.template = operation.http.path,
+            server.address = self.host,
+        );
+        if let Some(port) = self.port {
+            telemetry::set(&span, "server.port", i64::from(port));
+        }
+        span
     }
 
     fn request(

@@ -10,14 +10,17 @@ use http::uri::PathAndQuery;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 use tonic::{
+    Code,
     client::Grpc,
     metadata::{AsciiMetadataKey, AsciiMetadataValue},
     transport::{Channel, Endpoint},
 };
+use tracing::{Instrument as _, Span, info_span};
 use trichrome_proto::{
     contract::Operation,
     error::{ApiError, ErrorCode},
 };
+use trichrome_telemetry as telemetry;
 
 use super::{
     codec::{self, DynamicCodec},
@@ -33,6 +36,7 @@ const WINDOW: u32 = 2 * 1024 * 1024;
 #[derive(Clone)]
 pub struct Client {
     channel: Channel,
+    server: SocketAddr,
     methods: Arc<HashMap<&'static str, Method>>,
 }
 
@@ -43,7 +47,8 @@ impl Client {
     ///
     /// The address makes no URL: not seen with a socket's own address.
     pub fn new(server: SocketAddr) -> Result<Self, tonic::transport::Error> {
-        let channel = Endpoint::from_shared(format!("http://{}", reachable(server)))?
+        let server = reachable(server);
+        let channel = Endpoint::from_shared(format!("http://{server}"))?
             .tcp_nodelay(true)
             .initial_stream_window_size(WINDOW)
             .initial_connection_window_size(2 * WINDOW)
@@ -53,6 +58,7 @@ impl Client {
             .collect();
         Ok(Self {
             channel,
+            server,
             methods: Arc::new(methods),
         })
     }
@@ -72,6 +78,8 @@ impl Client {
         let method = self.methods.get(operation.function).ok_or_else(internal)?;
         let message = codec::from_args(&method.input, args)?;
 
+        let span = self.span(operation);
+        let context = context.at(&span);
         let mut request = tonic::Request::new(message);
         for (name, value) in context.headers() {
             if let (Ok(name), Ok(value)) = (
@@ -92,26 +100,53 @@ impl Client {
         };
         let path = PathAndQuery::from_static(method.operation.grpc_path);
         let codec = DynamicCodec::new(method.output.clone());
-        let answered = tokio::time::timeout_at(deadline, async {
-            grpc.ready().await.map_err(|error| {
-                tracing::warn!(%error, "the gRPC port cannot be reached");
-                let code = ErrorCode::Unavailable;
-                ApiError::new(code, code.fault_message())
-            })?;
-            grpc.unary(request, path, codec)
-                .await
-                .map_err(|status| status::to_error(&status))
-        })
+        let answered = tokio::time::timeout_at(
+            deadline,
+            async {
+                grpc.ready().await.map_err(|error| {
+                    tracing::warn!(%error, "the gRPC port cannot be reached");
+                    let code = ErrorCode::Unavailable;
+                    ApiError::new(code, code.fault_message())
+                })?;
+                grpc.unary(request, path, codec)
+                    .await
+                    .map_err(|status| status::to_error(&status))
+            }
+            .instrument(span.clone()),
+        )
         .await;
-        match answered {
-            Ok(Ok(response)) => codec::to_json(response.get_ref()),
+        let answered = match answered {
+            Ok(Ok(response)) => Ok(response),
             // The channel gives a call up at the same moment, and calls it cancelled.
             Ok(Err(error)) if error.code == ErrorCode::Canceled && Instant::now() >= deadline => {
                 Err(timed_out())
             }
             Ok(Err(error)) => Err(error),
             Err(_) => Err(timed_out()),
+        };
+        let code = match &answered {
+            Ok(_) => Code::Ok,
+            Err(error) => Code::from_i32(error.code.grpc()),
+        };
+        telemetry::set(&span, "rpc.response.status_code", status::name(code));
+        if code != Code::Ok {
+            telemetry::failed(&span, status::name(code));
         }
+        drop(span);
+        codec::to_json(answered?.get_ref())
+    }
+
+    /// A request as a span, by the conventions for RPC clients.
+    fn span(&self, operation: &Operation) -> Span {
+        info_span!(
+            "rpc",
+            otel.kind = "client",
+            otel.name = operation.grpc_method(),
+            rpc.system.name = "grpc",
+            rpc.method = operation.grpc_method(),
+            server.address = %self.server.ip(),
+            server.port = self.server.port(),
+        )
     }
 }
 

@@ -79,7 +79,7 @@ impl Decoder for DynamicDecoder {
             .map_err(|error| {
                 // The error names the field, never its value.
                 let message = format!("the message is not a {}: {error}", self.reads.full_name());
-                status::from_error(&ApiError::invalid(message), "")
+                status::without_call(&ApiError::invalid(message))
             })
     }
 }

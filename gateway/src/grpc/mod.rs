@@ -93,7 +93,7 @@ fn until(stop: CancellationToken, response: Response) -> Response {
 
 /// A bug in one call is that call's error, and not the end of its connection's others.
 fn panicked(_: Box<dyn Any + Send + 'static>) -> Response<tonic::body::Body> {
-    status::from_error(&internal(), "").into_http()
+    status::without_call(&internal()).into_http()
 }
 
 #[cfg(test)]

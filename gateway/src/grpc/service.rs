@@ -7,13 +7,15 @@ use http::{HeaderMap, Request, Response, StatusCode, header::CONTENT_TYPE};
 use prost_reflect::{DynamicMessage, MessageDescriptor};
 use serde_json::Map;
 use tokio::time::{Instant, timeout_at};
-use tonic::{Status, body::Body, server::Grpc};
+use tonic::{Code, Status, body::Body, server::Grpc};
 use tower::service_fn;
+use tracing::{Instrument as _, Span, field::Empty, info_span};
 use trichrome_proto::{
     contract::{OPERATIONS, Operation},
     error::{ApiError, ErrorCode},
     reflect::pool,
 };
+use trichrome_telemetry as telemetry;
 use uuid::Uuid;
 
 use super::{codec, codec::DynamicCodec, deadline, status};
@@ -80,14 +82,35 @@ impl Operations {
             *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
             return response;
         }
-        let context = Context::read(|name| request.headers().get(name)?.to_str().ok());
-        let request_id = context.request_id.clone();
-        let Some(method) = self.methods.get(request.uri().path()).cloned() else {
+        let method = self.methods.get(request.uri().path()).cloned();
+        let span = span(method.as_ref().map(|method| method.operation));
+        let context = Context::begin(&span, |name| request.headers().get(name)?.to_str().ok());
+        let response = self
+            .answer(method, &context, request)
+            .instrument(span.clone())
+            .await;
+        // A success has its status at the end, in the trailers.
+        let code =
+            Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code());
+        telemetry::set(&span, "rpc.response.status_code", status::name(code));
+        if is_our_fault(code) {
+            telemetry::failed(&span, status::name(code));
+        }
+        response
+    }
+
+    async fn answer(
+        &self,
+        method: Option<Method>,
+        context: &Context,
+        request: Request<RequestBody>,
+    ) -> Response<Body> {
+        let Some(method) = method else {
             let error = ApiError::new(
                 ErrorCode::Unimplemented,
                 "there is no such method; server reflection lists those there are",
             );
-            return status::from_error(&error, &request_id).into_http();
+            return status::from_error(&error, context).into_http();
         };
         let begun = Instant::now();
         let asked = deadline::timeout(request.headers()).map(|asked| begun + asked);
@@ -108,13 +131,12 @@ impl Operations {
             let output = method.output.clone();
             service_fn(move |request: tonic::Request<DynamicMessage>| {
                 let (calls, output) = (calls.clone(), output.clone());
-                let call = call(context.clone());
+                let (call, context) = (call(context.clone()), context.clone());
                 async move {
-                    let request_id = call.context.request_id.clone();
                     answer(&calls, call, request.into_inner(), &output)
                         .await
-                        .map(|message| with_request_id(message, &request_id))
-                        .map_err(|error| status::from_error(&error, &request_id))
+                        .map(|message| with_ids(message, &context))
+                        .map_err(|error| status::from_error(&error, &context))
                 }
             })
         };
@@ -134,8 +156,8 @@ impl Operations {
                 ErrorCode::DeadlineExceeded.fault_message(),
             ),
         };
-        self.calls.refused(&call(context), &refusal);
-        status::from_error(&refusal, &request_id).into_http()
+        self.calls.refused(&call(context.clone()), &refusal);
+        status::from_error(&refusal, context).into_http()
     }
 }
 
@@ -181,10 +203,39 @@ fn read_reply(
     }
 }
 
-fn with_request_id(message: DynamicMessage, request_id: &str) -> tonic::Response<DynamicMessage> {
+fn with_ids(message: DynamicMessage, context: &Context) -> tonic::Response<DynamicMessage> {
     let mut response = tonic::Response::new(message);
-    status::put_request_id(response.metadata_mut().as_mut(), request_id);
+    status::put_ids(response.metadata_mut().as_mut(), context);
     response
+}
+
+/// A request as a span, by the conventions for RPC servers. A method that is not there has
+/// no name of its own: callers could make up any number.
+fn span(operation: Option<&Operation>) -> Span {
+    let method = operation.map_or("_OTHER", Operation::grpc_method);
+    info_span!(
+        "rpc",
+        otel.kind = "server",
+        otel.name = method,
+        request_id = Empty,
+        trace_id = Empty,
+        operation = operation.map(|operation| operation.function),
+        rpc.system.name = "grpc",
+        rpc.method = method,
+    )
+}
+
+/// The statuses that the conventions count as a server's errors.
+const fn is_our_fault(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Unknown
+            | Code::DeadlineExceeded
+            | Code::Unimplemented
+            | Code::Internal
+            | Code::Unavailable
+            | Code::DataLoss
+    )
 }
 
 fn is_grpc(headers: &HeaderMap) -> bool {

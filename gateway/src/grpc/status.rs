@@ -4,26 +4,62 @@ use http::{HeaderMap, HeaderValue};
 use tonic::{Code, Status, metadata::MetadataMap};
 use trichrome_proto::error::{ApiError, ErrorCode};
 
+use crate::context::Context;
+
 /// The metadata that carries a code's text: two codes may share a number.
 pub const ERROR_CODE: &str = "error-code";
 /// The metadata that finds the call in the logs.
 pub const REQUEST_ID: &str = "request-id";
+/// The metadata that finds the call's trace.
+pub const TRACE_ID: &str = "trace-id";
 
-/// The status for an error.
-pub fn from_error(error: &ApiError, request_id: &str) -> Status {
+/// The status for an error, without a call that it is of.
+pub fn without_call(error: &ApiError) -> Status {
     let mut status = Status::new(Code::from_i32(error.code.grpc()), &error.message);
     let headers: &mut HeaderMap = status.metadata_mut().as_mut();
     headers.insert(ERROR_CODE, HeaderValue::from_static(error.code.as_str()));
-    put_request_id(headers, request_id);
     status
 }
 
-/// Puts a request id where callers find it.
-pub fn put_request_id(headers: &mut HeaderMap, request_id: &str) {
-    if let Ok(value) = HeaderValue::from_str(request_id)
-        && !value.is_empty()
-    {
-        headers.insert(REQUEST_ID, value);
+/// The status for an error of a call.
+pub fn from_error(error: &ApiError, context: &Context) -> Status {
+    let mut status = without_call(error);
+    put_ids(status.metadata_mut().as_mut(), context);
+    status
+}
+
+/// Puts a call's ids where callers find them.
+pub fn put_ids(headers: &mut HeaderMap, context: &Context) {
+    for (name, id) in [
+        (REQUEST_ID, context.request_id.as_str()),
+        (TRACE_ID, context.trace.id()),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(id) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// A status's name, as the protocol and `rpc.response.status_code` have it.
+pub const fn name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
     }
 }
 
@@ -67,9 +103,12 @@ mod tests {
     #[test]
     fn every_code_survives_the_trip() {
         for &code in ErrorCode::ALL {
-            let status = from_error(&ApiError::new(code, "words"), "r");
+            let context = Context::read(|_| None);
+            let status = from_error(&ApiError::new(code, "words"), &context);
             assert_eq!(status.code() as i32, code.grpc());
-            assert_eq!(status.metadata().get(REQUEST_ID).unwrap(), "r");
+            let metadata = status.metadata();
+            assert_eq!(metadata.get(REQUEST_ID).unwrap(), &*context.request_id);
+            assert_eq!(metadata.get(TRACE_ID).unwrap(), context.trace.id());
             assert_eq!(to_error(&status), ApiError::new(code, "words"));
         }
     }

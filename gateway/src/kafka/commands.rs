@@ -7,10 +7,12 @@ use rdkafka::message::{Headers as _, Message as _, OwnedMessage};
 use serde_json::{Map, Value};
 use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span, field::Empty, info_span};
 use trichrome_proto::{
     contract::{self, Operation},
     error::{ApiError, ErrorCode},
 };
+use trichrome_telemetry as telemetry;
 use uuid::Uuid;
 
 use super::{
@@ -18,7 +20,7 @@ use super::{
     consumer::GroupConsumer,
     dlq::DeadLetters,
     envelope::{self, Command, Envelope, Raw, Rejected},
-    producer::{ProduceError, Producer, Record},
+    producer::{self, ProduceError, Producer, Record},
     results::EVENT_ID,
 };
 use crate::{
@@ -43,6 +45,8 @@ pub struct Commands {
     pub call_timeout: Duration,
     /// Commands under way at once.
     pub concurrency: usize,
+    /// The consumer's group, for traces.
+    pub group: String,
 }
 
 impl Commands {
@@ -104,26 +108,65 @@ impl Commands {
             value: message.payload(),
         };
         let header = |name: &str| header(message, name);
+        let span = self.span(topic, message);
         match envelope::parse(&raw) {
             Ok(command) => {
-                let context = envelope::context(&command.event_id, header);
-                self.call(topic, message, command, context).await;
+                span.record("operation", command.operation.function);
+                telemetry::set(&span, "messaging.message.id", command.event_id.clone());
+                let context = envelope::context(&span, &command.event_id, header);
+                let call = self.call(topic, message, command, context);
+                call.instrument(span).await;
             }
-            Err(Rejected {
-                operation,
-                event_id,
-                error,
-                reason,
-            }) => {
-                let context = Context::read(header);
-                if let Some(operation) = operation {
-                    let call = self.to_call(message, operation, Map::new(), context.clone());
-                    self.calls.refused(&call, &error);
-                }
-                self.answer(&event_id, &context, Err(&error)).await;
-                self.letters.put(topic, message, reason, &error).await;
+            Err(rejected) => {
+                let context = Context::begin(&span, header);
+                telemetry::failed(&span, rejected.error.code.as_str());
+                let reject = self.reject(topic, message, rejected, context);
+                reject.instrument(span).await;
             }
         }
+    }
+
+    /// A record as a span, by the conventions for messaging, and Kafka's.
+    fn span(&self, topic: &'static str, message: &OwnedMessage) -> Span {
+        let span = info_span!(
+            "process",
+            otel.kind = "consumer",
+            otel.name = format!("process {topic}"),
+            request_id = Empty,
+            trace_id = Empty,
+            operation = Empty,
+            messaging.system = "kafka",
+            messaging.operation.name = "process",
+            messaging.operation.type = "process",
+            messaging.destination.name = topic,
+            messaging.destination.partition.id = %message.partition(),
+            messaging.kafka.offset = message.offset(),
+            messaging.consumer.group.name = self.group,
+        );
+        let size = message.payload().map_or(0, <[u8]>::len);
+        telemetry::set(&span, "messaging.message.body.size", size as i64);
+        span
+    }
+
+    async fn reject(
+        &self,
+        topic: &'static str,
+        message: &OwnedMessage,
+        rejected: Rejected,
+        context: Context,
+    ) {
+        let Rejected {
+            operation,
+            event_id,
+            error,
+            reason,
+        } = rejected;
+        if let Some(operation) = operation {
+            let call = self.to_call(message, operation, Map::new(), context.clone());
+            self.calls.refused(&call, &error);
+        }
+        self.answer(&event_id, &context, Err(&error)).await;
+        self.letters.put(topic, message, reason, &error).await;
     }
 
     async fn call(
@@ -135,6 +178,11 @@ impl Commands {
     ) {
         let call = self.to_call(message, command.operation, command.args, context.clone());
         let result = self.calls.call(call).await;
+        if let Err(error) = &result
+            && error.code.is_fault()
+        {
+            telemetry::failed(&Span::current(), error.code.as_str());
+        }
         let status = command.operation.http.success;
         let answer = result
             .as_ref()
@@ -185,7 +233,7 @@ impl Commands {
         let (status, data) = match result {
             Ok(success) => success,
             Err(error) => {
-                failure = envelope::failure_data(error, &context.request_id);
+                failure = envelope::failure_data(error, context);
                 (error.code.http(), failure.as_str())
             }
         };
@@ -199,7 +247,7 @@ impl Commands {
             // Larger than a record may be, most likely: somebody waits for a word of it.
             let code = ErrorCode::Internal;
             let error = ApiError::new(code, "the answer is too large for Kafka");
-            let data = envelope::failure_data(&error, &context.request_id);
+            let data = envelope::failure_data(&error, context);
             let _unheard = self.produce(event_id, context, code.http(), &data).await;
         }
     }
@@ -211,6 +259,9 @@ impl Commands {
         status: u16,
         data: &str,
     ) -> Result<(), ProduceError> {
+        let span = producer::span(RESULTS, Some(RESPONSE_KEY));
+        telemetry::set(&span, "messaging.message.id", event_id.to_owned());
+        let context = context.at(&span);
         let value = Envelope { event_id, data }.to_bytes();
         self.producer
             .insist(&Record {
@@ -224,7 +275,9 @@ impl Commands {
                     (TRACEPARENT, context.trace.parent().as_bytes()),
                 ],
             })
+            .instrument(span.clone())
             .await
+            .inspect_err(|_| telemetry::failed(&span, "refused"))
     }
 }
 

@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tracing::Span;
 use trichrome_proto::{
     binding::parse_object,
     contract::{Operation, by_command},
@@ -148,8 +149,12 @@ fn is_event_id(id: &str) -> bool {
 
 /// The context of a command. The EventId makes a create have one effect, unless a key of
 /// its own came with it.
-pub fn context<'a>(event_id: &str, header: impl Fn(&str) -> Option<&'a str>) -> Context {
-    let mut context = Context::read(header);
+pub fn context<'a>(
+    span: &Span,
+    event_id: &str,
+    header: impl Fn(&str) -> Option<&'a str>,
+) -> Context {
+    let mut context = Context::begin(span, header);
     context
         .idempotency_key
         .get_or_insert_with(|| event_id.to_owned());
@@ -176,8 +181,13 @@ impl Envelope<'_> {
 }
 
 /// What a failure's `Data` says.
-pub fn failure_data(error: &ApiError, request_id: &str) -> String {
-    let body = ErrorBody::new(error.code, &error.message, request_id);
+pub fn failure_data(error: &ApiError, context: &Context) -> String {
+    let body = ErrorBody::new(
+        error.code,
+        &error.message,
+        &context.request_id,
+        context.trace.id(),
+    );
     serde_json::to_string(&body).unwrap_or_default()
 }
 
@@ -308,18 +318,22 @@ mod tests {
 
     #[test]
     fn the_id_is_the_key_unless_one_came() {
-        assert_eq!(context("e", |_| None).idempotency_key.as_deref(), Some("e"));
-        let context = context("e", |name| (name == "idempotency-key").then_some("k"));
-        assert_eq!(context.idempotency_key.as_deref(), Some("k"));
+        let given = |key: Option<&'static str>| {
+            let header = move |name: &str| key.filter(|_| name == "idempotency-key");
+            context(&Span::none(), "e", header).idempotency_key
+        };
+        assert_eq!(given(None).as_deref(), Some("e"));
+        assert_eq!(given(Some("k")).as_deref(), Some("k"));
     }
 
     #[test]
     fn a_failure_says_what_http_says() {
-        let data = failure_data(&ApiError::new(ErrorCode::NotFound, "m"), "r");
+        let context = Context::read(|name| (name == "x-request-id").then_some("r"));
+        let data = failure_data(&ApiError::new(ErrorCode::NotFound, "m"), &context);
         let data: Value = serde_json::from_str(&data).unwrap();
         assert_eq!(
             data,
-            json!({"error": {"code": "NOT_FOUND", "message": "m", "request_id": "r"}})
+            json!({"error": {"code": "NOT_FOUND", "message": "m", "request_id": "r", "trace_id": context.trace.id()}})
         );
     }
 }

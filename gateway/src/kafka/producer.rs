@@ -9,6 +9,9 @@ use rdkafka::{
     util::Timeout,
 };
 
+use tracing::{Span, info_span};
+use trichrome_telemetry as telemetry;
+
 use super::client::{self, Reporter};
 use crate::{backoff::Backoff, config::Config, metrics::Metrics};
 
@@ -36,6 +39,23 @@ pub enum ProduceError {
     /// Kafka did not take it in time.
     #[error("kafka did not take the record")]
     Unavailable(#[source] KafkaError),
+}
+
+/// A record on its way as a span, by the conventions for messaging, and Kafka's.
+pub fn span(topic: &str, key: Option<&str>) -> Span {
+    let span = info_span!(
+        "send",
+        otel.kind = "producer",
+        otel.name = format!("send {topic}"),
+        messaging.system = "kafka",
+        messaging.operation.name = "send",
+        messaging.operation.type = "send",
+        messaging.destination.name = topic,
+    );
+    if let Some(key) = key {
+        telemetry::set(&span, "messaging.kafka.message.key", key.to_owned());
+    }
+    span
 }
 
 /// Produces records and waits for Kafka to have them. Cheap to clone.

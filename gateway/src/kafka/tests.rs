@@ -128,6 +128,7 @@ impl Kafka {
             metrics: Arc::clone(&self.metrics),
             call_timeout: Duration::from_secs(10),
             concurrency: 8,
+            group: "commands".to_owned(),
         };
         Running::start(consumer, |stop, abandon| {
             tokio::spawn(commands.run(stop, abandon))

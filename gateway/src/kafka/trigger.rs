@@ -12,10 +12,12 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span, info_span};
 use trichrome_proto::{
     contract::Trigger,
     error::{ApiError, ErrorCode, Fault as _},
 };
+use trichrome_telemetry as telemetry;
 
 use super::{
     batch::{self, Item},
@@ -222,6 +224,22 @@ impl Delivery {
         }
     }
 
+    /// A batch as a span, by the conventions for messaging: the first of a trace of its own,
+    /// since its records come from as many others.
+    fn span(&self, records: usize) -> Span {
+        info_span!(
+            "process",
+            otel.kind = "consumer",
+            otel.name = format!("process {}", self.trigger.topic),
+            operation = self.trigger.function,
+            messaging.system = "kafka",
+            messaging.operation.name = "process",
+            messaging.operation.type = "process",
+            messaging.destination.name = self.trigger.topic,
+            messaging.batch.message_count = records as i64,
+        )
+    }
+
     /// Takes the items out on success, and where it says which are at fault.
     async fn attempt(&self, items: &mut Vec<Item>) -> Result<(), Setback> {
         let function = self.trigger.function;
@@ -231,12 +249,11 @@ impl Delivery {
             return Err(fail(items, internal()));
         };
         let deadline = Instant::now() + TIMEOUT;
-        let invoked = AssertUnwindSafe(self.invoke.invoke(
-            function,
-            Bytes::from(event),
-            Repeat::Never,
-            deadline,
-        ));
+        let span = self.span(items.len());
+        let invoke = self
+            .invoke
+            .invoke(function, Bytes::from(event), Repeat::Never, deadline);
+        let invoked = AssertUnwindSafe(invoke.instrument(span.clone()));
         // A panic on the way is a failure like any other: these records must not be lost.
         let invoked = invoked.catch_unwind().await.unwrap_or_else(|_| {
             Err(InvokeError::Function {
@@ -247,6 +264,7 @@ impl Delivery {
         let payload = match invoked {
             Ok(payload) => payload,
             Err(error) => {
+                telemetry::failed(&span, error.code().as_str());
                 let text = error_chain(&error);
                 tracing::warn!(
                     function,

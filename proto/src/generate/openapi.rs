@@ -305,11 +305,12 @@ impl Schemas {
                 "required": ["error"],
                 "properties": {"error": {
                     "type": "object",
-                    "required": ["code", "message", "request_id"],
+                    "required": ["code", "message", "request_id", "trace_id"],
                     "properties": {
                         "code": {"type": "string", "enum": codes},
                         "message": {"type": "string", "description": "What to change, in words."},
                         "request_id": {"type": "string", "description": "Finds the call in the logs."},
+                        "trace_id": {"type": "string", "description": "Finds the call's trace: 32 hexadecimal digits."},
                     },
                 }},
             }),

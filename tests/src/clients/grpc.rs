@@ -108,12 +108,17 @@ fn refused(status: &Status) -> Result<Reply> {
         code: code.as_str().to_owned(),
         message: status.message().to_owned(),
         request_id: request_id.clone(),
+        trace_id: text(metadata, "trace-id"),
     };
     Reply::failed(code.http(), error, request_id)
 }
 
 fn request_id(metadata: &MetadataMap) -> String {
-    let value = metadata.get("request-id");
+    text(metadata, "request-id")
+}
+
+fn text(metadata: &MetadataMap, name: &str) -> String {
+    let value = metadata.get(name);
     let text = value.and_then(|value| value.to_str().ok());
     text.unwrap_or_default().to_owned()
 }

@@ -9,6 +9,7 @@ mod aws;
 mod functions;
 mod gateway;
 mod kafka;
+mod logs;
 mod outage;
 mod postgres;
 
@@ -24,6 +25,8 @@ fn main() -> ExitCode {
         functions::add,
         kafka::add,
         gateway::add,
+        // Last, so that it reads what all the others have left.
+        logs::add,
     ] {
         add(&mut suite);
     }

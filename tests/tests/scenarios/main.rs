@@ -17,6 +17,7 @@ mod isolation;
 mod journey;
 mod paging;
 mod pictures;
+mod traces;
 mod typed_clients;
 
 use std::process::ExitCode;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         grpc::add,
         typed_clients::add,
         gateway::add,
+        traces::add,
     ] {
         add(&mut suite);
     }

@@ -15,6 +15,9 @@ use std::time::Duration;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection as _, PgConnection, PgPool, Postgres};
+use tracing::{Instrument as _, Span, info_span};
+use trichrome_proto::error::Fault as _;
+use trichrome_telemetry as telemetry;
 
 use crate::cursor::Cursor;
 use crate::entry::Entry;
@@ -30,6 +33,9 @@ const ANSWER: Duration = Duration::from_secs(6);
 /// A Lambda environment serves one call at a time; the second connection is for a call that
 /// begins while the first is being replaced.
 const CONNECTIONS: u32 = 2;
+
+/// Where call logs are.
+const TABLE: &str = "call_logs";
 
 /// Begins a read, in one round trip.
 /// - One snapshot: the totals count the entries of the page beside them.
@@ -60,9 +66,16 @@ impl Store {
 
     /// Keeps the entries, all or none. One whose id is there already is passed over.
     pub(crate) async fn insert(&self, entries: Vec<Entry>) -> Result<(), Error> {
-        let mut connection = self.acquire().await?;
-        let outcome = tokio::time::timeout(ANSWER, insert::insert(&mut connection, entries)).await;
-        settle(connection, outcome)
+        let span = self.span("INSERT");
+        telemetry::set(&span, "db.operation.batch.size", entries.len() as i64);
+        let work = async {
+            let mut connection = self.acquire().await?;
+            let work = insert::insert(&mut connection, entries);
+            let outcome = tokio::time::timeout(ANSWER, work).await;
+            settle(connection, outcome)
+        };
+        let outcome = work.instrument(span.clone()).await;
+        told(&span, outcome)
     }
 
     /// At most `limit` entries that the filter takes, newest first, from `after` on; and
@@ -74,10 +87,35 @@ impl Store {
         limit: u32,
         totals: bool,
     ) -> Result<(Vec<Entry>, Option<Sums>), Error> {
-        let mut connection = self.acquire().await?;
-        let work = read(&mut connection, filter, after, limit, totals);
-        let outcome = tokio::time::timeout(ANSWER, work).await;
-        settle(connection, outcome)
+        let span = self.span("SELECT");
+        let work = async {
+            let mut connection = self.acquire().await?;
+            let work = read(&mut connection, filter, after, limit, totals);
+            let outcome = tokio::time::timeout(ANSWER, work).await;
+            settle(connection, outcome)
+        };
+        let outcome = work.instrument(span.clone()).await;
+        told(&span, outcome)
+    }
+
+    /// A call's statements as a span, by the conventions for database clients.
+    fn span(&self, operation: &'static str) -> Span {
+        let options = self.database.options();
+        let span = info_span!(
+            "postgres",
+            otel.kind = "client",
+            otel.name = format!("{operation} {TABLE}"),
+            db.system.name = "postgresql",
+            db.operation.name = operation,
+            db.collection.name = TABLE,
+            db.query.summary = format!("{operation} {TABLE}"),
+            server.address = options.get_host(),
+            server.port = options.get_port(),
+        );
+        if let Some(name) = options.get_database() {
+            telemetry::set(&span, "db.namespace", name.to_owned());
+        }
+        span
     }
 
     async fn acquire(&self) -> Result<PoolConnection<Postgres>, Error> {
@@ -112,6 +150,11 @@ async fn read(
     };
     transaction.commit().await?;
     Ok((entries, sums))
+}
+
+/// Says of a span what came of it.
+fn told<T>(span: &Span, outcome: Result<T, Error>) -> Result<T, Error> {
+    outcome.inspect_err(|error| telemetry::failed(span, error.code().as_str()))
 }
 
 /// What came of a call's statements. After a failure the connection is closed rather than

@@ -8,6 +8,7 @@ use aws_sdk_s3::{
 };
 use aws_types::SdkConfig;
 use bytes::Bytes;
+use trichrome_runtime::AwsSpans;
 use uuid::Uuid;
 
 use super::failure::failed;
@@ -33,6 +34,7 @@ impl Objects {
             // local stores know.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+            .interceptor(AwsSpans::bucket(&bucket))
             .build();
         Self {
             client: Client::from_conf(config),

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
     Client,
+    config::Builder,
     operation::update_item::UpdateItemError,
     types::{AttributeValue, DeleteRequest, WriteRequest},
 };
 use aws_types::SdkConfig;
+use trichrome_runtime::AwsSpans;
 use uuid::Uuid;
 
 use super::failure::{backoff, failed};
@@ -38,7 +40,11 @@ pub(crate) struct Rows {
 impl Rows {
     pub(crate) fn new(config: &SdkConfig, table: String) -> Self {
         Self {
-            client: Client::new(config),
+            client: Client::from_conf(
+                Builder::from(config)
+                    .interceptor(AwsSpans::table(&table))
+                    .build(),
+            ),
             table,
         }
     }

@@ -70,6 +70,8 @@ fn shell<F: Function>(function: F) -> Shell<F> {
         operation: by_function(F::NAME).unwrap(),
         verifier: Some(crate::token::tests::verifier(&[&key()])),
         timeout: Duration::from_secs(9),
+        cors_origin: None,
+        cold: AtomicBool::new(true),
     }
 }
 
@@ -119,7 +121,7 @@ async fn a_list_is_bare_with_its_cursor_in_a_header() {
 #[tokio::test]
 async fn a_rest_call_is_logged_here_and_one_of_the_gateway_there() {
     let (_, _, rest) = answer(List, request("api", "", "")).await;
-    let entry = rest.entry.unwrap();
+    let entry = rest.finished.entry.unwrap();
     assert_eq!(
         (
             entry.transport.as_str(),
@@ -132,7 +134,7 @@ async fn a_rest_call_is_logged_here_and_one_of_the_gateway_there() {
     assert!(!rest.response.headers().contains_key("trichrome-user-id"));
 
     let (_, _, grpc) = answer(List, request("trichrome-gateway:grpc", "", "")).await;
-    assert!(grpc.entry.is_none());
+    assert!(grpc.finished.entry.is_none());
     assert_eq!(grpc.response.headers()["trichrome-user-id"], "u1");
 }
 
@@ -145,7 +147,7 @@ async fn no_token_is_401_and_names_the_scheme() {
     assert_eq!(body["error"]["code"], "UNAUTHENTICATED");
     assert_eq!(body["error"]["request_id"], "r-1");
     assert_eq!(handled.response.headers()["www-authenticate"], "Bearer");
-    assert_eq!(handled.entry.unwrap().status, 401);
+    assert_eq!(handled.finished.entry.unwrap().status, 401);
 }
 
 #[tokio::test]
@@ -220,5 +222,34 @@ async fn only_an_internal_event_carries_an_entry() {
     )
     .await;
     assert_eq!(status, 201);
-    assert!(handled.entry.is_none(), "a log is not logged");
+    assert!(handled.finished.entry.is_none(), "a log is not logged");
+}
+
+#[tokio::test]
+async fn only_the_first_call_is_cold() {
+    let shell = shell(List);
+    for cold in [true, false, false] {
+        let handled = shell.handle(request("api", "limit=7", "")).await;
+        assert_eq!(handled.finished.sample.cold, cold);
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_the_web_app_may_read_what_the_rest_api_answers() {
+    let mut shell = shell(List);
+    shell.cors_origin = Some("https://app.example".to_owned());
+    let handled = shell.handle(request("api", "limit=7", "")).await;
+    let headers = handled.response.headers();
+    assert_eq!(
+        headers["access-control-allow-origin"],
+        "https://app.example"
+    );
+    assert_eq!(headers["vary"], "origin");
+    let readable = headers["access-control-expose-headers"].to_str().unwrap();
+    assert_eq!(readable, "x-request-id, retry-after, next-cursor");
+    let gateways = shell
+        .handle(request("trichrome-gateway:grpc", "limit=7", ""))
+        .await;
+    let headers = gateways.response.headers();
+    assert!(!headers.contains_key("access-control-allow-origin"));
 }

@@ -1,0 +1,56 @@
+//! `trace-store <address> <folder>`: takes spans over OTLP/HTTP and keeps the newest traces
+//! in files, until it is asked to stop. `cargo xtask up --observe` runs it.
+
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+    sync::{Mutex, PoisonError},
+};
+
+use tokio::signal::unix::{SignalKind, signal};
+use trichrome_otlp::{Receiver, Store};
+
+/// Traces kept; each has some ten KB.
+const MOST: usize = 2000;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args_os().skip(1);
+    let (Some(address), Some(folder)) = (arguments.next(), arguments.next()) else {
+        return Err("usage: trace-store <address> <folder>".into());
+    };
+    let address: SocketAddr = address
+        .to_str()
+        .and_then(|text| text.parse().ok())
+        .ok_or("the address must be one such as 127.0.0.1:4318")?;
+    let store = Mutex::new(Store::open(PathBuf::from(folder), MOST)?);
+    let receiver = Receiver::start(address, move |request| {
+        let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = store.put(request) {
+            eprintln!("spans were not kept: {error}");
+        }
+    })?;
+    eprintln!("listening on {}", receiver.address());
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(async {
+            let mut interrupted = signal(SignalKind::interrupt())?;
+            let mut terminated = signal(SignalKind::terminate())?;
+            tokio::select! {
+                _ = interrupted.recv() => {}
+                _ = terminated.recv() => {}
+            }
+            Ok(())
+        })
+}

@@ -1,0 +1,197 @@
+//! The HTTP port that spans are sent to.
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, thread::JoinHandle};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::Incoming,
+    header::{CONTENT_ENCODING, CONTENT_TYPE},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use prost::Message as _;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::ExportTraceServiceRequest;
+
+/// The path of traces (OTLP/HTTP, "OTLP/HTTP Request").
+pub const TRACES_PATH: &str = "/v1/traces";
+
+const PROTOBUF: &str = "application/x-protobuf";
+
+/// The largest request taken, in bytes: a batch of 512 spans has about 300 KB.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
+
+type Take = dyn Fn(ExportTraceServiceRequest) + Send + Sync;
+
+/// Listens until it is dropped, on a thread of its own.
+pub struct Receiver {
+    address: SocketAddr,
+    stop: CancellationToken,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Receiver {
+    /// Listens on `address` (port 0: any that is free) and hands each request to `take`.
+    ///
+    /// # Errors
+    ///
+    /// The port is taken, or there is no thread to be had.
+    pub fn start(
+        address: SocketAddr,
+        take: impl Fn(ExportTraceServiceRequest) + Send + Sync + 'static,
+    ) -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let listener = runtime.block_on(TcpListener::bind(address))?;
+        let address = listener.local_addr()?;
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let take: Arc<Take> = Arc::new(take);
+        let thread = std::thread::Builder::new()
+            .name("otlp".to_owned())
+            .spawn(move || runtime.block_on(serve(listener, take, stopped)))?;
+        Ok(Self {
+            address,
+            stop,
+            thread: Some(thread),
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if let Some(thread) = self.thread.take() {
+            // It ends at once: connections under way are cut.
+            let _ended = thread.join();
+        }
+    }
+}
+
+async fn serve(listener: TcpListener, take: Arc<Take>, stop: CancellationToken) {
+    loop {
+        let stream = tokio::select! {
+            () = stop.cancelled() => return,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(_) => continue,
+            },
+        };
+        let take = Arc::clone(&take);
+        let service = service_fn(move |request| {
+            let take = Arc::clone(&take);
+            async move { Ok::<_, Infallible>(answer(request, &*take).await) }
+        });
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        tokio::spawn(connection);
+    }
+}
+
+async fn answer(request: Request<Incoming>, take: &Take) -> Response<Full<Bytes>> {
+    let (status, why) = match receive(request, take).await {
+        // An empty message: everything was taken.
+        Ok(()) => (StatusCode::OK, ""),
+        Err(refusal) => refusal,
+    };
+    let mut response = Response::new(Full::from(why));
+    *response.status_mut() = status;
+    let kind = if status == StatusCode::OK {
+        PROTOBUF
+    } else {
+        "text/plain"
+    };
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(kind));
+    response
+}
+
+async fn receive(
+    request: Request<Incoming>,
+    take: &Take,
+) -> Result<(), (StatusCode, &'static str)> {
+    if request.uri().path() != TRACES_PATH {
+        return Err((StatusCode::NOT_FOUND, "only /v1/traces is here"));
+    }
+    if request.method() != Method::POST {
+        return Err((StatusCode::METHOD_NOT_ALLOWED, "traces are sent by POST"));
+    }
+    let header = |name| request.headers().get(name)?.to_str().ok();
+    if header(CONTENT_TYPE) != Some(PROTOBUF) || header(CONTENT_ENCODING).is_some() {
+        return Err((
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "send application/x-protobuf, not compressed",
+        ));
+    }
+    let body = Limited::new(request.into_body(), MOST_BYTES)
+        .collect()
+        .await
+        .map_err(|_| {
+            (
+                StatusCode::BAD_REQUEST,
+                "the body broke off, or is too large",
+            )
+        })?
+        .to_bytes();
+    let request = ExportTraceServiceRequest::decode(body)
+        .map_err(|_| (StatusCode::BAD_REQUEST, "the body is no OTLP trace request"))?;
+    take(request);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read as _, Write as _},
+        net::TcpStream,
+        sync::mpsc,
+    };
+
+    use super::*;
+
+    fn post(address: SocketAddr, path: &str, kind: &str, body: &[u8]) -> String {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\ncontent-type: {kind}\r\n\
+             content-length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(body).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.lines().next().unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn spans_are_taken_and_anything_else_refused() {
+        let (sender, receiver) = mpsc::channel();
+        let taking = Receiver::start(([127, 0, 0, 1], 0).into(), move |request| {
+            sender.send(request).unwrap();
+        })
+        .unwrap();
+        let address = taking.address();
+        let request = crate::span::tests::request();
+        let body = request.encode_to_vec();
+        let status = |path, kind, body| post(address, path, kind, body);
+        assert!(status(TRACES_PATH, PROTOBUF, &body).contains(" 200 "));
+        assert_eq!(receiver.recv().unwrap(), request);
+        assert!(status("/v1/logs", PROTOBUF, &body).contains(" 404 "));
+        assert!(status(TRACES_PATH, "application/json", b"{}").contains(" 415 "));
+        assert!(status(TRACES_PATH, PROTOBUF, b"\xff\xff").contains(" 400 "));
+        assert!(receiver.try_recv().is_err());
+        drop(taking);
+        assert!(TcpStream::connect(address).is_err());
+    }
+}

@@ -1,0 +1,190 @@
+//! Spans on their way to the collector.
+//!
+//! OpenTelemetry's own batch processor works on a thread of its own, with a client that
+//! blocks. A function is frozen once its call is over and has one thread, so here it is the
+//! process that says when to send: a function after each call, the gateway all the time.
+//!
+//! A collector that is down costs its spans and nothing else: what waits is bounded, sending
+//! has an end, and after a failure it rests for a while.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use opentelemetry::Context;
+use opentelemetry_otlp::SpanExporter;
+use opentelemetry_sdk::{
+    error::OTelSdkResult,
+    trace::{Span, SpanData, SpanExporter as _, SpanProcessor},
+};
+use tokio::{
+    sync::{Mutex as AsyncMutex, Notify},
+    time::{Instant, timeout_at},
+};
+
+/// Spans that wait, at most: about 2 MB. (The default of `OTEL_BSP_MAX_QUEUE_SIZE`.)
+const MOST_WAITING: usize = 2048;
+
+/// Spans in one request, at most. (The default of `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`.)
+const BATCH: usize = 512;
+
+/// How often spans are sent by [`Spans::run`].
+const EVERY: Duration = Duration::from_secs(1);
+
+/// How long sending rests after a first failure; twice as long after each further one.
+const REST: Duration = Duration::from_secs(1);
+const LONGEST_REST: Duration = Duration::from_secs(30);
+
+/// Spans that ended and wait to be sent. Cheap to clone.
+#[derive(Clone)]
+pub struct Spans(Arc<Inner>);
+
+struct Inner {
+    waiting: Mutex<Vec<SpanData>>,
+    enough: Notify,
+    lost: AtomicU64,
+    exporter: SpanExporter,
+    /// Held while sending, so that requests go out one after the other.
+    outage: AsyncMutex<Option<Outage>>,
+}
+
+/// The collector does not take spans.
+struct Outage {
+    failures: u32,
+    retry_at: Instant,
+}
+
+impl Spans {
+    pub(crate) fn new(exporter: SpanExporter) -> Self {
+        Self(Arc::new(Inner {
+            waiting: Mutex::default(),
+            enough: Notify::new(),
+            lost: AtomicU64::new(0),
+            exporter,
+            outage: AsyncMutex::default(),
+        }))
+    }
+
+    /// Sends what waits, within `patience`. What the collector does not take is lost.
+    pub async fn flush(&self, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        let Ok(mut outage) = timeout_at(deadline, self.0.outage.lock()).await else {
+            return;
+        };
+        if outage
+            .as_ref()
+            .is_some_and(|outage| Instant::now() < outage.retry_at)
+        {
+            return;
+        }
+        loop {
+            let batch = self.take();
+            if batch.is_empty() {
+                return;
+            }
+            let count = batch.len() as u64;
+            let sent = match timeout_at(deadline, self.0.exporter.export(batch)).await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(_) => Err(format!("no answer within {patience:?}")),
+            };
+            match sent {
+                Ok(()) => self.recovered(&mut outage),
+                Err(error) => {
+                    self.0.lost.fetch_add(count, Ordering::Relaxed);
+                    failed(&mut outage, &error);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Sends every second, and at once where there is enough for a request, for as long as
+    /// it is polled. Each request may take `patience`.
+    pub async fn run(&self, patience: Duration) {
+        loop {
+            let enough = self.0.enough.notified();
+            // Elapsed or notified: both are the time to send.
+            let _when = tokio::time::timeout(EVERY, enough).await;
+            self.flush(patience).await;
+        }
+    }
+
+    /// Spans that were lost so far: the collector did not take them, or too many waited.
+    pub fn lost(&self) -> u64 {
+        self.0.lost.load(Ordering::Relaxed)
+    }
+
+    fn take(&self) -> Vec<SpanData> {
+        let mut waiting = self.waiting();
+        let count = waiting.len().min(BATCH);
+        waiting.drain(..count).collect()
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<SpanData>> {
+        self.0
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn recovered(&self, outage: &mut Option<Outage>) {
+        if outage.take().is_some() {
+            tracing::info!(lost = self.lost(), "the collector takes spans again");
+        }
+    }
+}
+
+/// One line when it begins, and not one for each attempt.
+fn failed(outage: &mut Option<Outage>, error: &str) {
+    let failures = outage.as_ref().map_or(0, |outage| outage.failures);
+    if failures == 0 {
+        tracing::warn!(
+            error,
+            "the collector does not take spans; they are lost until it does"
+        );
+    }
+    let rest = REST.saturating_mul(1 << failures.min(5)).min(LONGEST_REST);
+    *outage = Some(Outage {
+        failures: failures.saturating_add(1),
+        retry_at: Instant::now() + rest,
+    });
+}
+
+impl fmt::Debug for Spans {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spans").finish_non_exhaustive()
+    }
+}
+
+impl SpanProcessor for Spans {
+    fn on_start(&self, _: &mut Span, _: &Context) {}
+
+    fn on_end(&self, span: SpanData) {
+        if !span.span_context.is_sampled() {
+            return;
+        }
+        let mut waiting = self.waiting();
+        if waiting.len() < MOST_WAITING {
+            waiting.push(span);
+        } else {
+            self.0.lost.fetch_add(1, Ordering::Relaxed);
+        }
+        if waiting.len() == BATCH {
+            self.0.enough.notify_one();
+        }
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+}

@@ -1,0 +1,166 @@
+//! Setting a process up: its logs always, its traces where there is a collector.
+
+use std::env;
+
+use opentelemetry::{KeyValue, trace::TracerProvider as _};
+use opentelemetry_otlp::{
+    ExporterBuildError, Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _,
+};
+use opentelemetry_sdk::{
+    Resource,
+    trace::{SdkTracer, SdkTracerProvider, SpanExporter as _},
+};
+use tracing::{Metadata, level_filters::LevelFilter};
+use tracing_subscriber::{
+    Layer as _, Registry,
+    filter::{FilterExt as _, Targets, filter_fn},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
+
+use crate::{Spans, client::Http, ids::Ids, logs::Logs};
+
+/// Which process this is, in traces and logs.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// `service.name`; `OTEL_SERVICE_NAME` wins.
+    pub name: String,
+    /// `service.version`.
+    pub version: &'static str,
+    /// What else its traces say of it: attributes of the resource.
+    pub attributes: Vec<(&'static str, String)>,
+    /// Whether its log goes to CloudWatch, from a function.
+    pub lambda: bool,
+}
+
+/// What a process that is set up has to see to.
+#[derive(Clone, Debug, Default)]
+pub struct Telemetry {
+    /// To be sent; `None` where there is no collector.
+    pub spans: Option<Spans>,
+}
+
+/// Why there are no traces.
+#[derive(Debug, thiserror::Error)]
+enum Problem {
+    #[error("OTEL_EXPORTER_OTLP_PROTOCOL is {0:?}; spans are sent as http/protobuf alone")]
+    Protocol(String),
+    #[error("no certificates to check the collector's with; install ca-certificates")]
+    Certificates(#[from] std::io::Error),
+    #[error("the collector's address is not right: {0}")]
+    Exporter(#[from] ExporterBuildError),
+}
+
+/// Starts logs and traces, for the whole process.
+///
+/// `RUST_LOG` sets the level by target (`info,trichrome_gateway=debug`); `info` if unset.
+/// Traces are on where `OTEL_EXPORTER_OTLP_ENDPOINT` (or `…_TRACES_ENDPOINT`) says where the
+/// collector is; `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_TRACES_SAMPLER`, `…_SAMPLER_ARG`,
+/// `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME` are OpenTelemetry's. Nothing of them is
+/// set up where there is no endpoint. What is wrong with them is logged: a process serves
+/// without traces too.
+pub fn start(mut service: Service) -> Telemetry {
+    if let Some(name) = variable("OTEL_SERVICE_NAME") {
+        service.name = name;
+    }
+    let levels = variable("RUST_LOG").map(|text| text.parse::<Targets>());
+    let wrong_levels = matches!(levels, Some(Err(_)));
+    let levels = match levels {
+        Some(Ok(levels)) => levels,
+        _ => Targets::new().with_default(LevelFilter::INFO),
+    };
+    let logs = Logs::new(
+        service.name.clone(),
+        service.version,
+        service.lambda,
+        std::io::stdout(),
+    );
+    // A span of ours says which call a line belongs to, whatever the level of lines is.
+    let logs = logs.with_filter(levels.or(filter_fn(is_our_span)));
+
+    let (tracer, spans, problem) = match traces(&service) {
+        Ok(Some((tracer, spans))) => (Some(tracer), Some(spans), None),
+        Ok(None) => (None, None, None),
+        Err(problem) => (None, None, Some(problem)),
+    };
+    let traces = tracer.map(|tracer| {
+        tracing_opentelemetry::layer()
+            .with_location(false)
+            .with_threads(false)
+            .with_target(false)
+            .with_tracked_inactivity(false)
+            .with_context_activation(false)
+            .with_tracer(tracer)
+            .with_filter(filter_fn(is_our_span))
+    });
+    // Fails only where a subscriber is already set, which then serves.
+    let _set = Registry::default().with(traces).with(logs).try_init();
+    if wrong_levels {
+        tracing::warn!("RUST_LOG is not understood; it takes info,trichrome_gateway=debug");
+    }
+    if let Some(problem) = problem {
+        tracing::warn!(error = %problem, "no traces are sent");
+    }
+    Telemetry { spans }
+}
+
+/// Libraries have spans of their own, by no convention.
+fn is_our_span(metadata: &Metadata<'_>) -> bool {
+    metadata.is_span() && metadata.target().starts_with("trichrome")
+}
+
+fn traces(service: &Service) -> Result<Option<(SdkTracer, Spans)>, Problem> {
+    let Some(endpoint) = endpoint() else {
+        return Ok(None);
+    };
+    let protocol = variable("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
+        .or_else(|| variable("OTEL_EXPORTER_OTLP_PROTOCOL"));
+    if let Some(protocol) = protocol.filter(|protocol| protocol != "http/protobuf") {
+        return Err(Problem::Protocol(protocol));
+    }
+    let mut exporter = SpanExporter::builder()
+        .with_http()
+        .with_protocol(Protocol::HttpBinary)
+        .with_http_client(Http::new(endpoint.starts_with("https://"))?)
+        .build()?;
+    let resource = resource(service);
+    exporter.set_resource(&resource);
+    let spans = Spans::new(exporter);
+    let provider = SdkTracerProvider::builder()
+        .with_resource(resource)
+        .with_id_generator(Ids::default())
+        .with_span_processor(spans.clone())
+        .build();
+    // The tracer keeps the provider.
+    Ok(Some((provider.tracer("trichrome"), spans)))
+}
+
+/// Where spans go, unless somebody said that they go nowhere.
+fn endpoint() -> Option<String> {
+    let is = |name, expected: &str| {
+        variable(name).is_some_and(|value| value.eq_ignore_ascii_case(expected))
+    };
+    if is("OTEL_SDK_DISABLED", "true") || is("OTEL_TRACES_EXPORTER", "none") {
+        return None;
+    }
+    variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+        .or_else(|| variable("OTEL_EXPORTER_OTLP_ENDPOINT"))
+}
+
+fn resource(service: &Service) -> Resource {
+    let pairs = service
+        .attributes
+        .iter()
+        .map(|(key, value)| KeyValue::new(*key, value.clone()));
+    Resource::builder()
+        .with_attribute(KeyValue::new("service.namespace", "trichrome"))
+        .with_attribute(KeyValue::new("service.version", service.version))
+        .with_attributes(pairs)
+        .with_service_name(service.name.clone())
+        .build()
+}
+
+/// A variable that is set to nothing is as good as unset.
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.trim().is_empty())
+}

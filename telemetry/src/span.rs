@@ -1,0 +1,24 @@
+//! What is said of a span after it has begun.
+
+use opentelemetry::{Array, Key, StringValue, Value, trace::Status};
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+/// Sets an attribute; does nothing where no spans are exported.
+pub fn set(span: &Span, key: &'static str, value: impl Into<Value>) {
+    span.set_attribute(Key::from_static_str(key), value);
+}
+
+/// Sets an attribute that is a list.
+pub fn set_list(span: &Span, key: &'static str, values: Vec<String>) {
+    let values = values.into_iter().map(StringValue::from).collect();
+    set(span, key, Value::Array(Array::String(values)));
+}
+
+/// Says that what a span stands for failed. `kind` is its `error.type`, from a small set: a
+/// status, an error's code or name.
+pub fn failed(span: &Span, kind: impl Into<String>) {
+    let kind = kind.into();
+    span.set_status(Status::error(kind.clone()));
+    set(span, "error.type", kind);
+}

@@ -1,0 +1,100 @@
+//! The spans that the stack's parts send, received as a collector would.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use anyhow::{Context as _, Result, anyhow};
+use reqwest::Url;
+use trichrome_otlp::{Receiver, Span, spans};
+use uuid::Uuid;
+
+use crate::{
+    stack::Description,
+    wait::{SOON, eventually},
+};
+
+/// Says where spans go where the stack's description does not: a stack that was started with
+/// it hands it on to its parts.
+const VARIABLE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+
+type Received = Arc<Mutex<HashMap<String, Vec<Span>>>>;
+
+/// All spans so far, by their traces.
+pub struct Traces {
+    received: Received,
+    /// Why there are none, if so.
+    receiver: Result<Receiver, String>,
+}
+
+impl Traces {
+    /// Listens where the stack sends its spans. That it can't matters to those tests alone
+    /// that look at traces.
+    pub(crate) fn listen(description: &Description) -> Self {
+        let received = Received::default();
+        let kept = Arc::clone(&received);
+        let receiver = listen(description, move |request| {
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            for span in spans(&request) {
+                kept.entry(span.trace_id.clone()).or_default().push(span);
+            }
+        });
+        Self {
+            received,
+            receiver: receiver.map_err(|error| format!("{error:#}")),
+        }
+    }
+
+    /// The spans of a trace, once they are as `complete` wants them.
+    ///
+    /// # Errors
+    ///
+    /// They are not in time: what was missing, and what there was.
+    pub async fn of(
+        &self,
+        trace: Uuid,
+        complete: impl Fn(&[Span]) -> Result<()>,
+    ) -> Result<Vec<Span>> {
+        if let Err(error) = &self.receiver {
+            return Err(anyhow!("no spans can be received: {error}"));
+        }
+        let id = trace.simple().to_string();
+        let mut seen = Vec::new();
+        let outcome = eventually(SOON, async || {
+            let received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
+            seen = received.get(&id).cloned().unwrap_or_default();
+            complete(&seen)
+        })
+        .await;
+        match outcome {
+            Ok(()) => Ok(seen),
+            Err(error) => {
+                let names: Vec<_> = seen
+                    .iter()
+                    .map(|span| format!("{} {:?} {:?}", span.service, span.kind, span.name))
+                    .collect();
+                Err(error.context(format!("trace {id}: {names:#?}")))
+            }
+        }
+    }
+}
+
+fn listen(
+    description: &Description,
+    take: impl Fn(trichrome_otlp::ExportTraceServiceRequest) + Send + Sync + 'static,
+) -> Result<Receiver> {
+    let endpoint = description
+        .otlp_endpoint
+        .clone()
+        .or_else(|| std::env::var(VARIABLE).ok())
+        .with_context(|| format!("the stack sends none; start it with {VARIABLE} set"))?;
+    let url: Url = endpoint.parse()?;
+    let address: SocketAddr = url
+        .socket_addrs(|| None)?
+        .into_iter()
+        .next()
+        .context("the endpoint has no address")?;
+    Receiver::start(address, take).with_context(|| format!("cannot listen on {address}"))
+}

@@ -1,0 +1,357 @@
+//! One call is one trace, whichever way it goes: from the caller's span down to the stores.
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+use trichrome_otlp::{Kind, Span};
+use trichrome_tests::{
+    harness::Suite, images::Format, request::SPAN, scenario::Scenario, transport::Transport,
+};
+use uuid::Uuid;
+
+pub(crate) fn add(suite: &mut Suite) {
+    suite.each("traces::an_upload_is_one_trace", upload);
+    suite.each("traces::a_read_reaches_postgres", analytics);
+    suite.each("traces::a_refused_call_is_a_trace_too", refused);
+    suite.once(
+        "traces::a_call_that_is_not_sampled_leaves_no_spans",
+        unsampled,
+    );
+    suite.once("traces::api_gateways_trace_goes_on", xray);
+}
+
+/// A span that is expected: service, kind and name.
+type Step = (&'static str, Kind, String);
+
+/// The way of a call from its caller to its function, outermost first.
+fn way(transport: Transport, function: &'static str, names: &Names) -> Vec<Step> {
+    let Names {
+        method,
+        path,
+        rpc,
+        topic,
+    } = names;
+    let rest = format!("{method} {path}");
+    let facade = |name: &str| ("gateway", Kind::Server, format!("{method} /{name}{path}"));
+    let grpc = ("gateway", Kind::Server, (*rpc).to_owned());
+    let record = ("gateway", Kind::Consumer, format!("process {topic}"));
+    let invoke = ("gateway", Kind::Client, "Lambda.Invoke".to_owned());
+    let served = (function, Kind::Server, rest.clone());
+    match transport {
+        Transport::Rest => vec![served],
+        Transport::FacadeRest => {
+            vec![facade("rest"), ("gateway", Kind::Client, rest), served]
+        }
+        Transport::FacadeGrpc => {
+            let client = ("gateway", Kind::Client, (*rpc).to_owned());
+            vec![facade("grpc"), client, grpc, invoke, served]
+        }
+        Transport::FacadeEvents => {
+            let sent = ("gateway", Kind::Producer, format!("send {topic}"));
+            vec![facade("events"), sent, record, invoke, served]
+        }
+        Transport::Grpc => vec![grpc, invoke, served],
+        Transport::Kafka => vec![record, invoke, served],
+    }
+}
+
+/// What an operation is called on each way.
+struct Names {
+    method: &'static str,
+    path: &'static str,
+    rpc: &'static str,
+    topic: &'static str,
+}
+
+const UPLOAD: Names = Names {
+    method: "POST",
+    path: "/pictures",
+    rpc: "pictures.Pictures/CreateUserPicture",
+    topic: "pictures",
+};
+
+const READ: Names = Names {
+    method: "GET",
+    path: "/analytics",
+    rpc: "analytics.Analytics/GetLog",
+    topic: "analytics",
+};
+
+/// Follows the way from the caller's span; answers the function's span.
+fn follow<'a>(spans: &'a [Span], way: &[Step]) -> Result<&'a Span> {
+    let mut parent = SPAN;
+    let mut last = None;
+    for (service, kind, name) in way {
+        let found = spans.iter().find(|span| {
+            span.parent_span_id == parent
+                && span.service == *service
+                && span.kind == *kind
+                && span.name == *name
+        });
+        let found =
+            found.with_context(|| format!("no {service} {kind:?} {name:?} below {parent}"))?;
+        parent = &found.span_id;
+        last = Some(found);
+    }
+    last.context("a way of no steps")
+}
+
+fn below<'a>(spans: &'a [Span], parent: &Span, name: &str) -> Result<&'a Span> {
+    spans
+        .iter()
+        .find(|span| span.parent_span_id == parent.span_id && span.name.starts_with(name))
+        .with_context(|| format!("no {name} below {}", parent.name))
+}
+
+fn has(span: &Span, attributes: &[(&str, Value)]) -> Result<()> {
+    for (name, expected) in attributes {
+        let actual = span.attributes.get(*name);
+        ensure!(
+            actual == Some(expected),
+            "{} {}: {name} is {actual:?}, expected {expected}",
+            span.service,
+            span.name
+        );
+    }
+    Ok(())
+}
+
+/// No span hangs in the air, and none is told twice.
+fn is_one_tree(spans: &[Span]) -> Result<()> {
+    for span in spans {
+        let parents = spans
+            .iter()
+            .filter(|parent| parent.span_id == span.parent_span_id)
+            .count();
+        let expected = usize::from(span.parent_span_id != SPAN);
+        ensure!(
+            parents == expected,
+            "{} {} has {parents} parents",
+            span.service,
+            span.name
+        );
+        ensure!(
+            span.end_nanos >= span.start_nanos,
+            "{} ends first",
+            span.name
+        );
+        ensure!(
+            span.resource["service.namespace"] == "trichrome",
+            "{}",
+            span.service
+        );
+    }
+    Ok(())
+}
+
+/// What every transport's own spans say.
+fn transports_say(spans: &[Span], transport: Transport, names: &Names, status: u16) -> Result<()> {
+    let of = |kind: Kind, name: &str| {
+        spans
+            .iter()
+            .find(|span| span.service == "gateway" && span.kind == kind && span.name == name)
+            .with_context(|| format!("no gateway {kind:?} {name}"))
+    };
+    if let Some(name) = transport.facade() {
+        let route = format!("/{name}{}", names.path);
+        has(
+            of(Kind::Server, &format!("{} {route}", names.method))?,
+            &[
+                ("http.request.method", json!(names.method)),
+                ("http.route", json!(route)),
+                ("http.response.status_code", json!(status)),
+            ],
+        )?;
+    }
+    if matches!(transport, Transport::FacadeGrpc | Transport::Grpc) {
+        let rpc = [
+            ("rpc.system.name", json!("grpc")),
+            ("rpc.method", json!(names.rpc)),
+        ];
+        has(of(Kind::Server, names.rpc)?, &rpc)?;
+    }
+    if matches!(transport, Transport::FacadeEvents | Transport::Kafka) {
+        let record = of(Kind::Consumer, &format!("process {}", names.topic))?;
+        has(
+            record,
+            &[
+                ("messaging.system", json!("kafka")),
+                ("messaging.operation.type", json!("process")),
+                ("messaging.destination.name", json!(names.topic)),
+            ],
+        )?;
+        let answer = below(spans, record, "send results")?;
+        ensure!(answer.kind == Kind::Producer, "{answer:?}");
+    }
+    Ok(())
+}
+
+async fn upload(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let trace = Uuid::new_v4();
+    let picture = Format::Png.photo();
+    let args = json!({"title": "traced", "base64": picture.base64()});
+    let call = run.call("pictures-create", args)?.by(&account).trace(trace);
+    call.send().await?.ok()?;
+
+    let transport = run.transport();
+    let way = way(transport, "pictures-create", &UPLOAD);
+    let complete = |spans: &[Span]| {
+        let function = follow(spans, &way)?;
+        below(spans, function, "S3.PutObject")?;
+        below(spans, function, "DynamoDB.")?;
+        transports_say(spans, transport, &UPLOAD, 201)?;
+        // REST's call log is a call of its own, below the call that it logs.
+        if transport.logged_as() == "rest" {
+            let log = below(spans, function, "Lambda.Invoke")?;
+            let served = below(spans, log, "POST /analytics")?;
+            below(spans, served, "INSERT call_logs")?;
+        }
+        is_one_tree(spans)
+    };
+    let spans = run.stack().traces.of(trace, complete).await?;
+
+    let function = follow(&spans, &way)?;
+    has(
+        function,
+        &[
+            ("faas.trigger", json!("http")),
+            ("http.request.method", json!("POST")),
+            ("http.route", json!("/pictures")),
+            ("http.response.status_code", json!(201)),
+        ],
+    )?;
+    ensure!(
+        function.attributes["faas.coldstart"].is_boolean(),
+        "no faas.coldstart"
+    );
+    ensure!(
+        function.resource["faas.name"] == "pictures-create",
+        "{function:?}"
+    );
+    let description = &run.stack().description;
+    has(
+        below(&spans, function, "S3.PutObject")?,
+        &[
+            ("rpc.system.name", json!("aws-api")),
+            ("rpc.method", json!("S3/PutObject")),
+            ("aws.s3.bucket", json!(description.pictures_bucket)),
+        ],
+    )?;
+    let rows = below(&spans, function, "DynamoDB.")?;
+    has(
+        rows,
+        &[
+            ("rpc.system.name", json!("aws-api")),
+            ("db.system.name", json!("aws.dynamodb")),
+            ("db.collection.name", json!(rows.text("db.collection.name"))),
+        ],
+    )?;
+    let told = spans.iter().find(|span| {
+        let text = format!("{:?}", span.attributes);
+        text.contains(&account.token) || text.contains(&picture.base64())
+    });
+    ensure!(told.is_none(), "a token or a picture is in {told:?}");
+    let failed = spans.iter().find(|span| span.error);
+    ensure!(failed.is_none(), "{failed:?}");
+    Ok(())
+}
+
+async fn analytics(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let trace = Uuid::new_v4();
+    let call = run.call("analytics-get", json!({"limit": 1}))?;
+    call.by(&account).trace(trace).send().await?.ok()?;
+    let way = way(run.transport(), "analytics-get", &READ);
+    let complete = |spans: &[Span]| {
+        let function = follow(spans, &way)?;
+        has(
+            below(spans, function, "SELECT call_logs")?,
+            &[
+                ("db.system.name", json!("postgresql")),
+                ("db.operation.name", json!("SELECT")),
+                ("db.collection.name", json!("call_logs")),
+                ("db.namespace", json!("trichrome")),
+            ],
+        )
+    };
+    run.stack().traces.of(trace, complete).await?;
+    Ok(())
+}
+
+async fn refused(run: Scenario) -> Result<()> {
+    let trace = Uuid::new_v4();
+    let call = run.call("analytics-get", json!({}))?.trace(trace);
+    let reply = call.send().await?;
+    ensure!(reply.status == 401, "{}", reply.status);
+    let way = way(run.transport(), "analytics-get", &READ);
+    let complete = |spans: &[Span]| {
+        let function = follow(spans, &way)?;
+        has(function, &[("http.response.status_code", json!(401))])?;
+        // The caller's mistake is no error of the server's.
+        ensure!(!function.error, "{function:?}");
+        transports_say(spans, run.transport(), &READ, 401)
+    };
+    run.stack().traces.of(trace, complete).await?;
+    Ok(())
+}
+
+/// A request to the REST API with these headers, and its answer's trace id.
+async fn bare(run: &Scenario, headers: &[(&str, &str)]) -> Result<String> {
+    let url = format!("{}/analytics", run.stack().description.rest_url);
+    let answer = run.stack().http.send("GET", &url, headers, "").await?;
+    let body: Value = answer.json()?;
+    let id = body["error"]["trace_id"].as_str();
+    Ok(id.context("no trace id")?.to_owned())
+}
+
+async fn unsampled(run: Scenario) -> Result<()> {
+    let [left, kept] = [Uuid::new_v4(), Uuid::new_v4()];
+    for (trace, flags) in [(left, "00"), (kept, "01")] {
+        let parent = format!("00-{}-{SPAN}-{flags}", trace.simple());
+        let id = bare(&run, &[("traceparent", &parent)]).await?;
+        ensure!(id == trace.simple().to_string(), "answered {id}");
+    }
+    let traces = &run.stack().traces;
+    let some = |spans: &[Span]| {
+        ensure!(!spans.is_empty(), "no spans");
+        Ok(())
+    };
+    // The second came later: where it is, the first would be.
+    traces.of(kept, some).await?;
+    traces
+        .of(left, |spans| {
+            ensure!(spans.is_empty(), "{spans:?}");
+            Ok(())
+        })
+        .await?;
+    Ok(())
+}
+
+async fn xray(run: Scenario) -> Result<()> {
+    let trace = Uuid::new_v4();
+    let id = trace.simple().to_string();
+    let (time, random) = id.split_at(8);
+    let root = format!("Root=1-{time}-{random}");
+    let answered = bare(&run, &[("x-amzn-trace-id", &root)]).await?;
+    ensure!(answered == id, "answered {answered}");
+    let root = |spans: &[Span]| {
+        let first = spans.iter().find(|span| span.parent_span_id.is_empty());
+        let first = first.context("no first span")?;
+        ensure!(first.service == "analytics-get", "{first:?}");
+        Ok(())
+    };
+    run.stack().traces.of(trace, root).await?;
+
+    let trace = Uuid::new_v4();
+    let id = trace.simple().to_string();
+    let (time, random) = id.split_at(8);
+    let segment = format!("Root=1-{time}-{random};Parent={SPAN};Sampled=1");
+    let answered = bare(&run, &[("x-amzn-trace-id", &segment)]).await?;
+    ensure!(answered == id, "answered {answered}");
+    let child = |spans: &[Span]| {
+        let first = spans.iter().find(|span| span.parent_span_id == SPAN);
+        first.context("no span below X-Ray's").map(|_| ())
+    };
+    run.stack().traces.of(trace, child).await?;
+    Ok(())
+}
