@@ -34,7 +34,7 @@ pub(crate) async fn token(stack: &Stack) -> Result<String> {
 }
 
 /// The call through the gateway.
-pub(crate) async fn over_grpc(client: &mut AuthClient<Channel>, token: &str) -> Result<()> {
+pub(crate) async fn over_grpc(mut client: AuthClient<Channel>, token: &str) -> Result<()> {
     let input = ValidateRpcRequestInput {
         access_token: token.to_owned(),
         ..Default::default()

@@ -104,7 +104,7 @@ fn direct(stack: &Stack, token: &str) -> impl Fn() -> Caller {
         let (endpoint, token) = (endpoint.clone(), token.clone());
         Box::pin(async move {
             let direct = Direct::new(&endpoint, &token)?;
-            repeat(async || direct.call().await).await
+            repeat(|| direct.call()).await
         })
     }
 }
@@ -115,12 +115,12 @@ fn grpc(stack: &Stack, token: &str) -> impl Fn() -> Caller {
         let (url, token) = (url.clone(), token.clone());
         Box::pin(async move {
             let client = call::connect(&url).await?;
-            repeat(async || call::over_grpc(&mut client.clone(), &token).await).await
+            repeat(|| call::over_grpc(client.clone(), &token)).await
         })
     }
 }
 
-async fn repeat(call: impl AsyncFn() -> Result<()>) -> Result<Latencies> {
+async fn repeat<C: Future<Output = Result<()>>>(call: impl Fn() -> C) -> Result<Latencies> {
     let mut latencies = Latencies::new()?;
     let until = Instant::now() + TURN;
     loop {

@@ -41,6 +41,11 @@ it.each([
     let shots = 0;
     await walk(page, newPerson(), async (where) => {
       found.push(...(await violations(page)).map((violation) => `${where}: ${violation}`));
+      const { scrollWidth, clientWidth } = await page.evaluate(() => {
+        const { scrollWidth, clientWidth } = document.documentElement;
+        return { scrollWidth, clientWidth };
+      });
+      if (scrollWidth > clientWidth) found.push(`${where}: wider than the screen`);
       if (gallery === undefined) return;
       shots += 1;
       const name = `${form} ${colorScheme} ${String(shots).padStart(2, '0')} ${where}.png`;

@@ -187,7 +187,10 @@ export class MockBackend {
       const failure =
         error instanceof Failure ? error : new Failure(500, 'INTERNAL', String(error));
       const { code, message, status } = failure;
-      response = json({ error: { code, message, request_id: requestId } }, status);
+      response = json(
+        { error: { code, message, request_id: requestId, trace_id: traceId } },
+        status,
+      );
     }
     // No answer at all: a test's way to lose the connection.
     if (response.type === 'error') return response;

@@ -10,8 +10,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use crate::{
-    process,
-    tools::{self, Broker},
+    process, tools,
     workspace::{cargo, root},
 };
 
@@ -27,7 +26,7 @@ pub(crate) const EVERYTHING: [&str; 5] = [
 ];
 
 /// Builds what the stack runs.
-pub(crate) fn programs(broker: &Broker) -> Result<()> {
+pub(crate) fn programs() -> Result<()> {
     let log = tools::logs()?.join("build.log");
     let mut command = command();
     command.args(["--workspace", "--locked"]);
@@ -35,12 +34,12 @@ pub(crate) fn programs(broker: &Broker) -> Result<()> {
         &mut command,
         "Functions, gateway and tools",
         &log,
-        remark(&log, broker),
+        remark(&log),
     )
 }
 
 /// Builds what the stack runs, and all tests; answers those.
-pub(crate) fn with_tests(broker: &Broker) -> Result<Vec<TestBinary>> {
+pub(crate) fn with_tests() -> Result<Vec<TestBinary>> {
     let logs = tools::logs()?;
     let (log, messages) = (logs.join("build.log"), logs.join("build.json"));
     let mut command = command();
@@ -52,7 +51,7 @@ pub(crate) fn with_tests(broker: &Broker) -> Result<Vec<TestBinary>> {
         "Functions, gateway, tools and tests",
         &log,
         File::create(&messages)?,
-        remark(&log, broker),
+        remark(&log),
     )?;
     let text = fs::read_to_string(&messages)?;
     let tests: Vec<_> = text.lines().filter_map(TestBinary::parse).collect();
@@ -65,40 +64,32 @@ fn command() -> Command {
     command
 }
 
-/// How far both builds are: the broker's goes on beside this one.
-fn remark(log: &Path, broker: &Broker) -> impl Fn() -> String {
-    let (workspace, broker) = (Counter::new(log, None), broker.progress());
-    move || match &broker {
-        Some(broker) => format!("{} (Kafka broker: {})", workspace.remark(), broker.remark()),
-        None => workspace.remark(),
-    }
+/// How far a build is.
+fn remark(log: &Path) -> impl Fn() -> String {
+    let counter = Counter::new(log);
+    move || counter.remark()
 }
 
 /// Counts the crates that a build's log says were compiled.
 pub(crate) struct Counter {
     log: PathBuf,
-    total: Option<usize>,
 }
 
 impl Counter {
-    pub(crate) fn new(log: &Path, total: Option<usize>) -> Self {
+    pub(crate) fn new(log: &Path) -> Self {
         Self {
             log: log.to_owned(),
-            total,
         }
     }
 
-    /// `12 crates`, or `12 of about 400 crates`.
+    /// `12 crates`.
     pub(crate) fn remark(&self) -> String {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let compiled = log
             .lines()
             .filter(|line| line.trim_start().starts_with("Compiling "))
             .count();
-        match self.total {
-            Some(total) => format!("{compiled} of about {total} crates"),
-            None => format!("{compiled} crates"),
-        }
+        format!("{compiled} crates")
     }
 }
 
@@ -164,8 +155,7 @@ mod tests {
         let log = std::env::temp_dir().join(format!("xtask-count-{}", std::process::id()));
         let text = "   Compiling a v1.0.0\n    Finished x\n   Compiling b v2.0.0 (/c)\n";
         fs::write(&log, text).unwrap();
-        assert_eq!(Counter::new(&log, None).remark(), "2 crates");
-        assert_eq!(Counter::new(&log, Some(9)).remark(), "2 of about 9 crates");
+        assert_eq!(Counter::new(&log).remark(), "2 crates");
         fs::remove_file(log).unwrap();
     }
 

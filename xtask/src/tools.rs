@@ -1,6 +1,5 @@
 //! The tools of the local stack, pinned, installed under `.local/tools` and nowhere else.
 
-mod broker;
 mod chromium;
 pub(crate) mod containers;
 pub(crate) mod deny;
@@ -20,7 +19,6 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-pub(crate) use broker::Broker;
 pub(crate) use chromium::Chromium;
 pub(crate) use node::program as node_program;
 pub(crate) use python::{cargo_lambda, ministack, postgres_bin, python};

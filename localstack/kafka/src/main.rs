@@ -35,7 +35,7 @@ async fn serve(address: &str, directory: &Path) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let listener = TcpListener::bind(address).await?;
-    println!("serving Kafka on {address} from {}", directory.display());
+    eprintln!("serving Kafka on {address} from {}", directory.display());
     tokio::select! {
         ended = local_kafka::serve(listener, directory) => Ok(ended?),
         _ = interrupt.recv() => Ok(()),

@@ -21,7 +21,10 @@ const ANALYTICS = /\/(rest|grpc|events)\/analytics/;
 const DOWN = {
   status: 503,
   contentType: 'application/json',
-  headers: { 'x-request-id': '0198c2f0-0000-7000-8000-000000000000' },
+  headers: {
+    'x-request-id': '0198c2f0-0000-7000-8000-000000000000',
+    traceparent: '00-0198c2f000007000800000000000000a-0198c2f000007000-00',
+  },
   body: JSON.stringify({
     error: { code: 'UNAVAILABLE', message: 'Kafka cannot be reached', request_id: '' },
   }),

@@ -2,7 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { ApiError, describeError, toApiError } from './errors';
 
 const response = (status: number, id = 'from-header') =>
-  new Response(null, { status, headers: { 'x-request-id': id } });
+  new Response(null, {
+    status,
+    headers: { 'x-request-id': id, traceparent: `00-${'a1'.repeat(16)}-${'b2'.repeat(8)}-01` },
+  });
 
 describe('toApiError', () => {
   it('reads the contract’s error', () => {
@@ -13,6 +16,7 @@ describe('toApiError', () => {
       status: 404,
       transport: 'grpc',
       requestId: 'r-1',
+      traceId: 'a1'.repeat(16),
     });
   });
 

@@ -273,6 +273,8 @@ export interface components {
                 message: string;
                 /** @description Finds the call in the logs. */
                 request_id: string;
+                /** @description Finds the call's trace: 32 hexadecimal digits. */
+                trace_id: string;
             };
         };
         GetLogsMessage: {

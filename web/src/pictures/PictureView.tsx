@@ -294,7 +294,15 @@ function Content({
       );
     }
     return (
-      <Box sx={{ px: 3, justifySelf: 'center', maxWidth: 560 }}>
+      // On a phone above the buttons at both sides, which would cover it.
+      <Box
+        sx={{
+          px: 3,
+          justifySelf: 'center',
+          alignSelf: { xs: 'start', md: 'center' },
+          maxWidth: 560,
+        }}
+      >
         <Failure
           title="The picture can’t be shown"
           error={error}

@@ -3,8 +3,9 @@ import type { CSSObject } from '@mui/material/styles';
 /** There for screen readers, not for the eye. */
 export const visuallyHidden = {
   position: 'absolute',
-  width: 1,
-  height: 1,
+  // With units: MUI's `sx` reads a bare 1 as the whole width.
+  width: '1px',
+  height: '1px',
   margin: '-1px',
   padding: 0,
   border: 0,

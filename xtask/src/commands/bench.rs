@@ -56,7 +56,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let Some(lock) = Stack::lock("bench")? else {
         bail!("it is being measured already, in this clone");
     };
-    let (broker, ()) = stack::set_up(builds::programs)?;
+    stack::set_up(builds::programs)?;
     let folder = local().join("bench-programs");
     if !options.built {
         optimised(&folder)?;
@@ -85,7 +85,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let empty = measured(EMPTY, &folder);
 
     Stack::wipe("bench", &lock)?;
-    let stack = Stack::new("bench", Ports::free()?, broker, lock)?.with_programs(programs);
+    let stack = Stack::new("bench", Ports::free()?, lock)?.with_programs(programs);
     let mut supervisor = Supervisor::start(stack)?;
     let state = supervisor.stack().state.clone();
     let part = options.part.and_then(|part| part.to_possible_value());
@@ -122,7 +122,7 @@ fn optimised(folder: &Path) -> Result<()> {
 
 fn logged(command: &mut Command, step: &str) -> Result<()> {
     let log = tools::logs()?.join("bench-build.log");
-    let counter = Counter::new(&log, None);
+    let counter = Counter::new(&log);
     process::run_told(command, step, &log, move || counter.remark())
 }
 

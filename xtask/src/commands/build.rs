@@ -100,7 +100,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     for function in &functions {
         command.args(["--bin", function]);
     }
-    let counter = Counter::new(&log, None);
+    let counter = Counter::new(&log);
     process::run_told(
         &mut command,
         "Functions, optimised for their size",

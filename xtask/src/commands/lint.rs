@@ -23,15 +23,13 @@ pub(crate) fn run() -> Result<()> {
     clippy()
 }
 
-/// Format, of the broker's workspace too.
+/// Format.
 pub(crate) fn format() -> Result<()> {
-    for workspace in [root().to_owned(), root().join("localstack/kafka")] {
-        process::run(
-            cargo()
-                .args(["fmt", "--all", "--check"])
-                .current_dir(workspace),
-        )?;
-    }
+    process::run(
+        cargo()
+            .args(["fmt", "--all", "--check"])
+            .current_dir(root()),
+    )?;
     done("format")
 }
 

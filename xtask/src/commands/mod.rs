@@ -8,6 +8,7 @@ pub(crate) mod generate;
 pub(crate) mod lint;
 pub(crate) mod logs;
 pub(crate) mod test;
+pub(crate) mod test_deployed;
 pub(crate) mod test_image;
 pub(crate) mod test_localstack;
 pub(crate) mod trace;

@@ -9,7 +9,10 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 
-use super::lint;
+use super::{
+    lint,
+    test_deployed::{self, ON_A_DEPLOYED_STACK},
+};
 use crate::{
     builds::{self, TestBinary},
     interrupt,
@@ -17,7 +20,7 @@ use crate::{
     progress::say,
     stack::{self, Ports, Stack, Supervisor},
     test_run::{Counts, TestRun},
-    tools::{self, Broker, Chromium},
+    tools::{self, Chromium},
     web_tests,
     workspace::root,
 };
@@ -46,7 +49,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         lint::format()?;
     }
     let chromium = Chromium::begin()?;
-    let (broker, tests) = stack::set_up(builds::with_tests)?;
+    Observe::install()?;
+    let tests = stack::set_up(builds::with_tests)?;
     let chromium = chromium.finish()?;
     tools::postman::install()?;
     let mut counts = Counts::default();
@@ -55,13 +59,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         lint::web()?;
         lint::web_size()?;
         lint::observability()?;
+        lint::template()?;
         lint::containers()?;
         lint::dependencies()?;
         lint::clippy()?;
         counts += without_stack(&tests, options)?;
-        if options.filter.is_none() {
-            Broker::test()?;
-        }
     }
     let programs = ON_A_STACK
         .iter()
@@ -69,14 +71,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         .collect::<Result<Vec<_>>>()?;
     Stack::wipe("test", &lock)?;
     // Watched from its start: what is asked of Prometheus at the end is what happened.
-    Observe::install()?;
-    let stack = Stack::new("test", Ports::free()?, broker, lock)?;
+    let stack = Stack::new("test", Ports::free()?, lock)?;
     let observe = Observe::for_tests()?;
     let mut supervisor = Supervisor::start(stack.with_observe(Some(observe)))?;
     let on_stack = on_stack(&mut supervisor, &programs, &chromium, options);
     let logs = supervisor.stack().logs.clone();
     drop(supervisor);
     counts += on_stack.with_context(|| format!("the stack's logs: {}", logs.display()))?;
+    counts += test_deployed::run(&tests, options.filter.as_deref())?;
     let seconds = started.elapsed().as_secs();
     let Counts {
         passed,
@@ -97,8 +99,9 @@ fn without_stack(tests: &[TestBinary], options: &Options) -> Result<Counts> {
     let logs = logs()?;
     let mut counts = Counts::default();
     for test in tests {
-        let on_stack =
-            test.folder == root().join(END_TO_END) && ON_A_STACK.contains(&test.target.as_str());
+        let target = test.target.as_str();
+        let on_stack = test.folder == root().join(END_TO_END)
+            && (ON_A_STACK.contains(&target) || ON_A_DEPLOYED_STACK.contains(&target));
         if !on_stack {
             counts += TestRun::begin(test, options.filter.as_deref(), None, &logs)?.wait()?;
         }
@@ -134,9 +137,10 @@ fn on_stack(
         counts += watched(supervisor, run)?;
     }
     // Some tests alone do not fill every panel.
-    if let (Some(observe), None) = (supervisor.stack().observe(), filter) {
+    let prometheus = supervisor.stack().observe().and_then(|it| it.prometheus);
+    if let (Some(prometheus), None) = (prometheus, filter) {
         let gateway = supervisor.stack().description().gateway_url;
-        counts += evaluation::run(&gateway, observe.prometheus);
+        counts += evaluation::run(&gateway, prometheus.port);
     }
     Ok(counts)
 }

@@ -43,9 +43,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let Some(lock) = Stack::lock("image")? else {
         bail!("the image is being tested already, in this clone");
     };
-    let (broker, tests) = stack::set_up(builds::with_tests)?;
+    let tests = stack::set_up(builds::with_tests)?;
     Stack::wipe("image", &lock)?;
-    let stack = Stack::new("image", Ports::free()?, broker, lock)?.with_image(image);
+    let stack = Stack::new("image", Ports::free()?, lock)?.with_image(image);
     let logs_folder = stack.logs.clone();
     let mut supervisor = Supervisor::start(stack)?;
     let mut counts = Counts::default();

@@ -46,12 +46,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if observe.is_some() {
         Observe::install()?;
     }
-    let (broker, ()) = stack::set_up(builds::programs)?;
+    stack::set_up(builds::programs)?;
     if matches!(target, Target::Local { .. }) && options.deployed {
         // The local AWS begins empty; what the others know of its users would be wrong.
         Stack::wipe(name, &lock)?;
     }
-    let mut stack = Stack::new(name, Ports::fixed()?, broker, lock)?.with_observe(observe);
+    let mut stack = Stack::new(name, Ports::fixed()?, lock)?.with_observe(observe);
     if options.deployed {
         tools::template::install_deploy()?;
         stack = stack.deployed_to(target);

@@ -144,6 +144,11 @@ impl Image {
         }
     }
 
+    /// Ends the container at once.
+    pub(crate) fn kill(&self) {
+        self.engine.try_run(&["kill", &self.container]);
+    }
+
     /// Asks the container to end, as `docker stop` does, and holds it to its word: an exit
     /// status of 0, within the time of a drain.
     pub(crate) fn check_stop(&self) -> Result<()> {
@@ -157,7 +162,7 @@ impl Image {
         let asked = Instant::now();
         let seconds = STOP_SECONDS.to_string();
         self.engine
-            .output(&["stop", "--time", &seconds, &self.container])?;
+            .output(&["stop", "-t", &seconds, &self.container])?;
         let took = asked.elapsed();
         let code = waiting.wait_with_output()?.stdout;
         let code = String::from_utf8_lossy(&code).trim().to_owned();

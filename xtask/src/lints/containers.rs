@@ -117,4 +117,61 @@ mod tests {
         );
         assert!(compose_files("COMPOSE_PROJECT_NAME=x\n").is_err());
     }
+
+    fn read(path: &str) -> String {
+        fs::read_to_string(root().join(path)).unwrap()
+    }
+
+    /// LocalStack would refuse a parameter that the template does not have.
+    #[test]
+    fn the_hook_gives_the_template_what_it_takes() {
+        let (hook, template) = (read("localstack/ready.d/deploy.sh"), read("template.yaml"));
+        let names: Vec<_> = hook
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("--parameter "))
+            .filter_map(|given| given.trim_start_matches('"').split('=').next())
+            .collect();
+        assert!(names.len() > 2, "{names:?}");
+        for name in names {
+            assert!(template.contains(&format!("\n  {name}:\n")), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_function_is_built_for_the_containers() {
+        let dockerfile = read("functions/Dockerfile");
+        for folder in fs::read_dir(root().join("functions")).unwrap() {
+            let folder = folder.unwrap();
+            let has = |path: &str| folder.path().join(path).exists();
+            if has("src/bin") || has("src/main.rs") {
+                let name = folder.file_name().into_string().unwrap();
+                let package = format!("--package trichrome-{name}");
+                assert!(dockerfile.contains(&package), "{package}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_pinned_twice_is_pinned_alike() {
+        let dockerfile = read("functions/Dockerfile");
+        let pins = read("localstack/tools/requirements.txt");
+        for tool in ["cargo-lambda==", "ziglang=="] {
+            let pin = pins.lines().find(|line| line.starts_with(tool)).unwrap();
+            assert!(dockerfile.contains(pin), "{pin}");
+        }
+        let (compose, topics) = (read("docker-compose.yml"), read("localstack/src/topics.rs"));
+        for variable in ["KAFKA_MESSAGE_MAX_BYTES", "KAFKA_REPLICA_FETCH_MAX_BYTES"] {
+            let bytes = compose
+                .lines()
+                .find_map(|line| line.trim().strip_prefix(variable)?.strip_prefix(": "))
+                .unwrap();
+            assert!(topics.contains(&format!("\"{bytes}\"")), "{variable}");
+        }
+        let localstack = read("localstack/tools/requirements-localstack.txt");
+        let version = localstack
+            .lines()
+            .find_map(|line| line.strip_prefix("localstack-core=="))
+            .unwrap();
+        assert!(compose.contains(&format!("image: localstack/localstack:{version}\n")));
+    }
 }

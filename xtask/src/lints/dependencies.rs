@@ -7,45 +7,31 @@ use anyhow::Result;
 
 use crate::{process, progress::say, tools, workspace::root};
 
-/// The workspaces, each with a lock file of its own.
-const WORKSPACES: [&str; 2] = [".", "localstack/kafka"];
-
 pub(crate) fn run() -> Result<()> {
     tools::deny::install()?;
-    for workspace in WORKSPACES {
-        let name = if workspace == "." { "" } else { " (broker)" };
-        check(
-            workspace,
-            &["licenses", "bans", "sources"],
-            &format!("cargo deny: licences, bans, sources{name}"),
-        )?;
-    }
+    check(
+        &["licenses", "bans", "sources"],
+        "cargo deny: licences, bans, sources",
+    )?;
     // The advisories are a git repository on GitHub, which not every machine reaches.
     if !fetched()? {
         say("! cargo deny: advisories were NOT checked: their database could not be fetched");
         return Ok(());
     }
-    for workspace in WORKSPACES {
-        check(
-            workspace,
-            &["--disable-fetch", "advisories"],
-            &format!("cargo deny: advisories, {workspace}"),
-        )?;
-    }
-    Ok(())
+    check(&["--disable-fetch", "advisories"], "cargo deny: advisories")
 }
 
-fn cargo_deny(workspace: &str) -> Command {
+fn cargo_deny() -> Command {
     let mut command = tools::deny::cargo_deny();
     command
         .args(["--locked", "--config"])
         .arg(root().join("deny.toml"))
-        .current_dir(root().join(workspace));
+        .current_dir(root());
     command
 }
 
 fn fetched() -> Result<bool> {
-    let status = cargo_deny(".")
+    let status = cargo_deny()
         .args(["fetch", "db"])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -54,9 +40,9 @@ fn fetched() -> Result<bool> {
     Ok(status.success())
 }
 
-fn check(workspace: &str, arguments: &[&str], step: &str) -> Result<()> {
+fn check(arguments: &[&str], step: &str) -> Result<()> {
     process::run_logged(
-        cargo_deny(workspace)
+        cargo_deny()
             .args(["check", "--hide-inclusion-graph"])
             .args(arguments),
         step,

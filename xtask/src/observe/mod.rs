@@ -20,12 +20,20 @@ use crate::{
 /// What watches a stack, beside its own parts.
 #[derive(Clone, Copy)]
 pub(crate) struct Observe {
-    /// Where Prometheus listens.
-    pub(crate) prometheus: u16,
-    /// How often it scrapes and evaluates, in Prometheus's terms.
+    /// Where the stack's programs send their spans, OTLP over HTTP.
+    pub(crate) otlp: u16,
+    /// Whether the trace store listens there; else whoever wants to does.
+    pub(crate) store: bool,
+    pub(crate) prometheus: Option<Prometheus>,
+}
+
+/// A Prometheus that scrapes the gateway.
+#[derive(Clone, Copy)]
+pub(crate) struct Prometheus {
+    /// Where it listens.
+    pub(crate) port: u16,
+    /// How often it scrapes and evaluates, in its own terms.
     pub(crate) interval: &'static str,
-    /// Where the trace store listens, for OTLP over HTTP.
-    pub(crate) traces: Option<u16>,
 }
 
 impl Observe {
@@ -36,34 +44,49 @@ impl Observe {
     /// Names a port that is taken, and the variable that moves it.
     pub(crate) fn fixed() -> Result<Self> {
         Ok(Self {
-            prometheus: optional_port("TRICHROME_PORT_PROMETHEUS", 9090, "Prometheus")?,
-            interval: "5s",
-            traces: Some(optional_port(
-                "TRICHROME_PORT_OTLP",
-                4318,
-                "traces over OTLP",
-            )?),
+            otlp: optional_port("TRICHROME_PORT_OTLP", 4318, "traces over OTLP")?,
+            store: true,
+            prometheus: Some(Prometheus {
+                port: optional_port("TRICHROME_PORT_PROMETHEUS", 9090, "Prometheus")?,
+                interval: "5s",
+            }),
         })
     }
 
-    /// For tests: Prometheus alone; they receive the traces themselves.
+    /// For tests that receive the spans themselves.
+    pub(crate) fn spans() -> Result<Self> {
+        Ok(Self {
+            otlp: free_port()?,
+            store: false,
+            prometheus: None,
+        })
+    }
+
+    /// For tests that ask Prometheus as well.
     pub(crate) fn for_tests() -> Result<Self> {
         Ok(Self {
-            prometheus: free_port()?,
-            interval: "1s",
-            traces: None,
+            prometheus: Some(Prometheus {
+                port: free_port()?,
+                interval: "1s",
+            }),
+            ..Self::spans()?
         })
+    }
+
+    /// Where the spans go.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.otlp)
     }
 
     /// Where to look, for whoever started it.
     pub(crate) fn summary(&self) -> String {
-        let prometheus = self.prometheus;
+        let port = self.prometheus.map_or(0, |prometheus| prometheus.port);
         let pages = if tool::has_pages() {
-            format!("http://localhost:{prometheus}/alerts, /graph, /targets")
+            format!("http://localhost:{port}/alerts, /graph, /targets")
         } else {
             // Debian's server has its pages from packages of their own.
             format!(
-                "http://localhost:{prometheus}/api/v1/alerts, /api/v1/query?query=… (its pages \
+                "http://localhost:{port}/api/v1/alerts, /api/v1/query?query=… (its pages \
                  come with `apt-get install prometheus`)"
             )
         };

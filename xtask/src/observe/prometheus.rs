@@ -6,17 +6,17 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 use ureq::Agent;
 
-use super::{Observe, sources};
+use super::{Prometheus, sources};
 use crate::tools::prometheus::program;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How to start it: it scrapes the gateway on `gateway`, with the project's rules.
-pub(crate) fn command(observe: &Observe, state: &Path, gateway: u16) -> Result<Command> {
+pub(crate) fn command(prometheus: Prometheus, state: &Path, gateway: u16) -> Result<Command> {
     let folder = state.join("prometheus");
     fs::create_dir_all(&folder)?;
     let config = folder.join("prometheus.yml");
-    fs::write(&config, configuration(observe, gateway)?)
+    fs::write(&config, configuration(prometheus, gateway)?)
         .with_context(|| format!("cannot write {}", config.display()))?;
     let mut command = Command::new(program("prometheus")?);
     command
@@ -28,7 +28,7 @@ pub(crate) fn command(observe: &Observe, state: &Path, gateway: u16) -> Result<C
         .arg("--storage.tsdb.retention.time=31d")
         .arg(format!(
             "--web.listen-address=127.0.0.1:{}",
-            observe.prometheus
+            prometheus.port
         ))
         .arg("--enable-feature=exemplar-storage")
         .arg("--log.level=warn")
@@ -37,7 +37,7 @@ pub(crate) fn command(observe: &Observe, state: &Path, gateway: u16) -> Result<C
 }
 
 /// JSON, which is YAML too: a path may hold any character.
-fn configuration(observe: &Observe, gateway: u16) -> Result<String> {
+fn configuration(prometheus: Prometheus, gateway: u16) -> Result<String> {
     let job = |name: &str, port: u16| {
         serde_json::json!({
             "job_name": name,
@@ -46,12 +46,12 @@ fn configuration(observe: &Observe, gateway: u16) -> Result<String> {
     };
     Ok(serde_json::to_string_pretty(&serde_json::json!({
         "global": {
-            "scrape_interval": observe.interval,
-            "scrape_timeout": observe.interval,
-            "evaluation_interval": observe.interval,
+            "scrape_interval": prometheus.interval,
+            "scrape_timeout": prometheus.interval,
+            "evaluation_interval": prometheus.interval,
         },
         "rule_files": [sources().join("rules/*.yml")],
-        "scrape_configs": [job("gateway", gateway), job("prometheus", observe.prometheus)],
+        "scrape_configs": [job("gateway", gateway), job("prometheus", prometheus.port)],
     }))?)
 }
 
@@ -143,12 +143,11 @@ mod tests {
 
     #[test]
     fn the_configuration_names_target_and_rules() {
-        let observe = Observe {
-            prometheus: 9,
+        let prometheus = Prometheus {
+            port: 9,
             interval: "1s",
-            traces: None,
         };
-        let text = configuration(&observe, 3005).unwrap();
+        let text = configuration(prometheus, 3005).unwrap();
         let config: Value = serde_json::from_str(&text).unwrap();
         let job = &config["scrape_configs"][0];
         assert_eq!(job["job_name"], "gateway");

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use super::{Stack, control};
+use crate::observe::Observe;
 
 /// What other programs need to know of a stack.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -26,6 +27,9 @@ pub(crate) struct Description {
     pub(crate) audience: String,
     pub(crate) control_socket: String,
     pub(crate) logs: String,
+    /// Where the stack's programs send their spans, if they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) otlp_endpoint: Option<String>,
 }
 
 impl Stack {
@@ -51,6 +55,7 @@ impl Stack {
             audience: "trichrome".to_owned(),
             control_socket: control::socket(&self.state).display().to_string(),
             logs: self.logs.display().to_string(),
+            otlp_endpoint: self.observe().map(Observe::endpoint),
         };
         self.describe_deployment(&mut description);
         description

@@ -14,10 +14,7 @@ use std::{
 use anyhow::Result;
 
 use super::Stack;
-use crate::{
-    http,
-    workspace::root,
-};
+use crate::{http, workspace::root};
 
 /// Processes of one function: this many calls of it run at a time, as on Lambda each in an
 /// environment of its own; more wait.

@@ -30,7 +30,7 @@ use crate::{
     observe::Observe,
     process,
     progress::say,
-    tools::{self, Broker, WebApp},
+    tools::{self, WebApp},
     workspace::{binary, local},
 };
 
@@ -40,8 +40,6 @@ pub(crate) struct Stack {
     /// State that outlives a run.
     pub(crate) state: PathBuf,
     pub(crate) logs: PathBuf,
-    /// The broker's program.
-    broker: PathBuf,
     cluster: Cluster,
     /// Programs that are not taken as `cargo build` leaves them.
     programs: BTreeMap<String, PathBuf>,
@@ -70,7 +68,7 @@ impl Stack {
     }
 
     /// A stack with its folders made.
-    pub(crate) fn new(name: &str, ports: Ports, broker: PathBuf, lock: Lock) -> Result<Self> {
+    pub(crate) fn new(name: &str, ports: Ports, lock: Lock) -> Result<Self> {
         let (state, logs) = (Self::state(name), Self::logs(name));
         for folder in [&state, &logs] {
             fs::create_dir_all(folder)
@@ -78,7 +76,6 @@ impl Stack {
         }
         Ok(Self {
             ports,
-            broker,
             cluster: Cluster::open(&state, &logs)?,
             programs: BTreeMap::new(),
             image: None,
@@ -155,9 +152,7 @@ impl Stack {
     /// Creates tables, bucket, keys, topics and schema, where they are missing.
     fn prepare(&self) -> Result<()> {
         let mut command = Command::new(binary("prepare"));
-        command
-            .args(self.preparations())
-            .envs(self.environment()?);
+        command.args(self.preparations()).envs(self.environment()?);
         process::run_logged(
             &mut command,
             "Tables, bucket, keys, topics and schema",
@@ -192,9 +187,8 @@ impl Stack {
             ("CALL_LOG_FUNCTION", "analytics-log".to_owned()),
             ("KAFKA_BROKERS", description.kafka_brokers),
         ]);
-        if let Some(port) = self.observe.and_then(|observe| observe.traces) {
-            let endpoint = format!("http://127.0.0.1:{port}");
-            variables.push(("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint));
+        if let Some(observe) = self.observe {
+            variables.push(("OTEL_EXPORTER_OTLP_ENDPOINT", observe.endpoint()));
         }
         let jwks = self.jwks_file();
         if jwks.exists() {
@@ -204,13 +198,12 @@ impl Stack {
     }
 }
 
-/// Installs the tools and builds the workspace, with `build`, and the web app; answers the
-/// broker's program as well. Cheap when all of it is there.
-pub(crate) fn set_up<T>(build: impl FnOnce(&Broker) -> Result<T>) -> Result<(PathBuf, T)> {
-    let broker = Broker::begin()?;
+/// Installs the tools and builds the workspace, with `build`, and the web app. Cheap when all
+/// of it is there.
+pub(crate) fn set_up<T>(build: impl FnOnce() -> Result<T>) -> Result<T> {
     tools::install()?;
     let web = WebApp::begin()?;
-    let built = build(&broker)?;
+    let built = build()?;
     web.finish()?;
-    Ok((broker.finish()?, built))
+    Ok(built)
 }

@@ -52,11 +52,13 @@ impl Part {
 
     /// Those that watch a stack, where it is watched.
     pub(crate) fn watchers(stack: &Stack) -> Vec<Self> {
-        let Some(observe) = stack.observe() else {
-            return Vec::new();
-        };
-        let traces = observe.traces.map(|_| Self::Traces);
-        traces.into_iter().chain([Self::Prometheus]).collect()
+        let store = stack.observe().filter(|observe| observe.store);
+        let prometheus = stack.observe().and_then(|observe| observe.prometheus);
+        let parts = [
+            store.map(|_| Self::Traces),
+            prometheus.map(|_| Self::Prometheus),
+        ];
+        parts.into_iter().flatten().collect()
     }
 
     pub(crate) fn from_name(name: &str) -> Option<Self> {
@@ -90,12 +92,15 @@ impl Part {
                 let observe = stack.observe().context("nothing watches this stack")?;
                 command = Command::new(binary("trace-store"));
                 command
-                    .arg(format!("127.0.0.1:{}", observe.traces.unwrap_or_default()))
+                    .arg(format!("127.0.0.1:{}", observe.otlp))
                     .arg(trace::folder(&stack.state));
             }
             Self::Prometheus => {
-                let observe = stack.observe().context("nothing watches this stack")?;
-                command = prometheus::command(observe, &stack.state, ports.gateway)?;
+                let prometheus = stack
+                    .observe()
+                    .and_then(|observe| observe.prometheus)
+                    .context("no Prometheus watches this stack")?;
+                command = prometheus::command(prometheus, &stack.state, ports.gateway)?;
             }
             Self::Ministack => {
                 let folder = state("ministack");
@@ -117,7 +122,7 @@ impl Part {
                 stack.run_functions_in(&mut command);
             }
             Self::Kafka => {
-                command = Command::new(&stack.broker);
+                command = Command::new(stack.program("local-kafka"));
                 command
                     .arg(format!("127.0.0.1:{}", ports.kafka))
                     .arg(state("kafka"));
@@ -154,11 +159,11 @@ impl Part {
         match self {
             Self::Traces => stack
                 .observe()
-                .and_then(|observe| observe.traces)
-                .is_some_and(ports::accepts),
+                .is_some_and(|observe| ports::accepts(observe.otlp)),
             Self::Prometheus => stack
                 .observe()
-                .is_some_and(|observe| http::is_ok(&prometheus::ready_url(observe.prometheus))),
+                .and_then(|observe| observe.prometheus)
+                .is_some_and(|prometheus| http::is_ok(&prometheus::ready_url(prometheus.port))),
             Self::Ministack => {
                 http::is_ok(&format!("http://127.0.0.1:{}/_ministack/ready", ports.aws))
             }

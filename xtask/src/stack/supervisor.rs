@@ -99,7 +99,7 @@ impl Supervisor {
     fn answer(&mut self, line: &str) -> String {
         let outcome = match line.split_once(' ') {
             Some(("stop", name)) => part(name).map(|part| self.stop(part)),
-            Some(("kill", name)) => part(name).map(|part| self.processes.kill(part)),
+            Some(("kill", name)) => part(name).map(|part| self.kill(part)),
             Some(("start", name)) => part(name).and_then(|part| self.start_part(part)),
             None if line == "status" => Ok(()),
             _ => Err(anyhow!("unknown request")),
@@ -107,6 +107,15 @@ impl Supervisor {
         match outcome {
             Ok(()) => "ok".to_owned(),
             Err(error) => format!("error {error:#}").replace('\n', " "),
+        }
+    }
+
+    /// Ends a part as a crash would.
+    fn kill(&self, part: Part) {
+        match (part, self.stack.image()) {
+            // Of a container, only the client is a process of ours.
+            (Part::Gateway, Some(image)) => image.kill(),
+            _ => self.processes.kill(part),
         }
     }
 

@@ -30,7 +30,7 @@ pub(crate) fn install() -> Result<()> {
         return Ok(());
     }
     let log = logs()?.join("cargo-deny-build.log");
-    let counter = Counter::new(&log, None);
+    let counter = Counter::new(&log);
     let mut command = cargo();
     command
         .args(["install", "cargo-deny", "--version", VERSION])

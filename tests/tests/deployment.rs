@@ -1,0 +1,192 @@
+//! Deploying `template.yaml` to the local AWS of a running stack, beside what is deployed
+//! there: what goes wrong is told in a line with the way out, the next run puts it right, and
+//! nothing is left in the end.
+//!
+//! `cargo xtask test` runs it on a deployed stack.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+/// The stack that is deployed here.
+const STACK: &str = "second";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// What the running stack says of itself.
+fn description() -> Value {
+    let path =
+        std::env::var_os("TRICHROME_STACK").expect("TRICHROME_STACK: run `cargo xtask test`");
+    let text = std::fs::read_to_string(path).expect("stack.json");
+    serde_json::from_str(&text).expect("a description")
+}
+
+/// Where the functions' programs are: beside this one.
+fn code() -> PathBuf {
+    let program = std::env::current_exe().expect("this program");
+    program
+        .parent()
+        .and_then(Path::parent)
+        .expect("target/debug")
+        .to_owned()
+}
+
+/// `deploy.py`, with all that it needs.
+fn deploy(command: &str) -> Command {
+    let stack = description();
+    let text = |name: &str| stack[name].as_str().expect(name).to_owned();
+    let mut deploy = Command::new(root().join(".local/tools/python/bin/python"));
+    deploy
+        .arg("localstack/deploy.py")
+        .args([command, "--stack", STACK])
+        .current_dir(root())
+        .env("AWS_ENDPOINT_URL", text("aws_endpoint"))
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_ACCESS_KEY_ID", "local")
+        .env("AWS_SECRET_ACCESS_KEY", "local")
+        .env("DATABASE_URL", text("database_url"))
+        .env("TOKEN_KEY_FILE", text("token_key_file"))
+        .env("TOKEN_JWKS_FILE", text("token_jwks_file"));
+    deploy
+}
+
+fn up() -> Command {
+    let mut command = deploy("up");
+    command
+        .arg("--code")
+        .arg(code())
+        .args(["--parameter", "TlsOnly=false"]);
+    command
+}
+
+/// What a run that failed said: a line or a few, and no Python.
+fn failure(command: &mut Command) -> String {
+    let output = run(command);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(!error.contains("Traceback"), "{error}");
+    error
+}
+
+fn success(command: &mut Command) -> String {
+    let output = run(command);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+fn run(command: &mut Command) -> Output {
+    command.output().expect("Python starts")
+}
+
+#[test]
+fn an_endpoint_where_nobody_is() {
+    // A port that was free a moment ago.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nowhere = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let error = failure(up().env("AWS_ENDPOINT_URL", &nowhere));
+    assert!(error.contains("no AWS answers at"), "{error}");
+    assert!(error.contains(&nowhere), "{error}");
+}
+
+#[test]
+fn credentials_that_are_missing_or_wrong() {
+    let mut missing = up();
+    missing
+        .env_remove("AWS_ACCESS_KEY_ID")
+        .env_remove("AWS_SECRET_ACCESS_KEY")
+        .env_remove("AWS_PROFILE")
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .env("AWS_EC2_METADATA_DISABLED", "true");
+    let error = failure(&mut missing);
+    assert!(
+        error.contains("set AWS_PROFILE, or AWS_ACCESS_KEY_ID"),
+        "{error}"
+    );
+    let error = failure(up().env("AWS_ACCESS_KEY_ID", "AKIANOBODY"));
+    assert!(error.contains("refuses the credentials"), "{error}");
+    let error = failure(
+        up().env_remove("AWS_REGION")
+            .env_remove("AWS_DEFAULT_REGION")
+            .env("AWS_CONFIG_FILE", "/dev/null"),
+    );
+    assert!(error.contains("set AWS_REGION"), "{error}");
+}
+
+#[test]
+fn a_zip_that_is_missing() {
+    let empty = std::env::temp_dir();
+    let error = failure(deploy("up").arg("--code").arg(empty.join("no-such-folder")));
+    assert!(error.contains("users-get"), "{error}");
+    assert!(error.contains("cargo xtask build"), "{error}");
+}
+
+/// One test, because each step stands on the one before.
+#[test]
+fn a_stack_that_fails_is_repaired_updated_and_deleted() {
+    let url = description()["database_url"].as_str().unwrap().to_owned();
+    let error = failure(up().env("DATABASE_URL", format!("{url}-that-is-not")));
+    assert!(error.contains("ROLLBACK_COMPLETE"), "{error}");
+    assert!(
+        error.contains("Migration: the migrations failed"),
+        "{error}"
+    );
+
+    let first: Value = serde_json::from_str(&success(&mut up())).unwrap();
+    assert_eq!(first["FunctionPrefix"], format!("{STACK}-").as_str());
+
+    let again: Value = serde_json::from_str(&success(&mut up())).unwrap();
+    assert_eq!(again, first, "deployed again, nothing changes");
+    let changed = up()
+        .args(["--parameter", "LogLevel=warn"])
+        .output()
+        .unwrap();
+    assert!(changed.status.success());
+    let changed: Value = serde_json::from_slice(&changed.stdout).unwrap();
+    assert_eq!(changed, first, "an update keeps the API and the tables");
+
+    let mut other_key = up();
+    other_key.env("TOKEN_KEY_FILE", root().join("Cargo.toml"));
+    let error = failure(&mut other_key);
+    assert!(error.contains("another key"), "{error}");
+
+    success(deploy("down").arg("--delete-data"));
+    let left = success(&mut leftovers());
+    assert_eq!(left.trim(), "[]");
+    success(deploy("down").arg("--delete-data"));
+}
+
+/// Lists all that bears the stack's name.
+fn leftovers() -> Command {
+    const LIST: &str = r#"
+import json, os, botocore.session
+session = botocore.session.get_session()
+client = lambda service: session.create_client(
+    service, region_name="us-east-1", endpoint_url=os.environ["AWS_ENDPOINT_URL"])
+found = client("dynamodb").list_tables()["TableNames"]
+found += [bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"]]
+found += [it["FunctionName"] for it in client("lambda").list_functions()["Functions"]]
+found += [it["RoleName"] for it in client("iam").list_roles()["Roles"]]
+found += [it["Name"] for it in client("secretsmanager").list_secrets()["SecretList"]]
+found += client("sqs").list_queues().get("QueueUrls", [])
+found += [it["logGroupName"] for it in client("logs").describe_log_groups()["logGroups"]]
+found += [it["name"] for it in client("apigateway").get_rest_apis()["items"]]
+print(json.dumps([name for name in found if "STACK" in name]))
+"#;
+    let mut command = deploy("list");
+    let mut list = Command::new(command.get_program());
+    list.arg("-c").arg(LIST.replace("STACK", STACK)).envs(
+        command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    command = list;
+    command
+}

@@ -1,0 +1,49 @@
+//! The part of `cargo xtask test` that runs on a deployed stack: the same scenarios, on
+//! `template.yaml` in the local AWS, which refuses what a function's policy does not allow.
+
+use std::fs;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::test::{END_TO_END, logs, watched};
+use crate::{
+    builds::{self, TestBinary},
+    deploy::Target,
+    stack::{Ports, Stack, Supervisor},
+    test_run::{Counts, TestRun},
+    tools,
+};
+
+/// The state's folder.
+const NAME: &str = "test-deployed";
+
+/// The tests' programs, in their order: the second deploys stacks of its own beside this one.
+pub(super) const ON_A_DEPLOYED_STACK: [&str; 2] = ["scenarios", "deployment"];
+
+pub(super) fn run(tests: &[TestBinary], filter: Option<&str>) -> Result<Counts> {
+    let Some(lock) = Stack::lock(NAME)? else {
+        bail!("the tests run already, in this clone");
+    };
+    tools::template::install_deploy()?;
+    Stack::wipe(NAME, &lock)?;
+    let target = Target::Local { enforce_iam: true };
+    let stack = Stack::new(NAME, Ports::free()?, lock)?.deployed_to(target);
+    let logs = stack.logs.clone();
+    on_stack(stack, tests, filter)
+        .with_context(|| format!("the deployed stack's logs: {}", logs.display()))
+}
+
+fn on_stack(stack: Stack, tests: &[TestBinary], filter: Option<&str>) -> Result<Counts> {
+    let mut supervisor = Supervisor::start(stack)?;
+    // The scenarios' log has the same name as on the other stack.
+    let logs = logs()?.join("deployed");
+    fs::create_dir_all(&logs)?;
+    let description = supervisor.stack().state.join("stack.json");
+    let mut counts = Counts::default();
+    for target in ON_A_DEPLOYED_STACK {
+        let program = builds::find(tests, END_TO_END, target)?;
+        let run = TestRun::begin(program, filter, Some(&description), &logs)?;
+        counts += watched(&mut supervisor, run)?;
+    }
+    Ok(counts)
+}
