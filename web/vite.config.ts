@@ -5,16 +5,17 @@ import { defineConfig } from 'vitest/config';
 /** The gateway that `npm run dev` talks to: the one that `cargo xtask up` starts. */
 const gateway = process.env['TRICHROME_GATEWAY'] ?? 'http://127.0.0.1:3005';
 
-/** Has index.html preload the app's code, which `src/boot.ts` imports only after the first paint. */
+/**
+ * Has index.html preload the app's code, which `src/boot.ts` imports only after the first paint,
+ * and the small part of it that every page behind the login has.
+ */
 function preloadApp(): Plugin {
   return {
     name: 'preload-app',
     transformIndexHtml: {
       order: 'post',
       handler(_, { bundle = {} }) {
-        const app = Object.values(bundle).find(
-          (file) => file.type === 'chunk' && file.facadeModuleId?.endsWith('/src/main.tsx'),
-        );
+        const chunks = Object.values(bundle).filter((file) => file.type === 'chunk');
         const files = new Set<string>();
         const add = (name: string) => {
           const file = bundle[name];
@@ -22,7 +23,9 @@ function preloadApp(): Plugin {
           files.add(name);
           file.imports.forEach(add);
         };
-        if (app !== undefined) add(app.fileName);
+        for (const { fileName, facadeModuleId } of chunks) {
+          if (/\/src\/(main\.tsx|home\.ts)$/.test(facadeModuleId ?? '')) add(fileName);
+        }
         return [...files].map((name) => ({
           tag: 'link',
           // Behind the style sheet, which the mark is waiting for.

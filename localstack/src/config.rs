@@ -2,20 +2,44 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use trichrome_analytics::Database;
+use trichrome_analytics::{Database, DatabaseError};
+
+use crate::steps::Step;
 
 /// Without `PREPARE_TIMEOUT_SECONDS`, in seconds.
 const TIMEOUT_SECONDS: u64 = 60;
 
-/// The configuration of `prepare`.
+/// The configuration of `prepare`: of each step that is to be done, and of no other.
 #[derive(Debug)]
 pub struct Config {
+    /// Of `storage`.
+    pub storage: Option<Storage>,
+    /// Of `keys`.
+    pub keys: Option<Keys>,
+    /// Of `key-files`.
+    pub key_files: Option<KeyFiles>,
+    /// Of `topics`: `KAFKA_BROKERS`
+    pub kafka_brokers: Option<String>,
+    /// Of `schema`: `DATABASE_URL`
+    pub database: Option<Database>,
+    /// `PREPARE_TIMEOUT_SECONDS`: how long to wait for each dependency to answer.
+    pub timeout: Duration,
+}
+
+/// The tables and the bucket.
+#[derive(Debug)]
+pub struct Storage {
     /// `USERS_TABLE`
     pub users_table: String,
     /// `PICTURES_TABLE`
     pub pictures_table: String,
     /// `PICTURES_BUCKET`
     pub pictures_bucket: String,
+}
+
+/// The token key in Secrets Manager.
+#[derive(Debug)]
+pub struct Keys {
     /// `TOKEN_KEY_SECRET_ID`
     pub secret: String,
     /// `TOKEN_JWKS_FILE`: where the public keys are written, for `TOKEN_JWKS`.
@@ -23,12 +47,15 @@ pub struct Config {
     /// `TOKEN_KEY_FILE`: a copy of the private key, for tests that make tokens of their own
     /// and for a local AWS that forgets its secrets. None is kept unless this is set.
     pub key_file: Option<PathBuf>,
-    /// `KAFKA_BROKERS`
-    pub kafka_brokers: String,
-    /// `DATABASE_URL`
-    pub database: Database,
-    /// `PREPARE_TIMEOUT_SECONDS`: how long to wait for each dependency to answer.
-    pub timeout: Duration,
+}
+
+/// The token key in files.
+#[derive(Debug)]
+pub struct KeyFiles {
+    /// `TOKEN_KEY_FILE`: the private key; one that is there is kept.
+    pub key_file: PathBuf,
+    /// `TOKEN_JWKS_FILE`: where the public keys are written, for `TOKEN_JWKS`.
+    pub jwks_file: PathBuf,
 }
 
 /// All that is wrong with the environment.
@@ -44,51 +71,88 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 impl Config {
-    /// Reads the variables from `lookup`.
+    /// Reads the variables of `steps` from `lookup`.
     ///
     /// # Errors
     ///
     /// Every variable that is missing or wrong, at once.
-    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let mut problems = Vec::new();
-        let get = |name: &str| lookup(name).filter(|value| !value.is_empty());
-        let mut required = |name: &str| {
-            get(name).unwrap_or_else(|| {
-                problems.push(format!("{name} is not set"));
-                String::new()
-            })
+    pub fn read(
+        steps: &[Step],
+        lookup: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let mut vars = Vars {
+            lookup: &lookup,
+            problems: Vec::new(),
         };
-        let (users_table, pictures_table) = (required("USERS_TABLE"), required("PICTURES_TABLE"));
-        let pictures_bucket = required("PICTURES_BUCKET");
-        let secret = required("TOKEN_KEY_SECRET_ID");
-        let jwks_file = required("TOKEN_JWKS_FILE").into();
-        let kafka_brokers = required("KAFKA_BROKERS");
-        let url = required("DATABASE_URL");
-        let database = url.parse::<Database>();
-        if let (Err(error), false) = (&database, url.is_empty()) {
-            problems.push(format!("DATABASE_URL {error}"));
-        }
-        let seconds = get("PREPARE_TIMEOUT_SECONDS").map(|text| text.parse());
-        if let Some(Err(_)) = seconds {
-            problems.push("PREPARE_TIMEOUT_SECONDS must be a whole number".to_owned());
-        }
-        match database {
-            Ok(database) if problems.is_empty() => Ok(Self {
-                users_table,
-                pictures_table,
-                pictures_bucket,
-                secret,
-                jwks_file,
-                key_file: get("TOKEN_KEY_FILE").map(Into::into),
-                kafka_brokers,
-                database,
-                timeout: Duration::from_secs(match seconds {
-                    Some(Ok(seconds)) => seconds,
-                    _ => TIMEOUT_SECONDS,
-                }),
+        let wanted = |step| steps.contains(&step);
+        let config = Self {
+            storage: wanted(Step::Storage).then(|| Storage {
+                users_table: vars.required("USERS_TABLE"),
+                pictures_table: vars.required("PICTURES_TABLE"),
+                pictures_bucket: vars.required("PICTURES_BUCKET"),
             }),
-            _ => Err(ConfigError(problems)),
+            keys: wanted(Step::Keys).then(|| Keys {
+                secret: vars.required("TOKEN_KEY_SECRET_ID"),
+                jwks_file: vars.required("TOKEN_JWKS_FILE").into(),
+                key_file: vars.get("TOKEN_KEY_FILE").map(Into::into),
+            }),
+            key_files: wanted(Step::KeyFiles).then(|| KeyFiles {
+                key_file: vars.required("TOKEN_KEY_FILE").into(),
+                jwks_file: vars.required("TOKEN_JWKS_FILE").into(),
+            }),
+            kafka_brokers: wanted(Step::Topics).then(|| vars.required("KAFKA_BROKERS")),
+            database: wanted(Step::Schema).then(|| vars.database()).flatten(),
+            timeout: vars.seconds("PREPARE_TIMEOUT_SECONDS", TIMEOUT_SECONDS),
+        };
+        if vars.problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(ConfigError(vars.problems))
         }
+    }
+}
+
+/// Reads variables and gathers what is wrong with them.
+struct Vars<'a> {
+    lookup: &'a dyn Fn(&str) -> Option<String>,
+    problems: Vec<String>,
+}
+
+impl Vars<'_> {
+    fn get(&self, name: &str) -> Option<String> {
+        (self.lookup)(name).filter(|value| !value.is_empty())
+    }
+
+    fn required(&mut self, name: &str) -> String {
+        self.get(name).unwrap_or_else(|| {
+            self.problems.push(format!("{name} is not set"));
+            String::new()
+        })
+    }
+
+    fn database(&mut self) -> Option<Database> {
+        let url = self.required("DATABASE_URL");
+        match url.parse() {
+            Ok(database) => Some(database),
+            Err(_) if url.is_empty() => None,
+            Err(error) => {
+                let error: DatabaseError = error;
+                self.problems.push(format!("DATABASE_URL {error}"));
+                None
+            }
+        }
+    }
+
+    fn seconds(&mut self, name: &str, default: u64) -> Duration {
+        let seconds = match self.get(name).map(|text| text.parse()) {
+            None => default,
+            Some(Ok(seconds)) => seconds,
+            Some(Err(_)) => {
+                self.problems.push(format!("{name} must be a whole number"));
+                default
+            }
+        };
+        Duration::from_secs(seconds)
     }
 }
 
@@ -98,7 +162,7 @@ mod tests {
 
     #[test]
     fn every_problem_is_named_at_once() {
-        let error = Config::read(|name| match name {
+        let error = Config::read(&Step::DEFAULT, |name| match name {
             "DATABASE_URL" => Some("mysql://u:hunter2@h/d".into()),
             "PREPARE_TIMEOUT_SECONDS" => Some("soon".into()),
             "USERS_TABLE" => Some("users".into()),
@@ -121,14 +185,30 @@ mod tests {
 
     #[test]
     fn the_key_file_may_be_left_out() {
-        let config = Config::read(|name| match name {
+        let config = Config::read(&Step::DEFAULT, |name| match name {
             "DATABASE_URL" => Some("postgres://u:p@127.0.0.1:54320/d".into()),
             "TOKEN_KEY_FILE" | "PREPARE_TIMEOUT_SECONDS" => None,
             other => Some(other.to_lowercase()),
         })
         .unwrap();
-        assert_eq!(config.key_file, None);
+        let keys = config.keys.unwrap();
+        assert_eq!(keys.key_file, None);
+        assert_eq!(keys.secret, "token_key_secret_id");
         assert_eq!(config.timeout, Duration::from_secs(60));
-        assert_eq!(config.secret, "token_key_secret_id");
+        assert!(config.key_files.is_none());
+    }
+
+    #[test]
+    fn a_step_that_is_not_done_needs_nothing() {
+        let brokers = |name: &str| (name == "KAFKA_BROKERS").then(|| "k:9092".to_owned());
+        let config = Config::read(&[Step::Topics], brokers).unwrap();
+        assert_eq!(config.kafka_brokers.as_deref(), Some("k:9092"));
+        assert!(config.storage.is_none() && config.keys.is_none());
+        assert!(config.database.is_none());
+        let error = Config::read(&[Step::KeyFiles], brokers).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "TOKEN_KEY_FILE is not set; TOKEN_JWKS_FILE is not set"
+        );
     }
 }

@@ -32,13 +32,7 @@ pub async fn ensure(aws: &SdkConfig, id: &str, kept: Option<&Path>) -> anyhow::R
                 .is_some_and(|error| error.is_resource_not_found_exception()) => {}
         Err(error) => return Err(error).context("get secret"),
     }
-    let key = match kept.filter(|path| path.exists()) {
-        Some(path) => {
-            let text = fs::read_to_string(path)?;
-            TokenKey::parse(&text).with_context(|| format!("remove {}", path.display()))?
-        }
-        None => TokenKey::generate()?,
-    };
+    let key = kept_or_new(kept)?;
     client
         .create_secret()
         .name(id)
@@ -47,6 +41,21 @@ pub async fn ensure(aws: &SdkConfig, id: &str, kept: Option<&Path>) -> anyhow::R
         .await
         .context("create secret")?;
     Ok(key)
+}
+
+/// The key in the file `kept`, where there is one, else a new key.
+///
+/// # Errors
+///
+/// The file holds something else.
+pub fn kept_or_new(kept: Option<&Path>) -> anyhow::Result<TokenKey> {
+    match kept.filter(|path| path.exists()) {
+        Some(path) => {
+            let text = fs::read_to_string(path)?;
+            TokenKey::parse(&text).with_context(|| format!("remove {}", path.display()))
+        }
+        None => TokenKey::generate(),
+    }
 }
 
 /// Writes the public keys.

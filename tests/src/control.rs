@@ -32,6 +32,15 @@ pub async fn start(stack: &Stack, part: &str) -> Result<()> {
     command(stack, &format!("start {part}")).await
 }
 
+/// Kills a part, as `kill -9` does.
+///
+/// # Errors
+///
+/// As [`stop`].
+pub async fn kill(stack: &Stack, part: &str) -> Result<()> {
+    command(stack, &format!("kill {part}")).await
+}
+
 async fn command(stack: &Stack, command: &str) -> Result<()> {
     let path = &stack.description.control_socket;
     let talk = async {

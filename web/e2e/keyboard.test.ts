@@ -26,6 +26,8 @@ it('does the main job without a mouse', async () => {
   const page = await newPage();
   const type = (text: string) => page.keyboard.type(text);
   const press = (key: string) => page.keyboard.press(key);
+  // Waited for from the start: the browser takes a moment to hand its choosers over.
+  const chooser = page.waitForEvent('filechooser', { timeout: 90_000 });
 
   await page.goto('/login');
   await page.getByRole('heading', { name: 'Log in' }).waitFor();
@@ -49,9 +51,8 @@ it('does the main job without a mouse', async () => {
   await press('Enter');
   await page.getByRole('dialog', { name: 'Upload pictures' }).waitFor();
   await tabTo(page, 'Choose pictures');
-  const choosing = page.waitForEvent('filechooser');
   await press('Enter');
-  await (await choosing).setFiles(FIXTURES.slice(0, 2).map(({ path }) => path));
+  await (await chooser).setFiles(FIXTURES.slice(0, 2).map(({ path }) => path));
   await tabTo(page, 'Title');
   await press('Control+A');
   await type('By hand');

@@ -1,3 +1,2 @@
 export const CHROMIUM_ARGS: string[];
-export function findChromium(): string | undefined;
-export function ensureChromium(): string;
+export function chromiumPath(): string;

@@ -1,16 +1,19 @@
 // Lighthouse's report on the built app, page by page, as a person on a middling phone meets it.
 // A report, not a test: its figures depend on what else the machine is doing. It runs against the
-// stack that TRICHROME_STACK names, else against the mock backend.
+// stack that TRICHROME_STACK names, else against the mock backend. Arguments choose pages.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import lighthouse, { desktopConfig } from 'lighthouse';
 import puppeteer from 'puppeteer-core';
 import { runnerImport } from 'vite';
-import { CHROMIUM_ARGS, ensureChromium } from './chromium.mjs';
+import { CHROMIUM_ARGS, chromiumPath } from './chromium.mjs';
 
 const GOAL = 95;
 const CATEGORIES = ['performance', 'accessibility', 'best-practices'];
+const PAGES = ['/login', '/pictures', '/analytics'];
 const OUT = new URL('../lighthouse/', import.meta.url);
 const FIXTURES = new URL('../e2e/fixtures', import.meta.url).pathname;
+
+const chosen = process.argv.slice(2);
 
 const load = async (path) => (await runnerImport(path, { configFile: false })).module;
 const person = { username: `lighthouse-${Date.now()}`, password: 'lighthouse keeper' };
@@ -32,13 +35,13 @@ if (mock !== undefined) {
 }
 
 mkdirSync(OUT, { recursive: true });
-const browser = await puppeteer.launch({ executablePath: ensureChromium(), args: CHROMIUM_ARGS });
+const browser = await puppeteer.launch({ executablePath: chromiumPath(), args: CHROMIUM_ARGS });
 console.log(`${'page'.padEnd(22)}${CATEGORIES.map((name) => name.padStart(16)).join('')}`);
 for (const [form, config] of [
   ['phone', undefined],
   ['desktop', desktopConfig],
 ]) {
-  for (const path of ['/login', '/pictures', '/analytics']) {
+  for (const path of PAGES.filter((page) => chosen.length === 0 || chosen.includes(page))) {
     const page = await browser.newPage();
     if (path !== '/login') await logIn(page);
     // A first visit has nothing in its cache, whatever logging in has just loaded.

@@ -17,14 +17,19 @@ import { Loading } from './ui/states';
 const PRELOAD_AFTER_MS = 1_500;
 
 const loadHome = () => import('./home');
-// Whoever comes back after a reload is logged in already, and needs it at once.
-if (sessionStore.get().session !== null) void loadHome();
+const loadAnalytics = () => import('./analytics/AnalyticsPage');
+// Whoever comes back after a reload is logged in already, and needs the page at once: it is not
+// left to be found out by what surrounds it.
+if (sessionStore.get().session !== null) {
+  void loadHome();
+  if (location.pathname.startsWith('/analytics')) void loadAnalytics();
+}
 
 const Shell = lazy(() => loadHome().then((module) => ({ default: module.Shell })));
 const PicturesPage = lazy(() => loadHome().then((module) => ({ default: module.PicturesPage })));
 const PictureView = lazy(() => loadHome().then((module) => ({ default: module.PictureView })));
 const AnalyticsPage = lazy(() =>
-  import('./analytics/AnalyticsPage').then((module) => ({ default: module.AnalyticsPage })),
+  loadAnalytics().then((module) => ({ default: module.AnalyticsPage })),
 );
 
 export function App({ queryClient }: { readonly queryClient: QueryClient }) {

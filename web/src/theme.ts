@@ -73,7 +73,8 @@ export const theme = createTheme({
           outlineOffset: 2,
         },
         '@media (prefers-reduced-motion: reduce)': {
-          '*, *::before, *::after': {
+          // A spinner that stands still would say nothing: it goes on.
+          '*:not([role="progressbar"], [role="progressbar"] *), *::before, *::after': {
             animationDuration: '0.01ms !important',
             animationIterationCount: '1 !important',
             transitionDuration: '0.01ms !important',

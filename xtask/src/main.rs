@@ -4,15 +4,21 @@
     reason = "a command-line program: its output is what it is for"
 )]
 
+mod background;
 mod builds;
 mod commands;
+mod deploy;
+mod docker;
 mod http;
 mod interrupt;
+mod lints;
+mod observe;
 mod process;
 mod progress;
 mod stack;
 mod test_run;
 mod tools;
+mod web_tests;
 mod workspace;
 
 use std::process::ExitCode;
@@ -32,17 +38,27 @@ struct Cli {
 enum Command {
     /// Set up what is missing, build, and run the whole system until Ctrl-C.
     Up(commands::up::Options),
+    /// Build the functions as they go to AWS, and tell their sizes.
+    Build(commands::build::Options),
     /// Stop a running `up`.
-    Down,
+    Down(commands::down::Options),
     /// Format, lints, unit, contract and end-to-end tests, on a stack of its own.
     Test(commands::test::Options),
+    /// Build the gateway's image and run the end-to-end tests through it; needs Docker.
+    TestImage(commands::test_image::Options),
+    /// Deploy the template to LocalStack and compare what it made; needs Python 3.13.
+    TestLocalstack,
     /// Run the main job once over each transport, against a running `up`.
     Demo(commands::demo::Options),
     /// Print the log of one part, or of all.
     Logs(commands::logs::Options),
+    /// Print a trace of an `up --observe`, or list the newest.
+    Trace(commands::trace::Options),
+    /// Measure the budgets of speed and cost, on a stack of its own.
+    Bench(commands::bench::Options),
     /// Check format, lints and the contract.
     Lint,
-    /// Write what is generated from the contract.
+    /// Write what is generated: from the contract, and the dashboards.
     Generate,
 }
 
@@ -61,10 +77,15 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     match command {
         Command::Up(options) => commands::up::run(&options),
-        Command::Down => commands::down::run(),
+        Command::Build(options) => commands::build::run(&options),
+        Command::Down(options) => commands::down::run(&options),
         Command::Test(options) => commands::test::run(&options),
+        Command::TestImage(options) => commands::test_image::run(&options),
+        Command::TestLocalstack => commands::test_localstack::run(),
         Command::Demo(options) => commands::demo::run(&options),
         Command::Logs(options) => commands::logs::run(&options),
+        Command::Trace(options) => commands::trace::run(&options),
+        Command::Bench(options) => commands::bench::run(&options),
         Command::Lint => commands::lint::run(),
         Command::Generate => commands::generate::run(),
     }

@@ -4,17 +4,19 @@ use std::{
     fs::File,
     ops::AddAssign,
     path::{Path, PathBuf},
-    process::{Child, ExitStatus},
+    process::{Child, Command, ExitStatus},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, bail};
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::{
     builds::TestBinary,
     process,
     progress::{Step, say},
+    web_tests::NodeTests,
 };
 
 /// What a test program may take to end when it is given up.
@@ -60,6 +62,17 @@ impl Counts {
         counts
     }
 
+    /// Reads a report of Jest's kind; `None` where there is none.
+    fn parse_report(report: &[u8]) -> Option<Self> {
+        let report: Value = serde_json::from_slice(report).ok()?;
+        let number = |name: &str| usize::try_from(report[name].as_u64()?).ok();
+        Some(Self {
+            passed: number("numPassedTests")?,
+            failed: number("numFailedTests")?,
+            ignored: number("numPendingTests")?,
+        })
+    }
+
     fn remark(self) -> String {
         let mut remark = format!("{} passed", self.passed);
         for (count, what) in [(self.failed, "failed"), (self.ignored, "ignored")] {
@@ -77,6 +90,8 @@ pub(crate) struct TestRun {
     step: Step,
     log: PathBuf,
     told: Instant,
+    /// What it counts by itself, and whether those that it left out are told of.
+    report: Option<(PathBuf, bool)>,
 }
 
 impl TestRun {
@@ -87,18 +102,38 @@ impl TestRun {
         stack: Option<&Path>,
         logs: &Path,
     ) -> Result<Self> {
-        let log = logs.join(format!("test {}.log", test.name().replace('/', "-")));
-        let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let mut command = test.command();
-        command.args(filter).stdout(file.try_clone()?).stderr(file);
+        command.args(filter);
+        Self::spawn(command, &test.name(), stack, logs, None)
+    }
+
+    /// Starts tests in Node.js.
+    pub(crate) fn begin_node(tests: NodeTests, stack: Option<&Path>, logs: &Path) -> Result<Self> {
+        // An earlier run's would be counted if this one does not come to write its own.
+        let _ = std::fs::remove_file(&tests.report);
+        let report = Some((tests.report, !tests.chosen));
+        Self::spawn(tests.command, tests.name, stack, logs, report)
+    }
+
+    fn spawn(
+        mut command: Command,
+        name: &str,
+        stack: Option<&Path>,
+        logs: &Path,
+        report: Option<(PathBuf, bool)>,
+    ) -> Result<Self> {
+        let log = logs.join(format!("test {}.log", name.replace('/', "-")));
+        let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+        command.stdout(file.try_clone()?).stderr(file);
         if let Some(stack) = stack {
             command.env("TRICHROME_STACK", stack);
         }
         Ok(Self {
             child: process::spawn(&mut command)?,
-            step: Step::begin(&test.name()),
+            step: Step::begin(name),
             log,
             told: Instant::now(),
+            report,
         })
     }
 
@@ -121,8 +156,7 @@ impl TestRun {
 
     /// Tells how it ended, with its output if that was badly.
     pub(crate) fn end(self, status: ExitStatus) -> Counts {
-        let output = std::fs::read(&self.log).unwrap_or_default();
-        let mut counts = Counts::parse(&String::from_utf8_lossy(&output));
+        let mut counts = self.counts();
         if !status.success() {
             // Ended before it could count.
             counts.failed = counts.failed.max(1);
@@ -135,6 +169,21 @@ impl TestRun {
         if !status.success() {
             say(process::tail(&self.log, SHOWN));
             say(format!("({status}; whole log: {})", self.log.display()));
+        }
+        counts
+    }
+
+    fn counts(&self) -> Counts {
+        let Some((report, with_ignored)) = &self.report else {
+            let output = std::fs::read(&self.log).unwrap_or_default();
+            return Counts::parse(&String::from_utf8_lossy(&output));
+        };
+        let mut counts = std::fs::read(report)
+            .ok()
+            .and_then(|report| Counts::parse_report(&report))
+            .unwrap_or_default();
+        if !with_ignored {
+            counts.ignored = 0;
         }
         counts
     }
@@ -161,5 +210,15 @@ mod tests {
         assert_eq!(counts.remark(), "15 passed, 2 failed, 1 ignored");
         assert_eq!(Counts::parse("nothing of the kind"), Counts::default());
         assert_eq!(Counts::default().remark(), "0 passed");
+    }
+
+    #[test]
+    fn a_report_is_read() {
+        let report = br#"{"numTotalTests":9,"numPassedTests":7,"numFailedTests":2,
+            "numPendingTests":0,"success":false}"#;
+        let counts = Counts::parse_report(report).unwrap();
+        assert_eq!(counts.remark(), "7 passed, 2 failed");
+        assert_eq!(Counts::parse_report(b"{}"), None);
+        assert_eq!(Counts::parse_report(b""), None);
     }
 }

@@ -1,11 +1,5 @@
 //! One partition's records: a file of Kafka record batches, exactly as they travel on the
 //! wire, and an index of them in memory.
-//!
-//! Tansu's own storage engines do not fit a local stack that must lose nothing: the one in
-//! memory forgets topics and offsets with the process (a consumer then waits at an offset
-//! that no longer exists), resumes after the *batch* in which the committed offset lies,
-//! and may show a later batch before an earlier one; the SQLite one can't fetch a record
-//! over 5 MiB. (All three as of Tansu 0.6.0.)
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -16,13 +10,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use tansu_sans_io::{ErrorCode, record::deflated::Batch};
-use tansu_storage::Error;
+use kafka_protocol::error::ResponseError;
 
-/// Bytes in front of what a batch's length counts: base offset and the length itself.
-const PREFIX: u64 = 12;
-/// Bytes of a batch in front of its records (format version 2, KIP-98).
-const HEADER: usize = 61;
+use crate::{
+    batch::{Batch, HEADER, Head},
+    error::Error,
+};
+
 /// A file longer than this is cut to its newest half when the broker starts.
 const RETAINED_BYTES: u64 = 512 * 1024 * 1024;
 /// Batches of one producer that are recognised when sent again (Kafka's number).
@@ -48,7 +42,7 @@ struct Producer {
 
 /// One partition's records.
 #[derive(Debug)]
-pub struct Log {
+pub(crate) struct Log {
     file: File,
     path: PathBuf,
     end: u64,
@@ -59,7 +53,7 @@ pub struct Log {
 
 impl Log {
     /// Opens or creates the file. A batch cut short by a killed broker is dropped.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let mut log = Self::scan(path)?;
         if log.end > RETAINED_BYTES {
             log.cut(RETAINED_BYTES / 2)?;
@@ -151,89 +145,94 @@ impl Log {
 
     /// Appends a batch and answers its first offset; a batch an idempotent producer sends
     /// again is recognised, and answered with the offset it got the first time.
-    pub fn append(&mut self, mut batch: Batch) -> Result<i64, Error> {
-        if let Some(offset) = self.sent_before(&batch)? {
+    pub(crate) fn append(&mut self, batch: Batch) -> Result<i64, Error> {
+        if let Some(offset) = self.sent_before(&batch.head)? {
             return Ok(offset);
         }
-        batch.base_offset = self.next;
-        let bytes = Bytes::from(batch);
-        let header = bytes
-            .first_chunk::<HEADER>()
-            .ok_or(Error::Api(ErrorCode::CorruptMessage))?;
-        let head = Head::parse(header);
-        if head.bytes != bytes.len() as u64 || head.last_delta < 0 {
-            return Err(Error::Api(ErrorCode::CorruptMessage));
-        }
+        let (head, bytes) = batch.at(self.next);
         self.file.write_all_at(&bytes, self.end)?;
         self.index(&head);
         Ok(head.first)
     }
 
-    fn sent_before(&self, batch: &Batch) -> Result<Option<i64>, Error> {
-        let Some(producer) = self.producers.get(&batch.producer_id) else {
+    fn sent_before(&self, head: &Head) -> Result<Option<i64>, ResponseError> {
+        let Some(producer) = self.producers.get(&head.producer) else {
             return Ok(None);
         };
-        if batch.producer_epoch < producer.epoch {
-            return Err(Error::Api(ErrorCode::InvalidProducerEpoch));
+        if head.epoch < producer.epoch {
+            return Err(ResponseError::InvalidProducerEpoch);
         }
-        if batch.producer_epoch > producer.epoch {
+        if head.epoch > producer.epoch {
             return Ok(None);
         }
         if let Some((_, _, offset)) = producer
             .batches
             .iter()
-            .find(|(first, _, _)| *first == batch.base_sequence)
+            .find(|(first, _, _)| *first == head.sequence)
         {
             return Ok(Some(*offset));
         }
         match producer.batches.back() {
-            Some((_, last, _)) if next_sequence(*last) != batch.base_sequence => {
-                Err(Error::Api(ErrorCode::OutOfOrderSequenceNumber))
+            Some((_, last, _)) if next_sequence(*last) != head.sequence => {
+                Err(ResponseError::OutOfOrderSequenceNumber)
             }
             _ => Ok(None),
         }
     }
 
-    /// The batches from the one that holds `offset` on: at least one if there is any, and
-    /// no further one that would pass `max_bytes`.
-    pub fn read(&self, offset: i64, max_bytes: u64) -> Result<Vec<Batch>, Error> {
+    /// The batches from the one that holds `offset` on, `max_bytes` of them at most; but the
+    /// first however large it is, if `at_least_one`.
+    pub(crate) fn read(
+        &self,
+        offset: i64,
+        max_bytes: u64,
+        at_least_one: bool,
+    ) -> io::Result<Bytes> {
         let start = self.entries.partition_point(|entry| entry.last < offset);
-        let mut batches = Vec::new();
+        let Some(first) = self.entries.get(start) else {
+            return Ok(Bytes::new());
+        };
         let mut total = 0;
         for entry in self.entries.range(start..) {
-            total += entry.bytes;
-            if total > max_bytes && !batches.is_empty() {
+            if total + entry.bytes > max_bytes && !(at_least_one && total == 0) {
                 break;
             }
-            let length = usize::try_from(entry.bytes)?;
-            let mut bytes = vec![0; length];
-            self.file.read_exact_at(&mut bytes, entry.position)?;
-            batches.push(Batch::try_from(Bytes::from(bytes))?);
+            total += entry.bytes;
         }
-        Ok(batches)
+        let mut bytes = vec![0; usize::try_from(total).map_err(io::Error::other)?];
+        self.file.read_exact_at(&mut bytes, first.position)?;
+        Ok(bytes.into())
     }
 
     /// The oldest offset that is still here.
-    pub fn start(&self) -> i64 {
+    pub(crate) fn start(&self) -> i64 {
         self.entries.front().map_or(self.next, |entry| entry.first)
     }
 
     /// The offset that the next record gets.
-    pub const fn next(&self) -> i64 {
+    pub(crate) const fn next(&self) -> i64 {
         self.next
     }
 
     /// The first offset, and its time, of the first batch written at or after `timestamp`
     /// (milliseconds since 1970).
-    pub fn at(&self, timestamp: i64) -> Option<(i64, i64)> {
+    pub(crate) fn at(&self, timestamp: i64) -> Option<(i64, i64)> {
         self.entries
             .iter()
             .find(|entry| entry.timestamp >= timestamp)
             .map(|entry| (entry.first, entry.timestamp))
     }
 
+    /// Offset and time of the batch with the latest record.
+    pub(crate) fn newest(&self) -> Option<(i64, i64)> {
+        self.entries
+            .iter()
+            .max_by_key(|entry| entry.timestamp)
+            .map(|entry| (entry.last, entry.timestamp))
+    }
+
     /// Deletes the file.
-    pub fn remove(&self) -> io::Result<()> {
+    pub(crate) fn remove(&self) -> io::Result<()> {
         fs::remove_file(&self.path)
     }
 }
@@ -247,57 +246,10 @@ const fn next_sequence(sequence: i32) -> i32 {
     }
 }
 
-/// The part of a batch's header that the index needs.
-#[derive(Debug)]
-struct Head {
-    first: i64,
-    bytes: u64,
-    last_delta: i32,
-    timestamp: i64,
-    producer: i64,
-    epoch: i16,
-    sequence: i32,
-}
-
-impl Head {
-    fn parse(header: &[u8; HEADER]) -> Self {
-        Self {
-            first: i64::from_be_bytes(field(header, 0)),
-            // A negative length is no batch: 0 ends the scan.
-            bytes: u64::try_from(i32::from_be_bytes(field(header, 8)))
-                .map_or(0, |length| length + PREFIX),
-            last_delta: i32::from_be_bytes(field(header, 23)),
-            timestamp: i64::from_be_bytes(field(header, 35)),
-            producer: i64::from_be_bytes(field(header, 43)),
-            epoch: i16::from_be_bytes(field(header, 51)),
-            sequence: i32::from_be_bytes(field(header, 53)),
-        }
-    }
-}
-
-/// `N` bytes of the header, from `at` on.
-fn field<const N: usize>(header: &[u8; HEADER], at: usize) -> [u8; N] {
-    std::array::from_fn(|index| header[at + index])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn batch(records: i32, producer: i64, sequence: i32) -> Batch {
-        let data = vec![7; 100];
-        Batch {
-            batch_length: i32::try_from(HEADER - 12 + data.len()).unwrap(),
-            magic: 2,
-            last_offset_delta: records - 1,
-            max_timestamp: 1_000,
-            producer_id: producer,
-            base_sequence: sequence,
-            record_count: u32::try_from(records).unwrap(),
-            record_data: Bytes::from(data),
-            ..Batch::default()
-        }
-    }
+    use crate::batch::samples::batch;
 
     fn place(name: &str) -> PathBuf {
         let path = std::env::temp_dir().join(format!("local-kafka-{name}-{}", std::process::id()));
@@ -335,17 +287,21 @@ mod tests {
         let mut log = Log::open(&path).unwrap();
         log.append(batch(3, -1, -1)).unwrap();
         log.append(batch(1, -1, -1)).unwrap();
-        let first = |offset, bytes| {
-            log.read(offset, bytes)
-                .unwrap()
-                .iter()
-                .map(|batch| batch.base_offset)
-                .collect::<Vec<_>>()
+        let first = |offset, bytes, at_least_one| {
+            let mut read = log.read(offset, bytes, at_least_one).unwrap();
+            let mut offsets = Vec::new();
+            while let Some(header) = read.first_chunk::<HEADER>() {
+                let head = Head::parse(header);
+                offsets.push(head.first);
+                bytes::Buf::advance(&mut read, usize::try_from(head.bytes).unwrap());
+            }
+            offsets
         };
-        assert_eq!(first(1, 1_000_000), [0, 3]);
-        assert_eq!(first(1, 1), [0], "at least one, however large");
-        assert_eq!(first(3, 1_000_000), [3]);
-        assert!(first(4, 1_000_000).is_empty());
+        assert_eq!(first(1, 1_000_000, false), [0, 3]);
+        assert_eq!(first(1, 1, true), [0], "at least one, however large");
+        assert!(first(1, 1, false).is_empty());
+        assert_eq!(first(3, 1_000_000, false), [3]);
+        assert!(first(4, 1_000_000, true).is_empty());
         log.remove().unwrap();
     }
 

@@ -1,32 +1,11 @@
-//! One Kafka-compatible broker for the local stack, where there is no Docker:
-//! `local-kafka <host:port> <directory>`.
-//!
-//! Tansu as a library does the protocol and the consumer groups; the records, topics and
-//! offsets are kept by this program (see [`log`] for why). One node, no replication, no
-//! transactions: a tool for one developer's machine, not a broker to run anything on.
+//! `local-kafka <host:port> <directory>`: the broker as a program.
 
-mod fetch;
-mod log;
-mod metadata;
-mod offsets;
-mod routes;
-mod storage;
-mod store;
-mod topics;
-mod versions;
+use std::{env, net::SocketAddr, path::Path, process::ExitCode};
 
-use std::{env, error::Error, net::SocketAddr, path::Path, process::ExitCode};
-
-use rama::{Context, Service as _};
-use tansu_broker::{NODE_ID, coordinator::group::administrator::Controller};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
-use url::Url;
-
-/// The only cluster this broker serves.
-const CLUSTER: &str = "trichrome";
 
 /// `EX_USAGE` of sysexits.h.
 const USAGE: u8 = 64;
@@ -43,7 +22,7 @@ async fn main() -> ExitCode {
     match serve(&address.to_string_lossy(), Path::new(&directory)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("local-kafka: {error}");
+            eprintln!("local-kafka: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -51,34 +30,15 @@ async fn main() -> ExitCode {
 
 /// Serves until SIGINT or SIGTERM. Everything acknowledged is in its file by then, so there
 /// is nothing to finish.
-async fn serve(address: &str, directory: &Path) -> Result<(), Box<dyn Error>> {
+async fn serve(address: &str, directory: &Path) -> anyhow::Result<()> {
     let address: SocketAddr = address.parse()?;
-    let url = Url::parse(&format!("tcp://{address}"))?;
-    let store = store::Store::open(directory, CLUSTER, NODE_ID, &url).await?;
-    let groups = Controller::with_storage(store.clone())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let listener = TcpListener::bind(address).await?;
     println!("serving Kafka on {address} from {}", directory.display());
-    loop {
-        let stream = tokio::select! {
-            accepted = listener.accept() => accepted?.0,
-            _ = interrupt.recv() => return Ok(()),
-            _ = terminate.recv() => return Ok(()),
-        };
-        let connection = routes::connection(CLUSTER, &store, &groups)?;
-        tokio::spawn(handle(connection, stream));
-    }
-}
-
-/// One connection, until the client leaves, which Tansu reports as an error too.
-async fn handle(connection: routes::Connection, stream: TcpStream) {
-    if let Err(error) = stream.set_nodelay(true) {
-        eprintln!("no-delay: {error}");
-    }
-    if let Err(error) = connection.serve(Context::default(), stream).await
-        && !matches!(error, tansu_broker::Error::Io(_))
-    {
-        eprintln!("connection: {error:?}");
+    tokio::select! {
+        ended = local_kafka::serve(listener, directory) => Ok(ended?),
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
     }
 }

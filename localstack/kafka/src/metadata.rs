@@ -1,98 +1,106 @@
 //! Which topics there are, and that this broker leads them all.
-//!
-//! Ours instead of Tansu's because an unknown topic must be answered as unknown: a client
-//! that asks before `prepare` has made the topics shall try again, not fail.
 
-use rama::{Context, Service};
-use tansu_sans_io::{
-    ErrorCode, MetadataRequest, MetadataResponse, NULL_TOPIC_ID,
-    metadata_response::{MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic},
+use crate::{
+    broker::{Broker, CLUSTER, NO_OPERATIONS, NODE},
+    topics::Topic,
 };
-use tansu_storage::{Error, Storage as _, TopicId};
+use kafka_protocol::{
+    error::ResponseError,
+    messages::{
+        DescribeClusterRequest, DescribeClusterResponse, MetadataRequest, MetadataResponse,
+        TopicName,
+        describe_cluster_response::DescribeClusterBroker,
+        metadata_request::MetadataRequestTopic,
+        metadata_response::{
+            MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+        },
+    },
+};
 
-use crate::{store::Store, topics::Topic};
+/// Answers [`MetadataRequest`]. No topic is made by asking for it: a client that asks before
+/// `prepare` has made them is told that they are unknown, and asks again.
+pub(crate) fn answer(broker: &Broker, request: MetadataRequest, version: i16) -> MetadataResponse {
+    // In version 0 an empty list is what an absent one is later: all topics.
+    let wanted = request
+        .topics
+        .filter(|topics| version > 0 || !topics.is_empty());
+    let topics = match wanted {
+        None => broker
+            .store()
+            .topics()
+            .into_iter()
+            .map(|(name, topic)| known(name, &topic))
+            .collect(),
+        Some(wanted) => wanted
+            .into_iter()
+            .map(|topic| described(broker, topic))
+            .collect(),
+    };
+    let node = MetadataResponseBroker::default()
+        .with_node_id(NODE)
+        .with_host(broker.host().into())
+        .with_port(broker.port());
+    MetadataResponse::default()
+        .with_brokers(vec![node])
+        .with_cluster_id(Some(CLUSTER.into()))
+        .with_controller_id(NODE)
+        .with_topics(topics)
+        .with_cluster_authorized_operations(NO_OPERATIONS)
+}
 
-/// Kafka's "operations not asked for".
-const NO_OPERATIONS: i32 = i32::MIN;
+/// Answers [`DescribeClusterRequest`].
+pub(crate) fn cluster(
+    broker: &Broker,
+    request: &DescribeClusterRequest,
+) -> DescribeClusterResponse {
+    let node = DescribeClusterBroker::default()
+        .with_broker_id(NODE)
+        .with_host(broker.host().into())
+        .with_port(broker.port());
+    DescribeClusterResponse::default()
+        .with_endpoint_type(request.endpoint_type)
+        .with_cluster_id(CLUSTER.into())
+        .with_controller_id(NODE)
+        .with_brokers(vec![node])
+        .with_cluster_authorized_operations(NO_OPERATIONS)
+}
 
-/// Answers [`MetadataRequest`].
-#[derive(Clone, Copy, Debug)]
-pub struct Metadata;
-
-impl Service<Store, MetadataRequest> for Metadata {
-    type Response = MetadataResponse;
-    type Error = Error;
-
-    async fn serve(
-        &self,
-        context: Context<Store>,
-        request: MetadataRequest,
-    ) -> Result<MetadataResponse, Error> {
-        let store = context.state();
-        let (node, listener) = (store.node().await?, store.advertised_listener().await?);
-        let topics = match request.topics {
-            None => store
-                .topics()
-                .into_iter()
-                .map(|(name, topic)| known(name, &topic, node))
-                .collect(),
-            Some(wanted) => wanted
-                .iter()
-                .map(TopicId::from)
-                .map(|id| match store.topic(&id) {
-                    Some((name, topic)) => known(name, &topic, node),
-                    None => unknown(id),
-                })
-                .collect(),
-        };
-        let broker = MetadataResponseBroker::default()
-            .node_id(node)
-            .host(listener.host_str().unwrap_or_default().to_owned())
-            .port(listener.port().unwrap_or_default().into());
-        Ok(MetadataResponse::default()
-            .throttle_time_ms(Some(0))
-            .brokers(Some(vec![broker]))
-            .cluster_id(Some(store.cluster_id().await?))
-            .controller_id(Some(node))
-            .topics(Some(topics))
-            .cluster_authorized_operations(Some(NO_OPERATIONS)))
+/// Newer requests may name a topic by its id.
+fn described(broker: &Broker, wanted: MetadataRequestTopic) -> MetadataResponseTopic {
+    let store = broker.store();
+    let (found, error) = match &wanted.name {
+        Some(name) => (
+            store.topic(name).map(|topic| (name.to_string(), topic)),
+            ResponseError::UnknownTopicOrPartition,
+        ),
+        None => (
+            store.topic_by_id(wanted.topic_id),
+            ResponseError::UnknownTopicId,
+        ),
+    };
+    match found {
+        Some((name, topic)) => known(name, &topic),
+        None => MetadataResponseTopic::default()
+            .with_error_code(error.code())
+            // Versions that know no ids know no absent names.
+            .with_name(wanted.name)
+            .with_topic_id(wanted.topic_id)
+            .with_topic_authorized_operations(NO_OPERATIONS),
     }
 }
 
-fn known(name: String, topic: &Topic, node: i32) -> MetadataResponseTopic {
+fn known(name: String, topic: &Topic) -> MetadataResponseTopic {
     let partitions = (0..topic.partitions).map(|partition| {
         MetadataResponsePartition::default()
-            .error_code(ErrorCode::None.into())
-            .partition_index(partition)
-            .leader_id(node)
-            .leader_epoch(Some(0))
-            .replica_nodes(Some(vec![node]))
-            .isr_nodes(Some(vec![node]))
-            .offline_replicas(Some(Vec::new()))
+            .with_partition_index(partition)
+            .with_leader_id(NODE)
+            .with_leader_epoch(0)
+            .with_replica_nodes(vec![NODE])
+            .with_isr_nodes(vec![NODE])
     });
     MetadataResponseTopic::default()
-        .error_code(ErrorCode::None.into())
-        .name(Some(name))
-        .topic_id(Some(topic.id.into_bytes()))
-        .is_internal(Some(false))
-        .partitions(Some(partitions.collect()))
-        .topic_authorized_operations(Some(NO_OPERATIONS))
-}
-
-fn unknown(id: TopicId) -> MetadataResponseTopic {
-    let (code, name, id) = match id {
-        TopicId::Name(name) => (
-            ErrorCode::UnknownTopicOrPartition,
-            Some(name),
-            NULL_TOPIC_ID,
-        ),
-        TopicId::Id(id) => (ErrorCode::UnknownTopicId, None, id.into_bytes()),
-    };
-    MetadataResponseTopic::default()
-        .error_code(code.into())
-        .name(name)
-        .topic_id(Some(id))
-        .is_internal(Some(false))
-        .partitions(Some(Vec::new()))
-        .topic_authorized_operations(Some(NO_OPERATIONS))
+        .with_name(Some(TopicName(name.into())))
+        .with_topic_id(topic.id)
+        .with_partitions(partitions.collect())
+        .with_topic_authorized_operations(NO_OPERATIONS)
 }

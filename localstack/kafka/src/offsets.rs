@@ -2,7 +2,7 @@
 //! to the latest line of each partition when the broker starts.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
     path::Path,
@@ -16,14 +16,14 @@ const FORGOTTEN: i64 = -1;
 
 /// All committed offsets.
 #[derive(Debug)]
-pub struct Offsets {
+pub(crate) struct Offsets {
     journal: File,
     latest: BTreeMap<Key, i64>,
 }
 
 impl Offsets {
     /// Reads the journal, if there is one, and writes it anew.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
@@ -49,7 +49,7 @@ impl Offsets {
         })
     }
 
-    pub fn commit(
+    pub(crate) fn commit(
         &mut self,
         group: &str,
         topic: &str,
@@ -64,22 +64,27 @@ impl Offsets {
         Ok(())
     }
 
-    pub fn get(&self, group: &str, topic: &str, partition: i32) -> Option<i64> {
+    pub(crate) fn get(&self, group: &str, topic: &str, partition: i32) -> Option<i64> {
         self.latest
             .get(&(group.to_owned(), topic.to_owned(), partition))
             .copied()
     }
 
     /// Topic, partition and offset of everything this group committed.
-    pub fn of_group(&self, group: &str) -> impl Iterator<Item = (&str, i32, i64)> {
+    pub(crate) fn of_group(&self, group: &str) -> impl Iterator<Item = (&str, i32, i64)> {
         self.latest
             .iter()
             .filter(move |((name, _, _), _)| name == group)
             .map(|((_, topic, partition), offset)| (topic.as_str(), *partition, *offset))
     }
 
+    /// The groups that committed anything.
+    pub(crate) fn groups(&self) -> BTreeSet<&str> {
+        self.latest.keys().map(|(group, _, _)| &**group).collect()
+    }
+
     /// Forgets what this group committed.
-    pub fn forget(&mut self, group: &str) -> io::Result<()> {
+    pub(crate) fn forget(&mut self, group: &str) -> io::Result<()> {
         let gone: Vec<_> = self
             .of_group(group)
             .map(|(topic, partition, _)| (topic.to_owned(), partition))

@@ -15,15 +15,15 @@ const MAX_MESSAGE_BYTES: &str = "max.message.bytes";
 
 /// One topic.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Topic {
-    pub id: Uuid,
-    pub partitions: i32,
-    pub config: BTreeMap<String, Option<String>>,
+pub(crate) struct Topic {
+    pub(crate) id: Uuid,
+    pub(crate) partitions: i32,
+    pub(crate) config: BTreeMap<String, Option<String>>,
 }
 
 impl Topic {
     /// The largest record batch that this topic takes, in bytes.
-    pub fn max_message_bytes(&self) -> u64 {
+    pub(crate) fn max_message_bytes(&self) -> u64 {
         self.config
             .get(MAX_MESSAGE_BYTES)
             .and_then(|value| value.as_deref()?.parse().ok())
@@ -33,14 +33,14 @@ impl Topic {
 
 /// All topics, by name.
 #[derive(Debug)]
-pub struct Topics {
+pub(crate) struct Topics {
     path: PathBuf,
     all: BTreeMap<String, Topic>,
 }
 
 impl Topics {
     /// Reads the file, if there is one.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let all = match fs::read(path) {
             Ok(text) => serde_json::from_slice(&text)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
@@ -52,24 +52,24 @@ impl Topics {
         })
     }
 
-    pub const fn all(&self) -> &BTreeMap<String, Topic> {
+    pub(crate) const fn all(&self) -> &BTreeMap<String, Topic> {
         &self.all
     }
 
     /// The name of the topic with this id.
-    pub fn name_of(&self, id: Uuid) -> Option<&str> {
+    pub(crate) fn name_of(&self, id: Uuid) -> Option<&str> {
         self.all
             .iter()
             .find(|(_, topic)| topic.id == id)
             .map(|(name, _)| name.as_str())
     }
 
-    pub fn insert(&mut self, name: String, topic: Topic) -> io::Result<()> {
+    pub(crate) fn insert(&mut self, name: String, topic: Topic) -> io::Result<()> {
         self.all.insert(name, topic);
         self.save()
     }
 
-    pub fn remove(&mut self, name: &str) -> io::Result<Option<Topic>> {
+    pub(crate) fn remove(&mut self, name: &str) -> io::Result<Option<Topic>> {
         let topic = self.all.remove(name);
         self.save()?;
         Ok(topic)

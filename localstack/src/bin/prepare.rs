@@ -1,17 +1,26 @@
-//! Makes what is missing, waits for what is starting, and ends.
+//! Makes what is missing, waits for what is starting, and ends: `prepare [step …]`, with the
+//! steps `storage`, `keys`, `key-files`, `topics` and `schema`. Without one: `storage`,
+//! `keys`, `topics` and `schema`.
 
 #![allow(clippy::print_stdout, reason = "a command: this is its output")]
 
-use std::process::ExitCode;
+use std::{env, process::ExitCode};
 
-use trichrome_local::{aws, bucket, config::Config, retry::until, schema, secret, tables, topics};
+use trichrome_local::{
+    aws, bucket,
+    config::{Config, KeyFiles, Keys, Storage},
+    retry::until,
+    schema, secret,
+    steps::Step,
+    tables, topics,
+};
 
 /// The exit status of a wrong configuration (`EX_USAGE` of sysexits.h).
 const BAD_CONFIGURATION: u8 = 64;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let config = match Config::read(|name| std::env::var(name).ok()) {
+    let config = match configuration() {
         Ok(config) => config,
         Err(error) => {
             eprintln!("prepare: {error}");
@@ -27,47 +36,94 @@ async fn main() -> ExitCode {
     }
 }
 
+fn configuration() -> anyhow::Result<Config> {
+    let mut steps = env::args()
+        .skip(1)
+        .map(|name| name.parse())
+        .collect::<Result<Vec<Step>, _>>()?;
+    if steps.is_empty() {
+        steps.extend(Step::DEFAULT);
+    }
+    Ok(Config::read(&steps, |name| env::var(name).ok())?)
+}
+
 /// The parts do not depend on each other, so they are waited for side by side.
 async fn prepare(config: &Config) -> anyhow::Result<()> {
-    let aws = aws::config().await;
     let time = config.timeout;
     let storage = async {
+        let Some(Storage {
+            users_table,
+            pictures_table,
+            pictures_bucket,
+        }) = &config.storage
+        else {
+            return Ok(());
+        };
+        let aws = aws::config().await;
         until(time, "the users table", || {
-            tables::ensure(&aws, &config.users_table, tables::USERS)
+            tables::ensure(&aws, users_table, tables::USERS)
         })
         .await?;
         until(time, "the pictures table", || {
-            tables::ensure(&aws, &config.pictures_table, tables::PICTURES)
+            tables::ensure(&aws, pictures_table, tables::PICTURES)
         })
         .await?;
-        until(time, "the bucket", || {
-            bucket::ensure(&aws, &config.pictures_bucket)
-        })
-        .await?;
+        until(time, "the bucket", || bucket::ensure(&aws, pictures_bucket)).await?;
         println!("tables and bucket are there");
         Ok(())
     };
     let keys = async {
+        let Some(Keys {
+            secret,
+            jwks_file,
+            key_file,
+        }) = &config.keys
+        else {
+            return Ok(());
+        };
+        let aws = aws::config().await;
         let key = until(time, "the token key", || {
-            secret::ensure(&aws, &config.secret, config.key_file.as_deref())
+            secret::ensure(&aws, secret, key_file.as_deref())
         })
         .await?;
-        secret::write_jwks(&key, &config.jwks_file)?;
-        if let Some(path) = &config.key_file {
+        secret::write_jwks(&key, jwks_file)?;
+        if let Some(path) = key_file {
             secret::write_key(&key, path)?;
         }
         println!("token key is there");
         Ok(())
     };
     let kafka = async {
-        until(time, "the topics", || topics::ensure(&config.kafka_brokers)).await?;
+        let Some(brokers) = &config.kafka_brokers else {
+            return Ok(());
+        };
+        until(time, "the topics", || topics::ensure(brokers)).await?;
         println!("topics are there");
         Ok(())
     };
     let database = async {
-        until(time, "the schema", || schema::ensure(&config.database)).await?;
+        let Some(database) = &config.database else {
+            return Ok(());
+        };
+        until(time, "the schema", || schema::ensure(database)).await?;
         println!("schema is there");
         anyhow::Ok(())
     };
+    if let Some(files) = &config.key_files {
+        key_files(files)?;
+    }
     tokio::try_join!(storage, keys, kafka, database).map(|_| ())
+}
+
+fn key_files(
+    KeyFiles {
+        key_file,
+        jwks_file,
+    }: &KeyFiles,
+) -> anyhow::Result<()> {
+    let key = secret::kept_or_new(Some(key_file))?;
+    secret::write_jwks(&key, jwks_file)?;
+    secret::write_key(&key, key_file)?;
+    println!("token key is there");
+    Ok(())
 }

@@ -1,11 +1,11 @@
 //! The gateway down, and the gateway asked to stop while it works.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use futures::future::{join_all, try_join_all};
 use serde_json::json;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use trichrome_tests::{
     clients::kafka::{Record, envelope},
     control,
@@ -23,6 +23,7 @@ use crate::outage::{keeps_serving, without};
 pub(crate) fn add(suite: &mut Suite) {
     suite.once("faults::the_gateway_is_down", down);
     suite.once("faults::the_gateway_finishes_what_it_began", drained);
+    suite.once("faults::the_gateway_is_killed", killed);
 }
 
 async fn down(run: Scenario) -> Result<()> {
@@ -51,6 +52,46 @@ async fn down(run: Scenario) -> Result<()> {
         keys: 1,
     };
     run.stack().stored.holds(&account.id, one).await
+}
+
+/// The gateway's session at Kafka is ten seconds (`gateway/src/kafka/consumer.rs`): for so long
+/// the group waits for a member that was killed. The rest is for the gateway's start, and for
+/// a busy machine.
+const TAKEN_OVER: Duration = Duration::from_secs(20);
+
+async fn killed(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let kafka = &run.stack().kafka;
+    let send = async |title: &str| {
+        let event_id = Uuid::new_v4().to_string();
+        let args = json!({"title": title, "base64": Format::Png.tiny().base64()});
+        let record = Record::new("pictures", "createpicture", envelope(&event_id, &args));
+        let expected = kafka.expect(&event_id);
+        kafka.produce(&record.token(&account.token)).await?;
+        Ok::<_, anyhow::Error>(expected)
+    };
+    let answer = send("before").await?.answer().await?;
+    ensure!(answer.status()? == 201, "{}", answer.data);
+    control::kill(run.stack(), "gateway").await?;
+    let begun = Instant::now();
+    let mut expected = send("meanwhile").await?;
+    // Nobody lends a hand: the stack starts another, and Kafka gives it the dead one's share.
+    let answer = timeout(TAKEN_OVER, expected.answer())
+        .await
+        .with_context(|| format!("not taken over within {TAKEN_OVER:?}"))??;
+    ensure!(answer.status()? == 201, "{}", answer.data);
+    let took = begun.elapsed();
+    eprintln!("events are served again {took:?} after the kill");
+    let both = Amount {
+        objects: 2,
+        rows: 2,
+        keys: 2,
+    };
+    run.stack().stored.holds(&account.id, both).await?;
+    eventually(SOON, async || {
+        keeps_serving(&run, Transport::FacadeEvents, &account).await
+    })
+    .await
 }
 
 /// Calls of a transport that are under way, by the gateway's own word.

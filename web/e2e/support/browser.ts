@@ -1,6 +1,7 @@
+import { join } from 'node:path';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
-import { CHROMIUM_ARGS } from '../../scripts/chromium.mjs';
+import { CHROMIUM_ARGS, chromiumPath } from '../../scripts/chromium.mjs';
 import { deleteUser, type Person } from './app';
 import { readStack } from './stack';
 
@@ -20,12 +21,11 @@ const people: Person[] = [];
 /** Call once a file: one browser for its tests, and nobody and nothing left behind. */
 export function useBrowser(): void {
   beforeAll(async () => {
-    const executablePath = process.env['CHROMIUM'];
-    if (executablePath === undefined) throw new Error('globalSetup names no Chromium');
-    browser = await chromium.launch({ executablePath, args: CHROMIUM_ARGS });
+    browser = await chromium.launch({ executablePath: chromiumPath(), args: CHROMIUM_ARGS });
   });
 
-  afterEach(async () => {
+  afterEach(async ({ task }) => {
+    if (task.result?.state === 'fail') await keepScreenshots(task.name);
     const complaints = opened.flatMap((one) => one.complaints);
     for (const { page } of opened.splice(0)) await page.context().close();
     for (const person of people.splice(0)) await deleteUser(person);
@@ -36,6 +36,17 @@ export function useBrowser(): void {
   afterAll(async () => {
     await browser.close();
   });
+}
+
+/** What the browser showed when a test failed, for whoever has to find out why. */
+async function keepScreenshots(test: string): Promise<void> {
+  const folder = process.env['TRICHROME_SCREENSHOTS'];
+  if (folder === undefined) return;
+  for (const [index, { page }] of opened.entries()) {
+    const path = join(folder, `${test.replace(/[^\p{L}\d]+/gu, ' ').trim()} ${index + 1}.png`);
+    await page.screenshot({ path });
+    console.log(`${page.url()} as it was: ${path}`);
+  }
 }
 
 /** A fresh visitor's page. */

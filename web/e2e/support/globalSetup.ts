@@ -1,9 +1,7 @@
-import { ensureChromium } from '../../scripts/chromium.mjs';
 import { readStack } from './stack';
 
-/** Makes sure of a browser and of a stack that serves the built app, before the first test. */
+/** Makes sure of a stack that serves the built app, before the first test. */
 export default async function setup(): Promise<void> {
-  process.env['CHROMIUM'] = ensureChromium();
   const { gateway_url } = readStack();
   const page = await fetch(gateway_url, { headers: { accept: 'text/html' } }).catch(
     () => undefined,

@@ -19,7 +19,10 @@ import { useTotals } from './queries';
 import { RADIUS } from '../theme';
 
 // The charts are the heaviest part of the app, and only this page has any.
-const Charts = lazy(() => import('./Charts').then((module) => ({ default: module.Charts })));
+const loadCharts = () => import('./Charts');
+const Charts = lazy(() => loadCharts().then((module) => ({ default: module.Charts })));
+// Whoever opens this page will need them as soon as the totals are there.
+void loadCharts();
 
 export function AnalyticsPage() {
   useDocumentTitle('Analytics');
@@ -56,7 +59,7 @@ export function AnalyticsPage() {
           Refresh
         </Button>
       </Stack>
-      <FilterBar filters={filters} onChange={change} />
+      <FilterBar filters={filters} now={now} onChange={change} />
       {totals.isError && (
         <Failure title="The totals can’t be shown" error={totals.error} onRetry={refresh} />
       )}

@@ -12,6 +12,7 @@ import { isTransport, TRANSPORT_LABELS } from '../transports';
 import { NextIcon, PreviousIcon } from '../ui/icons';
 import { Failure, Loading } from '../ui/states';
 import { TransportDot } from '../ui/TransportDot';
+import { visuallyHidden } from '../ui/visuallyHidden';
 import { LOG_PAGE_SIZE, useLogs } from './queries';
 
 interface CallsTableProps {
@@ -39,6 +40,13 @@ const Table = styled('table')(({ theme }) => ({
   '& .transport': { display: 'inline-flex', alignItems: 'center', gap: 8 },
   '& .quiet, & .trace': { color: theme.vars.palette.text.secondary },
   '& .trace': { fontFamily: MONOSPACE, fontSize: '0.75rem' },
+  // On a phone the service goes without saying, so that more of each call is in view.
+  [theme.breakpoints.down('sm')]: {
+    fontSize: '0.8125rem',
+    '& th, & td': { paddingInline: 8 },
+    '& th:first-of-type, & td:first-of-type': { paddingLeft: 20 },
+    '& .quiet': visuallyHidden,
+  },
   '& .failed': { color: theme.vars.palette.error.main, fontWeight: 600 },
 }));
 

@@ -16,12 +16,18 @@ const HEIGHT = 260;
 /** How many operations fit a chart that is still readable; the filter has them all. */
 const OPERATIONS_SHOWN = 8;
 
-/** Up to this span the axis names hours, beyond it days. */
-const TWO_DAYS_MS = 2 * 86_400_000;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 
 const time = new Intl.DateTimeFormat('en', {
   hour: '2-digit',
   minute: '2-digit',
+  hourCycle: 'h23',
+});
+const precise = new Intl.DateTimeFormat('en', {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
   hourCycle: 'h23',
 });
 const day = new Intl.DateTimeFormat('en', { month: 'short', day: 'numeric' });
@@ -42,10 +48,18 @@ export function Charts({ totals }: { readonly totals: Totals }) {
   const by_transport = [...totals.by_transport].sort((a, b) => rank(a.name) - rank(b.name));
 
   const buckets = totals.over_time.map((bucket) => ({ ...bucket, start: new Date(bucket.start) }));
+  // What there is to say in words; an hour of zeros is none of it.
+  const busy = buckets.filter(({ calls }) => calls > 0);
   const starts = buckets.map(({ start }) => start);
-  const span = (starts.at(-1)?.getTime() ?? 0) - (starts[0]?.getTime() ?? 0);
-  const label = (start: Date) => (span <= TWO_DAYS_MS ? time : day).format(start);
-  const exact = (start: Date) => `${day.format(start)}, ${time.format(start)}`;
+  const at = (index: number) => starts.at(index)?.getTime() ?? 0;
+  const [span, length] = [at(-1) - at(0), at(1) - at(0)];
+  const clock = length > 0 && length < MINUTE_MS ? precise : time;
+  const exact = (start: Date) => `${day.format(start)}, ${clock.format(start)}`;
+  // As little as tells the buckets apart.
+  const label = (start: Date) => {
+    if (span < 24 * HOUR_MS) return clock.format(start);
+    return span < 96 * HOUR_MS ? exact(start) : day.format(start);
+  };
 
   const operations = by_operation.slice(0, OPERATIONS_SHOWN);
   const method = (name: string) => name.slice(name.indexOf('/') + 1);
@@ -61,6 +75,11 @@ export function Charts({ totals }: { readonly totals: Totals }) {
     valueFormatter: (start: Date, context: { location: string }) =>
       context.location === 'tick' ? label(start) : exact(start),
     tickLabelMinGap: 16,
+    // Of the buckets of one day, only the first is named after it.
+    tickInterval: (start: Date, index: number) => {
+      const before = starts[index - 1];
+      return before === undefined || label(before) !== label(start);
+    },
   };
   const operationAxis = {
     data: operations.map(({ name }) => method(name)),
@@ -104,14 +123,12 @@ export function Charts({ totals }: { readonly totals: Totals }) {
       <Figure
         title="Calls over time"
         columns={['From', 'Calls', 'Errors']}
-        rows={buckets.map(({ start, calls, errors }) => [
-          exact(start),
-          count(calls),
-          count(errors),
-        ])}
+        rows={busy.map(({ start, calls, errors }) => [exact(start), count(calls), count(errors)])}
       >
         <BarChart
           {...plain}
+          // Up to a hundred buckets: one element a series, not two hundred.
+          renderer="svg-batch"
           xAxis={[{ ...axisTime, scaleType: 'band', categoryGapRatio: 0.25 }]}
           yAxis={[{ width: 44, tickMinStep: 1, disableLine: true, disableTicks: true }]}
           series={[
@@ -137,10 +154,7 @@ export function Charts({ totals }: { readonly totals: Totals }) {
         title="Latency over time"
         note="95th percentile, ms"
         columns={['From', '95th percentile']}
-        rows={buckets.map(({ start, calls, p95_ms }) => [
-          exact(start),
-          ms(calls === 0 ? null : p95_ms),
-        ])}
+        rows={busy.map(({ start, p95_ms }) => [exact(start), ms(p95_ms)])}
       >
         <LineChart
           {...plain}
@@ -149,7 +163,7 @@ export function Charts({ totals }: { readonly totals: Totals }) {
           yAxis={[{ width: 44, min: 0, disableLine: true, disableTicks: true }]}
           series={[
             {
-              // A stretch without calls has no latency: a gap, not a zero.
+              // A stretch without calls has no latency: the line passes over it, not through zero.
               data: buckets.map(({ calls, p95_ms }) => (calls === 0 ? null : p95_ms)),
               label: '95th percentile',
               color: colors.ok,
@@ -258,6 +272,25 @@ export function Charts({ totals }: { readonly totals: Totals }) {
   );
 }
 
+/** Ends when the figure whose turn it was is on the screen. */
+let turns: Promise<void> = Promise.resolve();
+
+/** Draws when those before have been drawn; answers what ends the turn, drawn or given up. */
+function takeTurn(draw: () => void): () => void {
+  let end: () => void = () => undefined;
+  const ended = new Promise<void>((resolve) => (end = resolve));
+  let givenUp = false;
+  turns = turns.then(() => {
+    // A task of its own, so that a click comes between.
+    if (!givenUp) setTimeout(draw);
+    return ended;
+  });
+  return () => {
+    givenUp = true;
+    end();
+  };
+}
+
 interface FigureProps {
   readonly title: string;
   readonly note?: string;
@@ -267,14 +300,13 @@ interface FigureProps {
 }
 
 function Figure({ title, note, columns, rows, children }: FigureProps) {
-  // Drawing takes time that a phone feels: only what is near the view, each in a slice of its
-  // own, and then for good.
+  // Drawing takes time that a phone feels: only what is near the view, one after the other, and
+  // then for good.
   const [ref, near] = useInView('100px 0px');
   const [drawn, setDrawn] = useState(false);
   useEffect(() => {
     if (!near || drawn) return undefined;
-    const timer = setTimeout(() => startTransition(() => setDrawn(true)));
-    return () => clearTimeout(timer);
+    return takeTurn(() => startTransition(() => setDrawn(true)));
   }, [near, drawn]);
   return (
     <Box

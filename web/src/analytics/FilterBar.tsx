@@ -2,18 +2,21 @@ import Box from '@mui/material/Box';
 import MenuItem from '@mui/material/MenuItem';
 import TextField from '@mui/material/TextField';
 import { TRANSPORT_LABELS, TRANSPORTS } from '../transports';
-import { type Filters, type Range, RANGES } from './filters';
+import { type Filters, type Range, RANGES, toQuery } from './filters';
 import { useTotals } from './queries';
 
 interface FilterBarProps {
   readonly filters: Filters;
+  /** The moment that "the last hour" is counted from. */
+  readonly now: number;
   readonly onChange: (filters: Filters) => void;
 }
 
-export function FilterBar({ filters, onChange }: FilterBarProps) {
-  // Which operations there are is asked of the service, over all its calls: the app has no list.
-  const everything = useTotals({});
-  const operations = new Set(everything.data?.by_operation.map(({ name }) => name));
+export function FilterBar({ filters, now, onChange }: FilterBarProps) {
+  // Which operations there are is asked of the service: the app has no list. It is the page's own
+  // question, unless one operation is chosen already.
+  const any = useTotals(toQuery({ ...filters, operation: '' }, now));
+  const operations = new Set(any.data?.by_operation.map(({ name }) => name));
   if (filters.operation !== '') operations.add(filters.operation);
   return (
     <Box

@@ -1,3 +1,4 @@
+import { traceIdOf } from './calls';
 import { TRANSPORT_LABELS, type Transport } from '../transports';
 
 /** A call that did not succeed: the contract's error, or no answer at all. */
@@ -11,6 +12,8 @@ export class ApiError extends Error {
   readonly transport: Transport;
   /** To name to an operator; empty where there is none. */
   readonly requestId: string;
+  /** Where the operator finds what happened; empty where there is none. */
+  readonly traceId: string;
 
   constructor(
     message: string,
@@ -18,12 +21,14 @@ export class ApiError extends Error {
     status: number,
     transport: Transport,
     requestId: string,
+    traceId = '',
   ) {
     super(message);
     this.code = code;
     this.status = status;
     this.transport = transport;
     this.requestId = requestId;
+    this.traceId = traceId;
   }
 }
 
@@ -39,18 +44,19 @@ export function isAbort(error: unknown): boolean {
 /** Reads the contract's error body, or makes the best of what came instead. */
 export function toApiError(body: unknown, response: Response, transport: Transport): ApiError {
   const requestId = response.headers.get('x-request-id') ?? '';
+  const traceId = traceIdOf(response.headers.get('traceparent'));
   if (typeof body === 'object' && body !== null && 'error' in body) {
     const detail = body.error;
     if (typeof detail === 'object' && detail !== null) {
       const { code, message, request_id } = detail as Record<string, unknown>;
       if (typeof code === 'string' && typeof message === 'string') {
         const named = typeof request_id === 'string' && request_id !== '' ? request_id : requestId;
-        return new ApiError(message, code, response.status, transport, named);
+        return new ApiError(message, code, response.status, transport, named, traceId);
       }
     }
   }
   const message = `the server answered with status ${response.status}`;
-  return new ApiError(message, 'UNKNOWN', response.status, transport, requestId);
+  return new ApiError(message, 'UNKNOWN', response.status, transport, requestId, traceId);
 }
 
 export function unreachable(transport: Transport): ApiError {

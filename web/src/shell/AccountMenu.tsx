@@ -1,3 +1,4 @@
+import Avatar from '@mui/material/Avatar';
 import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
 import Divider from '@mui/material/Divider';
@@ -9,7 +10,7 @@ import Typography from '@mui/material/Typography';
 import { useState } from 'react';
 import { DeleteAccountDialog } from '../account/DeleteAccountDialog';
 import { endSession, type Session } from '../api/session';
-import { LogOutIcon, PersonIcon, TrashIcon } from '../ui/icons';
+import { LogOutIcon, TrashIcon } from '../ui/icons';
 import { SchemeChoice } from './SchemeChoice';
 import { RADIUS } from '../theme';
 
@@ -27,7 +28,18 @@ export function AccountMenu({ session }: { readonly session: Session }) {
           aria-haspopup="dialog"
           onClick={(event) => setAnchor(event.currentTarget)}
         >
-          <PersonIcon />
+          <Avatar
+            sx={{
+              width: 30,
+              height: 30,
+              fontSize: '0.875rem',
+              fontWeight: 600,
+              color: 'primary.contrastText',
+              bgcolor: 'primary.main',
+            }}
+          >
+            {initialOf(session.username)}
+          </Avatar>
         </IconButton>
       </Tooltip>
       <Popover
@@ -97,4 +109,9 @@ export function AccountMenu({ session }: { readonly session: Session }) {
       />
     </>
   );
+}
+
+/** The first letter, or what else a name begins with: a character, not half of one. */
+function initialOf(username: string): string {
+  return (Array.from(username.trim())[0] ?? '').toLocaleUpperCase('en');
 }

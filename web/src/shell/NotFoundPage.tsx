@@ -1,5 +1,7 @@
+import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
 import { Link } from 'react-router';
+import { Brand } from '../ui/Brand';
 import { AlertIcon } from '../ui/icons';
 import { Empty } from '../ui/states';
 import { useDocumentTitle } from '../ui/useDocumentTitle';
@@ -7,7 +9,8 @@ import { useDocumentTitle } from '../ui/useDocumentTitle';
 export function NotFoundPage() {
   useDocumentTitle('Page not found');
   return (
-    <main>
+    <Box component="main" sx={{ display: 'grid', justifyItems: 'center', pt: { xs: 4, sm: 8 } }}>
+      <Brand />
       <Empty
         icon={<AlertIcon />}
         level={1}
@@ -20,6 +23,6 @@ export function NotFoundPage() {
       >
         The address may be mistyped, or what was here has moved.
       </Empty>
-    </main>
+    </Box>
   );
 }

@@ -153,7 +153,15 @@ export function Shell() {
           pb: 'env(safe-area-inset-bottom)',
         })}
       >
-        <BottomNavigation showLabels value={page} sx={{ bgcolor: 'transparent' }}>
+        <BottomNavigation
+          showLabels
+          value={page}
+          sx={{
+            bgcolor: 'transparent',
+            // One size: a label that grows when it is chosen jumps.
+            '& .MuiBottomNavigationAction-label': { fontSize: '0.75rem', fontWeight: 500 },
+          }}
+        >
           {PAGES.map(({ path, label, icon }) => (
             <BottomNavigationAction
               key={path}

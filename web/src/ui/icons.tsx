@@ -46,12 +46,6 @@ export const PicturesIcon = icon(
   </>,
 );
 export const AnalyticsIcon = icon(<path d="M4 20h16M7 16v-5m5 5V6m5 10v-7" />);
-export const PersonIcon = icon(
-  <>
-    <circle cx="12" cy="8.5" r="3.5" />
-    <path d="M5 20c.8-3.5 3.6-5 7-5s6.2 1.5 7 5" />
-  </>,
-);
 export const LogOutIcon = icon(
   <path d="M14 4h4a1 1 0 0 1 1 1v14a1 1 0 0 1-1 1h-4M10 16l4-4-4-4m4 4H4" />,
 );

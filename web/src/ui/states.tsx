@@ -36,7 +36,7 @@ export function Failure({ title, error, onRetry }: FailureProps) {
     error instanceof ApiError && error.status !== 0 && isTransportDown(error)
       ? error.transport
       : undefined;
-  const requestId = error instanceof ApiError ? error.requestId : '';
+  const { requestId, traceId } = error instanceof ApiError ? error : { requestId: '', traceId: '' };
   return (
     <Alert severity="error" variant="outlined" sx={{ alignItems: 'flex-start', my: 2 }}>
       <AlertTitle>{title}</AlertTitle>
@@ -64,6 +64,7 @@ export function Failure({ title, error, onRetry }: FailureProps) {
       {requestId !== '' && (
         <Typography variant="caption" component="p" sx={{ mt: 1, color: 'text.secondary' }}>
           Request {requestId}
+          {traceId !== '' && `, trace ${traceId}`}
         </Typography>
       )}
     </Alert>

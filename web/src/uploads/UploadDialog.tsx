@@ -110,7 +110,7 @@ function FileChooser({ compact }: { readonly compact: boolean }) {
         px: 2,
         py: compact ? 2 : 5,
         border: '1.5px dashed',
-        borderColor: 'divider',
+        borderColor: 'text.disabled',
         borderRadius: RADIUS.card,
       }}
     >

@@ -39,6 +39,7 @@ export function UploadStatus() {
         <CircularProgress
           size={18}
           thickness={5}
+          enableTrackSlot
           variant={progress >= 1 ? 'indeterminate' : 'determinate'}
           value={Math.max(4, progress * 100)}
           aria-hidden="true"

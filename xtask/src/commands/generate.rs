@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use crate::{
+    observe::dashboards,
     process,
     workspace::{cargo, root},
 };
@@ -13,5 +14,6 @@ pub(crate) fn run() -> Result<()> {
             .args(["run", "--quiet", "--package", "trichrome-proto"])
             .args(["--features", "reflect", "--example", "generate"])
             .current_dir(root()),
-    )
+    )?;
+    dashboards::write()
 }

@@ -6,14 +6,20 @@ use anyhow::Result;
 
 use crate::{
     builds::EVERYTHING,
-    process, tools,
+    lints, observe, process, tools,
     workspace::{cargo, root},
 };
 
 pub(crate) fn run() -> Result<()> {
     tools::install()?;
+    tools::web::install()?;
     format()?;
     contract()?;
+    web()?;
+    observability()?;
+    template()?;
+    containers()?;
+    dependencies()?;
     clippy()
 }
 
@@ -48,6 +54,79 @@ pub(crate) fn contract() -> Result<()> {
         "openapi.json",
         "redocly",
     )
+}
+
+/// The web app's format, lints and types, and whether the Postman collection is current. Its
+/// packages have to be there.
+pub(crate) fn web() -> Result<()> {
+    for (script, step) in [
+        ("format:check", "web: Prettier"),
+        ("lint", "web: ESLint"),
+        ("typecheck", "web: TypeScript"),
+    ] {
+        let log = format!("web-{}", script.replace(':', "-"));
+        logged(&mut tools::web::script(script), step, &log)?;
+    }
+    logged(
+        &mut tools::postman::script("check"),
+        "Postman collection",
+        "postman-check",
+    )
+}
+
+/// Holds the built web app against its budget of bytes.
+pub(crate) fn web_size() -> Result<()> {
+    logged(
+        &mut tools::web::script("size"),
+        "web: size of the first load",
+        "web-size",
+    )
+}
+
+/// Rules, dashboards and what runs beside them.
+pub(crate) fn observability() -> Result<()> {
+    observe::lint::run()
+}
+
+/// The template: CloudFormation's schemas, SAM's, and rules of security. The checks are
+/// installed where they are missing.
+pub(crate) fn template() -> Result<()> {
+    tools::template::install_checks()?;
+    let file = root().join("template.yaml");
+    // Regions differ in what they have; the template names none.
+    let region = ("AWS_DEFAULT_REGION", "us-east-1");
+    let mut cfn_lint = tools::template::cfn_lint();
+    let mut sam = tools::template::sam();
+    sam.args(["validate", "--lint", "--template"])
+        .env("SAM_CLI_TELEMETRY", "0");
+    let mut checkov = tools::template::checkov();
+    checkov
+        .args(["--framework", "cloudformation", "--quiet", "--compact"])
+        .arg("--config-file")
+        .arg(root().join(".checkov.yaml"))
+        .arg("--file");
+    for (command, step) in [
+        (&mut cfn_lint, "cfn-lint"),
+        (&mut sam, "sam validate"),
+        (&mut checkov, "checkov"),
+    ] {
+        command
+            .arg(&file)
+            .env(region.0, region.1)
+            .current_dir(root());
+        logged(command, step, &step.replace(' ', "-"))?;
+    }
+    Ok(())
+}
+
+/// Dockerfiles, compose files and workflows.
+pub(crate) fn containers() -> Result<()> {
+    lints::containers::run()
+}
+
+/// Licences, sources and known vulnerabilities of the dependencies.
+pub(crate) fn dependencies() -> Result<()> {
+    lints::dependencies::run()
 }
 
 /// Rust's lints, tests included.

@@ -1,9 +1,14 @@
 //! One module a command.
 
+pub(crate) mod bench;
+pub(crate) mod build;
 pub(crate) mod demo;
 pub(crate) mod down;
 pub(crate) mod generate;
 pub(crate) mod lint;
 pub(crate) mod logs;
 pub(crate) mod test;
+pub(crate) mod test_image;
+pub(crate) mod test_localstack;
+pub(crate) mod trace;
 pub(crate) mod up;

@@ -1,6 +1,10 @@
 //! `cargo xtask test`: everything, on a stack of its own.
 
-use std::{fs, path::PathBuf, time::Instant};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
@@ -9,10 +13,12 @@ use super::lint;
 use crate::{
     builds::{self, TestBinary},
     interrupt,
+    observe::{Observe, evaluation},
     progress::say,
     stack::{self, Ports, Stack, Supervisor},
     test_run::{Counts, TestRun},
-    tools::Broker,
+    tools::{self, Broker, Chromium},
+    web_tests,
     workspace::root,
 };
 
@@ -27,8 +33,8 @@ pub(crate) struct Options {
 
 /// Where the end-to-end tests are, and their programs in the order in which they run: the
 /// second stops and starts parts of the stack.
-const END_TO_END: &str = "tests";
-const ON_A_STACK: [&str; 2] = ["scenarios", "faults"];
+pub(super) const END_TO_END: &str = "tests";
+pub(super) const ON_A_STACK: [&str; 2] = ["scenarios", "faults"];
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let started = Instant::now();
@@ -39,10 +45,18 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if !options.e2e {
         lint::format()?;
     }
+    let chromium = Chromium::begin()?;
     let (broker, tests) = stack::set_up(builds::with_tests)?;
+    let chromium = chromium.finish()?;
+    tools::postman::install()?;
     let mut counts = Counts::default();
     if !options.e2e {
         lint::contract()?;
+        lint::web()?;
+        lint::web_size()?;
+        lint::observability()?;
+        lint::containers()?;
+        lint::dependencies()?;
         lint::clippy()?;
         counts += without_stack(&tests, options)?;
         if options.filter.is_none() {
@@ -54,8 +68,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         .map(|target| builds::find(&tests, END_TO_END, target))
         .collect::<Result<Vec<_>>>()?;
     Stack::wipe("test", &lock)?;
-    let mut supervisor = Supervisor::start(Stack::new("test", Ports::free()?, broker, lock)?)?;
-    let on_stack = on_stack(&mut supervisor, &programs, options);
+    // Watched from its start: what is asked of Prometheus at the end is what happened.
+    Observe::install()?;
+    let stack = Stack::new("test", Ports::free()?, broker, lock)?;
+    let observe = Observe::for_tests()?;
+    let mut supervisor = Supervisor::start(stack.with_observe(Some(observe)))?;
+    let on_stack = on_stack(&mut supervisor, &programs, &chromium, options);
     let logs = supervisor.stack().logs.clone();
     drop(supervisor);
     counts += on_stack.with_context(|| format!("the stack's logs: {}", logs.display()))?;
@@ -85,6 +103,8 @@ fn without_stack(tests: &[TestBinary], options: &Options) -> Result<Counts> {
             counts += TestRun::begin(test, options.filter.as_deref(), None, &logs)?.wait()?;
         }
     }
+    let components = web_tests::components(options.filter.as_deref(), &logs);
+    counts += TestRun::begin_node(components, None, &logs)?.wait()?;
     ensure!(counts.failed == 0, "{} tests failed", counts.failed);
     Ok(counts)
 }
@@ -94,30 +114,49 @@ fn without_stack(tests: &[TestBinary], options: &Options) -> Result<Counts> {
 fn on_stack(
     supervisor: &mut Supervisor,
     programs: &[&TestBinary],
+    chromium: &Path,
     options: &Options,
 ) -> Result<Counts> {
     let logs = logs()?;
+    let filter = options.filter.as_deref();
     let description = supervisor.stack().state.join("stack.json");
     let mut counts = Counts::default();
     for program in programs {
-        let filter = options.filter.as_deref();
-        let mut run = TestRun::begin(program, filter, Some(&description), &logs)?;
-        let mut status = None;
-        supervisor.watch(|| {
-            status = run.poll();
-            status.is_some()
-        })?;
-        counts += match status {
-            Some(status) => run.end(status),
-            None => run.give_up()?,
-        };
-        interrupt::check()?;
+        let run = TestRun::begin(program, filter, Some(&description), &logs)?;
+        counts += watched(supervisor, run)?;
+    }
+    let browser = web_tests::browser(filter, chromium, &logs);
+    for tests in web_tests::postman(filter, &logs)
+        .into_iter()
+        .chain([browser])
+    {
+        let run = TestRun::begin_node(tests, Some(&description), &logs)?;
+        counts += watched(supervisor, run)?;
+    }
+    // Some tests alone do not fill every panel.
+    if let (Some(observe), None) = (supervisor.stack().observe(), filter) {
+        let gateway = supervisor.stack().description().gateway_url;
+        counts += evaluation::run(&gateway, observe.prometheus);
     }
     Ok(counts)
 }
 
+pub(super) fn watched(supervisor: &mut Supervisor, mut run: TestRun) -> Result<Counts> {
+    let mut status = None;
+    supervisor.watch(|| {
+        status = run.poll();
+        status.is_some()
+    })?;
+    let counts = match status {
+        Some(status) => run.end(status),
+        None => run.give_up()?,
+    };
+    interrupt::check()?;
+    Ok(counts)
+}
+
 /// Beside the state of the stack, which is wiped.
-fn logs() -> Result<PathBuf> {
+pub(super) fn logs() -> Result<PathBuf> {
     let logs = crate::workspace::local().join("logs").join("tests");
     fs::create_dir_all(&logs).with_context(|| format!("cannot make {}", logs.display()))?;
     Ok(logs)

@@ -7,25 +7,69 @@ use clap::Args;
 
 use crate::{
     builds,
+    deploy::Target,
+    observe::Observe,
     progress::say,
-    stack::{self, Ports, Stack, Supervisor},
+    stack::{self, DEPLOYED, Ports, Stack, Supervisor},
+    tools,
 };
 
 #[derive(Args)]
-pub(crate) struct Options {}
+pub(crate) struct Options {
+    /// Watch it: Prometheus with the project's rules, and every trace kept for
+    /// `cargo xtask trace`
+    #[arg(long)]
+    observe: bool,
+    /// Deploy template.yaml through CloudFormation, and use the deployed functions: to the
+    /// local AWS, which begins empty and ends with this
+    #[arg(long)]
+    deployed: bool,
+    /// Deploy to another AWS: an address such as LocalStack's, or `aws` for AWS itself, as
+    /// the AWS variables say
+    #[arg(long, requires = "deployed", value_name = "URL|aws")]
+    endpoint: Option<String>,
+}
 
-pub(crate) fn run(_: &Options) -> Result<()> {
+pub(crate) fn run(options: &Options) -> Result<()> {
     let started = Instant::now();
-    let Some(lock) = Stack::lock("up")? else {
+    let target = Target::from_endpoint(options.endpoint.as_deref())?;
+    let name = if options.deployed { DEPLOYED } else { "up" };
+    let Some(lock) = Stack::lock(name)? else {
+        if options.deployed {
+            return again(&target);
+        }
         bail!("it is running already: use it, or stop it with `cargo xtask down`");
     };
     // Before anything is installed or built: the answer should not take minutes.
     Ports::fixed()?;
+    let observe = options.observe.then(Observe::fixed).transpose()?;
+    if observe.is_some() {
+        Observe::install()?;
+    }
     let (broker, ()) = stack::set_up(builds::programs)?;
-    let stack = Stack::new("up", Ports::fixed()?, broker, lock)?;
+    if matches!(target, Target::Local { .. }) && options.deployed {
+        // The local AWS begins empty; what the others know of its users would be wrong.
+        Stack::wipe(name, &lock)?;
+    }
+    let mut stack = Stack::new(name, Ports::fixed()?, broker, lock)?.with_observe(observe);
+    if options.deployed {
+        tools::template::install_deploy()?;
+        stack = stack.deployed_to(target);
+    }
     let mut supervisor = Supervisor::start(stack)?;
     summary(supervisor.stack(), started);
+    if let Some(observe) = observe {
+        say(observe.summary());
+    }
     supervisor.watch(|| false)
+}
+
+/// Deploys what has changed to where a running `up --deployed` did.
+fn again(target: &Target) -> Result<()> {
+    stack::set_up(builds::programs)?;
+    stack::deploy_again(target)?;
+    say("deployed again; the running gateway goes on with it");
+    Ok(())
 }
 
 fn summary(stack: &Stack, started: Instant) {
@@ -41,20 +85,21 @@ fn summary(stack: &Stack, started: Instant) {
         r#"
 Trichrome is up, after {seconds} s. Ctrl-C stops it.
 
+  web app   http://localhost:{gateway}/
   gateway   http://localhost:{gateway}   (/rest, /grpc and /events; /docs, /metrics, /readyz)
-  REST      http://localhost:{rest}
+  REST      http://{rest}
   gRPC      localhost:{grpc}
   Kafka     localhost:{kafka}
   logs      {logs}   (cargo xtask logs gateway -f)
 
 Lines to paste, for a user over REST, its token over gRPC, and again over Kafka:
 
-curl -sS localhost:{rest}/signup -H 'content-type: application/json' -d '{user}'
+curl -sS {rest}/signup -H 'content-type: application/json' -d '{user}'
 {buf} curl --protocol grpc --http2-prior-knowledge -d '{user}' http://localhost:{grpc}/auth.Auth/Login
 (sleep 1; echo 'login:{user}' | kcat -P -b localhost:{kafka} -t auth -K:) & kcat -C -q -b localhost:{kafka} -t results -o end -c 1"#,
         seconds = started.elapsed().as_secs(),
         gateway = ports.gateway,
-        rest = ports.lambda,
+        rest = stack.description().rest_url.trim_start_matches("http://"),
         grpc = ports.grpc,
         kafka = ports.kafka,
         logs = relative(&stack.logs),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Stack, control};
 
 /// What other programs need to know of a stack.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Description {
     pub(crate) rest_url: String,
     pub(crate) gateway_url: String,
@@ -31,7 +31,7 @@ pub(crate) struct Description {
 impl Stack {
     pub(crate) fn description(&self) -> Description {
         let url = |port: u16| format!("http://127.0.0.1:{port}");
-        Description {
+        let mut description = Description {
             rest_url: url(self.ports.lambda),
             gateway_url: url(self.ports.gateway),
             grpc_url: url(self.ports.grpc),
@@ -51,7 +51,9 @@ impl Stack {
             audience: "trichrome".to_owned(),
             control_socket: control::socket(&self.state).display().to_string(),
             logs: self.logs.display().to_string(),
-        }
+        };
+        self.describe_deployment(&mut description);
+        description
     }
 }
 

@@ -16,7 +16,7 @@ use anyhow::Result;
 use super::Stack;
 use crate::{
     http,
-    workspace::{binary, root},
+    workspace::root,
 };
 
 /// Processes of one function: this many calls of it run at a time, as on Lambda each in an
@@ -30,7 +30,7 @@ const AT_ONCE: usize = 4;
 const NO_ROUTE: &str = "no-route";
 
 /// Every function: the binaries under `functions/*/src/bin`.
-fn names() -> Result<BTreeSet<String>> {
+pub(crate) fn names() -> Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     for package in fs::read_dir(root().join("functions"))? {
         let Ok(binaries) = fs::read_dir(package?.path().join("src/bin")) else {
@@ -50,7 +50,7 @@ pub(crate) fn commands(stack: &Stack) -> Result<Vec<(String, Command)>> {
     let api = format!("http://127.0.0.1:{}/.rt", stack.ports.lambda);
     let environment = stack.environment()?;
     let command = |name: &str, api: &str| {
-        let mut command = Command::new(binary(name));
+        let mut command = Command::new(stack.program(name));
         command
             .env("AWS_LAMBDA_RUNTIME_API", api)
             .env("AWS_LAMBDA_FUNCTION_NAME", name)

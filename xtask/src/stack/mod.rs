@@ -1,8 +1,9 @@
 //! The local stack: its parts, where they listen, and where their state is.
 
 pub(crate) mod control;
+mod deployment;
 mod description;
-mod functions;
+pub(crate) mod functions;
 mod leftovers;
 mod lock;
 mod parts;
@@ -11,21 +12,25 @@ mod postgres;
 mod running;
 mod supervisor;
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{collections::BTreeMap, fs, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result};
 
+pub(crate) use deployment::{DEPLOYED, deploy_again};
 pub(crate) use description::Description;
 pub(crate) use lock::{Lock, stop_holder};
-pub(crate) use ports::Ports;
+pub(crate) use ports::{Ports, free_port, optional_port};
 pub(crate) use supervisor::Supervisor;
 
+use deployment::Deployment;
 use postgres::Cluster;
 
 use crate::{
+    docker::Image,
+    observe::Observe,
     process,
     progress::say,
-    tools::{self, Broker},
+    tools::{self, Broker, WebApp},
     workspace::{binary, local},
 };
 
@@ -38,6 +43,13 @@ pub(crate) struct Stack {
     /// The broker's program.
     broker: PathBuf,
     cluster: Cluster,
+    /// Programs that are not taken as `cargo build` leaves them.
+    programs: BTreeMap<String, PathBuf>,
+    /// The gateway's image, where it runs in a container.
+    image: Option<Image>,
+    observe: Option<Observe>,
+    /// Where its functions are, where it does not start them.
+    deployment: Option<Deployment>,
     /// Held for as long as the stack is there.
     _lock: Lock,
 }
@@ -68,10 +80,48 @@ impl Stack {
             ports,
             broker,
             cluster: Cluster::open(&state, &logs)?,
+            programs: BTreeMap::new(),
+            image: None,
+            observe: None,
+            deployment: None,
             state,
             logs,
             _lock: lock,
         })
+    }
+
+    /// The same, with these programs, by the names of the workspace's.
+    pub(crate) fn with_programs(self, programs: BTreeMap<String, PathBuf>) -> Self {
+        Self { programs, ..self }
+    }
+
+    /// A program of the workspace.
+    fn program(&self, name: &str) -> PathBuf {
+        self.programs
+            .get(name)
+            .cloned()
+            .unwrap_or_else(|| binary(name))
+    }
+
+    /// The same, with the gateway in a container of this image.
+    pub(crate) fn with_image(self, image: Image) -> Self {
+        Self {
+            image: Some(image),
+            ..self
+        }
+    }
+
+    pub(crate) fn image(&self) -> Option<&Image> {
+        self.image.as_ref()
+    }
+
+    /// The same, watched.
+    pub(crate) fn with_observe(self, observe: Option<Observe>) -> Self {
+        Self { observe, ..self }
+    }
+
+    pub(crate) fn observe(&self) -> Option<&Observe> {
+        self.observe.as_ref()
     }
 
     /// Forgets the state of earlier runs.
@@ -105,7 +155,9 @@ impl Stack {
     /// Creates tables, bucket, keys, topics and schema, where they are missing.
     fn prepare(&self) -> Result<()> {
         let mut command = Command::new(binary("prepare"));
-        command.envs(self.environment()?);
+        command
+            .args(self.preparations())
+            .envs(self.environment()?);
         process::run_logged(
             &mut command,
             "Tables, bucket, keys, topics and schema",
@@ -124,14 +176,10 @@ impl Stack {
     }
 
     /// What every program of the stack finds in its environment.
-    fn environment(&self) -> Result<Vec<(&'static str, String)>> {
+    pub(crate) fn environment(&self) -> Result<Vec<(&'static str, String)>> {
         let description = self.description();
-        let mut variables = vec![
-            ("AWS_REGION", "us-east-1".to_owned()),
-            ("AWS_ACCESS_KEY_ID", "local".to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
-            ("AWS_ENDPOINT_URL", description.aws_endpoint),
-            ("AWS_ENDPOINT_URL_LAMBDA", description.lambda_endpoint),
+        let mut variables = self.aws_variables(&description);
+        variables.extend([
             ("USERS_TABLE", description.users_table),
             ("PICTURES_TABLE", description.pictures_table),
             ("PICTURES_BUCKET", description.pictures_bucket),
@@ -143,7 +191,11 @@ impl Stack {
             ("DATABASE_URL", description.database_url),
             ("CALL_LOG_FUNCTION", "analytics-log".to_owned()),
             ("KAFKA_BROKERS", description.kafka_brokers),
-        ];
+        ]);
+        if let Some(port) = self.observe.and_then(|observe| observe.traces) {
+            let endpoint = format!("http://127.0.0.1:{port}");
+            variables.push(("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint));
+        }
         let jwks = self.jwks_file();
         if jwks.exists() {
             variables.push(("TOKEN_JWKS", fs::read_to_string(jwks)?));
@@ -152,11 +204,13 @@ impl Stack {
     }
 }
 
-/// Installs the tools and builds the workspace, with `build`; answers the broker's program
-/// as well. Cheap when all of it is there.
+/// Installs the tools and builds the workspace, with `build`, and the web app; answers the
+/// broker's program as well. Cheap when all of it is there.
 pub(crate) fn set_up<T>(build: impl FnOnce(&Broker) -> Result<T>) -> Result<(PathBuf, T)> {
     let broker = Broker::begin()?;
     tools::install()?;
+    let web = WebApp::begin()?;
     let built = build(&broker)?;
+    web.finish()?;
     Ok((broker.finish()?, built))
 }

@@ -2,18 +2,22 @@
 
 use std::{fs, process::Command, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use rustix::process::Signal;
 
 use super::{Stack, ports};
 use crate::{
-    http, tools,
+    http,
+    observe::{prometheus, trace},
+    tools,
     workspace::{binary, root},
 };
 
 /// One process of the stack, with its children.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
+    Traces,
+    Prometheus,
     Ministack,
     Kafka,
     Postgres,
@@ -23,7 +27,9 @@ pub(crate) enum Part {
 
 impl Part {
     /// In the order in which they start.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Traces,
+        Self::Prometheus,
         Self::Ministack,
         Self::Kafka,
         Self::Postgres,
@@ -34,12 +40,23 @@ impl Part {
     /// Its name, in messages, logs and on the control socket.
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::Traces => "traces",
+            Self::Prometheus => "prometheus",
             Self::Ministack => "ministack",
             Self::Kafka => "kafka",
             Self::Postgres => "postgres",
             Self::Functions => "functions",
             Self::Gateway => "gateway",
         }
+    }
+
+    /// Those that watch a stack, where it is watched.
+    pub(crate) fn watchers(stack: &Stack) -> Vec<Self> {
+        let Some(observe) = stack.observe() else {
+            return Vec::new();
+        };
+        let traces = observe.traces.map(|_| Self::Traces);
+        traces.into_iter().chain([Self::Prometheus]).collect()
     }
 
     pub(crate) fn from_name(name: &str) -> Option<Self> {
@@ -69,6 +86,17 @@ impl Part {
         let state = |name: &str| stack.state.join(name);
         let mut command;
         match self {
+            Self::Traces => {
+                let observe = stack.observe().context("nothing watches this stack")?;
+                command = Command::new(binary("trace-store"));
+                command
+                    .arg(format!("127.0.0.1:{}", observe.traces.unwrap_or_default()))
+                    .arg(trace::folder(&stack.state));
+            }
+            Self::Prometheus => {
+                let observe = stack.observe().context("nothing watches this stack")?;
+                command = prometheus::command(observe, &stack.state, ports.gateway)?;
+            }
             Self::Ministack => {
                 let folder = state("ministack");
                 fs::create_dir_all(&folder)?;
@@ -86,6 +114,7 @@ impl Part {
                     // Listeners of services that nobody here asks for.
                     .env("IOT_MTLS_ENABLED", "0")
                     .env("SFTP_ENABLED", "0");
+                stack.run_functions_in(&mut command);
             }
             Self::Kafka => {
                 command = Command::new(&stack.broker);
@@ -105,18 +134,15 @@ impl Part {
                     .current_dir(root());
             }
             Self::Gateway => {
-                let description = stack.description();
-                command = Command::new(binary("gateway"));
-                command
-                    .env("GATEWAY_HTTP_ADDR", format!("127.0.0.1:{}", ports.gateway))
-                    .env("GATEWAY_GRPC_ADDR", format!("127.0.0.1:{}", ports.grpc))
-                    .env("REST_URL", description.rest_url)
-                    .env("WEB_ORIGINS", "http://localhost:5173,http://127.0.0.1:5173")
-                    .envs(stack.environment()?);
-                let web = root().join("web/dist");
-                if web.join("index.html").exists() {
-                    command.env("WEB_ROOT", web);
-                }
+                let variables = gateway_variables(stack)?;
+                command = match stack.image() {
+                    Some(image) => image.command(&variables),
+                    None => {
+                        let mut command = Command::new(stack.program("gateway"));
+                        command.envs(variables);
+                        command
+                    }
+                };
             }
         }
         Ok(command)
@@ -126,6 +152,13 @@ impl Part {
     pub(crate) fn is_ready(self, stack: &Stack) -> bool {
         let ports = stack.ports;
         match self {
+            Self::Traces => stack
+                .observe()
+                .and_then(|observe| observe.traces)
+                .is_some_and(ports::accepts),
+            Self::Prometheus => stack
+                .observe()
+                .is_some_and(|observe| http::is_ok(&prometheus::ready_url(observe.prometheus))),
             Self::Ministack => {
                 http::is_ok(&format!("http://127.0.0.1:{}/_ministack/ready", ports.aws))
             }
@@ -135,4 +168,24 @@ impl Part {
             Self::Gateway => http::is_ok(&format!("http://127.0.0.1:{}/readyz", ports.gateway)),
         }
     }
+}
+
+/// The gateway's environment.
+fn gateway_variables(stack: &Stack) -> Result<Vec<(&'static str, String)>> {
+    let ports = stack.ports;
+    let mut variables = vec![
+        ("GATEWAY_HTTP_ADDR", format!("127.0.0.1:{}", ports.gateway)),
+        ("GATEWAY_GRPC_ADDR", format!("127.0.0.1:{}", ports.grpc)),
+        ("REST_URL", stack.description().rest_url),
+        (
+            "WEB_ORIGINS",
+            "http://localhost:5173,http://127.0.0.1:5173".to_owned(),
+        ),
+    ];
+    variables.extend(stack.environment()?);
+    let web = root().join("web/dist");
+    if web.join("index.html").exists() {
+        variables.push(("WEB_ROOT", web.display().to_string()));
+    }
+    Ok(variables)
 }

@@ -82,6 +82,31 @@ impl Ports {
     }
 }
 
+/// A port that only some stacks have: the one people know, or the one that `variable` names.
+///
+/// # Errors
+///
+/// It is taken, or no port.
+pub(crate) fn optional_port(variable: &str, default: u16, what: &str) -> Result<u16> {
+    let port = match env::var(variable) {
+        Ok(text) => text
+            .parse()
+            .with_context(|| format!("{variable}={text} is no port"))?,
+        Err(_) => default,
+    };
+    if bind(port).is_err() {
+        bail!(
+            "port {port} ({what}) is taken: stop what listens there, or set {variable} to another"
+        );
+    }
+    Ok(port)
+}
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> Result<u16> {
+    Ok(bind(0)?.local_addr()?.port())
+}
+
 fn bind(port: u16) -> std::io::Result<TcpListener> {
     TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
 }

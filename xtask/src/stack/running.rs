@@ -91,6 +91,13 @@ impl Processes {
         ended
     }
 
+    /// Ends a part the hard way; what comes of it is what comes of a crash.
+    pub(crate) fn kill(&self, part: Part) {
+        for running in self.0.iter().filter(|running| running.part == part) {
+            running.signal(Signal::KILL);
+        }
+    }
+
     /// Stops a part and what it started: asks, waits, and ends it.
     pub(crate) fn stop(&mut self, stack: &Stack, part: Part) {
         let mut stopping: Vec<_> = self

@@ -23,14 +23,14 @@ use crate::{
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(20);
 
-/// Functions that end more often than this many times a minute are not started again.
+/// A part that ends more often than this many times a minute is not started again.
 const RESTARTS: usize = 5;
 const RESTARTS_WITHIN: Duration = Duration::from_secs(60);
 
 /// A stack that runs.
 pub(crate) struct Supervisor {
     processes: Processes,
-    restarts: VecDeque<Instant>,
+    restarts: VecDeque<(Part, Instant)>,
     /// Dropped last: it holds the stack's lock.
     stack: Stack,
 }
@@ -44,21 +44,24 @@ impl Supervisor {
             restarts: VecDeque::new(),
             stack,
         };
-        let stores = [Part::Ministack, Part::Kafka, Part::Postgres];
+        let mut stores = supervisor.stack.stores();
+        stores.extend(Part::watchers(&supervisor.stack));
         for part in Part::ALL {
             let _ = fs::remove_file(log(&supervisor.stack, part));
         }
-        for part in stores {
+        for &part in &stores {
             supervisor.spawn(part)?;
         }
         for part in stores {
             supervisor.await_ready(part)?;
         }
         supervisor.stack.prepare()?;
-        for part in [Part::Functions, Part::Gateway] {
+        supervisor.stack.deploy()?;
+        let servers = supervisor.stack.servers();
+        for &part in &servers {
             supervisor.spawn(part)?;
         }
-        for part in [Part::Functions, Part::Gateway] {
+        for part in servers {
             supervisor.await_ready(part)?;
         }
         let description = supervisor.stack.description();
@@ -84,8 +87,10 @@ impl Supervisor {
                 }
                 Err(_) => thread::sleep(POLL),
             }
-            if self.bury().contains(&Part::Functions) {
-                self.restart_functions();
+            for part in self.bury() {
+                if matches!(part, Part::Functions | Part::Gateway) {
+                    self.restart(part);
+                }
             }
         }
         Ok(())
@@ -94,6 +99,7 @@ impl Supervisor {
     fn answer(&mut self, line: &str) -> String {
         let outcome = match line.split_once(' ') {
             Some(("stop", name)) => part(name).map(|part| self.stop(part)),
+            Some(("kill", name)) => part(name).map(|part| self.processes.kill(part)),
             Some(("start", name)) => part(name).and_then(|part| self.start_part(part)),
             None if line == "status" => Ok(()),
             _ => Err(anyhow!("unknown request")),
@@ -190,25 +196,22 @@ impl Supervisor {
         self.processes.stop(&self.stack, part);
     }
 
-    /// As Lambda does: a new environment takes a dead one's place. All of them, and
-    /// cargo-lambda with them: it goes on sending events to a dead function's extension, and
-    /// then fails every call of every function (as of 1.9.2).
-    fn restart_functions(&mut self) {
-        self.stop(Part::Functions);
-        while self
-            .restarts
-            .front()
-            .is_some_and(|at| at.elapsed() > RESTARTS_WITHIN)
-        {
-            self.restarts.pop_front();
-        }
-        if self.restarts.len() >= RESTARTS {
-            say("! the functions keep ending and stay down");
+    /// As where they are deployed: a new environment takes a dead function's place, a new
+    /// container a dead gateway's. All functions, and cargo-lambda with them: it goes on
+    /// sending events to a dead function's extension, and then fails every call of every
+    /// function (as of 1.9.2).
+    fn restart(&mut self, part: Part) {
+        self.stop(part);
+        self.restarts
+            .retain(|(_, at)| at.elapsed() <= RESTARTS_WITHIN);
+        let lately = self.restarts.iter().filter(|(other, _)| *other == part);
+        if lately.count() >= RESTARTS {
+            say(format!("! {} keeps ending and stays down", part.name()));
             return;
         }
-        self.restarts.push_back(Instant::now());
-        say("! starting the functions again");
-        if let Err(error) = self.start_part(Part::Functions) {
+        self.restarts.push_back((part, Instant::now()));
+        say(format!("! starting {} again", part.name()));
+        if let Err(error) = self.start_part(part) {
             say(format!("! {error:#}"));
         }
     }

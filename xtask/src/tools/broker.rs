@@ -1,4 +1,4 @@
-//! The Kafka broker: built from source once, for some minutes, and kept.
+//! The Kafka broker: built from source once, and kept.
 
 use std::{
     fs::{self, File},
@@ -82,7 +82,9 @@ impl Broker {
 
     /// The broker's own tests, once for each version of it.
     pub(crate) fn test() -> Result<()> {
-        once("kafka-tests", &inputs(), || {
+        let mut inputs = inputs().to_vec();
+        inputs.push(source().join("tests"));
+        once("kafka-tests", &inputs, || {
             process::run_logged(
                 &mut command("test"),
                 "Kafka broker's own tests",
@@ -133,6 +135,6 @@ mod tests {
 
     #[test]
     fn the_brokers_lock_file_says_how_many_there_are() {
-        assert!(total().unwrap() > 100);
+        assert!(total().unwrap() > 20);
     }
 }

@@ -11,10 +11,10 @@ use anyhow::{Context as _, Result, bail};
 use super::{directory, logs, once, pins};
 use crate::process;
 
-const REQUIREMENTS: &str = "requirements.txt";
+pub(super) const REQUIREMENTS: &str = "requirements.txt";
 const POSTGRES_REQUIREMENTS: &str = "requirements-postgres.txt";
 
-fn venv() -> PathBuf {
+pub(super) fn venv() -> PathBuf {
     directory().join("python")
 }
 
@@ -22,29 +22,33 @@ fn venv() -> PathBuf {
 pub(crate) fn install() -> Result<()> {
     let requirements = pins().join(REQUIREMENTS);
     once("python", std::slice::from_ref(&requirements), || {
-        let python = python()?;
-        process::run_logged(
-            Command::new(python)
-                .args(["-m", "venv", "--clear"])
-                .arg(venv()),
-            "Python environment",
-            &logs()?.join("python-venv.log"),
-        )
-        .context("Python's venv module is missing? On Debian: apt-get install python3-venv")?;
-        pip(&requirements, "cargo-lambda and MiniStack (PyPI)")
+        environment(&venv(), &logs()?)?;
+        pip(&venv(), &requirements, "cargo-lambda and MiniStack (PyPI)")
     })?;
     if system_postgres().is_none() {
         let requirements = pins().join(POSTGRES_REQUIREMENTS);
         once("postgres", std::slice::from_ref(&requirements), || {
-            pip(&requirements, "Postgres (PyPI)")
+            pip(&venv(), &requirements, "Postgres (PyPI)")
         })?;
     }
     Ok(())
 }
 
-fn pip(requirements: &Path, step: &str) -> Result<()> {
+/// Makes an environment anew.
+pub(super) fn environment(folder: &Path, logs: &Path) -> Result<()> {
     process::run_logged(
-        Command::new(venv().join("bin/python"))
+        Command::new(newest()?)
+            .args(["-m", "venv", "--clear"])
+            .arg(folder),
+        "Python environment",
+        &logs.join("python-venv.log"),
+    )
+    .context("Python's venv module is missing? On Debian: apt-get install python3-venv")
+}
+
+pub(super) fn pip(environment: &Path, requirements: &Path, step: &str) -> Result<()> {
+    process::run_logged(
+        Command::new(environment.join("bin/python"))
             .args(["-m", "pip", "install", "--disable-pip-version-check", "-r"])
             .arg(requirements),
         step,
@@ -53,7 +57,7 @@ fn pip(requirements: &Path, step: &str) -> Result<()> {
 }
 
 /// The first Python that is new enough for the tools.
-fn python() -> Result<&'static str> {
+fn newest() -> Result<&'static str> {
     const ENOUGH: &str = "import sys; sys.exit(sys.version_info < (3, 10))";
     ["python3", "python"]
         .into_iter()
@@ -64,6 +68,11 @@ fn python() -> Result<&'static str> {
                 .is_ok_and(|output| output.status.success())
         })
         .context("no Python 3.10 or newer: install python3 (on Debian: apt-get install python3 python3-venv)")
+}
+
+/// The tools' own Python, with their packages.
+pub(crate) fn python() -> Command {
+    Command::new(venv().join("bin/python"))
 }
 
 /// `cargo lambda`, without cargo's help.

@@ -1,0 +1,110 @@
+//! One call, two ways: straight to Lambda's Invoke API, and through the gateway. The function
+//! is `auth-validate`: it needs no store, so what is measured is the way to it.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result, ensure};
+use reqwest::Client;
+use serde_json::{Value, json};
+use tonic::transport::{Channel, Endpoint};
+use trichrome_proto::auth::{SignupInput, ValidateRpcRequestInput, auth_client::AuthClient};
+use uuid::Uuid;
+
+use crate::settings::Stack;
+
+/// The function under test.
+pub(crate) const FUNCTION: &str = "auth-validate";
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A connection to the gateway.
+pub(crate) async fn connect(grpc_url: &str) -> Result<AuthClient<Channel>> {
+    let endpoint = Endpoint::from_shared(grpc_url.to_owned())?.timeout(PATIENCE);
+    Ok(AuthClient::new(endpoint.connect().await?))
+}
+
+/// A new user's token.
+pub(crate) async fn token(stack: &Stack) -> Result<String> {
+    let user = SignupInput {
+        username: format!("bench-{}", Uuid::new_v4()),
+        password: "correct horse battery".to_owned(),
+    };
+    let answer = connect(&stack.grpc_url).await?.signup(user).await?;
+    Ok(answer.into_inner().access_token)
+}
+
+/// The call through the gateway.
+pub(crate) async fn over_grpc(client: &mut AuthClient<Channel>, token: &str) -> Result<()> {
+    let input = ValidateRpcRequestInput {
+        access_token: token.to_owned(),
+        ..Default::default()
+    };
+    let answer = client.validate_rpc_request(input).await?.into_inner();
+    ensure!(!answer.user_id.is_empty(), "the token is not valid");
+    Ok(())
+}
+
+/// Lambda's Invoke API, without an SDK: what a call costs at least.
+pub(crate) struct Direct {
+    client: Client,
+    url: String,
+    event: String,
+}
+
+impl Direct {
+    /// One connection of its own.
+    pub(crate) fn new(lambda_endpoint: &str, token: &str) -> Result<Self> {
+        Ok(Self {
+            client: Client::builder()
+                .pool_max_idle_per_host(1)
+                .tcp_nodelay(true)
+                .timeout(PATIENCE)
+                .build()?,
+            url: format!("{lambda_endpoint}/2015-03-31/functions/{FUNCTION}/invocations"),
+            event: event(token)?.to_string(),
+        })
+    }
+
+    pub(crate) async fn call(&self) -> Result<()> {
+        let response = self.client.post(&self.url).body(self.event.clone());
+        let answer: Value = response.send().await?.json().await?;
+        ensure!(answer["statusCode"] == 200, "it answered {answer}");
+        Ok(())
+    }
+}
+
+/// The event as the gateway makes it (`gateway/src/event.rs`).
+fn event(token: &str) -> Result<Value> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    Ok(json!({
+        "version": "2.0",
+        "routeKey": "POST /auth",
+        "rawPath": "/auth",
+        "rawQueryString": "",
+        "headers": {
+            "host": "gateway.internal",
+            "content-type": "application/json",
+            "x-request-id": Uuid::new_v4(),
+        },
+        "requestContext": {
+            "accountId": "anonymous",
+            // Not the REST API: the gateway logs its calls itself, and so does this.
+            "apiId": "trichrome-gateway:grpc",
+            "domainName": "gateway.internal",
+            "domainPrefix": "gateway",
+            "http": {
+                "method": "POST",
+                "path": "/auth",
+                "protocol": "HTTP/1.1",
+                "sourceIp": "127.0.0.1",
+                "userAgent": "bench",
+            },
+            "requestId": Uuid::new_v4(),
+            "routeKey": "POST /auth",
+            "stage": "$default",
+            "timeEpoch": u64::try_from(now.as_millis()).context("a clock in the far future")?,
+        },
+        "body": json!({"access_token": token}).to_string(),
+        "isBase64Encoded": false,
+    }))
+}

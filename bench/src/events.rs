@@ -1,0 +1,150 @@
+//! A command over Kafka: produced, served by a function, answered on `results`.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use rdkafka::{
+    ClientConfig, Message as _, Offset, TopicPartitionList,
+    consumer::{Consumer as _, StreamConsumer},
+    message::{Header, OwnedHeaders},
+    producer::{FutureProducer, FutureRecord},
+};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::{
+    call::{self, Direct},
+    settings::Settings,
+    stats::{Latencies, Rounds},
+    table::Table,
+};
+
+/// Commands of one round, one after the other.
+const COMMANDS: usize = 100;
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Beside the function's own time, in milliseconds.
+const BUDGET: f64 = 15.0;
+
+/// Measures it beside direct calls of the same function.
+pub(crate) async fn measure(settings: &Settings, table: &mut Table) -> Result<()> {
+    let stack = &settings.stack;
+    let token = call::token(stack).await?;
+    let direct = Direct::new(&stack.lambda_endpoint, &token)?;
+    let events = Events::connect(&stack.kafka_brokers)?;
+    // The gateway may only just have joined its group.
+    events.call(&token).await?;
+    let [mut over_kafka, mut alone, mut added] = [(); 3].map(|()| Rounds::default());
+    let mut tail = Rounds::default();
+    for _ in 0..settings.rounds {
+        let (mut events_took, mut direct_took) = (Latencies::new()?, Latencies::new()?);
+        for _ in 0..COMMANDS {
+            let begun = Instant::now();
+            events.call(&token).await?;
+            events_took.add(begun.elapsed());
+            let begun = Instant::now();
+            direct.call().await?;
+            direct_took.add(begun.elapsed());
+        }
+        over_kafka.add(events_took.p50());
+        alone.add(direct_took.p50());
+        added.add(events_took.p50() - direct_took.p50());
+        tail.add(events_took.at(0.99));
+    }
+    table.held(
+        "events, produce to result, p50 beside the function's time",
+        "15 ms",
+        format!("{added} ms (events {over_kafka}, p99 {tail}, direct {alone})"),
+        added.median() <= BUDGET,
+    );
+    Ok(())
+}
+
+/// A command.
+pub(crate) struct Command<'a> {
+    pub(crate) topic: &'a str,
+    pub(crate) key: &'a str,
+    /// The request, as JSON.
+    pub(crate) data: String,
+    /// The caller's.
+    pub(crate) token: Option<&'a str>,
+}
+
+/// A client of the events.
+pub(crate) struct Events {
+    producer: FutureProducer,
+    results: StreamConsumer,
+}
+
+impl Events {
+    /// Reads `results` from here on.
+    pub(crate) fn connect(brokers: &str) -> Result<Self> {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", brokers)
+            .set("client.id", "trichrome-bench")
+            .set("message.max.bytes", "8388608")
+            .set("log_level", "2");
+        let producer = config.clone().set("linger.ms", "0").create()?;
+        let results: StreamConsumer = config
+            .set("group.id", format!("trichrome-bench-{}", Uuid::new_v4()))
+            .set("enable.auto.commit", "false")
+            .create()?;
+        let metadata = results.fetch_metadata(Some("results"), PATIENCE)?;
+        let topic = metadata.topics().first().context("no topic results")?;
+        let mut all = TopicPartitionList::new();
+        for partition in topic.partitions() {
+            // A fixed place: "the end" would be looked up later than the first answer comes.
+            let (_, end) = results.fetch_watermarks("results", partition.id(), PATIENCE)?;
+            all.add_partition_offset("results", partition.id(), Offset::Offset(end))?;
+        }
+        results.assign(&all)?;
+        Ok(Self { producer, results })
+    }
+
+    async fn call(&self, token: &str) -> Result<()> {
+        let command = Command {
+            topic: "auth",
+            key: "validateeventsrequest",
+            data: json!({"access_token": token}).to_string(),
+            token: None,
+        };
+        let answer = self.send(&command).await?;
+        ensure!(answer.contains("user_id"), "it answered {answer}");
+        Ok(())
+    }
+
+    /// Sends a command; its answer's data.
+    pub(crate) async fn send(&self, command: &Command<'_>) -> Result<String> {
+        let id = Uuid::new_v4().to_string();
+        let envelope = json!({"EventId": id, "Data": command.data}).to_string();
+        let mut record = FutureRecord::to(command.topic)
+            .key(command.key)
+            .payload(&envelope);
+        if let Some(token) = command.token {
+            let bearer = format!("Bearer {token}");
+            record = record.headers(OwnedHeaders::new().insert(Header {
+                key: "authorization",
+                value: Some(&bearer),
+            }));
+        }
+        // The answer says that the record arrived: its acknowledgement is not waited for.
+        let delivery = self.producer.send_result(record);
+        let delivery = delivery.map_err(|(error, _)| error)?;
+        let answer = timeout(PATIENCE, self.answer(&id)).await;
+        let answer = answer.context("no answer to an event")??;
+        delivery.await?.map_err(|(error, _)| error)?;
+        Ok(answer)
+    }
+
+    async fn answer(&self, id: &str) -> Result<String> {
+        loop {
+            let message = self.results.recv().await?;
+            let answer: Value = serde_json::from_slice(message.payload().unwrap_or_default())?;
+            if answer["EventId"] == id {
+                return Ok(answer["Data"].as_str().unwrap_or_default().to_owned());
+            }
+        }
+    }
+}

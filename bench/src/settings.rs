@@ -1,0 +1,75 @@
+//! What `cargo xtask bench` says: where things are, and what to measure.
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+/// The stack's own description.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Stack {
+    pub(crate) rest_url: String,
+    pub(crate) grpc_url: String,
+    pub(crate) kafka_brokers: String,
+    pub(crate) lambda_endpoint: String,
+    pub(crate) database_url: String,
+}
+
+/// A function's program and its zip.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Program {
+    pub(crate) program: PathBuf,
+    pub(crate) zip: Option<PathBuf>,
+}
+
+/// Everything that is to be known.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) stack: Stack,
+    pub(crate) gateway: PathBuf,
+    pub(crate) empty: Program,
+    pub(crate) functions: BTreeMap<String, Program>,
+    /// Rounds of each measurement.
+    pub(crate) rounds: usize,
+    only: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Plan {
+    stack: PathBuf,
+    gateway: PathBuf,
+    empty: Program,
+    functions: BTreeMap<String, Program>,
+    rounds: usize,
+    only: Option<String>,
+}
+
+impl Settings {
+    /// Reads the plan that the first argument names.
+    pub(crate) fn read() -> Result<Self> {
+        let path = env::args_os().nth(1).context("usage: bench <plan.json>")?;
+        let plan: Plan = read(Path::new(&path))?;
+        Ok(Self {
+            stack: read(&plan.stack)?,
+            gateway: plan.gateway,
+            empty: plan.empty,
+            functions: plan.functions,
+            rounds: plan.rounds.max(1),
+            only: plan.only,
+        })
+    }
+
+    /// Whether a part of the measurements is asked for.
+    pub(crate) fn wants(&self, part: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| only == part)
+    }
+}
+
+fn read<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<T> {
+    let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_slice(&text).with_context(|| format!("{} is not right", path.display()))
+}

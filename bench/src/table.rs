@@ -1,0 +1,51 @@
+//! The figures beside their budgets.
+
+/// Rows as they were measured.
+#[derive(Default)]
+pub(crate) struct Table(Vec<Row>);
+
+struct Row {
+    what: String,
+    budget: String,
+    measured: String,
+    met: Option<bool>,
+}
+
+impl Table {
+    /// A figure with a budget, and whether that is met. Shown at once: a run takes minutes.
+    pub(crate) fn held(&mut self, what: &str, budget: &str, measured: String, met: bool) {
+        println!("{what}: {measured}");
+        self.push(what, budget, measured, Some(met));
+    }
+
+    /// A figure to know.
+    pub(crate) fn told(&mut self, what: &str, measured: String) {
+        println!("{what}: {measured}");
+        self.push(what, "", measured, None);
+    }
+
+    fn push(&mut self, what: &str, budget: &str, measured: String, met: Option<bool>) {
+        self.0.push(Row {
+            what: what.to_owned(),
+            budget: budget.to_owned(),
+            measured,
+            met,
+        });
+    }
+
+    /// Prints all rows, as Markdown.
+    pub(crate) fn print(&self) {
+        println!("\n| what | budget | measured | |\n|---|---|---|---|");
+        for row in &self.0 {
+            let met = match row.met {
+                Some(true) => "met",
+                Some(false) => "missed",
+                None => "",
+            };
+            println!(
+                "| {} | {} | {} | {met} |",
+                row.what, row.budget, row.measured
+            );
+        }
+    }
+}

@@ -1,0 +1,182 @@
+"""Holds what was made against the template, kind by kind, and counts."""
+
+import json
+
+from botocore.exceptions import ClientError
+
+
+class Differences:
+    def __init__(self):
+        self.compared = 0
+        self.found = []
+        self.gaps = []
+
+    def same(self, what, made, meant):
+        self.compared += 1
+        if made != meant:
+            self.found.append(f"{what}: there is {made!r}, and the template says {meant!r}")
+
+    def same_if_made(self, what, made, meant):
+        """Of what LocalStack 4.14.0 is known to pass over."""
+        if made:
+            self.same(what, made, meant)
+        else:
+            self.gaps.append(what)
+
+
+def functions(differences, client, resources, meaning):
+    """Their configuration; their code is only looked at for being there."""
+    shared = meaning.template["Globals"]["Function"]
+    for id, resource in resources.items():
+        properties = resource["Properties"]
+        made = client.get_function_configuration(FunctionName=meaning.physical[id])
+        name = made["FunctionName"]
+        for made_name, meant in (
+            ("FunctionName", meaning.of(properties["FunctionName"])),
+            ("MemorySize", properties["MemorySize"]),
+            ("Timeout", properties.get("Timeout", shared["Timeout"])),
+            ("Runtime", shared["Runtime"]),
+            ("Handler", shared["Handler"]),
+            ("Architectures", meaning.of(shared["Architectures"])),
+            ("TracingConfig", {"Mode": shared["Tracing"]}),
+            ("LoggingConfig", meaning.of(shared["LoggingConfig"])),
+        ):
+            value = made.get(made_name)
+            if made_name == "LoggingConfig":
+                value = {"LogGroup": (value or {}).get("LogGroup")}
+            differences.same(f"{name}, {made_name}", value, meant)
+        variables = dict(shared["Environment"]["Variables"])
+        variables.update(properties.get("Environment", {}).get("Variables", {}))
+        meant = {key: meaning.of(value) for key, value in variables.items()}
+        environment = made["Environment"]["Variables"]
+        if "DATABASE_URL" in meant:
+            # Not shown: it holds a password.
+            differences.same(
+                f"{name}, DATABASE_URL is that of the secret",
+                environment.pop("DATABASE_URL", "").startswith("postgres://"),
+                True,
+            )
+            del meant["DATABASE_URL"]
+        differences.same(f"{name}, environment", environment, meant)
+        differences.same(f"{name}, code", made["CodeSize"] > 0, True)
+
+
+def statements(document):
+    """A policy's statements in one form: what is one or a list, as a sorted list."""
+    found = []
+    for statement in document["Statement"]:
+        listed = {}
+        for key in ("Action", "Resource"):
+            value = statement.get(key, [])
+            listed[key] = sorted(value if isinstance(value, list) else [value])
+        found.append((statement["Effect"], listed["Action"], listed["Resource"]))
+    return sorted(found)
+
+
+def roles(differences, iam, resources, meaning):
+    """Each function's role may do what the template says, and no more."""
+    for id, resource in resources.items():
+        role = meaning.physical[f"{id}Role"]
+        meant, attached = [], []
+        for policy in resource["Properties"].get("Policies", []):
+            if "Statement" in policy:
+                meant += statements(meaning.of(policy))
+            else:
+                attached.append(meaning.of(policy))
+        made = []
+        for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+            document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+            document = json.loads(document) if isinstance(document, str) else document
+            made += statements(document)
+        # What SAM adds, for an asynchronous failure's queue, is in the template as well.
+        destination = (
+            resource["Properties"]
+            .get("EventInvokeConfig", {})
+            .get("DestinationConfig", {})
+            .get("OnFailure")
+        )
+        if destination:
+            queue = meaning.of(destination["Destination"])
+            meant.append(("Allow", ["sqs:SendMessage"], [queue]))
+        differences.same(f"{id}, policies", sorted(made), sorted(meant))
+        found = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+        # Logs and traces, which SAM adds to every role.
+        own = {"AWSLambdaBasicExecutionRole", "AWSXRayDaemonWriteAccess", "AWSXrayWriteOnlyAccess"}
+        if "VpcConfig" in resource["Properties"]:
+            own.add("AWSLambdaVPCAccessExecutionRole")
+        found = sorted(
+            policy["PolicyArn"] for policy in found if policy["PolicyName"] not in own
+        )
+        differences.same(f"{id}, attached policies", found, sorted(attached))
+
+
+def api(differences, client, id, resources, meaning):
+    """Every route leads to its function, and there is no other."""
+    meant = {}
+    for function, resource in resources.items():
+        for event in resource["Properties"].get("Events", {}).values():
+            properties = event["Properties"]
+            meant[properties["Path"], properties["Method"]] = meaning.physical[function]
+    made = {}
+    for page in client.get_paginator("get_resources").paginate(restApiId=id):
+        for item in page["items"]:
+            for method in item.get("resourceMethods", {}):
+                if method == "OPTIONS":
+                    continue
+                integration = client.get_integration(
+                    restApiId=id, resourceId=item["id"], httpMethod=method
+                )
+                arn = integration["uri"].split("/functions/")[-1].split("/")[0]
+                made[item["path"], method] = arn.rsplit(":", 1)[-1]
+    differences.same("the REST API's routes", made, meant)
+    stages = client.get_stages(restApiId=id)["item"]
+    differences.same("the REST API's stages", [stage["stageName"] for stage in stages], ["v1"])
+
+
+def bucket(differences, s3, name, properties):
+    block = s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]
+    differences.same("the bucket, public access", block, properties["PublicAccessBlockConfiguration"])
+    made = s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"][0]
+    meant = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]
+    differences.same(
+        "the bucket, encryption",
+        made["ApplyServerSideEncryptionByDefault"],
+        meant["ServerSideEncryptionByDefault"],
+    )
+    try:
+        rules = s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
+    except ClientError:
+        rules = []
+    meant = properties["LifecycleConfiguration"]["Rules"]
+    differences.same_if_made(
+        "the bucket, lifecycle",
+        [(rule["ID"], rule["AbortIncompleteMultipartUpload"]) for rule in rules],
+        [(rule["Id"], rule["AbortIncompleteMultipartUpload"]) for rule in meant],
+    )
+    owner = s3.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"]["Rules"]
+    differences.same("the bucket, owner", owner, properties["OwnershipControls"]["Rules"])
+
+
+def token_key(differences, client, id, jwks):
+    """The secret's key is the one whose public half the functions have."""
+    value = json.loads(client.get_secret_value(SecretId=id)["SecretString"])
+    differences.same("the token key's kid", [value["kid"]], [key["kid"] for key in jwks["keys"]])
+
+
+def logs(differences, client, resources, meaning):
+    for id, resource in resources.items():
+        properties = resource["Properties"]
+        name = meaning.of(properties["LogGroupName"])
+        groups = client.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+        made = {group["logGroupName"]: group.get("retentionInDays") for group in groups}
+        days = int(meaning.of(properties["RetentionInDays"]))
+        differences.same(id, name in made, True)
+        differences.same_if_made(f"{id}, retention", made.get(name), days)
+
+
+def queues(differences, client, resources, meaning):
+    for id, resource in resources.items():
+        url = meaning.physical[id]
+        made = client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        seconds = str(resource["Properties"]["MessageRetentionPeriod"])
+        differences.same(f"{id}, retention", made["MessageRetentionPeriod"], seconds)

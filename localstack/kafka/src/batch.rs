@@ -1,0 +1,169 @@
+//! A record batch as it travels and as it is stored: a header of 61 bytes (format 2, KIP-98)
+//! and the records, which the broker never looks into.
+
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::error::ResponseError;
+
+/// Bytes of the header.
+pub(crate) const HEADER: usize = 61;
+/// Bytes in front of what a batch's length counts: base offset and the length itself.
+const PREFIX: u64 = 12;
+/// Where the checksummed part begins, behind the checksum.
+const CHECKED: usize = 21;
+/// The only format since Kafka 0.11.
+const FORMAT: u8 = 2;
+
+/// The part of a batch's header that the broker needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// Offset of the first record.
+    pub(crate) first: i64,
+    /// Bytes of the batch, this header included; 0 where there is no batch.
+    pub(crate) bytes: u64,
+    /// Offset of the last record, less the first's.
+    pub(crate) last_delta: i32,
+    /// The latest record's time, in milliseconds since 1970.
+    pub(crate) timestamp: i64,
+    /// Id of an idempotent producer, or -1.
+    pub(crate) producer: i64,
+    pub(crate) epoch: i16,
+    /// The first record's sequence number.
+    pub(crate) sequence: i32,
+}
+
+impl Head {
+    pub(crate) fn parse(header: &[u8; HEADER]) -> Self {
+        Self {
+            first: i64::from_be_bytes(field(header, 0)),
+            // A negative length is no batch.
+            bytes: u64::try_from(i32::from_be_bytes(field(header, 8)))
+                .map_or(0, |length| length + PREFIX),
+            last_delta: i32::from_be_bytes(field(header, 23)),
+            timestamp: i64::from_be_bytes(field(header, 35)),
+            producer: i64::from_be_bytes(field(header, 43)),
+            epoch: i16::from_be_bytes(field(header, 51)),
+            sequence: i32::from_be_bytes(field(header, 53)),
+        }
+    }
+}
+
+/// `N` bytes of the header, from `at` on.
+fn field<const N: usize>(header: &[u8; HEADER], at: usize) -> [u8; N] {
+    std::array::from_fn(|index| header[at + index])
+}
+
+/// One batch that a client sent, whole and undamaged.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) head: Head,
+    bytes: Bytes,
+}
+
+impl Batch {
+    /// Checks what a client sent; as Kafka, it takes one batch a partition and request.
+    pub(crate) fn parse(bytes: Bytes) -> Result<Self, ResponseError> {
+        let Some(header) = bytes.first_chunk::<HEADER>() else {
+            return Err(ResponseError::CorruptMessage);
+        };
+        let head = Head::parse(header);
+        if header[16] != FORMAT {
+            return Err(ResponseError::UnsupportedForMessageFormat);
+        }
+        if head.bytes > bytes.len() as u64 || head.bytes < HEADER as u64 {
+            return Err(ResponseError::CorruptMessage);
+        }
+        let checksum = u32::from_be_bytes(field(header, 17));
+        if head.bytes < bytes.len() as u64 {
+            return Err(ResponseError::InvalidRecord);
+        }
+        if crc32c::crc32c(&bytes[CHECKED..]) != checksum {
+            return Err(ResponseError::CorruptMessage);
+        }
+        let records = i32::from_be_bytes(field(header, 57));
+        if head.last_delta < 0 || records.checked_sub(1) != Some(head.last_delta) {
+            return Err(ResponseError::InvalidRecord);
+        }
+        Ok(Self { head, bytes })
+    }
+
+    /// The batch as it is stored, beginning at this offset, which its checksum leaves out.
+    pub(crate) fn at(self, offset: i64) -> (Head, Bytes) {
+        let mut bytes = BytesMut::from(self.bytes);
+        bytes[..8].copy_from_slice(&offset.to_be_bytes());
+        let head = Head {
+            first: offset,
+            ..self.head
+        };
+        (head, bytes.freeze())
+    }
+}
+
+/// Batches for tests.
+#[cfg(test)]
+pub(crate) mod samples {
+    use super::{Batch, Bytes, HEADER};
+
+    /// The bytes of a batch that says it holds so many records.
+    pub(crate) fn bytes(records: i32, producer: i64, sequence: i32) -> Vec<u8> {
+        let mut bytes = vec![7; HEADER + 100];
+        let length = i32::try_from(bytes.len() - 12).unwrap();
+        bytes[..8].copy_from_slice(&0_i64.to_be_bytes());
+        bytes[8..12].copy_from_slice(&length.to_be_bytes());
+        bytes[16] = 2;
+        bytes[21..23].copy_from_slice(&0_i16.to_be_bytes());
+        bytes[23..27].copy_from_slice(&(records - 1).to_be_bytes());
+        bytes[27..35].copy_from_slice(&1_000_i64.to_be_bytes());
+        bytes[35..43].copy_from_slice(&1_000_i64.to_be_bytes());
+        bytes[43..51].copy_from_slice(&producer.to_be_bytes());
+        bytes[51..53].copy_from_slice(&0_i16.to_be_bytes());
+        bytes[53..57].copy_from_slice(&sequence.to_be_bytes());
+        bytes[57..61].copy_from_slice(&records.to_be_bytes());
+        let checksum = crc32c::crc32c(&bytes[21..]);
+        bytes[17..21].copy_from_slice(&checksum.to_be_bytes());
+        bytes
+    }
+
+    pub(crate) fn batch(records: i32, producer: i64, sequence: i32) -> Batch {
+        Batch::parse(Bytes::from(bytes(records, producer, sequence))).unwrap()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(bytes: Vec<u8>) -> Result<i32, ResponseError> {
+        Batch::parse(Bytes::from(bytes)).map(|batch| batch.head.last_delta)
+    }
+
+    #[test]
+    fn damage_is_found() {
+        let whole = samples::bytes(3, -1, -1);
+        assert_eq!(outcome(whole.clone()), Ok(2));
+        let mut flipped = whole.clone();
+        flipped[100] ^= 1;
+        assert_eq!(outcome(flipped), Err(ResponseError::CorruptMessage));
+        let short = whole[..whole.len() - 1].to_vec();
+        assert_eq!(outcome(short), Err(ResponseError::CorruptMessage));
+        assert_eq!(outcome(Vec::new()), Err(ResponseError::CorruptMessage));
+        let two = [whole.clone(), whole.clone()].concat();
+        assert_eq!(outcome(two), Err(ResponseError::InvalidRecord));
+        let mut old = whole;
+        old[16] = 1;
+        assert_eq!(
+            outcome(old),
+            Err(ResponseError::UnsupportedForMessageFormat)
+        );
+        assert_eq!(
+            outcome(samples::bytes(0, -1, -1)),
+            Err(ResponseError::InvalidRecord)
+        );
+    }
+
+    #[test]
+    fn a_new_offset_leaves_the_checksum_right() {
+        let (head, bytes) = samples::batch(2, -1, -1).at(41);
+        assert_eq!(head.first, 41);
+        assert_eq!(Batch::parse(bytes).unwrap().head, head);
+    }
+}

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# LocalStack's ready hook: deploys template.yaml inside the container, and leaves what the
+# gateway has to know of it in $OUTPUTS. LocalStack runs it once it serves requests, at every
+# start; deploying again is an update, so that does no harm. It forgets what it had when it is
+# stopped (its free release keeps no state), so every start deploys anew.
+#
+# DEPLOY_FILES    the folder with deploy.py and template.yaml
+# FUNCTIONS       the folder with the functions' zips, or programs
+# SECRETS         the folder with token-key.json, token-jwks.json and postgres-password
+# OUTPUTS         the folder that gets outputs.json, and gateway.env and functions.env, which
+#                 shells read
+# POSTGRES        host:port of Postgres, as the functions' containers reach it
+# AWS_ENDPOINT_URL  LocalStack, as the gateway's container reaches it
+set -euo pipefail
+: "${DEPLOY_FILES:?}" "${FUNCTIONS:?}" "${SECRETS:?}" "${OUTPUTS:?}" "${POSTGRES:?}" "${AWS_ENDPOINT_URL:?}"
+
+# LocalStack takes any credentials.
+export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=us-east-1
+export TOKEN_KEY_FILE="$SECRETS/token-key.json" TOKEN_JWKS_FILE="$SECRETS/token-jwks.json"
+DATABASE_URL="postgres://trichrome:$(<"$SECRETS/postgres-password")@$POSTGRES/trichrome"
+export DATABASE_URL
+
+# LocalStack's own Python has botocore; the image's path to it is that of 4.14.0.
+python=${PYTHON:-/opt/code/localstack/.venv/bin/python}
+# Of an earlier start; the gateway must not find it.
+rm -f "$OUTPUTS/outputs.json" "$OUTPUTS/gateway.env"
+"$python" "$DEPLOY_FILES/deploy.py" up \
+  --stack trichrome \
+  --template "$DEPLOY_FILES/template.yaml" \
+  --code "$FUNCTIONS" \
+  --parameter "OtlpEndpoint=${OTLP_ENDPOINT:-}" \
+  --parameter ApiGatewayLogRole=existing \
+  --parameter PostgresConcurrency=0 \
+  --parameter TlsOnly=false \
+  > "$OUTPUTS/outputs.json.new"
+"$python" - "$OUTPUTS" "$TOKEN_JWKS_FILE" <<'PYTHON'
+import json
+import shlex
+import sys
+from pathlib import Path
+
+folder, jwks = Path(sys.argv[1]), Path(sys.argv[2])
+outputs = json.loads((folder / "outputs.json.new").read_text())
+
+
+def write(name, variables):
+    lines = [f"{key}={shlex.quote(value)}\n" for key, value in variables.items()]
+    (folder / name).write_text("".join(lines))
+
+
+write(
+    "gateway.env",
+    {"REST_URL": outputs["Endpoint"], "FUNCTION_PREFIX": outputs["FunctionPrefix"]},
+)
+write(
+    "functions.env",
+    {
+        "USERS_TABLE": outputs["UsersTable"],
+        "PICTURES_TABLE": outputs["PicturesTable"],
+        "PICTURES_BUCKET": outputs["PicturesBucket"],
+        "TOKEN_KEY_SECRET_ID": outputs["TokenKeySecretArn"],
+        "TOKEN_JWKS": jwks.read_text().strip(),
+    },
+)
+PYTHON
+# Last: it says that all the rest is there.
+mv "$OUTPUTS/outputs.json.new" "$OUTPUTS/outputs.json"

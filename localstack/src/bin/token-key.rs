@@ -1,0 +1,60 @@
+//! Makes token keys, and the sets of public keys that verify their tokens:
+//!
+//! ```text
+//! token-key new FILE      writes a new private key; a file that is there is left alone
+//! token-key jwks FILE…    prints one JSON Web Key Set of the public keys in all files, which
+//!                         are private keys or sets
+//! ```
+//!
+//! docs/deploying.md tells how a key is replaced with it.
+
+#![allow(clippy::print_stdout, reason = "a command: this is its output")]
+
+use std::{env, fs, path::Path, process::ExitCode};
+
+use anyhow::{Context as _, bail, ensure};
+use trichrome_local::{key::TokenKey, keyring, secret};
+
+/// The exit status of a wrong call (`EX_USAGE` of sysexits.h).
+const USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = env::args().skip(1).collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
+        ["new", file] => new(Path::new(file)),
+        ["jwks", files @ ..] if !files.is_empty() => jwks(files),
+        _ => {
+            eprintln!("usage: token-key new FILE | token-key jwks FILE…");
+            return ExitCode::from(USAGE);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("token-key: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn new(file: &Path) -> anyhow::Result<()> {
+    ensure!(
+        !file.exists(),
+        "{} is there already: name another file",
+        file.display()
+    );
+    secret::write_key(&TokenKey::generate()?, file)
+}
+
+fn jwks(files: &[&str]) -> anyhow::Result<()> {
+    let texts = files
+        .iter()
+        .map(|file| fs::read_to_string(file).with_context(|| format!("cannot read {file}")))
+        .collect::<Result<Vec<_>, _>>()?;
+    match keyring::merge(texts.iter().map(String::as_str)) {
+        Ok(set) => println!("{set}"),
+        Err(error) => bail!("{}: {error:#}", files.join(", ")),
+    }
+    Ok(())
+}

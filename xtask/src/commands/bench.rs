@@ -1,0 +1,148 @@
+//! `cargo xtask bench`: the budgets of speed and cost, measured. Not a part of
+//! `cargo xtask test`: it builds for minutes, and a figure of one machine proves nothing on
+//! another.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use super::build;
+use crate::{
+    builds::{self, Counter},
+    interrupt, process,
+    stack::{self, Ports, Stack, Supervisor, functions},
+    tools,
+    workspace::{cargo, local, root, target},
+};
+
+/// The function that does nothing.
+const EMPTY: &str = "bench-empty";
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Only this part
+    #[arg(value_enum)]
+    part: Option<Part>,
+    /// Rounds of each measurement: their median, least and greatest are told
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Take the programs that an earlier run has built
+    #[arg(long)]
+    built: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Part {
+    /// The functions' start, memory and size
+    Start,
+    /// What the gateway adds to a call
+    Gateway,
+    /// A command over Kafka
+    Events,
+    /// Call logs from Kafka into Postgres
+    Analytics,
+    /// Memory of an upload
+    Memory,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let Some(lock) = Stack::lock("bench")? else {
+        bail!("it is being measured already, in this clone");
+    };
+    let (broker, ()) = stack::set_up(builds::programs)?;
+    let folder = local().join("bench-programs");
+    if !options.built {
+        optimised(&folder)?;
+    }
+    let names = functions::names()?;
+    let host = build::Options::host().programs();
+    let mut programs: BTreeMap<String, PathBuf> = names
+        .iter()
+        .map(|name| (name.clone(), host.join(name)))
+        .collect();
+    let gateway = release("gateway");
+    programs.insert("gateway".to_owned(), gateway.clone());
+    for program in programs.values() {
+        ensure!(program.exists(), "{} is not built", program.display());
+    }
+    let measured = |name: &str, zips: &Path| {
+        json!({
+            "program": host.join(name),
+            "zip": zips.join(name).join("bootstrap.zip"),
+        })
+    };
+    let functions: BTreeMap<_, _> = names
+        .iter()
+        .map(|name| (name, measured(name, &build::folder())))
+        .collect();
+    let empty = measured(EMPTY, &folder);
+
+    Stack::wipe("bench", &lock)?;
+    let stack = Stack::new("bench", Ports::free()?, broker, lock)?.with_programs(programs);
+    let mut supervisor = Supervisor::start(stack)?;
+    let state = supervisor.stack().state.clone();
+    let part = options.part.and_then(|part| part.to_possible_value());
+    let plan = json!({
+        "stack": state.join("stack.json"),
+        "gateway": gateway,
+        "empty": empty,
+        "functions": functions,
+        "rounds": options.rounds,
+        "only": part.map(|part| part.get_name().to_owned()),
+    });
+    measure(&mut supervisor, &state.join("plan.json"), &plan)
+}
+
+fn release(name: &str) -> PathBuf {
+    target().join("release").join(name)
+}
+
+/// Builds what is measured as it is deployed, and what measures it.
+fn optimised(folder: &Path) -> Result<()> {
+    build::run(&build::Options::host())?;
+    let mut empty = build::Options::host().command(folder);
+    empty.args(["--package", "trichrome-bench", "--bin", EMPTY]);
+    logged(empty.args(["--features", "empty"]), "An empty function")?;
+    let mut gateway = cargo();
+    gateway.args(["build", "--locked", "--release", "--bin", "gateway"]);
+    gateway.args(["--package", "trichrome-gateway"]);
+    logged(gateway.current_dir(root()), "The gateway, optimised")?;
+    let mut bench = cargo();
+    bench.args(["build", "--locked", "--release", "--bin", "bench"]);
+    bench.args(["--package", "trichrome-bench", "--features", "run"]);
+    logged(bench.current_dir(root()), "What measures")
+}
+
+fn logged(command: &mut Command, step: &str) -> Result<()> {
+    let log = tools::logs()?.join("bench-build.log");
+    let counter = Counter::new(&log, None);
+    process::run_told(command, step, &log, move || counter.remark())
+}
+
+/// The stack goes on being watched meanwhile.
+fn measure(supervisor: &mut Supervisor, path: &Path, plan: &Value) -> Result<()> {
+    fs::write(path, serde_json::to_vec_pretty(plan)?)?;
+    let mut command = Command::new(release("bench"));
+    // The functions that it starts find in their environment what the stack's find there.
+    command.arg(path).envs(supervisor.stack().environment()?);
+    let mut child = process::spawn(&mut command)?;
+    let mut status = None;
+    supervisor.watch(|| {
+        status = child.try_wait().ok().flatten();
+        status.is_some()
+    })?;
+    if status.is_none() {
+        process::stop(&mut child, rustix::process::Signal::TERM, process::TICK);
+    }
+    interrupt::check()?;
+    let status = status.context("it was interrupted")?;
+    ensure!(status.success(), "it could not be measured: {status}");
+    Ok(())
+}

@@ -1,0 +1,4 @@
+//! Checks of what is not Rust code, one module a subject.
+
+pub(crate) mod containers;
+pub(crate) mod dependencies;

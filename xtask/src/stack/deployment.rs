@@ -1,0 +1,166 @@
+//! A stack whose functions are deployed through CloudFormation, and not started by it.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use super::{Description, Stack, parts::Part};
+use crate::deploy::{self, Outputs, Target};
+
+/// The name of the stack that `up --deployed` runs.
+pub(crate) const DEPLOYED: &str = "deployed";
+
+/// Where a stack's functions are, and what CloudFormation made there.
+pub(super) struct Deployment {
+    target: Target,
+    /// None until it is deployed.
+    outputs: Option<Outputs>,
+}
+
+impl Stack {
+    /// The same, with its functions deployed.
+    pub(crate) fn deployed_to(self, target: Target) -> Self {
+        Self {
+            deployment: Some(Deployment {
+                target,
+                outputs: None,
+            }),
+            ..self
+        }
+    }
+
+    /// The parts that start first, each for itself.
+    pub(super) fn stores(&self) -> Vec<Part> {
+        let mut stores = vec![Part::Kafka, Part::Postgres];
+        if self.has_local_aws() {
+            stores.push(Part::Ministack);
+        }
+        stores
+    }
+
+    /// The parts that start when those serve.
+    pub(super) fn servers(&self) -> Vec<Part> {
+        match self.deployment {
+            None => vec![Part::Functions, Part::Gateway],
+            Some(_) => vec![Part::Gateway],
+        }
+    }
+
+    fn has_local_aws(&self) -> bool {
+        match &self.deployment {
+            None => true,
+            Some(deployment) => matches!(deployment.target, Target::Local { .. }),
+        }
+    }
+
+    /// What `prepare` does here: CloudFormation does the rest.
+    pub(super) fn preparations(&self) -> &'static [&'static str] {
+        match self.deployment {
+            None => &[],
+            Some(_) => &["key-files", "topics"],
+        }
+    }
+
+    /// Deploys the functions, where they are deployed.
+    pub(super) fn deploy(&mut self) -> Result<()> {
+        let Some(deployment) = &self.deployment else {
+            return Ok(());
+        };
+        let log = self.logs.join("deploy.log");
+        let database = self.description().database_url;
+        let outputs = deploy::up(&deployment.target, &self.environment()?, &database, &log)?;
+        if let Some(deployment) = &mut self.deployment {
+            deployment.outputs = Some(outputs);
+        }
+        Ok(())
+    }
+
+    /// Where AWS is, and as whom to ask it; nothing for AWS itself, which is as the user's own
+    /// variables say.
+    pub(super) fn aws_variables(&self, description: &Description) -> Vec<(&'static str, String)> {
+        let mut variables = Vec::new();
+        if self.has_local_aws() {
+            variables.extend([
+                ("AWS_REGION", "us-east-1".to_owned()),
+                ("AWS_ACCESS_KEY_ID", "local".to_owned()),
+                ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+            ]);
+        }
+        if !description.aws_endpoint.is_empty() {
+            variables.extend([
+                ("AWS_ENDPOINT_URL", description.aws_endpoint.clone()),
+                (
+                    "AWS_ENDPOINT_URL_LAMBDA",
+                    description.lambda_endpoint.clone(),
+                ),
+            ]);
+        }
+        if let Some(outputs) = self.outputs() {
+            variables.push(("FUNCTION_PREFIX", outputs.function_prefix.clone()));
+        }
+        variables
+    }
+
+    fn outputs(&self) -> Option<&Outputs> {
+        self.deployment.as_ref()?.outputs.as_ref()
+    }
+
+    /// What differs from a stack that has all parts itself.
+    pub(super) fn describe_deployment(&self, description: &mut Description) {
+        let Some(deployment) = &self.deployment else {
+            return;
+        };
+        match &deployment.target {
+            Target::Local { .. } => {}
+            Target::Endpoint(url) => description.aws_endpoint = url.clone(),
+            Target::Aws => description.aws_endpoint = String::new(),
+        }
+        description.lambda_endpoint = description.aws_endpoint.clone();
+        if let Some(outputs) = &deployment.outputs {
+            description.rest_url = outputs.endpoint.clone();
+            description.users_table = outputs.users_table.clone();
+            description.pictures_table = outputs.pictures_table.clone();
+            description.pictures_bucket = outputs.pictures_bucket.clone();
+        }
+    }
+
+    /// Makes the local AWS one that runs functions. Its state is lost with it: the functions'
+    /// code would be written to disk every few seconds.
+    pub(super) fn run_functions_in(&self, ministack: &mut Command) {
+        let Some(Deployment {
+            target: Target::Local { enforce_iam },
+            ..
+        }) = self.deployment
+        else {
+            return;
+        };
+        for variable in ["SERVICES", "PERSIST_STATE", "S3_PERSIST"] {
+            ministack.env_remove(variable);
+        }
+        let description = self.description();
+        ministack
+            .envs(self.aws_variables(&description))
+            .env("AUTH", enforce_iam.to_string());
+    }
+}
+
+/// Deploys again to where the running stack did.
+pub(crate) fn deploy_again(target: &Target) -> Result<()> {
+    let description = Description::read(DEPLOYED)?;
+    let mut variables = vec![
+        ("TOKEN_JWKS_FILE", description.token_jwks_file),
+        ("TOKEN_KEY_FILE", description.token_key_file),
+    ];
+    if matches!(target, Target::Local { .. }) {
+        variables.extend([
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "local".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+        ]);
+    }
+    if !description.aws_endpoint.is_empty() {
+        variables.push(("AWS_ENDPOINT_URL", description.aws_endpoint));
+    }
+    let log = Stack::logs(DEPLOYED).join("deploy.log");
+    deploy::up(target, &variables, &description.database_url, &log).map(|_| ())
+}
