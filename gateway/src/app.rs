@@ -28,6 +28,7 @@ use crate::{
         trigger::{Batches, Delivery},
     },
     metrics::Metrics,
+    profile,
     rate_limit::RateLimits,
     server::Server,
     shutdown::{self, Drain},
@@ -73,6 +74,13 @@ pub async fn run(config: Config, telemetry: Telemetry) -> Result<(), StartError>
     let http_server = bind(config.gateway_http_addr, "GATEWAY_HTTP_ADDR").await?;
     let grpc_server = bind(config.gateway_grpc_addr, "GATEWAY_GRPC_ADDR").await?;
 
+    if let Some(address) = config.gateway_admin_addr {
+        let server = bind(address, "GATEWAY_ADMIN_ADDR").await?;
+        tracing::info!(admin = %server.address(), "listening");
+        // Nobody waits for a profile at a stop: it ends with the process.
+        let stop = CancellationToken::new();
+        tokio::spawn(server.serve(profile::router(), stop, Duration::ZERO));
+    }
     let sending = telemetry.spans.clone().map(|spans| {
         let sending = spans.clone();
         let task = tokio::spawn(async move { sending.run(EXPORT_TIMEOUT).await });

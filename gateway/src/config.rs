@@ -13,6 +13,8 @@ pub struct Config {
     pub gateway_http_addr: SocketAddr,
     /// `GATEWAY_GRPC_ADDR`: where gRPC and gRPC-Web listen.
     pub gateway_grpc_addr: SocketAddr,
+    /// `GATEWAY_ADMIN_ADDR`: where profiles can be had, on loopback; nowhere if unset.
+    pub gateway_admin_addr: Option<SocketAddr>,
     /// `KAFKA_BROKERS`: bootstrap brokers, `host:port`, comma separated.
     pub kafka_brokers: String,
     /// `KAFKA_GROUP`: the consumer group that all replicas share.
@@ -79,6 +81,7 @@ impl Config {
                 SocketAddr::from(([127, 0, 0, 1], 50051)),
                 "an address such as 127.0.0.1:50051",
             ),
+            gateway_admin_addr: vars.loopback("GATEWAY_ADMIN_ADDR"),
             kafka_brokers: vars.required("KAFKA_BROKERS", "brokers such as localhost:29092"),
             kafka_group: vars.get("KAFKA_GROUP").unwrap_or_else(|| "gateway".into()),
             rest_url: {
@@ -139,6 +142,16 @@ impl Vars<'_> {
                 default
             }
         }
+    }
+
+    fn loopback(&mut self, name: &str) -> Option<SocketAddr> {
+        let address = self.get(name)?.trim().parse::<SocketAddr>().ok();
+        let address = address.filter(|address| address.ip().is_loopback());
+        if address.is_none() {
+            self.problems
+                .push(format!("{name} must be an address such as 127.0.0.1:6060"));
+        }
+        address
     }
 
     /// `None` for an empty text too: [`Vars::required`] has said so already.
@@ -235,6 +248,7 @@ mod tests {
     fn every_problem_is_told_at_once() {
         let error = read(&[
             ("GATEWAY_HTTP_ADDR", "3005"),
+            ("GATEWAY_ADMIN_ADDR", "0.0.0.0:6060"),
             ("REST_URL", "ftp://example.org"),
             ("CALL_TIMEOUT_MS", "soon"),
             ("INVOKE_CONCURRENCY", "0"),
@@ -245,6 +259,7 @@ mod tests {
         .to_string();
         for name in [
             "GATEWAY_HTTP_ADDR",
+            "GATEWAY_ADMIN_ADDR",
             "KAFKA_BROKERS is not set",
             "REST_URL must be",
             "CALL_TIMEOUT_MS",

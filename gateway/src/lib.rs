@@ -23,6 +23,7 @@ pub mod invoke;
 pub mod kafka;
 pub mod limits;
 pub mod metrics;
+pub mod profile;
 pub mod rate_limit;
 pub mod record;
 pub mod server;

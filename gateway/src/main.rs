@@ -6,6 +6,11 @@ use trichrome_gateway::{app, call::error_chain, config::Config};
 use trichrome_telemetry::Service;
 use uuid::Uuid;
 
+/// Samples what is allocated, where it is asked to.
+#[cfg(feature = "heap-profiles")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// The exit status of a wrong configuration (`EX_USAGE` of sysexits.h).
 const BAD_CONFIGURATION: u8 = 64;
 

@@ -45,11 +45,13 @@ impl Receiver {
         address: SocketAddr,
         take: impl Fn(ExportTraceServiceRequest) + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
+        // Not the runtime's own way of binding: who starts this may be in a runtime already.
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let listener = runtime.block_on(TcpListener::bind(address))?;
-        let address = listener.local_addr()?;
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let take: Arc<Take> = Arc::new(take);
@@ -79,7 +81,11 @@ impl Drop for Receiver {
     }
 }
 
-async fn serve(listener: TcpListener, take: Arc<Take>, stop: CancellationToken) {
+async fn serve(listener: std::net::TcpListener, take: Arc<Take>, stop: CancellationToken) {
+    // Fails only outside a runtime, or where the listener would block.
+    let Ok(listener) = TcpListener::from_std(listener) else {
+        return;
+    };
     loop {
         let stream = tokio::select! {
             () = stop.cancelled() => return,

@@ -188,3 +188,99 @@ impl SpanProcessor for Spans {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::{SocketAddr, TcpListener},
+        sync::mpsc,
+    };
+
+    use opentelemetry::trace::{Tracer as _, TracerProvider as _};
+    use opentelemetry_otlp::{WithExportConfig as _, WithHttpConfig as _};
+    use opentelemetry_sdk::trace::SdkTracerProvider;
+    use trichrome_otlp::{Receiver, spans};
+
+    use super::*;
+    use crate::client::Http;
+
+    /// Makes spans that are sent to this address.
+    fn sending_to(address: SocketAddr) -> (Spans, impl Fn(usize)) {
+        let exporter = SpanExporter::builder()
+            .with_http()
+            .with_endpoint(format!("http://{address}/v1/traces"))
+            .with_http_client(Http::new(false).unwrap())
+            .build()
+            .unwrap();
+        let spans = Spans::new(exporter);
+        let provider = SdkTracerProvider::builder()
+            .with_span_processor(spans.clone())
+            .build();
+        let tracer = provider.tracer("test");
+        let make = move |count| {
+            for _ in 0..count {
+                drop(tracer.start("span"));
+            }
+        };
+        (spans, make)
+    }
+
+    fn nobody() -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
+    }
+
+    #[tokio::test]
+    async fn spans_arrive_in_requests_of_some_size() {
+        let (sender, requests) = mpsc::channel();
+        let receiver = Receiver::start(([127, 0, 0, 1], 0).into(), move |request| {
+            sender.send(spans(&request).len()).unwrap();
+        })
+        .unwrap();
+        let (spans, make) = sending_to(receiver.address());
+        make(BATCH + 3);
+        spans.flush(Duration::from_secs(10)).await;
+        assert_eq!(requests.try_iter().collect::<Vec<_>>(), [BATCH, 3]);
+        assert_eq!(spans.lost(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_collector_that_is_down_costs_its_spans_and_is_left_alone() {
+        let (spans, make) = sending_to(nobody());
+        make(1);
+        spans.flush(Duration::from_secs(10)).await;
+        assert_eq!(spans.lost(), 1);
+        make(1);
+        // It rests: nothing is tried, so nothing more is lost.
+        spans.flush(Duration::from_secs(10)).await;
+        assert_eq!((spans.lost(), spans.waiting().len()), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn one_that_does_not_answer_is_not_waited_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (spans, make) = sending_to(listener.local_addr().unwrap());
+        make(1);
+        let begun = std::time::Instant::now();
+        spans.flush(Duration::from_millis(50)).await;
+        assert!(begun.elapsed() < Duration::from_secs(5));
+        assert_eq!(spans.lost(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_bounded() {
+        let (spans, make) = sending_to(nobody());
+        make(MOST_WAITING + 5);
+        assert_eq!(spans.waiting().len(), MOST_WAITING);
+        assert_eq!(spans.lost(), 5);
+    }
+
+    #[tokio::test]
+    async fn after_a_rest_it_is_tried_again() {
+        let mut outage = None;
+        failed(&mut outage, "down");
+        failed(&mut outage, "down");
+        let rest = outage.unwrap().retry_at - Instant::now();
+        assert!(rest > REST && rest <= 2 * REST, "{rest:?}");
+    }
+}
