@@ -20,6 +20,9 @@ pub(crate) struct Options {
     /// Only build the image
     #[arg(long)]
     build: bool,
+    /// Take the image as it was last built
+    #[arg(long, conflicts_with = "build")]
+    built: bool,
     /// Only tests whose name holds this
     filter: Option<String>,
 }
@@ -27,6 +30,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let started = Instant::now();
     let image = match Engine::find()? {
+        Ok(engine) if options.built => Ok(Image::built(engine)?),
         Ok(engine) => Image::build(engine)?,
         Err(unavailable) => Err(unavailable),
     };

@@ -54,6 +54,15 @@ impl Image {
             "the gateway's image",
             &tools::logs()?.join("docker-build.log"),
         )?;
+        Self::built(engine).map(Ok)
+    }
+
+    /// The one that was built last.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub(crate) fn built(engine: Engine) -> Result<Self> {
         let image = Self {
             engine,
             container: format!("trichrome-gateway-test-{}", std::process::id()),
@@ -63,7 +72,7 @@ impl Image {
             "  {TAG}: {:.1} MB",
             Duration::from_micros(bytes).as_secs_f64()
         ));
-        Ok(Ok(image))
+        Ok(image)
     }
 
     /// A container of it in the foreground, in the machine's network, with nothing that it
