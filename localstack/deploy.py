@@ -6,13 +6,14 @@ AWS_REGION, AWS_PROFILE or AWS_ACCESS_KEY_ID, ...).
 
     deploy.py up   [--stack NAME] [--template FILE] [--code FOLDER] [--parameter NAME=VALUE ...]
     deploy.py down [--stack NAME] [--delete-data]
+    deploy.py check
 
 `up` also reads, where they are set:
     DATABASE_URL     kept in the secret that the template's DatabaseUrlSecret names
     TOKEN_JWKS_FILE  the public keys, for the parameter TokenJwks
     TOKEN_KEY_FILE   the private key, put into the stack's secret
 
-It prints the stack's outputs as one line of JSON, and with them `Endpoint`: the REST API as it is
+`check` only sees whether there is an AWS to deploy to. `up` prints the stack's outputs as one line of JSON, and with them `Endpoint`: the REST API as it is
 reached from here. Deploying again is an update; what an earlier run left half done is put right.
 """
 
@@ -503,7 +504,7 @@ def delete_role(iam, role):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, run in (("up", up), ("down", down)):
+    for name, run in (("up", up), ("down", down), ("check", lambda _: Aws())):
         command = commands.add_parser(name)
         command.add_argument("--stack", default="trichrome")
         command.set_defaults(run=run)
@@ -511,7 +512,7 @@ def main():
             command.add_argument("--template", default="template.yaml")
             command.add_argument("--code", default="target/lambda")
             command.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE")
-        else:
+        elif name == "down":
             command.add_argument("--delete-data", action="store_true")
     options = parser.parse_args()
     try:

@@ -157,10 +157,31 @@ pub(crate) fn down(endpoint: &Target, delete_data: bool) -> Result<()> {
     if delete_data {
         command.arg("--delete-data");
     }
-    if let Target::Endpoint(url) = endpoint {
+    finish(endpoint, command)
+}
+
+/// Sees whether there is an AWS to deploy to, and a Postgres for the functions: before
+/// anything is built.
+pub(crate) fn check(target: &Target) -> Result<()> {
+    if target.is_here() {
+        return Ok(());
+    }
+    target.database_url("")?;
+    let mut command = program();
+    command.arg("check");
+    finish(target, command)
+}
+
+/// Runs it to its end; its last words are the error.
+fn finish(target: &Target, mut command: Command) -> Result<()> {
+    if let Target::Endpoint(url) = target {
         command.env("AWS_ENDPOINT_URL", url);
     }
-    process::run(&mut command)
+    let output = command.output().context("cannot start Python")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{}", said.trim());
+    eprint!("{said}");
+    Ok(())
 }
 
 fn program() -> Command {

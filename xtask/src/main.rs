@@ -57,7 +57,7 @@ enum Command {
     /// Measure the budgets of speed and cost, on a stack of its own.
     Bench(commands::bench::Options),
     /// Check format, lints and the contract.
-    Lint,
+    Lint(commands::lint::Options),
     /// Write what is generated: from the contract, and the dashboards.
     Generate,
 }
@@ -86,7 +86,7 @@ fn run(command: Command) -> Result<()> {
         Command::Logs(options) => commands::logs::run(&options),
         Command::Trace(options) => commands::trace::run(&options),
         Command::Bench(options) => commands::bench::run(&options),
-        Command::Lint => commands::lint::run(),
+        Command::Lint(options) => commands::lint::run(&options),
         Command::Generate => commands::generate::run(),
     }
 }

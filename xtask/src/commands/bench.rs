@@ -56,9 +56,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let Some(lock) = Stack::lock("bench")? else {
         bail!("it is being measured already, in this clone");
     };
-    stack::set_up(builds::programs)?;
     let folder = local().join("bench-programs");
     if !options.built {
+        stack::set_up(builds::programs)?;
         optimised(&folder)?;
     }
     let names = functions::names()?;

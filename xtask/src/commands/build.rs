@@ -74,8 +74,9 @@ impl Options {
             .args(["--output-format", "zip", "--target", self.arch.target()])
             .arg("--lambda-dir")
             .arg(folder)
-            .arg("--target-dir")
-            .arg(target())
+            // Not `--target-dir`: cargo-lambda 1.9.2 hands that to `cargo metadata`, which
+            // does not know it.
+            .env("CARGO_TARGET_DIR", target())
             .current_dir(root());
         command
     }

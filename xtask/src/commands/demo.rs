@@ -7,7 +7,10 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::{http, stack::Description};
+use crate::{
+    http,
+    stack::{self, Description},
+};
 
 /// A picture for those who have none at hand.
 const PICTURE: &[u8] = include_bytes!("../../../functions/pictures/tests/fixtures/camera.jpg");
@@ -19,7 +22,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let stack = Description::read("up")?;
+    let stack = Description::read(stack::in_use())?;
     let picture = match &options.picture {
         Some(path) => {
             std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?

@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
+use clap::Args;
 
 use crate::{
     builds::EVERYTHING,
@@ -10,17 +11,42 @@ use crate::{
     workspace::{cargo, root},
 };
 
-pub(crate) fn run() -> Result<()> {
+type Check = fn() -> Result<()>;
+
+/// Every check, in the order in which they run: the quick ones first.
+const CHECKS: [(&str, Check); 8] = [
+    ("format", format),
+    ("contract", contract),
+    ("web", web),
+    ("observability", observability),
+    ("template", template),
+    ("containers", containers),
+    ("dependencies", dependencies),
+    ("clippy", clippy),
+];
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Only these: format, contract, web, observability, template, containers, dependencies,
+    /// clippy
+    checks: Vec<String>,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    for name in &options.checks {
+        ensure!(
+            CHECKS.iter().any(|(known, _)| known == name),
+            "there is no check {name}: see `cargo xtask lint --help`"
+        );
+    }
     tools::install()?;
     tools::web::install()?;
-    format()?;
-    contract()?;
-    web()?;
-    observability()?;
-    template()?;
-    containers()?;
-    dependencies()?;
-    clippy()
+    for (name, check) in CHECKS {
+        if options.checks.is_empty() || options.checks.iter().any(|chosen| chosen == name) {
+            check()?;
+        }
+    }
+    Ok(())
 }
 
 /// Format.

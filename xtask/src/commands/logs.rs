@@ -5,7 +5,10 @@ use std::{fs, process::Command};
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::{process, stack::Stack};
+use crate::{
+    process,
+    stack::{self, Stack},
+};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -21,7 +24,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let folder = Stack::logs("up");
+    let folder = Stack::logs(stack::in_use());
     let mut logs: Vec<_> = fs::read_dir(&folder)
         .into_iter()
         .flatten()

@@ -12,7 +12,7 @@ use clap::Args;
 use crate::{
     observe::trace::{Trace, export, find, folder, newest, render},
     progress::say,
-    stack::Stack,
+    stack::{self, Stack},
 };
 
 /// Traces in the list.
@@ -31,7 +31,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let folder = folder(&Stack::state("up"));
+    let folder = folder(&Stack::state(stack::in_use()));
     let trace = match &options.id {
         Some(id) => find(&folder, id)?,
         None => {

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::{
     builds,
-    deploy::Target,
+    deploy::{self, Target},
     observe::Observe,
     progress::say,
     stack::{self, DEPLOYED, Ports, Stack, Supervisor},
@@ -45,6 +45,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let observe = options.observe.then(Observe::fixed).transpose()?;
     if observe.is_some() {
         Observe::install()?;
+    }
+    if options.deployed && !matches!(target, Target::Local { .. }) {
+        tools::install()?;
+        deploy::check(&target)?;
     }
     stack::set_up(builds::programs)?;
     if matches!(target, Target::Local { .. }) && options.deployed {

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::{Description, Stack, parts::Part};
+use super::{Description, Stack, control, parts::Part};
 use crate::deploy::{self, Outputs, Target};
 
 /// The name of the stack that `up --deployed` runs.
@@ -141,6 +141,14 @@ impl Stack {
         ministack
             .envs(self.aws_variables(&description))
             .env("AUTH", enforce_iam.to_string());
+    }
+}
+
+/// The stack that runs for people: the deployed one where there is one, else `up`'s.
+pub(crate) fn in_use() -> &'static str {
+    match control::ask(&Stack::state(DEPLOYED), "status") {
+        Ok(_) => DEPLOYED,
+        Err(_) => "up",
     }
 }
 

@@ -16,7 +16,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result};
 
-pub(crate) use deployment::{DEPLOYED, deploy_again};
+pub(crate) use deployment::{DEPLOYED, deploy_again, in_use};
 pub(crate) use description::Description;
 pub(crate) use lock::{Lock, stop_holder};
 pub(crate) use ports::{Ports, free_port, optional_port};
@@ -155,7 +155,10 @@ impl Stack {
         command.args(self.preparations()).envs(self.environment()?);
         process::run_logged(
             &mut command,
-            "Tables, bucket, keys, topics and schema",
+            match self.deployment {
+                None => "Tables, bucket, keys, topics and schema",
+                Some(_) => "Keys and topics",
+            },
             &self.logs.join("prepare.log"),
         )
     }
