@@ -197,19 +197,17 @@ mod tests {
     };
 
     use opentelemetry::trace::{Tracer as _, TracerProvider as _};
-    use opentelemetry_otlp::{WithExportConfig as _, WithHttpConfig as _};
+    use opentelemetry_otlp::WithExportConfig as _;
     use opentelemetry_sdk::trace::SdkTracerProvider;
     use trichrome_otlp::{Receiver, spans};
 
     use super::*;
-    use crate::client::Http;
+    use crate::{client::Http, setup::exporter};
 
     /// Makes spans that are sent to this address.
     fn sending_to(address: SocketAddr) -> (Spans, impl Fn(usize)) {
-        let exporter = SpanExporter::builder()
-            .with_http()
+        let exporter = exporter(Http::new(false).unwrap())
             .with_endpoint(format!("http://{address}/v1/traces"))
-            .with_http_client(Http::new(false).unwrap())
             .build()
             .unwrap();
         let spans = Spans::new(exporter);
@@ -254,6 +252,20 @@ mod tests {
         // It rests: nothing is tried, so nothing more is lost.
         spans.flush(Duration::from_secs(10)).await;
         assert_eq!((spans.lost(), spans.waiting().len()), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_not_repeated_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (spans, make) = sending_to(listener.local_addr().unwrap());
+        let counting = listener.try_clone().unwrap();
+        let hung_up = std::thread::spawn(move || drop(counting.accept()));
+        make(1);
+        spans.flush(Duration::from_secs(10)).await;
+        hung_up.join().unwrap();
+        assert_eq!(spans.lost(), 1);
+        listener.set_nonblocking(true).unwrap();
+        assert!(listener.accept().is_err(), "a second attempt");
     }
 
     #[tokio::test]

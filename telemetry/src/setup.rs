@@ -4,7 +4,8 @@ use std::env;
 
 use opentelemetry::{KeyValue, trace::TracerProvider as _};
 use opentelemetry_otlp::{
-    ExporterBuildError, Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _,
+    ExporterBuildError, HttpExporterBuilderSet, Protocol, RetryPolicy, SpanExporter,
+    SpanExporterBuilder, WithExportConfig as _, WithHttpConfig as _,
 };
 use opentelemetry_sdk::{
     Resource,
@@ -118,11 +119,7 @@ fn traces(service: &Service) -> Result<Option<(SdkTracer, Spans)>, Problem> {
     if let Some(protocol) = protocol.filter(|protocol| protocol != "http/protobuf") {
         return Err(Problem::Protocol(protocol));
     }
-    let mut exporter = SpanExporter::builder()
-        .with_http()
-        .with_protocol(Protocol::HttpBinary)
-        .with_http_client(Http::new(endpoint.starts_with("https://"))?)
-        .build()?;
+    let mut exporter = exporter(Http::new(endpoint.starts_with("https://"))?).build()?;
     let resource = resource(service);
     exporter.set_resource(&resource);
     let spans = Spans::new(exporter);
@@ -133,6 +130,16 @@ fn traces(service: &Service) -> Result<Option<(SdkTracer, Spans)>, Problem> {
         .build();
     // The tracer keeps the provider.
     Ok(Some((provider.tracer("trichrome"), spans)))
+}
+
+/// How spans are sent.
+pub(crate) fn exporter(client: Http) -> SpanExporterBuilder<HttpExporterBuilderSet> {
+    SpanExporter::builder()
+        .with_http()
+        .with_protocol(Protocol::HttpBinary)
+        // Its own would sleep on the thread, and a function has one; `Spans` rests instead.
+        .with_retry_policy(RetryPolicy::disabled())
+        .with_http_client(client)
 }
 
 /// Where spans go, unless somebody said that they go nowhere.
