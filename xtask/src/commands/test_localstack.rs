@@ -60,7 +60,7 @@ fn keys(work: &Path) -> Result<(std::path::PathBuf, std::path::PathBuf)> {
             .args(["--bin", "prepare"])
             .current_dir(root()),
         "prepare",
-        &tools::logs()?.join("build.log"),
+        &tools::logs()?.join("prepare-build.log"),
     )?;
     let (key, jwks) = (work.join("token-key.json"), work.join("token-jwks.json"));
     process::run_logged(

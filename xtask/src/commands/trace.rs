@@ -22,7 +22,7 @@ const LISTED: usize = 20;
 pub(crate) struct Options {
     /// The trace's id, or its beginning; a list of the newest if left out
     id: Option<String>,
-    /// The newest
+    /// The newest whose first span has come
     #[arg(short, long, conflicts_with = "id")]
     last: bool,
     /// Write it to a file that Jaeger's search page takes ("Upload")
@@ -44,7 +44,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
                 traces.iter().for_each(|trace| say(line(trace)));
                 return Ok(());
             }
-            traces.into_iter().next().context("no traces yet")?
+            let newest = traces.iter().find(|trace| trace.has_root());
+            newest.or(traces.first()).context("no traces yet")?.clone()
         }
     };
     match &options.export {

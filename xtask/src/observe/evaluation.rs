@@ -12,6 +12,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
 use ureq::Agent;
 
 use super::{
@@ -161,7 +162,7 @@ fn dashboards_have_data(port: u16, step: &mut Step) -> Result<String> {
         for question in empty {
             let answer = query(port, &question.filled(WINDOW))
                 .with_context(|| format!("{}: {}", question.place, question.expression))?;
-            if answer.is_empty() {
+            if !answer.iter().any(is_data) {
                 still.push(question);
             }
         }
@@ -182,6 +183,19 @@ fn dashboards_have_data(port: u16, step: &mut Step) -> Result<String> {
         write!(list, "\n  {}: {}", query.place, query.expression)?;
     }
     bail!("no data for{list}")
+}
+
+/// A series with a value: a quantile of nothing, for one, is `NaN`.
+fn is_data(series: &Value) -> bool {
+    let value = match series {
+        // One number, without labels: its time and itself.
+        Value::Array(_) => &series[1],
+        _ => &series["value"][1],
+    };
+    value
+        .as_str()
+        .and_then(|text| text.parse::<f64>().ok())
+        .is_some_and(|number| !number.is_nan())
 }
 
 fn may_be_empty(expression: &str) -> bool {
@@ -241,6 +255,15 @@ mod tests {
         let page =
             "# Title\n| metric | what |\n|---|---|\n| `trichrome_a` | a |\n| `other` | b |\n";
         assert_eq!(described(page), BTreeSet::from(["trichrome_a"]));
+    }
+
+    #[test]
+    fn not_a_number_is_no_data() {
+        let series = |value: &str| serde_json::json!({"metric": {}, "value": [1.0, value]});
+        assert!(is_data(&series("0")));
+        assert!(is_data(&series("+Inf")));
+        assert!(!is_data(&series("NaN")));
+        assert!(is_data(&serde_json::json!([1.0, "2.5"])));
     }
 
     #[test]

@@ -48,7 +48,7 @@ impl Observe {
             store: true,
             prometheus: Some(Prometheus {
                 port: optional_port("TRICHROME_PORT_PROMETHEUS", 9090, "Prometheus")?,
-                interval: "5s",
+                interval: "1s",
             }),
         })
     }

@@ -55,12 +55,13 @@ impl Chromium {
 
     /// Waits until it is there; answers the program.
     pub(crate) fn finish(self) -> Result<PathBuf> {
-        if let Some(installing) = self.installing {
-            installing
-                .finish()
-                .context("cannot install Chromium; install it, or name one in CHROMIUM")?;
+        let installed = self.installing.map_or(Ok(()), Background::finish);
+        // Somebody else's apt may have been quicker.
+        if let Some(program) = find()? {
+            return Ok(program);
         }
-        find()?.context("apt-get installed Chromium, but there is none on the PATH")
+        installed.context("cannot install Chromium; install it, or name one in CHROMIUM")?;
+        bail!("apt-get installed Chromium, but there is none on the PATH")
     }
 }
 

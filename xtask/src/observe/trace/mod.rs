@@ -94,6 +94,11 @@ impl Trace {
         end.unwrap_or_default().saturating_sub(self.start())
     }
 
+    /// Whether the span has come that all others are below; it ends last.
+    pub(crate) fn has_root(&self) -> bool {
+        self.spans.iter().any(|span| span.parent.is_empty())
+    }
+
     pub(crate) fn has_error(&self) -> bool {
         self.spans.iter().any(|span| span.error.is_some())
     }
