@@ -17,6 +17,11 @@ use uuid::Uuid;
 pub(crate) fn add(suite: &mut Suite) {
     suite.once("gateway::is_alive_and_ready", health);
     suite.once("gateway::metrics_count_calls", metrics);
+    suite.once("gateway::metrics_name_a_trace_to_look_at", exemplars);
+    suite.once(
+        "gateway::metrics_tell_of_invocations_and_the_process",
+        process,
+    );
     suite.once("gateway::serves_the_contracts_openapi_document", openapi);
     suite.once("gateway::lets_its_own_page_read_answers_and_no_other", cors);
     suite.once("gateway::every_answer_has_a_request_id", request_ids);
@@ -113,6 +118,60 @@ async fn metrics(run: Scenario) -> Result<()> {
     // A label from a caller would let them fill the memory.
     let strange = now.keys().find(|name| name.contains(&account.id));
     ensure!(strange.is_none(), "{strange:?}");
+    Ok(())
+}
+
+/// The metrics, as a scraper asks for them that takes exemplars.
+async fn openmetrics(run: &Scenario) -> Result<String> {
+    let url = format!("{}/metrics", run.stack().description.gateway_url);
+    let accept = [("accept", "application/openmetrics-text; version=1.0.0")];
+    let answer = run.stack().http.send("GET", &url, &accept, "").await?;
+    let kind = answer.header("content-type");
+    ensure!(kind.starts_with("application/openmetrics-text"), "{kind}");
+    Ok(String::from_utf8(answer.body.to_vec())?)
+}
+
+async fn exemplars(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    eventually(SOON, async || {
+        // A bucket keeps its last, and others call meanwhile: so this calls again.
+        let trace = Uuid::new_v4();
+        let args = json!({"user_id": account.id});
+        let call = run.call_over(Transport::Grpc, "users-get", args)?;
+        call.by(&account).trace(trace).send().await?.ok()?;
+        let page = openmetrics(&run).await?;
+        let exemplar = format!("# {{trace_id=\"{}\"}}", trace.simple());
+        for metric in ["call_duration_seconds", "invoke_duration_seconds"] {
+            let start = format!("trichrome_gateway_{metric}_bucket");
+            let named = page
+                .lines()
+                .any(|line| line.starts_with(&start) && line.contains(&exemplar));
+            ensure!(named, "no {start} names the trace {trace}");
+        }
+        Ok(())
+    })
+    .await
+}
+
+async fn process(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let args = json!({"user_id": account.id});
+    let call = run.call_over(Transport::Grpc, "users-get", args)?;
+    call.by(&account).send().await?.ok()?;
+    let page = get(&run, "/metrics").await?;
+    let now = samples(std::str::from_utf8(&page.body)?)?;
+    let invoked = [("operation", "users-get"), ("outcome", "ok")];
+    for (metric, labels) in [
+        ("trichrome_gateway_invokes_total", invoked.as_slice()),
+        ("trichrome_gateway_build_info", &[]),
+        ("trichrome_gateway_tokio_workers", &[]),
+        ("process_resident_memory_bytes", &[]),
+        ("process_cpu_seconds_total", &[]),
+        ("process_open_fds", &[]),
+    ] {
+        let value = sum(&now, metric, labels);
+        ensure!(value > 0.0, "{metric} is {value}");
+    }
     Ok(())
 }
 
