@@ -31,6 +31,13 @@ const STARTS: usize = 21;
 const PATIENCE: Duration = Duration::from_secs(10);
 const MB: f64 = 1_000_000.0;
 
+/// The Extensions API's answer to a registration.
+const REGISTERED: &str = concat!(
+    "HTTP/1.1 200 OK\r\nlambda-extension-identifier: 7\r\ncontent-type: application/json\r\n",
+    "content-length: 62\r\n\r\n",
+    r#"{"functionName":"bench","functionVersion":"1","handler":"any"}"#,
+);
+
 /// Functions that need no AWS client for their own work.
 const WITHOUT_AWS: [&str; 2] = ["analytics-ingest", "analytics-get"];
 
@@ -189,11 +196,6 @@ async fn answer(stream: TcpStream, polled: &mpsc::UnboundedSender<Instant>) -> R
             stream.read_u8().await?;
             return Ok(());
         }
-        stream
-            .write_all(
-                b"HTTP/1.1 200 OK\r\nlambda-extension-identifier: bench\r\n\
-                content-type: application/json\r\ncontent-length: 2\r\n\r\n{}",
-            )
-            .await?;
+        stream.write_all(REGISTERED.as_bytes()).await?;
     }
 }

@@ -10,6 +10,7 @@ use super::test::{END_TO_END, ON_A_STACK, logs, watched};
 use crate::{
     builds,
     docker::{Engine, Image, Unavailable},
+    observe::Observe,
     progress::say,
     stack::{self, Ports, Stack, Supervisor},
     test_run::{Counts, TestRun},
@@ -47,9 +48,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let Some(lock) = Stack::lock("image")? else {
         bail!("the image is being tested already, in this clone");
     };
+    Observe::install()?;
     let tests = stack::set_up(builds::with_tests)?;
     Stack::wipe("image", &lock)?;
-    let stack = Stack::new("image", Ports::free()?, lock)?.with_image(image);
+    let stack = Stack::new("image", Ports::free()?, lock)?
+        .with_image(image)
+        .with_observe(Some(Observe::for_tests()?));
     let logs_folder = stack.logs.clone();
     let mut supervisor = Supervisor::start(stack)?;
     let mut counts = Counts::default();
