@@ -202,7 +202,9 @@ mod tests {
     use trichrome_otlp::{Receiver, spans};
 
     use super::*;
-    use crate::{client::Http, setup::exporter};
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use crate::{Origin, Trace, client::Http, setup::exporter};
 
     /// Makes spans that are sent to this address.
     fn sending_to(address: SocketAddr) -> (Spans, impl Fn(usize)) {
@@ -285,6 +287,36 @@ mod tests {
         make(MOST_WAITING + 5);
         assert_eq!(spans.waiting().len(), MOST_WAITING);
         assert_eq!(spans.lost(), 5);
+    }
+
+    #[tokio::test]
+    async fn what_is_said_of_a_span_later_is_sent_too() {
+        let (spans, _) = sending_to(nobody());
+        let provider = SdkTracerProvider::builder()
+            .with_span_processor(spans.clone())
+            .build();
+        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
+        let subscriber = tracing_subscriber::Registry::default().with(layer);
+        let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        tracing::subscriber::with_default(subscriber, || {
+            let span = tracing::info_span!("request", otel.kind = "server");
+            let origin = Origin::read(|name| (name == "traceparent").then_some(parent));
+            let trace = Trace::adopt(&span, origin);
+            assert_eq!(trace.id(), &parent[3..35]);
+            assert_ne!(trace.parent(), parent);
+            crate::rename(&span, "GET /users".to_owned());
+            crate::set(&span, "http.route", "/users");
+            crate::failed(&span, "503");
+        });
+        let waiting = spans.waiting();
+        let [span] = waiting.as_slice() else {
+            panic!("one span: {waiting:?}");
+        };
+        assert_eq!(span.name, "GET /users");
+        assert_eq!(span.parent_span_id.to_string(), &parent[36..52]);
+        assert_eq!(span.status, opentelemetry::trace::Status::error("503"));
+        let has = |key: &str| span.attributes.iter().any(|pair| pair.key.as_str() == key);
+        assert!(has("http.route") && has("error.type"));
     }
 
     #[tokio::test]

@@ -16,5 +16,5 @@ mod trace;
 pub use export::Spans;
 pub use json::line;
 pub use setup::{Service, Telemetry, start};
-pub use span::{failed, set, set_list};
+pub use span::{failed, rename, set, set_list};
 pub use trace::{Origin, Trace};

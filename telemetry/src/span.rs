@@ -1,12 +1,21 @@
 //! What is said of a span after it has begun.
 
-use opentelemetry::{Array, Key, StringValue, Value, trace::Status};
+use opentelemetry::{
+    Array, Key, StringValue, Value,
+    trace::{Status, TraceContextExt as _},
+};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 /// Sets an attribute; does nothing where no spans are exported.
 pub fn set(span: &Span, key: &'static str, value: impl Into<Value>) {
     span.set_attribute(Key::from_static_str(key), value);
+}
+
+/// Gives a span another name, once more is known of what it stands for. (Recording the field
+/// `otel.name` does that only until the span has ids.)
+pub fn rename(span: &Span, name: String) {
+    span.context().span().update_name(name);
 }
 
 /// Sets an attribute that is a list.

@@ -82,9 +82,12 @@ impl Intercept for AwsSpans {
         "AwsSpans"
     }
 
-    fn read_before_execution(
+    // The first hook at which the SDK says which operation this is: a client's interceptors
+    // are asked before the operation's own settings are there.
+    fn read_before_serialization(
         &self,
         _: &BeforeSerializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if let Some(call) = cfg.load::<Metadata>() {
@@ -125,5 +128,69 @@ impl Intercept for AwsSpans {
         // It ends here, and not when the SDK lets go of its state.
         cfg.interceptor_state().store_put(UnderWay(Span::none()));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use aws_sdk_lambda::{
+        Client,
+        config::{BehaviorVersion, Credentials, Region},
+    };
+    use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
+    use aws_smithy_types::body::SdkBody;
+    use lambda_http::http::{Request, Response};
+    use tracing::{
+        Subscriber,
+        field::{Field, Visit},
+        span::{Attributes, Id},
+    };
+    use tracing_subscriber::{Layer, Registry, layer::Context, layer::SubscriberExt as _};
+
+    use super::*;
+
+    /// Keeps the names of spans.
+    #[derive(Clone, Default)]
+    struct Names(Arc<Mutex<Vec<String>>>);
+
+    impl<S: Subscriber> Layer<S> for Names {
+        fn on_new_span(&self, attributes: &Attributes<'_>, _: &Id, _: Context<'_, S>) {
+            attributes.record(&mut self.clone());
+        }
+    }
+
+    impl Visit for Names {
+        fn record_str(&mut self, field: &Field, value: &str) {
+            if field.name() == "otel.name" {
+                self.0.lock().unwrap().push(value.to_owned());
+            }
+        }
+
+        fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+            self.record_str(field, &format!("{value:?}"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_is_one_span_by_its_services_and_operations_names() {
+        let names = Names::default();
+        let _guard = tracing::subscriber::set_default(Registry::default().with(names.clone()));
+        let event = ReplayEvent::new(
+            Request::new(SdkBody::empty()),
+            Response::new(SdkBody::from("{}")),
+        );
+        let config = aws_sdk_lambda::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
+            .http_client(StaticReplayClient::new(vec![event]))
+            .interceptor(AwsSpans::other())
+            .build();
+        let invoke = Client::from_conf(config).invoke().function_name("f");
+        invoke.send().await.unwrap();
+        let names = names.0.lock().unwrap();
+        assert!(names.contains(&"Lambda.Invoke".to_owned()), "{names:?}");
     }
 }

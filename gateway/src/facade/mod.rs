@@ -229,7 +229,7 @@ impl Facade {
 fn name_span(transport: Transport, operation: &Operation) {
     let span = Span::current();
     let route = format!("{}{}", transport.prefix(), operation.http.path);
-    span.record("otel.name", format!("{} {route}", operation.http.method));
+    telemetry::rename(&span, format!("{} {route}", operation.http.method));
     telemetry::set(&span, "http.route", route);
 }
 
