@@ -22,6 +22,14 @@ const VARIABLE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
 type Received = Arc<Mutex<HashMap<String, Vec<Span>>>>;
 
+/// Whether the stack sends its spans somewhere: a deployed one does not, unless it was told to.
+/// Of one that cannot be asked it is assumed.
+pub fn are_sent() -> bool {
+    Description::read().map_or(true, |description| {
+        description.otlp_endpoint.is_some() || std::env::var_os(VARIABLE).is_some()
+    })
+}
+
 /// All spans so far, by their traces.
 pub struct Traces {
     received: Received,
