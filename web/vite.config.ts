@@ -5,10 +5,7 @@ import { defineConfig } from 'vitest/config';
 /** The gateway that `npm run dev` talks to: the one that `cargo xtask up` starts. */
 const gateway = process.env['TRICHROME_GATEWAY'] ?? 'http://127.0.0.1:3005';
 
-/**
- * Has index.html preload the app's code, which `src/boot.ts` imports only after the first paint,
- * and the small part of it that every page behind the login has.
- */
+/** Has index.html preload the app's code, which `src/boot.ts` imports only after the first paint. */
 function preloadApp(): Plugin {
   return {
     name: 'preload-app',
@@ -24,7 +21,7 @@ function preloadApp(): Plugin {
           file.imports.forEach(add);
         };
         for (const { fileName, facadeModuleId } of chunks) {
-          if (/\/src\/(main\.tsx|home\.ts)$/.test(facadeModuleId ?? '')) add(fileName);
+          if (facadeModuleId?.endsWith('/src/main.tsx')) add(fileName);
         }
         return [...files].map((name) => ({
           tag: 'link',

@@ -4,6 +4,11 @@
 //!
 //! `cargo xtask test` runs it on a deployed stack.
 
+#![expect(
+    clippy::expect_used,
+    reason = "a test fails by a panic, in its helpers too"
+)]
+
 use std::{
     path::{Path, PathBuf},
     process::{Command, Output},

@@ -1,6 +1,12 @@
 //! Holds `template.yaml` against the contract, and its policies against what the functions'
 //! code calls. Needs nothing running.
 
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test fails by a panic, in its helpers too"
+)]
+
 mod yaml;
 
 use std::{

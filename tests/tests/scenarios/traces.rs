@@ -1,5 +1,7 @@
 //! One call is one trace, whichever way it goes: from the caller's span down to the stores.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use trichrome_otlp::{Kind, Span};
@@ -331,58 +333,29 @@ async fn unsampled(run: Scenario) -> Result<()> {
     Ok(())
 }
 
-/// Invokes a function with what API Gateway makes of a request with this X-Ray header: the
-/// local REST API, as API Gateway does, puts one of its own in its place.
-async fn traced_by_aws(run: &Scenario, header: &str) -> Result<String> {
-    let endpoint = &run.stack().description.lambda_endpoint;
-    let url = format!("{endpoint}/2015-03-31/functions/analytics-get/invocations");
-    let event = json!({
-        "version": "2.0",
-        "routeKey": "GET /analytics",
-        "rawPath": "/analytics",
-        "rawQueryString": "",
-        "headers": {"x-amzn-trace-id": header},
-        "requestContext": {
-            "apiId": "api",
-            "http": {"method": "GET", "path": "/analytics", "protocol": "HTTP/1.1"},
-            "requestId": "r",
-            "stage": "$default",
-        },
-        "isBase64Encoded": false,
-    });
-    let answer = run
-        .stack()
-        .http
-        .send("POST", &url, &[], event.to_string())
-        .await?;
-    let answer: Value = answer.json()?;
-    let body: Value = serde_json::from_str(answer["body"].as_str().context("no body")?)?;
-    let id = body["error"]["trace_id"].as_str();
-    Ok(id
-        .with_context(|| format!("no trace id: {body}"))?
-        .to_owned())
-}
-
+/// The local REST API makes an X-Ray header for every call, whatever the caller sent, as API
+/// Gateway does: `Root=1-<seconds since 1970>-<random>`.
 async fn xray(run: Scenario) -> Result<()> {
-    let mut headers = Vec::new();
-    for rest in [String::new(), format!(";Parent={SPAN};Sampled=1")] {
-        let trace = Uuid::new_v4();
-        let id = trace.simple().to_string();
-        let (time, random) = id.split_at(8);
-        let header = format!("Root=1-{time}-{random}{rest}");
-        let answered = traced_by_aws(&run, &header).await?;
-        ensure!(answered == id, "{header}: answered {answered}");
-        headers.push(trace);
-    }
-    // Without a segment that X-Ray keeps, the trace begins here; with one, below it.
-    for (trace, parent) in headers.into_iter().zip(["", SPAN]) {
-        let first = |spans: &[Span]| {
-            let first = spans.iter().find(|span| span.parent_span_id == parent);
-            let first = first.context("no first span")?;
-            ensure!(first.service == "analytics-get", "{first:?}");
-            Ok(())
-        };
-        run.stack().traces.of(trace, first).await?;
-    }
+    let stack = run.stack();
+    let url = format!("{}/analytics", stack.description.rest_url);
+    let now = || Ok::<_, anyhow::Error>(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs());
+    let before = now()?;
+    let answer = stack.http.get(&url).await?;
+    let body: Value = answer.json()?;
+    let id = body["error"]["trace_id"].as_str().context("no trace id")?;
+    let seconds = u64::from_str_radix(id.get(..8).unwrap_or_default(), 16)?;
+    ensure!(
+        (before..=now()?).contains(&seconds),
+        "{id} is no trace of X-Ray's that began between {before} and now"
+    );
+    let served = |spans: &[Span]| {
+        let served = |span: &&Span| span.kind == Kind::Server && span.service == "analytics-get";
+        spans
+            .iter()
+            .find(served)
+            .context("no span of the function")?;
+        Ok(())
+    };
+    stack.traces.of(id.parse()?, served).await?;
     Ok(())
 }

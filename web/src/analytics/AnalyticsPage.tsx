@@ -4,7 +4,7 @@ import Skeleton from '@mui/material/Skeleton';
 import Stack from '@mui/material/Stack';
 import Typography from '@mui/material/Typography';
 import { useQueryClient } from '@tanstack/react-query';
-import { lazy, Suspense, useDeferredValue, useState } from 'react';
+import { lazy, Suspense, useDeferredValue, useEffect, useState } from 'react';
 import { useSearchParams } from 'react-router';
 import type { Totals } from '../api/types';
 import { formatCount, formatMs, formatShare } from '../format';
@@ -21,11 +21,11 @@ import { RADIUS } from '../theme';
 // The charts are the heaviest part of the app, and only this page has any.
 const loadCharts = () => import('./Charts');
 const Charts = lazy(() => loadCharts().then((module) => ({ default: module.Charts })));
-// Whoever opens this page will need them as soon as the totals are there.
-void loadCharts();
 
 export function AnalyticsPage() {
   useDocumentTitle('Analytics');
+  // They are needed as soon as the totals are there, but not before the page itself.
+  useEffect(() => void loadCharts(), []);
   const [params, setParams] = useSearchParams();
   const client = useQueryClient();
   // "The last hour" is counted from when it was asked for, so that pages stay pages of one list.
