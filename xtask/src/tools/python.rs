@@ -75,10 +75,18 @@ pub(crate) fn python() -> Command {
     Command::new(venv().join("bin/python"))
 }
 
-/// `cargo lambda`, without cargo's help.
+/// `cargo lambda`, without cargo's help. It looks for its linker, zig, as a module of the
+/// Python that it finds first.
 pub(crate) fn cargo_lambda() -> Command {
-    let mut command = Command::new(venv().join("bin/cargo-lambda"));
+    let bin = venv().join("bin");
+    let mut command = Command::new(bin.join("cargo-lambda"));
     command.arg("lambda");
+    let path = env::var_os("PATH").unwrap_or_default();
+    // Fails only where a folder's name cannot be in a PATH; then zig is not found, and
+    // cargo-lambda says so.
+    if let Ok(path) = env::join_paths([bin].into_iter().chain(env::split_paths(&path))) {
+        command.env("PATH", path);
+    }
     command
 }
 
