@@ -174,10 +174,8 @@ fn debootstrap(suite: &str, include: Option<&str>, folder: &Path) -> Result<()> 
     if let Some(packages) = include {
         command.arg(format!("--include={packages}"));
     }
-    command
-        .arg(suite)
-        .arg(folder)
-        .arg("http://deb.debian.org/debian");
+    // From the archive that debootstrap itself takes for the suite.
+    command.arg(suite).arg(folder);
     process::run_logged(
         &mut command,
         &format!("Debian {suite} by debootstrap"),
