@@ -110,7 +110,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     )
     .with_context(|| {
         format!(
-            "is the Rust target there? `rustup target add {}`",
+            "no zips (where rustc has no such target: `rustup target add {}`)",
             options.arch.target()
         )
     })?;
