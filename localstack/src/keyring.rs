@@ -53,6 +53,7 @@ mod tests {
             "iss": "us", "aud": "them", "sub": "user-1",
             "exp": get_current_timestamp() + 60,
         });
+        trichrome_jwt::install();
         let pem = secret["private_key_pem"].as_str().unwrap();
         let key = EncodingKey::from_ed_pem(pem.as_bytes()).unwrap();
         encode(&header, &claims, &key).unwrap()

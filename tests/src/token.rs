@@ -35,6 +35,7 @@ struct KeyFile {
 impl Signer {
     /// With the stack's own key, and one that it does not know.
     pub(crate) fn read(description: &Description) -> Result<Self> {
+        trichrome_jwt::install();
         let path = &description.token_key_file;
         let text = std::fs::read(path).with_context(|| path.display().to_string())?;
         let file: KeyFile = serde_json::from_slice(&text)

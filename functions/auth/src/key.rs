@@ -37,6 +37,7 @@ impl Key {
         if secret.kid.is_empty() {
             return Err(Error::Key("kid is empty".into()));
         }
+        trichrome_jwt::install();
         let key = EncodingKey::from_ed_pem(secret.private_key_pem.as_bytes())
             .map_err(|error| Error::Key(error.into()))?;
         crypto::sign(b"", &key, Algorithm::EdDSA).map_err(|error| Error::Key(error.into()))?;

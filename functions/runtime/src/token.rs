@@ -63,6 +63,7 @@ impl Verifier {
     ///
     /// [`TokenError::Keys`] where the set is empty, not JSON, or holds another kind of key.
     pub fn from_jwks(jwks: &str, issuer: &str, audience: &str) -> Result<Self, TokenError> {
+        trichrome_jwt::install();
         let set: JwkSet = serde_json::from_str(jwks).map_err(|_| TokenError::Keys)?;
         let keys = set
             .keys

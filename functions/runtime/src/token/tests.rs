@@ -24,6 +24,7 @@ impl Key {
     }
 
     fn sign(&self, header: &Header, claims: &Value) -> String {
+        trichrome_jwt::install();
         let pem = self.pair.to_pkcs8_pem(LineEnding::LF).unwrap();
         encode(
             header,
