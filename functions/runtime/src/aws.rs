@@ -4,16 +4,21 @@
 //! credentials in the environment, and the default chain's profile files, metadata service
 //! and second TLS stack would only lengthen the start.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
-use aws_sdk_lambda::config::{BehaviorVersion, SharedHttpClient};
+use aws_sdk_lambda::config::BehaviorVersion;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
 };
-use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
+use aws_smithy_runtime_api::client::{
+    connector_metadata::ConnectorMetadata,
+    http::{HttpClient, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector},
+    runtime_components::{RuntimeComponents, RuntimeComponentsBuilder},
+};
+use aws_smithy_types::{config_bag::ConfigBag, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::{SdkConfig, region::Region};
 
 use crate::Env;
@@ -24,6 +29,47 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(6);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const ATTEMPTS: u32 = 3;
+
+/// An HTTP client whose root certificates are read beside the start, not in its way.
+///
+/// Each client of the SDK has its HTTP client make a connector when it is built, only so that
+/// the machine's certificates are read by then, and drops it again. That was most of a
+/// function's start (docs/benchmarks.md). Here a thread of its own does it, once.
+#[derive(Debug)]
+struct Beside(SharedHttpClient);
+
+impl Beside {
+    fn start() -> Self {
+        let http = Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build_https();
+        let reader = http.clone();
+        let read = move || {
+            let nothing = RuntimeComponentsBuilder::new("start");
+            // What was read is kept by the TLS library; the first request builds on it.
+            let _ = reader.validate_base_client_config(&nothing, &ConfigBag::base());
+        };
+        // Where there is no thread to be had, the first request reads them.
+        let _ = thread::Builder::new()
+            .name("certificates".into())
+            .spawn(read);
+        Self(http)
+    }
+}
+
+impl HttpClient for Beside {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        self.0.http_connector(settings, components)
+    }
+
+    fn connector_metadata(&self) -> Option<ConnectorMetadata> {
+        self.0.connector_metadata()
+    }
+}
 
 /// What all AWS clients of a function share.
 pub(crate) struct Aws {
@@ -51,9 +97,7 @@ impl Aws {
         Self {
             region,
             credentials,
-            http: Builder::new()
-                .tls_provider(Provider::Rustls(CryptoMode::Ring))
-                .build_https(),
+            http: SharedHttpClient::new(Beside::start()),
         }
     }
 
