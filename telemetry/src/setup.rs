@@ -46,8 +46,8 @@ pub struct Telemetry {
 enum Problem {
     #[error("OTEL_EXPORTER_OTLP_PROTOCOL is {0:?}; spans are sent as http/protobuf alone")]
     Protocol(String),
-    #[error("no certificates to check the collector's with; install ca-certificates")]
-    Certificates(#[from] std::io::Error),
+    #[error("no TLS to the collector: {0}")]
+    Tls(#[from] aws_smithy_http_client::HttpClientError),
     #[error("the collector's address is not right: {0}")]
     Exporter(#[from] ExporterBuildError),
 }
