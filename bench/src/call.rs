@@ -23,6 +23,15 @@ pub(crate) async fn connect(grpc_url: &str) -> Result<AuthClient<Channel>> {
     Ok(AuthClient::new(endpoint.connect().await?))
 }
 
+/// One HTTP connection.
+pub(crate) fn http() -> Result<Client> {
+    let client = Client::builder()
+        .pool_max_idle_per_host(1)
+        .tcp_nodelay(true)
+        .timeout(PATIENCE);
+    Ok(client.build()?)
+}
+
 /// A new user's token.
 pub(crate) async fn token(stack: &Stack) -> Result<String> {
     let user = SignupInput {
@@ -44,6 +53,17 @@ pub(crate) async fn over_grpc(mut client: AuthClient<Channel>, token: &str) -> R
     Ok(())
 }
 
+/// The call straight to the REST API: no gateway in it.
+pub(crate) async fn over_rest(client: &Client, stack: &Stack, token: &str) -> Result<()> {
+    let request = client
+        .post(format!("{}/auth", stack.rest_url))
+        .json(&json!({"access_token": token}));
+    let response = request.send().await?.error_for_status()?;
+    let answer: Value = response.json().await?;
+    ensure!(answer["user_id"].is_string(), "it answered {answer}");
+    Ok(())
+}
+
 /// Lambda's Invoke API, without an SDK: what a call costs at least.
 pub(crate) struct Direct {
     client: Client,
@@ -55,11 +75,7 @@ impl Direct {
     /// One connection of its own.
     pub(crate) fn new(lambda_endpoint: &str, token: &str) -> Result<Self> {
         Ok(Self {
-            client: Client::builder()
-                .pool_max_idle_per_host(1)
-                .tcp_nodelay(true)
-                .timeout(PATIENCE)
-                .build()?,
+            client: http()?,
             url: format!("{lambda_endpoint}/2015-03-31/functions/{FUNCTION}/invocations"),
             event: event(token)?.to_string(),
         })

@@ -69,6 +69,8 @@ pub(crate) struct Command<'a> {
     pub(crate) data: String,
     /// The caller's.
     pub(crate) token: Option<&'a str>,
+    /// The trace that it belongs to.
+    pub(crate) trace: Option<&'a str>,
 }
 
 /// A client of the events.
@@ -109,6 +111,7 @@ impl Events {
             key: "validateeventsrequest",
             data: json!({"access_token": token}).to_string(),
             token: None,
+            trace: None,
         };
         let answer = self.send(&command).await?;
         ensure!(answer.contains("user_id"), "it answered {answer}");
@@ -119,16 +122,21 @@ impl Events {
     pub(crate) async fn send(&self, command: &Command<'_>) -> Result<String> {
         let id = Uuid::new_v4().to_string();
         let envelope = json!({"EventId": id, "Data": command.data}).to_string();
-        let mut record = FutureRecord::to(command.topic)
+        let bearer = command.token.map(|token| format!("Bearer {token}"));
+        let headers = [
+            ("authorization", bearer.as_deref()),
+            ("traceparent", command.trace),
+        ];
+        let headers = headers
+            .into_iter()
+            .filter(|(_, value)| value.is_some())
+            .fold(OwnedHeaders::new(), |headers, (key, value)| {
+                headers.insert(Header { key, value })
+            });
+        let record = FutureRecord::to(command.topic)
             .key(command.key)
-            .payload(&envelope);
-        if let Some(token) = command.token {
-            let bearer = format!("Bearer {token}");
-            record = record.headers(OwnedHeaders::new().insert(Header {
-                key: "authorization",
-                value: Some(&bearer),
-            }));
-        }
+            .payload(&envelope)
+            .headers(headers);
         // The answer says that the record arrived: its acknowledgement is not waited for.
         let delivery = self.producer.send_result(record);
         let delivery = delivery.map_err(|(error, _)| error)?;

@@ -68,21 +68,21 @@ pub(crate) async fn measure(settings: &Settings, table: &mut Table) -> Result<()
     Ok(())
 }
 
-struct Turn {
-    latencies: Latencies,
+pub(crate) struct Turn {
+    pub(crate) latencies: Latencies,
     took: Duration,
 }
 
 impl Turn {
-    fn rate(&self) -> f64 {
+    pub(crate) fn rate(&self) -> f64 {
         self.latencies.count() as f64 / self.took.as_secs_f64()
     }
 }
 
-type Caller = std::pin::Pin<Box<dyn Future<Output = Result<Latencies>> + Send>>;
+pub(crate) type Caller = std::pin::Pin<Box<dyn Future<Output = Result<Latencies>> + Send>>;
 
 /// Calls by so many callers at once, until the turn is over.
-async fn turn(connections: usize, caller: impl Fn() -> Caller) -> Result<Turn> {
+pub(crate) async fn turn(connections: usize, caller: impl Fn() -> Caller) -> Result<Turn> {
     let mut callers = JoinSet::new();
     let begun = Instant::now();
     for _ in 0..connections {
@@ -109,7 +109,7 @@ fn direct(stack: &Stack, token: &str) -> impl Fn() -> Caller {
     }
 }
 
-fn grpc(stack: &Stack, token: &str) -> impl Fn() -> Caller {
+pub(crate) fn grpc(stack: &Stack, token: &str) -> impl Fn() -> Caller {
     let (url, token) = (stack.grpc_url.clone(), token.to_owned());
     move || {
         let (url, token) = (url.clone(), token.clone());
@@ -120,7 +120,9 @@ fn grpc(stack: &Stack, token: &str) -> impl Fn() -> Caller {
     }
 }
 
-async fn repeat<C: Future<Output = Result<()>>>(call: impl Fn() -> C) -> Result<Latencies> {
+pub(crate) async fn repeat<C: Future<Output = Result<()>>>(
+    call: impl Fn() -> C,
+) -> Result<Latencies> {
     let mut latencies = Latencies::new()?;
     let until = Instant::now() + TURN;
     loop {

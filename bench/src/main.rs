@@ -18,6 +18,8 @@ mod settings;
 mod start;
 mod stats;
 mod table;
+mod tracing;
+mod upload;
 
 use std::process::ExitCode;
 
@@ -53,6 +55,9 @@ async fn measure() -> anyhow::Result<()> {
     }
     if settings.wants("memory") {
         memory::measure(&settings, &mut table).await?;
+    }
+    if let Some(traced) = &settings.traced {
+        tracing::measure(&settings, traced, &mut table).await?;
     }
     table.print();
     Ok(())

@@ -4,25 +4,18 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use base64::{Engine as _, prelude::BASE64_STANDARD};
-use serde_json::json;
-use tonic::{Request, transport::Endpoint};
-use trichrome_proto::pictures::{CreateUserPictureRequest, pictures_client::PicturesClient};
-use uuid::Uuid;
 
 use crate::{
-    call,
-    events::{Command, Events},
-    process,
-    settings::{Settings, Stack},
+    call, process,
+    settings::Settings,
     stats::Rounds,
     table::Table,
+    upload::{FUNCTION, TRANSPORTS, Uploader},
 };
 
 /// The largest picture that is taken, in bytes.
 const PICTURE: usize = 4 * 1024 * 1024;
 const SMALL: usize = 1024;
-const FUNCTION: &str = "pictures-create";
 
 /// Times the picture's size.
 const BUDGET: f64 = 3.0;
@@ -30,22 +23,22 @@ const BUDGET: f64 = 3.0;
 /// Measures it over each transport.
 pub(crate) async fn measure(settings: &Settings, table: &mut Table) -> Result<()> {
     let token = call::token(&settings.stack).await?;
-    let events = Events::connect(&settings.stack.kafka_brokers)?;
+    let uploader = Uploader::new(&settings.stack, &token)?;
     let program = &settings
         .functions
         .get(FUNCTION)
         .with_context(|| format!("no {FUNCTION}"))?
         .program;
-    for transport in ["gRPC", "REST", "events"] {
+    for transport in TRANSPORTS {
         let (mut gateway, mut function) = (Rounds::default(), Rounds::default());
         for _ in 0..settings.rounds {
             // What a process holds of its own accord it holds from its first upload on.
             for _ in 0..4 {
-                upload(&settings.stack, &events, transport, &token, SMALL).await?;
+                uploader.upload(transport, SMALL, None).await?;
             }
             let before = Held::begin(&settings.gateway)?;
             let functions = Held::begin(program)?;
-            upload(&settings.stack, &events, transport, &token, PICTURE).await?;
+            uploader.upload(transport, PICTURE, None).await?;
             gateway.add(before.more()? / PICTURE as f64);
             function.add(functions.more()? / PICTURE as f64);
         }
@@ -89,74 +82,4 @@ impl Held {
         }
         Ok(most)
     }
-}
-
-/// The head of a PNG, and as many bytes behind it as it takes.
-fn picture(bytes: usize) -> String {
-    let mut picture = vec![
-        0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, b'I', b'H', b'D', b'R', 0, 0,
-        0, 1, 0, 0, 0, 1, 8, 2, 0, 0, 0, 0x90, 0x77, 0x53, 0xde,
-    ];
-    // Bytes that do not compress, and differ from upload to upload.
-    while picture.len() < bytes {
-        picture.extend_from_slice(Uuid::new_v4().as_bytes());
-    }
-    picture.truncate(bytes);
-    BASE64_STANDARD.encode(picture)
-}
-
-async fn upload(
-    stack: &Stack,
-    events: &Events,
-    transport: &str,
-    token: &str,
-    bytes: usize,
-) -> Result<()> {
-    let (title, base64) = (Uuid::new_v4().to_string(), picture(bytes));
-    match transport {
-        "gRPC" => {
-            let mut request = Request::new(CreateUserPictureRequest {
-                title,
-                base64,
-                ..Default::default()
-            });
-            let bearer = format!("Bearer {token}").parse()?;
-            request.metadata_mut().insert("authorization", bearer);
-            pictures(stack).await?.create_user_picture(request).await?;
-            Ok(())
-        }
-        "REST" => {
-            let response = reqwest::Client::new()
-                .post(format!("{}/pictures", stack.rest_url))
-                .bearer_auth(token)
-                .header("content-type", "application/json")
-                .body(json!({"title": title, "base64": base64}).to_string())
-                .send()
-                .await?;
-            ensure!(response.status() == 201, "REST: {}", response.status());
-            Ok(())
-        }
-        _ => {
-            let data = json!({"title": title, "base64": base64}).to_string();
-            let command = Command {
-                topic: "pictures",
-                key: "createpicture",
-                data,
-                token: Some(token),
-            };
-            let answer = events.send(&command).await?;
-            ensure!(answer.contains(&title), "events: {answer}");
-            Ok(())
-        }
-    }
-}
-
-async fn pictures(stack: &Stack) -> Result<PicturesClient<tonic::transport::Channel>> {
-    let channel = Endpoint::from_shared(stack.grpc_url.clone())?
-        .connect()
-        .await?;
-    let limit = 16 * 1024 * 1024;
-    Ok(PicturesClient::new(channel)
-        .max_encoding_message_size(limit)
-        .max_decoding_message_size(limit))
 }

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 /// The stack's own description.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Stack {
     pub(crate) rest_url: String,
     pub(crate) grpc_url: String,
@@ -30,6 +30,7 @@ pub(crate) struct Program {
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) stack: Stack,
+    pub(crate) traced: Option<Traced>,
     pub(crate) gateway: PathBuf,
     pub(crate) empty: Program,
     pub(crate) functions: BTreeMap<String, Program>,
@@ -41,6 +42,7 @@ pub(crate) struct Settings {
 #[derive(Debug, Deserialize)]
 struct Plan {
     stack: PathBuf,
+    traced: Option<TracedPlan>,
     gateway: PathBuf,
     empty: Program,
     functions: BTreeMap<String, Program>,
@@ -48,13 +50,34 @@ struct Plan {
     only: Option<String>,
 }
 
+/// A second stack, that sends its spans.
+#[derive(Debug)]
+pub(crate) struct Traced {
+    pub(crate) stack: Stack,
+    /// Where to, OTLP over HTTP on this machine.
+    pub(crate) otlp: u16,
+}
+
+#[derive(Debug, Deserialize)]
+struct TracedPlan {
+    stack: PathBuf,
+    otlp: u16,
+}
+
 impl Settings {
     /// Reads the plan that the first argument names.
     pub(crate) fn read() -> Result<Self> {
         let path = env::args_os().nth(1).context("usage: bench <plan.json>")?;
         let plan: Plan = read(Path::new(&path))?;
+        let traced = |traced: TracedPlan| {
+            anyhow::Ok(Traced {
+                stack: read(&traced.stack)?,
+                otlp: traced.otlp,
+            })
+        };
         Ok(Self {
             stack: read(&plan.stack)?,
+            traced: plan.traced.map(traced).transpose()?,
             gateway: plan.gateway,
             empty: plan.empty,
             functions: plan.functions,

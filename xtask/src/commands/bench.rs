@@ -16,7 +16,9 @@ use serde_json::{Value, json};
 use super::build;
 use crate::{
     builds::{self, Counter},
-    interrupt, process,
+    interrupt,
+    observe::Observe,
+    process,
     stack::{self, Ports, Stack, Supervisor, functions},
     tools,
     workspace::{cargo, local, root, target},
@@ -50,6 +52,8 @@ enum Part {
     Analytics,
     /// Memory of an upload
     Memory,
+    /// Tracing, on against off
+    Tracing,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -85,19 +89,46 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let empty = measured(EMPTY, &folder);
 
     Stack::wipe("bench", &lock)?;
-    let stack = Stack::new("bench", Ports::free()?, lock)?.with_programs(programs);
+    let stack = Stack::new("bench", Ports::free()?, lock)?.with_programs(programs.clone());
     let mut supervisor = Supervisor::start(stack)?;
     let state = supervisor.stack().state.clone();
-    let part = options.part.and_then(|part| part.to_possible_value());
-    let plan = json!({
+    let name = |part: Part| {
+        part.to_possible_value()
+            .map(|part| part.get_name().to_owned())
+    };
+    let mut plan = json!({
         "stack": state.join("stack.json"),
         "gateway": gateway,
         "empty": empty,
         "functions": functions,
         "rounds": options.rounds,
-        "only": part.map(|part| part.get_name().to_owned()),
+        "only": options.part.and_then(name),
     });
-    measure(&mut supervisor, &state.join("plan.json"), &plan)
+    if !matches!(options.part, Some(Part::Tracing)) {
+        measure(&mut supervisor, &state.join("plan.json"), &plan)?;
+    }
+    if matches!(options.part, None | Some(Part::Tracing)) {
+        // Not before: the others' figures are of one stack that has the machine to itself.
+        let traced = traced(programs)?;
+        plan["only"] = json!(name(Part::Tracing));
+        plan["traced"] = json!({
+            "stack": traced.stack().state.join("stack.json"),
+            "otlp": traced.stack().observe().map(|observe| observe.otlp),
+        });
+        measure(&mut supervisor, &state.join("plan.json"), &plan)?;
+    }
+    Ok(())
+}
+
+/// A second stack, that sends its spans to whoever measures.
+fn traced(programs: BTreeMap<String, PathBuf>) -> Result<Supervisor> {
+    const NAME: &str = "bench-traced";
+    let lock = Stack::lock(NAME)?.context("its second stack runs already")?;
+    Stack::wipe(NAME, &lock)?;
+    let stack = Stack::new(NAME, Ports::free()?, lock)?
+        .with_programs(programs)
+        .with_observe(Some(Observe::spans()?));
+    Supervisor::start(stack)
 }
 
 fn release(name: &str) -> PathBuf {

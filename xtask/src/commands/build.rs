@@ -91,13 +91,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let started = Instant::now();
     tools::install()?;
     let functions = functions()?;
-    // What is left of a function that there is no more would be deployed by nobody, but
-    // counted as one.
-    if folder().exists() {
-        fs::remove_dir_all(folder()).context("cannot empty target/lambda")?;
-    }
     let log = tools::logs()?.join("build-lambda.log");
     let mut command = options.command(&folder());
+    // Named, so that they get no features that only the gateway or the tests ask for.
+    for package in packages()? {
+        command.args(["--package", &package]);
+    }
     for function in &functions {
         command.args(["--bin", function]);
     }
@@ -141,6 +140,22 @@ fn functions() -> Result<Vec<String>> {
         "template.yaml names no function's code"
     );
     Ok(functions)
+}
+
+/// The packages that the functions are in.
+fn packages() -> Result<Vec<String>> {
+    let mut packages = Vec::new();
+    for folder in fs::read_dir(root().join("functions"))? {
+        let folder = folder?;
+        if folder.path().join("Cargo.toml").exists() {
+            packages.push(format!(
+                "trichrome-{}",
+                folder.file_name().to_string_lossy()
+            ));
+        }
+    }
+    packages.sort();
+    Ok(packages)
 }
 
 fn named(template: &str) -> Vec<String> {

@@ -1,0 +1,143 @@
+//! What tracing costs: the same calls to a stack that sends no spans and to one that does, and
+//! how many spans a request leaves.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use anyhow::{Result, ensure};
+use tokio::time::{Instant, sleep};
+use trichrome_otlp::{ExportTraceServiceRequest, Receiver};
+use uuid::Uuid;
+
+use crate::{
+    call,
+    gateway::{Caller, grpc, repeat, turn},
+    settings::{Settings, Stack, Traced},
+    stats::Rounds,
+    table::Table,
+    upload::{FUNCTION, TRANSPORTS, Uploader},
+};
+
+/// Connections at once, each with one call under way.
+const CONNECTIONS: [usize; 2] = [1, 16];
+
+/// A small picture: what is measured is the way.
+const PICTURE: usize = 1024;
+
+/// Spans leave within a second or two; none for this long, and there are no more.
+const QUIET: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Measures both.
+pub(crate) async fn measure(settings: &Settings, traced: &Traced, table: &mut Table) -> Result<()> {
+    let spans = Spans::default();
+    let taken = spans.clone();
+    let _receiver = Receiver::start(([127, 0, 0, 1], traced.otlp).into(), move |request| {
+        taken.add(&request);
+    })?;
+    for connections in CONNECTIONS {
+        let (off, on) = (&settings.stack, &traced.stack);
+        let tokens = (call::token(off).await?, call::token(on).await?);
+        let grpc = (grpc(off, &tokens.0), grpc(on, &tokens.1));
+        let rest = (rest(off, &tokens.0), rest(on, &tokens.1));
+        overhead(settings.rounds, connections, "gRPC", grpc, table).await?;
+        overhead(settings.rounds, connections, "REST", rest, table).await?;
+    }
+    ensure!(!spans.lock().is_empty(), "the traced stack sent no spans");
+    let token = call::token(&traced.stack).await?;
+    let uploader = Uploader::new(&traced.stack, &token)?;
+    for transport in TRANSPORTS {
+        let trace = Uuid::new_v4().simple().to_string();
+        let parent = format!("00-{trace}-00f067aa0ba902b7-01");
+        uploader.upload(transport, PICTURE, Some(&parent)).await?;
+        let count = spans.of(&trace).await?;
+        table.told(
+            &format!("spans of one `{FUNCTION}` over {transport}"),
+            count.to_string(),
+        );
+    }
+    Ok(())
+}
+
+/// With tracing on against off, in turns.
+async fn overhead<C: Fn() -> Caller>(
+    rounds: usize,
+    connections: usize,
+    transport: &str,
+    (off, on): (C, C),
+    table: &mut Table,
+) -> Result<()> {
+    // To the connections' and the functions' first calls.
+    turn(connections, &off).await?;
+    turn(connections, &on).await?;
+    let [mut rate, mut p50, mut plain_ms] = [(); 3].map(|()| Rounds::default());
+    for round in 0..rounds {
+        // Who goes first changes, so that nobody always meets a warm machine.
+        let (plain, traced) = if round % 2 == 0 {
+            let plain = turn(connections, &off).await?;
+            (plain, turn(connections, &on).await?)
+        } else {
+            let traced = turn(connections, &on).await?;
+            (turn(connections, &off).await?, traced)
+        };
+        rate.add(traced.rate() / plain.rate());
+        p50.add(traced.latencies.p50() / plain.latencies.p50());
+        plain_ms.add(plain.latencies.p50());
+    }
+    table.told(
+        &format!("tracing on against off, {transport} at {connections} connections"),
+        format!("throughput {rate} x, p50 {p50} x (off {plain_ms} ms)"),
+    );
+    Ok(())
+}
+
+fn rest(stack: &Stack, token: &str) -> impl Fn() -> Caller {
+    let (stack, token) = (Arc::new(stack.clone()), token.to_owned());
+    move || {
+        let (stack, token) = (Arc::clone(&stack), token.clone());
+        Box::pin(async move {
+            let client = call::http()?;
+            repeat(|| call::over_rest(&client, &stack, &token)).await
+        })
+    }
+}
+
+/// How many spans came, by trace.
+#[derive(Clone, Default)]
+struct Spans(Arc<Mutex<HashMap<Vec<u8>, usize>>>);
+
+impl Spans {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Vec<u8>, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, request: &ExportTraceServiceRequest) {
+        let mut counts = self.lock();
+        let scopes = request
+            .resource_spans
+            .iter()
+            .flat_map(|resource| &resource.scope_spans);
+        for span in scopes.flat_map(|scope| &scope.spans) {
+            *counts.entry(span.trace_id.clone()).or_default() += 1;
+        }
+    }
+
+    /// Those of a trace, once no more come.
+    async fn of(&self, trace: &str) -> Result<usize> {
+        let trace = Uuid::try_parse(trace)?.into_bytes();
+        let begun = Instant::now();
+        let (mut count, mut since) = (0, begun);
+        while count == 0 || since.elapsed() < QUIET {
+            ensure!(begun.elapsed() < PATIENCE, "{count} spans, and no end");
+            sleep(Duration::from_millis(100)).await;
+            let now = self.lock().get(trace.as_slice()).copied().unwrap_or(0);
+            if now != count {
+                (count, since) = (now, Instant::now());
+            }
+        }
+        Ok(count)
+    }
+}
