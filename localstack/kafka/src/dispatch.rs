@@ -11,19 +11,11 @@ use kafka_protocol::{
 
 use crate::{
     admin, broker::Broker, fetch, groups::requests as groups, list_offsets, metadata, produce,
-    versions,
+    sender::Sender, versions,
 };
 
 /// Key, version and correlation id.
 const SHORTEST_HEADER: usize = 8;
-
-/// Who sent a request.
-pub(crate) struct Sender {
-    /// What the client calls itself.
-    pub(crate) client: String,
-    /// Where it is.
-    pub(crate) host: String,
-}
 
 /// One request.
 struct Call {

@@ -18,6 +18,7 @@ mod log;
 mod metadata;
 mod offsets;
 mod produce;
+mod sender;
 mod store;
 mod topics;
 mod versions;

@@ -25,8 +25,8 @@ use kafka_protocol::{
 use super::{Description, Join, MemberDescription, Refused};
 use crate::{
     broker::{Broker, NO_OPERATIONS, NODE},
-    dispatch::Sender,
     error::{Error, code},
+    sender::Sender,
 };
 
 /// A consumer group, among the things that have a coordinator; a transaction is another.
