@@ -13,6 +13,7 @@ mod http;
 mod interrupt;
 mod lints;
 mod observe;
+mod port;
 mod process;
 mod progress;
 mod stack;

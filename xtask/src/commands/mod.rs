@@ -4,6 +4,7 @@ pub(crate) mod bench;
 pub(crate) mod build;
 pub(crate) mod demo;
 pub(crate) mod down;
+mod end_to_end;
 pub(crate) mod generate;
 pub(crate) mod lint;
 pub(crate) mod logs;

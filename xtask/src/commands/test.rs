@@ -1,21 +1,17 @@
 //! `cargo xtask test`: everything, on a stack of its own.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::{path::Path, time::Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 
 use super::{
+    end_to_end::{END_TO_END, ON_A_STACK, logs, watched},
     lint,
     test_deployed::{self, ON_A_DEPLOYED_STACK},
 };
 use crate::{
     builds::{self, TestBinary},
-    interrupt,
     observe::{Observe, evaluation},
     progress::say,
     stack::{self, Ports, Stack, Supervisor},
@@ -33,11 +29,6 @@ pub(crate) struct Options {
     /// Only tests whose name holds this
     filter: Option<String>,
 }
-
-/// Where the end-to-end tests are, and their programs in the order in which they run: the
-/// second stops and starts parts of the stack.
-pub(super) const END_TO_END: &str = "tests";
-pub(super) const ON_A_STACK: [&str; 2] = ["scenarios", "faults"];
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let started = Instant::now();
@@ -143,25 +134,4 @@ fn on_stack(
         counts += evaluation::run(&gateway, prometheus.port);
     }
     Ok(counts)
-}
-
-pub(super) fn watched(supervisor: &mut Supervisor, mut run: TestRun) -> Result<Counts> {
-    let mut status = None;
-    supervisor.watch(|| {
-        status = run.poll();
-        status.is_some()
-    })?;
-    let counts = match status {
-        Some(status) => run.end(status),
-        None => run.give_up()?,
-    };
-    interrupt::check()?;
-    Ok(counts)
-}
-
-/// Beside the state of the stack, which is wiped.
-pub(super) fn logs() -> Result<PathBuf> {
-    let logs = crate::workspace::local().join("logs").join("tests");
-    fs::create_dir_all(&logs).with_context(|| format!("cannot make {}", logs.display()))?;
-    Ok(logs)
 }

@@ -5,7 +5,7 @@ use std::fs;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::test::{END_TO_END, logs, watched};
+use super::end_to_end::{END_TO_END, logs, watched};
 use crate::{
     builds::{self, TestBinary},
     deploy::Target,

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 
-use super::test::{END_TO_END, ON_A_STACK, logs, watched};
+use super::end_to_end::{END_TO_END, ON_A_STACK, logs, watched};
 use crate::{
     builds,
     docker::{Engine, Image, Unavailable},

@@ -11,11 +11,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::{
-    stack::{free_port, optional_port},
-    tools::prometheus as tool,
-    workspace::root,
-};
+use crate::{port, tools::prometheus as tool, workspace::root};
 
 /// What watches a stack, beside its own parts.
 #[derive(Clone, Copy)]
@@ -44,10 +40,10 @@ impl Observe {
     /// Names a port that is taken, and the variable that moves it.
     pub(crate) fn fixed() -> Result<Self> {
         Ok(Self {
-            otlp: optional_port("TRICHROME_PORT_OTLP", 4318, "traces over OTLP")?,
+            otlp: port::optional("TRICHROME_PORT_OTLP", 4318, "traces over OTLP")?,
             store: true,
             prometheus: Some(Prometheus {
-                port: optional_port("TRICHROME_PORT_PROMETHEUS", 9090, "Prometheus")?,
+                port: port::optional("TRICHROME_PORT_PROMETHEUS", 9090, "Prometheus")?,
                 interval: "1s",
             }),
         })
@@ -56,7 +52,7 @@ impl Observe {
     /// For tests that receive the spans themselves.
     pub(crate) fn spans() -> Result<Self> {
         Ok(Self {
-            otlp: free_port()?,
+            otlp: port::free()?,
             store: false,
             prometheus: None,
         })
@@ -66,7 +62,7 @@ impl Observe {
     pub(crate) fn for_tests() -> Result<Self> {
         Ok(Self {
             prometheus: Some(Prometheus {
-                port: free_port()?,
+                port: port::free()?,
                 interval: "1s",
             }),
             ..Self::spans()?

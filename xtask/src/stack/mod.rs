@@ -19,7 +19,7 @@ use anyhow::{Context as _, Result};
 pub(crate) use deployment::{DEPLOYED, deploy_again, in_use};
 pub(crate) use description::Description;
 pub(crate) use lock::{Lock, stop_holder};
-pub(crate) use ports::{Ports, free_port, optional_port};
+pub(crate) use ports::Ports;
 pub(crate) use supervisor::Supervisor;
 
 use deployment::Deployment;

@@ -5,11 +5,11 @@ use std::{fs, process::Command, time::Duration};
 use anyhow::{Context as _, Result};
 use rustix::process::Signal;
 
-use super::{Stack, ports};
+use super::Stack;
 use crate::{
     http,
     observe::{prometheus, trace},
-    tools,
+    port, tools,
     workspace::{binary, root},
 };
 
@@ -159,7 +159,7 @@ impl Part {
         match self {
             Self::Traces => stack
                 .observe()
-                .is_some_and(|observe| ports::accepts(observe.otlp)),
+                .is_some_and(|observe| port::accepts(observe.otlp)),
             Self::Prometheus => stack
                 .observe()
                 .and_then(|observe| observe.prometheus)
@@ -167,9 +167,9 @@ impl Part {
             Self::Ministack => {
                 http::is_ok(&format!("http://127.0.0.1:{}/_ministack/ready", ports.aws))
             }
-            Self::Kafka => ports::accepts(ports.kafka),
+            Self::Kafka => port::accepts(ports.kafka),
             Self::Postgres => stack.cluster.create_database(ports.postgres).is_ok(),
-            Self::Functions => ports::accepts(ports.lambda),
+            Self::Functions => port::accepts(ports.lambda),
             Self::Gateway => http::is_ok(&format!("http://127.0.0.1:{}/readyz", ports.gateway)),
         }
     }
@@ -182,6 +182,8 @@ fn gateway_variables(stack: &Stack) -> Result<Vec<(&'static str, String)>> {
         ("GATEWAY_HTTP_ADDR", format!("127.0.0.1:{}", ports.gateway)),
         ("GATEWAY_GRPC_ADDR", format!("127.0.0.1:{}", ports.grpc)),
         ("REST_URL", stack.description().rest_url),
+        // As its image has it.
+        ("MALLOC_MMAP_THRESHOLD_", "131072".to_owned()),
         (
             "WEB_ORIGINS",
             "http://localhost:5173,http://127.0.0.1:5173".to_owned(),

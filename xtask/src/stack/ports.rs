@@ -1,11 +1,8 @@
 //! Where the parts listen: on loopback, always.
 
-use std::{
-    env,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
-};
+use anyhow::{Result, bail};
 
-use anyhow::{Context as _, Result, bail};
+use crate::port::{bind, named, taken};
 
 /// One port a listener.
 #[derive(Clone, Copy)]
@@ -37,22 +34,13 @@ impl Ports {
     /// Names every port that is taken, and the variable that moves it.
     pub(crate) fn fixed() -> Result<Self> {
         let mut ports = [0; 6];
-        let mut taken = Vec::new();
+        let mut problems = Vec::new();
         for (port, (variable, default, what)) in ports.iter_mut().zip(DEFAULTS) {
-            *port = match env::var(variable) {
-                Ok(text) => text
-                    .parse()
-                    .with_context(|| format!("{variable}={text} is no port"))?,
-                Err(_) => default,
-            };
-            if bind(*port).is_err() {
-                taken.push(format!(
-                    "port {port} ({what}) is taken: stop what listens there, or set {variable} to another"
-                ));
-            }
+            *port = named(variable, default)?;
+            problems.extend(taken(*port, variable, what));
         }
-        if !taken.is_empty() {
-            bail!("{}", taken.join("\n       "));
+        if !problems.is_empty() {
+            bail!("{}", problems.join("\n       "));
         }
         Ok(Self::from_array(ports))
     }
@@ -82,44 +70,10 @@ impl Ports {
     }
 }
 
-/// A port that only some stacks have: the one people know, or the one that `variable` names.
-///
-/// # Errors
-///
-/// It is taken, or no port.
-pub(crate) fn optional_port(variable: &str, default: u16, what: &str) -> Result<u16> {
-    let port = match env::var(variable) {
-        Ok(text) => text
-            .parse()
-            .with_context(|| format!("{variable}={text} is no port"))?,
-        Err(_) => default,
-    };
-    if bind(port).is_err() {
-        bail!(
-            "port {port} ({what}) is taken: stop what listens there, or set {variable} to another"
-        );
-    }
-    Ok(port)
-}
-
-/// A port that was free a moment ago.
-pub(crate) fn free_port() -> Result<u16> {
-    Ok(bind(0)?.local_addr()?.port())
-}
-
-fn bind(port: u16) -> std::io::Result<TcpListener> {
-    TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
-}
-
-/// Whether something accepts connections there.
-pub(crate) fn accepts(port: u16) -> bool {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    std::net::TcpStream::connect_timeout(&address, std::time::Duration::from_millis(500)).is_ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::port::accepts;
 
     #[test]
     fn free_ports_differ_and_a_taken_one_is_noticed() {
