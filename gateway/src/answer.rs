@@ -11,7 +11,7 @@ use trichrome_proto::{
     error::{ApiError, ErrorBody, ErrorCode},
 };
 
-use crate::call::internal;
+use crate::fault::{self, internal};
 
 /// The header in which a function names the caller it verified; goes no further than here.
 const USER_ID: &str = "trichrome-user-id";
@@ -130,7 +130,7 @@ pub fn read_error(status: ErrorCode, body: &[u8]) -> ApiError {
         return ApiError::new(code, error.message);
     }
     if status.is_fault() {
-        return ApiError::new(status, status.fault_message());
+        return fault::told(status);
     }
     let message = match status {
         ErrorCode::Unauthenticated => "send a valid token, as \"authorization: Bearer …\"",

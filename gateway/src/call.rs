@@ -4,51 +4,34 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use serde_json::{Map, Value};
 use tokio::time::Instant;
 use trichrome_proto::{
     contract::Operation,
-    error::{ApiError, ErrorCode, Fault as _},
+    error::{ApiError, Fault as _},
 };
 use uuid::Uuid;
 
 use crate::{
     answer::{self, Reply},
+    args::Args,
     backoff::Backoff,
     call_log::CallLog,
     context::Context,
     event,
+    fault::{self, error_chain},
     invoke::{Invoke, Repeat},
     metrics::Metrics,
     rate_limit::RateLimits,
     record::CallRecord,
+    transport::Transport,
 };
 
-/// How a call came to the gateway. (REST goes through API Gateway, not through here.)
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Transport {
-    /// A gRPC or gRPC-Web request.
-    Grpc,
-    /// A Kafka record.
-    Events,
-}
-
-impl Transport {
-    /// The name in call logs and metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Grpc => "grpc",
-            Self::Events => "events",
-        }
-    }
-}
-
 /// One call of an operation.
-pub struct Call {
+pub struct Call<'a> {
     /// Which operation.
     pub operation: &'static Operation,
-    /// The request message, as JSON.
-    pub args: Map<String, Value>,
+    /// The request message.
+    pub args: Args<'a>,
     /// Who calls.
     pub context: Context,
     /// How the call came.
@@ -107,7 +90,7 @@ impl Calls {
     /// # Errors
     ///
     /// What the function answered, or what kept the gateway from reaching it.
-    pub async fn call(&self, call: Call) -> Result<Reply, ApiError> {
+    pub async fn call(&self, call: Call<'_>) -> Result<Reply, ApiError> {
         let mut record = self.record(&call);
         let result = self.answer(call, &mut record).await;
         record.end(result.as_ref().err());
@@ -115,27 +98,30 @@ impl Calls {
     }
 
     /// Logs a call that was refused before there was a message to call with.
-    pub fn refused(&self, call: &Call, error: &ApiError) {
+    pub fn refused(&self, call: &Call<'_>, error: &ApiError) {
         self.record(call).end(Some(error));
     }
 
-    fn record(&self, call: &Call) -> CallRecord {
-        CallRecord::begin(call, self.log.clone(), Arc::clone(&self.metrics))
+    fn record(&self, call: &Call<'_>) -> CallRecord {
+        CallRecord::begin(
+            call.operation,
+            call.transport,
+            &call.context,
+            call.log_id,
+            self.log.clone(),
+            Arc::clone(&self.metrics),
+        )
     }
 
-    async fn answer(&self, mut call: Call, record: &mut CallRecord) -> Result<Reply, ApiError> {
+    async fn answer(&self, mut call: Call<'_>, record: &mut CallRecord) -> Result<Reply, ApiError> {
         self.limits.check(call.operation)?;
-        let mut event = Bytes::from(event::encode(&mut call)?);
+        let args = std::mem::take(&mut call.args);
+        let event = event::encode(call.operation, args, &call.context, call.transport)?;
+        let mut event = Bytes::from(event);
         let mut failures = 0;
         loop {
             let last = call.failures == Failures::Answer || failures + 1 == ATTEMPTS;
-            // The last attempt gives the event away; only one that may be repeated copies it.
-            let payload = if last {
-                std::mem::take(&mut event)
-            } else {
-                event.clone()
-            };
-            let error = match self.attempt(&call, payload, record).await {
+            let error = match self.attempt(&call, &mut event, record).await {
                 Ok(reply) => return Ok(reply),
                 Err(error) => error,
             };
@@ -154,8 +140,8 @@ impl Calls {
 
     async fn attempt(
         &self,
-        call: &Call,
-        event: Bytes,
+        call: &Call<'_>,
+        event: &mut Bytes,
         record: &mut CallRecord,
     ) -> Result<Reply, ApiError> {
         let operation = call.operation;
@@ -181,12 +167,12 @@ impl Calls {
                     error = error_chain(&error),
                     "invocation failed"
                 );
-                let message = if code.is_fault() {
-                    code.fault_message().to_owned()
+                let told = if code.is_fault() {
+                    fault::told(code)
                 } else {
-                    error.to_string()
+                    ApiError::new(code, error.to_string())
                 };
-                (Err(ApiError::new(code, message)), None)
+                (Err(told), None)
             }
         };
         if user_id.is_some() {
@@ -196,32 +182,10 @@ impl Calls {
     }
 }
 
-/// An error with its causes, on one line.
-pub fn error_chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        // Some errors print their source already.
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
-}
-
-/// What a caller is told when the gateway itself is at fault.
-pub fn internal() -> ApiError {
-    let code = ErrorCode::Internal;
-    ApiError::new(code, code.fault_message())
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
-    use serde_json::json;
-    use trichrome_proto::contract::by_function;
+    use serde_json::{Value, json};
+    use trichrome_proto::{contract::by_function, error::ErrorCode};
 
     use super::*;
     use crate::{
@@ -230,13 +194,13 @@ pub(crate) mod tests {
     };
 
     /// A call with a deadline of ten seconds.
-    pub(crate) fn call(function: &str, args: Value) -> Call {
+    pub(crate) fn call(function: &str, args: Value) -> Call<'static> {
         let Value::Object(args) = args else {
             panic!("arguments are an object");
         };
         Call {
             operation: by_function(function).unwrap(),
-            args,
+            args: Args::Fields(args),
             context: Context::read(|_| None),
             transport: Transport::Grpc,
             deadline: Instant::now() + Duration::from_secs(10),

@@ -3,7 +3,7 @@
 use std::{any::Any, path::Path, sync::Arc};
 
 use axum::{
-    Extension, Json, Router,
+    Json, Router,
     extract::{Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -18,10 +18,11 @@ use tracing::{Instrument as _, Span, field::Empty, info_span};
 use trichrome_telemetry as telemetry;
 
 use crate::{
-    call::internal,
     context::{Context, REQUEST_ID, TRACEPARENT},
     cors, docs,
     facade::{self, Facade, answer::Refusal},
+    fallback::{method_not_allowed, not_found},
+    fault::internal,
     health::Readiness,
     metrics::Metrics,
     site,
@@ -128,15 +129,6 @@ async fn render(State(metrics): State<Arc<Metrics>>, headers: HeaderMap) -> Resp
         Ok((kind, text)) => ([(CONTENT_TYPE, kind)], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
-}
-
-/// There is nothing at this path.
-pub async fn not_found(Extension(context): Extension<Context>) -> Response {
-    Refusal::not_found().into_response(&context)
-}
-
-async fn method_not_allowed(Extension(context): Extension<Context>) -> Response {
-    Refusal::method(vec!["GET", "HEAD"]).into_response(&context)
 }
 
 /// The answer to a request that panicked is made where its context is known.

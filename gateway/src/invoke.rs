@@ -14,7 +14,7 @@ use aws_sdk_lambda::{
 use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
 use serde::Deserialize;
 use tokio::{sync::Semaphore, time::Instant};
@@ -40,10 +40,13 @@ pub enum Repeat {
 pub trait Invoke: Send + Sync {
     /// Invokes `function`, named as in the contract, and waits for its answer until
     /// `deadline`.
+    ///
+    /// The event is lent: it can be megabytes, and is there for another attempt without a
+    /// copy. It comes back as it was but for its trace, which is that of this invocation.
     fn invoke<'a>(
         &'a self,
         function: &'static str,
-        payload: Bytes,
+        event: &'a mut Bytes,
         repeat: Repeat,
         deadline: Instant,
     ) -> BoxFuture<'a, Result<Bytes, InvokeError>>;
@@ -176,25 +179,23 @@ impl Lambda {
     async fn send(
         &self,
         function: &str,
-        payload: Bytes,
+        event: &mut Bytes,
         repeat: Repeat,
     ) -> Result<Bytes, InvokeError> {
         let client = match repeat {
             Repeat::Safe => &self.repeating,
             Repeat::Never => &self.once,
         };
-        // No copy where this is the event's only holder.
-        let mut payload = Vec::from(payload);
         let mut request = client
             .invoke()
             .function_name(format!("{}{function}", self.prefix));
         if let Some(trace) = Trace::of(&Span::current())
-            && !put_trace(&mut payload, &trace)
+            && !put_trace(event, &trace)
         {
             request = request.client_context(client_context(&trace));
         }
         let output = request
-            .payload(Blob::new(payload))
+            .payload(Blob::from_maybe_shared(event.clone()))
             .send()
             .await
             .map_err(read_failure)?;
@@ -221,29 +222,27 @@ impl Lambda {
 
 /// Puts where the invocation is into the event's headers, in place of where its call is: an
 /// event is encoded once, and may be sent several times. Whether it has such a header.
-fn put_trace(event: &mut [u8], trace: &Trace) -> bool {
+fn put_trace(event: &mut Bytes, trace: &Trace) -> bool {
     /// Comes before anything that a caller says, and within JSON's texts quotes are escaped.
     const HEADER: &[u8] = b"\"traceparent\":\"";
     /// The event's head is smaller; its body need not be looked through.
     const HEAD: usize = 16 * 1024;
-    let head = event.len().min(HEAD);
-    let at = event
-        .get(..head)
-        .and_then(|head| head.windows(HEADER.len()).position(|text| text == HEADER));
+    let head = event.get(..HEAD).unwrap_or(event);
+    let at = head.windows(HEADER.len()).position(|text| text == HEADER);
+    let Some(start) = at.map(|at| at + HEADER.len()) else {
+        return false;
+    };
     let parent = trace.parent().as_bytes();
-    let place = at.and_then(|at| {
-        let start = at + HEADER.len();
-        // A parent from a later version of the standard may be longer.
-        let ends = event.get(start + parent.len()) == Some(&b'"');
-        event.get_mut(start..start + parent.len()).filter(|_| ends)
-    });
-    match place {
-        Some(place) => {
-            place.copy_from_slice(parent);
-            true
-        }
-        None => false,
+    let end = start + parent.len();
+    // A parent from a later version of the standard may be longer.
+    if event.get(end) != Some(&b'"') {
+        return false;
     }
+    // Copied where a connection that was given up holds it for a moment longer.
+    let mut own = BytesMut::from(std::mem::take(event));
+    own[start..end].copy_from_slice(parent);
+    *event = own.freeze();
+    true
 }
 
 /// For events that have no headers of their own: a batch of records.
@@ -256,7 +255,7 @@ impl Invoke for Lambda {
     fn invoke<'a>(
         &'a self,
         function: &'static str,
-        payload: Bytes,
+        event: &'a mut Bytes,
         repeat: Repeat,
         deadline: Instant,
     ) -> BoxFuture<'a, Result<Bytes, InvokeError>> {
@@ -268,7 +267,7 @@ impl Invoke for Lambda {
                 let Ok(Ok(_place)) = place else {
                     return Err(InvokeError::Busy);
                 };
-                let send = self.send(function, payload, repeat);
+                let send = self.send(function, event, repeat);
                 let result = tokio::time::timeout_at(deadline, send)
                     .await
                     .unwrap_or(Err(InvokeError::TimedOut));
@@ -290,11 +289,11 @@ impl Invoke for Lambda {
 /// AWS answers 200 for a function that failed, and says so beside the payload.
 fn read_output(output: InvokeOutput) -> Result<Bytes, InvokeError> {
     let failed = output.function_error.is_some();
-    let payload = output.payload.map(Blob::into_inner).unwrap_or_default();
+    let payload = output.payload.map(Blob::into_bytes).unwrap_or_default();
     if failed {
         return Err(read_function_error(&payload));
     }
-    Ok(payload.into())
+    Ok(payload)
 }
 
 fn read_failure(error: SdkError<SdkInvokeError, HttpResponse>) -> InvokeError {
@@ -390,7 +389,7 @@ pub(crate) mod tests {
         fn invoke<'a>(
             &'a self,
             function: &'static str,
-            payload: Bytes,
+            event: &'a mut Bytes,
             _: Repeat,
             deadline: Instant,
         ) -> BoxFuture<'a, Result<Bytes, InvokeError>> {
@@ -401,7 +400,7 @@ pub(crate) mod tests {
                     tokio::time::sleep_until(deadline).await;
                     return Err(InvokeError::TimedOut);
                 };
-                let event = serde_json::from_slice(&payload).unwrap();
+                let event = serde_json::from_slice(event).unwrap();
                 script(number, event).map(|answer| Bytes::from(answer.to_string()))
             })
         }
@@ -436,17 +435,35 @@ pub(crate) mod tests {
     #[test]
     fn an_event_says_which_invocation_it_is() {
         let trace = Trace::begin();
-        let mut event = format!(
+        let mut event = Bytes::from(format!(
             "{{\"rawPath\":\"/a\\\"traceparent\\\":\\\"b\",\"headers\":{{\"traceparent\":\"{}\"}},\
              \"body\":\"\\\"traceparent\\\":\\\"\"}}",
             Trace::begin().parent()
-        )
-        .into_bytes();
+        ));
         assert!(put_trace(&mut event, &trace));
         let event: Value = serde_json::from_slice(&event).unwrap();
         assert_eq!(event["headers"]["traceparent"], trace.parent());
-        assert!(!put_trace(&mut br#"{"records":{}}"#.to_vec(), &trace));
-        assert!(!put_trace(&mut br#"{"traceparent":"00"}"#.to_vec(), &trace));
+        assert!(!put_trace(&mut Bytes::from(r#"{"records":{}}"#), &trace));
+        assert!(!put_trace(
+            &mut Bytes::from(r#"{"traceparent":"00"}"#),
+            &trace
+        ));
+    }
+
+    #[test]
+    fn an_event_is_sent_again_without_a_copy() {
+        let trace = Trace::begin();
+        let header = format!("{{\"traceparent\":\"{}\"}}", trace.parent());
+        let mut event = Bytes::from(header);
+        let place = event.as_ptr();
+        for _ in 0..3 {
+            assert!(put_trace(&mut event, &Trace::begin()));
+            let sent = Blob::from_maybe_shared(event.clone());
+            assert_eq!(sent.as_ref().as_ptr(), place);
+        }
+        let held = event.clone();
+        assert!(put_trace(&mut event, &trace));
+        assert_ne!(held, event);
     }
 
     #[test]
@@ -506,7 +523,7 @@ pub(crate) mod tests {
         async fn code(lambda: &Lambda) -> Result<Bytes, ErrorCode> {
             let deadline = Instant::now() + Duration::from_millis(500);
             lambda
-                .invoke("users-get", Bytes::from("{}"), Repeat::Never, deadline)
+                .invoke("users-get", &mut Bytes::from("{}"), Repeat::Never, deadline)
                 .await
                 .map_err(|error| error.code())
         }

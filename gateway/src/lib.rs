@@ -7,6 +7,7 @@
 
 pub mod answer;
 pub mod app;
+pub mod args;
 pub mod backoff;
 pub mod call;
 pub mod call_log;
@@ -16,6 +17,8 @@ pub mod cors;
 pub mod docs;
 pub mod event;
 pub mod facade;
+pub mod fallback;
+pub mod fault;
 pub mod grpc;
 pub mod health;
 pub mod http;
@@ -29,3 +32,4 @@ pub mod record;
 pub mod server;
 pub mod shutdown;
 pub mod site;
+pub mod transport;

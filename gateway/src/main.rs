@@ -2,7 +2,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use trichrome_gateway::{app, call::error_chain, config::Config};
+use trichrome_gateway::{app, config::Config, fault::error_chain};
 use trichrome_telemetry::Service;
 use uuid::Uuid;
 

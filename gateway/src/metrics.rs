@@ -27,7 +27,7 @@ use tracing::Span;
 use trichrome_proto::contract::Operation;
 use trichrome_telemetry::Trace;
 
-use crate::call::Transport;
+use crate::transport::Transport;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CallLabels {

@@ -8,7 +8,9 @@
 //!   feature `heap-profiles`: it takes another allocator, jemalloc, whose C code every build
 //!   would have to compile; and only where `_RJEM_MALLOC_CONF=prof:true` starts its sampling.
 //!
-//! Both are for `go tool pprof`, or anything else that reads its files.
+//! Both are for `go tool pprof`, or anything else that reads its files. A process's first CPU
+//! profile leaves the profiler's own 80 MB and the program's symbols in memory, where the heap
+//! profile shows them: it is better taken first.
 
 use std::{sync::Arc, thread, time::Duration};
 

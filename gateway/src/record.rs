@@ -10,11 +10,7 @@ use trichrome_proto::{
 };
 use uuid::Uuid;
 
-use crate::{
-    call::{Call, Transport},
-    call_log::CallLog,
-    metrics::Metrics,
-};
+use crate::{call_log::CallLog, context::Context, metrics::Metrics, transport::Transport};
 
 /// Written when it is dropped, so that no way out of a call goes unlogged.
 pub struct CallRecord {
@@ -33,15 +29,22 @@ pub struct CallRecord {
 }
 
 impl CallRecord {
-    /// Begins to time a call.
-    pub fn begin(call: &Call, log: CallLog, metrics: Arc<Metrics>) -> Self {
-        metrics.call_begun(call.transport);
+    /// Begins to time a call; `id` is its call log's.
+    pub fn begin(
+        operation: &'static Operation,
+        transport: Transport,
+        context: &Context,
+        id: Uuid,
+        log: CallLog,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        metrics.call_begun(transport);
         Self {
-            operation: call.operation,
-            transport: call.transport,
-            request_id: call.context.request_id.clone(),
-            trace_id: call.context.trace.id().to_owned(),
-            id: call.log_id,
+            operation,
+            transport,
+            request_id: context.request_id.clone(),
+            trace_id: context.trace.id().to_owned(),
+            id,
             begun: Instant::now(),
             user_id: None,
             status: ErrorCode::Canceled.http(),

@@ -18,7 +18,7 @@ use http::{
 use tower::ServiceExt as _;
 use tower_http::services::ServeDir;
 
-use crate::{context::Context, http::not_found};
+use crate::{context::Context, fallback::not_found};
 
 /// Vite puts a hash of the content into the names of what it builds here, so a name never
 /// means anything else.

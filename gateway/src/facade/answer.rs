@@ -12,7 +12,7 @@ use trichrome_proto::{
     error::{ApiError, ErrorBody, ErrorCode},
 };
 
-use crate::{call::internal, context::Context};
+use crate::{context::Context, fault::internal};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 

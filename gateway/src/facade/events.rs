@@ -12,11 +12,11 @@ use trichrome_proto::{
 use trichrome_telemetry as telemetry;
 use uuid::Uuid;
 
-use super::timed_out;
 use crate::{
     answer::read_error,
-    call::{error_chain, internal},
+    args::Nested,
     context::Context,
+    fault::{error_chain, internal, timed_out},
     kafka::{
         envelope::Envelope,
         producer::{self, ProduceError, Producer, Record},
@@ -53,16 +53,7 @@ impl Events {
     ) -> Result<String, ApiError> {
         // Its own for each request: two requests with one idempotency key await two answers.
         let event_id = Uuid::new_v4().to_string();
-        let data = Value::Object(args).to_string();
-        if data.len() > limits::MAX_BODY {
-            return Err(limits::body_too_large());
-        }
-        let value = Envelope {
-            event_id: &event_id,
-            data: &data,
-        }
-        .to_bytes();
-        drop(data);
+        let value = encode(&event_id, args)?;
         let key = operation.command.keys.first().ok_or_else(internal)?;
         let span = producer::span(operation.command.topic, Some(key));
         telemetry::set(&span, "messaging.message.id", event_id.clone());
@@ -74,23 +65,24 @@ impl Events {
 
         // First the ear, then the word: an answer may be quick.
         let mut awaited = self.awaiter.expect(&event_id)?;
-        let record = Record {
-            topic: operation.command.topic,
-            key: Some(key.as_bytes()),
-            value: Some(&value),
-            headers: &headers,
-        };
-        timeout_at(
-            deadline,
-            self.producer.produce(&record).instrument(span.clone()),
-        )
-        .await
-        .map_err(|_| timed_out())
-        .and_then(|produced| produced.map_err(|error| unproduced(&error)))
-        .inspect_err(|error| telemetry::failed(&span, error.code.as_str()))?;
+        let begun = span.in_scope(|| {
+            self.producer.begin(&Record {
+                topic: operation.command.topic,
+                key: Some(key.as_bytes()),
+                value: Some(&value),
+                headers: &headers,
+            })
+        });
+        // The producer has its own; and it is soon here again, as a command.
+        drop(value);
+        let delivered = async { begun?.delivered().await }.instrument(span.clone());
+        timeout_at(deadline, delivered)
+            .await
+            .map_err(|_| timed_out())
+            .and_then(|produced| produced.map_err(|error| unproduced(&error)))
+            .inspect_err(|error| telemetry::failed(&span, error.code.as_str()))?;
         // It ends here: the answer's way back is not the producer's.
         drop(span);
-        drop(value);
         match timeout_at(deadline + GRACE, awaited.answer()).await {
             Ok(Some(answer)) => read(answer),
             Ok(None) => Err(internal()),
@@ -100,6 +92,17 @@ impl Events {
             )),
         }
     }
+}
+
+/// A command's value. Takes the arguments, and writes them once: one of them can be a picture.
+fn encode(event_id: &str, args: Map<String, Value>) -> Result<Vec<u8>, ApiError> {
+    let data = Nested::new(args);
+    let envelope = Envelope { event_id, data };
+    let value = envelope.to_bytes(envelope.data.about());
+    if envelope.data.length() > limits::MAX_BODY {
+        return Err(limits::body_too_large());
+    }
+    Ok(value)
 }
 
 fn read(answer: Answer) -> Result<String, ApiError> {

@@ -22,7 +22,7 @@ use tracing::Span;
 use trichrome_proto::{
     binding,
     contract::{Operation, Route, route},
-    error::{ApiError, ErrorCode},
+    error::ApiError,
     validate,
 };
 use trichrome_telemetry as telemetry;
@@ -30,11 +30,13 @@ use url::form_urlencoded;
 use uuid::Uuid;
 
 use crate::{
-    call::{self, Call, Calls, Failures},
+    args::Args,
+    call::{Call, Calls, Failures},
     context::Context,
     grpc,
     metrics::Metrics,
     rate_limit::RateLimits,
+    transport,
 };
 use answer::Refusal;
 
@@ -185,13 +187,13 @@ impl Facade {
         }
 
         let deadline = Instant::now() + self.call_timeout;
-        let call = |args| Call {
+        let call = |fields| Call {
             operation,
-            args,
+            args: Args::Fields(fields),
             context: context.clone(),
             transport: match transport {
-                Transport::Events => call::Transport::Events,
-                Transport::Grpc | Transport::Rest => call::Transport::Grpc,
+                Transport::Events => transport::Transport::Events,
+                Transport::Grpc | Transport::Rest => transport::Transport::Grpc,
             },
             deadline,
             log_id: Uuid::new_v4(),
@@ -246,12 +248,6 @@ fn read_args(
         query.iter().map(|(name, value)| (&**name, &**value)),
         body,
     )
-}
-
-/// What a caller is told where time ran out.
-pub(crate) fn timed_out() -> ApiError {
-    let code = ErrorCode::DeadlineExceeded;
-    ApiError::new(code, code.fault_message())
 }
 
 #[cfg(test)]

@@ -25,11 +25,11 @@ use trichrome_proto::{
 use trichrome_telemetry as telemetry;
 use url::Url;
 
-use super::{answer, timed_out};
+use super::answer;
 use crate::{
     answer::read_error,
-    call::{error_chain, internal},
     context::Context,
+    fault::{error_chain, internal, timed_out},
     limits,
 };
 

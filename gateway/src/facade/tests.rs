@@ -6,6 +6,7 @@ use http_body_util::BodyExt as _;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
+use trichrome_proto::error::ErrorCode;
 use url::Url;
 
 use super::*;

@@ -27,7 +27,11 @@ use super::{
     service::{self, Method},
     status,
 };
-use crate::{call::internal, context::Context, limits};
+use crate::{
+    context::Context,
+    fault::{self, internal, timed_out},
+    limits,
+};
 
 /// HTTP/2 flow control, in bytes: a picture in a few round trips.
 const WINDOW: u32 = 2 * 1024 * 1024;
@@ -94,10 +98,6 @@ impl Client {
         let mut grpc = Grpc::new(self.channel.clone())
             .max_decoding_message_size(limits::MAX_MESSAGE)
             .max_encoding_message_size(limits::MAX_MESSAGE);
-        let timed_out = || {
-            let code = ErrorCode::DeadlineExceeded;
-            ApiError::new(code, code.fault_message())
-        };
         let path = PathAndQuery::from_static(method.operation.grpc_path);
         let codec = DynamicCodec::new(method.output.clone());
         let answered = tokio::time::timeout_at(
@@ -105,8 +105,7 @@ impl Client {
             async {
                 grpc.ready().await.map_err(|error| {
                     tracing::warn!(%error, "the gRPC port cannot be reached");
-                    let code = ErrorCode::Unavailable;
-                    ApiError::new(code, code.fault_message())
+                    fault::told(ErrorCode::Unavailable)
                 })?;
                 grpc.unary(request, path, codec)
                     .await

@@ -11,9 +11,10 @@ use tonic::{
     Status,
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
 };
-use trichrome_proto::error::{ApiError, ErrorCode};
+use trichrome_proto::error::ApiError;
 
 use super::status;
+use crate::fault::internal;
 
 /// Reads messages of one type; writes any.
 #[derive(Clone, Debug)]
@@ -89,10 +90,21 @@ impl Decoder for DynamicDecoder {
 /// # Errors
 ///
 /// `INVALID_ARGUMENT` where JSON has no such value: a time out of range.
-pub fn to_args(message: &DynamicMessage) -> Result<Map<String, Value>, ApiError> {
+pub fn to_args(mut message: DynamicMessage) -> Result<Map<String, Value>, ApiError> {
     const OPTIONS: SerializeOptions = SerializeOptions::new().use_proto_field_name(true);
+    // Moved, not copied as all else is: a text can be a picture.
+    let mut texts = Vec::new();
+    for (field, value) in message.fields_mut() {
+        if let Some(text) = value.as_string_mut().filter(|text| !text.is_empty()) {
+            let text = std::mem::take(text);
+            texts.push((field.name().to_owned(), Value::String(text)));
+        }
+    }
     match message.serialize_with_options(serde_json::value::Serializer, &OPTIONS) {
-        Ok(Value::Object(args)) => Ok(args),
+        Ok(Value::Object(mut args)) => {
+            args.extend(texts);
+            Ok(args)
+        }
         Ok(_) => Err(ApiError::invalid("the message must have fields")),
         Err(error) => Err(ApiError::invalid(format!(
             "the message is not valid: {error}"
@@ -113,7 +125,7 @@ pub fn to_json(message: &DynamicMessage) -> Result<Value, ApiError> {
         .serialize_with_options(serde_json::value::Serializer, &OPTIONS)
         .map_err(|error| {
             tracing::error!(%error, "a response message has no JSON");
-            crate::call::internal()
+            internal()
         })
 }
 
@@ -144,14 +156,14 @@ pub fn from_json<'de>(
     DynamicMessage::deserialize_with_options(descriptor.clone(), json, &OPTIONS).map_err(|error| {
         let message = descriptor.full_name();
         tracing::error!(message, %error, "a function's answer is not the contract's message");
-        ApiError::new(ErrorCode::Internal, ErrorCode::Internal.fault_message())
+        internal()
     })
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use trichrome_proto::{pictures::PicturesMessage, reflect::pool};
+    use trichrome_proto::{error::ErrorCode, pictures::PicturesMessage, reflect::pool};
 
     use super::*;
 
@@ -167,7 +179,19 @@ mod tests {
     fn arguments_survive_the_message() {
         let args = object(json!({"limit": 3, "since": "2026-01-31T12:00:00Z", "totals": true}));
         let message = from_args(&descriptor("analytics.GetLogRequest"), args.clone()).unwrap();
-        assert_eq!(to_args(&message).unwrap(), args);
+        assert_eq!(to_args(message).unwrap(), args);
+    }
+
+    #[test]
+    fn a_text_is_moved() {
+        let descriptor = descriptor("pictures.CreateUserPictureRequest");
+        let args = object(json!({"title": "t", "base64": "AA=="}));
+        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::as_ptr);
+        let before = text(args.get("base64"));
+        let message = from_args(&descriptor, args).unwrap();
+        let args = to_args(message).unwrap();
+        assert_eq!(args.len(), 2);
+        assert_eq!(text(args.get("base64")), before);
     }
 
     #[test]

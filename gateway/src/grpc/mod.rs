@@ -20,7 +20,7 @@ use tonic_web::GrpcWebLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use trichrome_proto::{contract::OPERATIONS, reflect::FILE_DESCRIPTOR_SET};
 
-use crate::{call::internal, cors};
+use crate::{cors, fault::internal};
 use service::Operations;
 
 /// Says whether each service is served; [`Health::stopping`] before a drain.

@@ -5,7 +5,6 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use axum::body::Body as RequestBody;
 use http::{HeaderMap, Request, Response, StatusCode, header::CONTENT_TYPE};
 use prost_reflect::{DynamicMessage, MessageDescriptor};
-use serde_json::Map;
 use tokio::time::{Instant, timeout_at};
 use tonic::{Code, Status, body::Body, server::Grpc};
 use tower::service_fn;
@@ -21,9 +20,12 @@ use uuid::Uuid;
 use super::{codec, codec::DynamicCodec, deadline, status};
 use crate::{
     answer::Reply,
-    call::{Call, Calls, Failures, Transport},
+    args::Args,
+    call::{Call, Calls, Failures},
     context::Context,
+    fault::timed_out,
     limits,
+    transport::Transport,
 };
 
 /// Past its deadline a call answers by itself; this much later it is cut off, should it
@@ -117,7 +119,7 @@ impl Operations {
         let call_timeout = self.call_timeout;
         let call = move |context| Call {
             operation: method.operation,
-            args: Map::new(),
+            args: Args::default(),
             context,
             transport: Transport::Grpc,
             // Counts from here, once the message is in, unless the caller is in a hurry.
@@ -151,10 +153,7 @@ impl Operations {
                 Some(refused) => status::refusal(&refused),
                 None => return response,
             },
-            Err(_) => ApiError::new(
-                ErrorCode::DeadlineExceeded,
-                ErrorCode::DeadlineExceeded.fault_message(),
-            ),
+            Err(_) => timed_out(),
         };
         self.calls.refused(&call(context.clone()), &refusal);
         status::from_error(&refusal, context).into_http()
@@ -167,15 +166,12 @@ fn earliest(instant: Instant, other: Option<Instant>) -> Instant {
 
 async fn answer(
     calls: &Calls,
-    mut call: Call,
+    mut call: Call<'static>,
     message: DynamicMessage,
     output: &MessageDescriptor,
 ) -> Result<DynamicMessage, ApiError> {
-    let args = codec::to_args(&message);
-    // A picture is in `args` now; two copies are enough.
-    drop(message);
-    match args {
-        Ok(args) => call.args = args,
+    match codec::to_args(message) {
+        Ok(fields) => call.args = Args::Fields(fields),
         Err(error) => {
             calls.refused(&call, &error);
             return Err(error);

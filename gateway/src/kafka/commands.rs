@@ -4,7 +4,6 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::FutureExt as _;
 use rdkafka::message::{Headers as _, Message as _, OwnedMessage};
-use serde_json::{Map, Value};
 use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span, field::Empty, info_span};
@@ -24,9 +23,12 @@ use super::{
     results::EVENT_ID,
 };
 use crate::{
-    call::{Call, Calls, Failures, Transport, internal},
+    args::Args,
+    call::{Call, Calls, Failures},
     context::{Context, REQUEST_ID, TRACEPARENT},
+    fault::{error_chain, internal},
     metrics::{Metrics, RecordOutcome},
+    transport::Transport,
 };
 
 /// Serves the command topics.
@@ -162,7 +164,7 @@ impl Commands {
             reason,
         } = rejected;
         if let Some(operation) = operation {
-            let call = self.to_call(message, operation, Map::new(), context.clone());
+            let call = self.to_call(message, operation, Args::default(), context.clone());
             self.calls.refused(&call, &error);
         }
         self.answer(&event_id, &context, Err(&error)).await;
@@ -173,7 +175,7 @@ impl Commands {
         &self,
         topic: &'static str,
         message: &OwnedMessage,
-        command: Command,
+        command: Command<'_>,
         context: Context,
     ) {
         let call = self.to_call(message, command.operation, command.args, context.clone());
@@ -205,13 +207,13 @@ impl Commands {
         }
     }
 
-    fn to_call(
+    fn to_call<'a>(
         &self,
         message: &OwnedMessage,
         operation: &'static Operation,
-        args: Map<String, Value>,
+        args: Args<'a>,
         context: Context,
-    ) -> Call {
+    ) -> Call<'a> {
         Call {
             operation,
             args,
@@ -241,7 +243,7 @@ impl Commands {
         if let Err(error) = produced {
             tracing::error!(
                 request_id = context.request_id,
-                error = crate::call::error_chain(&error),
+                error = error_chain(&error),
                 "an answer was not taken; does the topic \"results\" exist?"
             );
             // Larger than a record may be, most likely: somebody waits for a word of it.
@@ -262,7 +264,7 @@ impl Commands {
         let span = producer::span(RESULTS, Some(RESPONSE_KEY));
         telemetry::set(&span, "messaging.message.id", event_id.to_owned());
         let context = context.at(&span);
-        let value = Envelope { event_id, data }.to_bytes();
+        let value = Envelope { event_id, data }.to_bytes(data.len());
         self.producer
             .insist(&Record {
                 topic: RESULTS,

@@ -8,6 +8,7 @@ use trichrome_proto::error::ApiError;
 use super::producer::{ProduceError, Producer, Record};
 use crate::{
     context::AUTHORIZATION,
+    fault::error_chain,
     metrics::{Metrics, RecordOutcome},
 };
 
@@ -77,7 +78,7 @@ impl DeadLetters {
             // The record is still where it was; the line above says where.
             tracing::error!(
                 topic = letters,
-                error = crate::call::error_chain(&error),
+                error = error_chain(&error),
                 "a dead letter was not taken; does its topic exist?"
             );
         }

@@ -3,8 +3,10 @@
 //! The value is the request message as bare JSON, or in an envelope,
 //! `{"EventId":"…","Data":"<JSON text>"}`, as the clients of the Go original send it.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 use tracing::Span;
 use trichrome_proto::{
     binding::parse_object,
@@ -12,7 +14,11 @@ use trichrome_proto::{
     error::{ApiError, ErrorBody, ErrorCode},
 };
 
-use crate::context::Context;
+use crate::{
+    args::{Args, ObjectText},
+    context::Context,
+    fault::internal,
+};
 
 /// The longest EventId, in bytes; it becomes the create's idempotency key.
 const LONGEST_EVENT_ID: usize = 128;
@@ -39,11 +45,11 @@ impl Raw<'_> {
 }
 
 /// A command.
-pub struct Command {
+pub struct Command<'a> {
     /// Which operation.
     pub operation: &'static Operation,
-    /// With what.
-    pub args: Map<String, Value>,
+    /// With what; a text is the record's own.
+    pub args: Args<'a>,
     /// Under which id it is answered.
     pub event_id: String,
 }
@@ -65,20 +71,22 @@ pub struct Rejected {
 /// # Errors
 ///
 /// It names no operation, or its value is not JSON.
-pub fn parse(record: &Raw<'_>) -> Result<Command, Rejected> {
-    let (event_id, args) = parse_value(record);
+pub fn parse<'a>(record: &Raw<'a>) -> Result<Command<'a>, Rejected> {
+    let (event_id, request) = parse_value(record);
     let key = record.key.and_then(|key| std::str::from_utf8(key).ok());
     let operation = key.and_then(|key| by_command(record.topic, key));
-    let (reason, error) = match (operation, args) {
-        (Some(operation), Ok(args)) => {
-            return Ok(Command {
-                operation,
-                args,
-                event_id,
-            });
-        }
-        (Some(_), Err(error)) => ("unparsable", error),
-        (None, _) => {
+    let (reason, error) = match operation {
+        Some(operation) => match request.and_then(|request| args(operation, request)) {
+            Ok(args) => {
+                return Ok(Command {
+                    operation,
+                    args,
+                    event_id,
+                });
+            }
+            Err(error) => ("unparsable", error),
+        },
+        None => {
             let message = format!("topic {} has no command with this key", record.topic);
             ("unknown_key", ApiError::new(ErrorCode::NotFound, message))
         }
@@ -91,21 +99,39 @@ pub fn parse(record: &Raw<'_>) -> Result<Command, Rejected> {
     })
 }
 
+/// A request in a record, not looked at yet.
+enum Request<'a> {
+    /// There is none.
+    Empty,
+    /// All of the value.
+    Bare(&'a str),
+    /// An object in an envelope, more leniently than the Go original.
+    Object(&'a RawValue),
+    /// An object's text in an envelope.
+    Text(&'a RawValue),
+}
+
 /// The id to answer under, which is known even where the rest makes no sense.
-fn parse_value(record: &Raw<'_>) -> (String, Result<Map<String, Value>, ApiError>) {
+fn parse_value<'a>(record: &Raw<'a>) -> (String, Result<Request<'a>, ApiError>) {
     let value = match record.value {
         // `getlogs:` with nothing behind it, as kcat sends it.
-        None | Some([]) => return (record.default_event_id(), Ok(Map::new())),
+        None | Some([]) => return (record.default_event_id(), Ok(Request::Empty)),
         Some(value) => value,
     };
-    let mut object = match parse_object(value) {
-        Ok(object) => object,
-        Err(error) => return (record.default_event_id(), Err(said_of("value", &error))),
+    let fields = std::str::from_utf8(value)
+        .ok()
+        .and_then(|text| Some((text, serde_json::from_str::<Fields<'_>>(text).ok()?)));
+    let Some((text, mut fields)) = fields else {
+        // Says what is wrong, in the contract's words.
+        let error = parse_object(value).err().unwrap_or_else(internal);
+        return (record.default_event_id(), Err(said_of("the value", &error)));
     };
-    match object.remove("EventId") {
-        None => (record.default_event_id(), Ok(object)),
-        Some(Value::String(id)) if is_event_id(&id) => (id, parse_data(object)),
-        Some(_) => {
+    let Some(event_id) = fields.remove("EventId") else {
+        return (record.default_event_id(), Ok(Request::Bare(text)));
+    };
+    match serde_json::from_str::<String>(event_id.get()) {
+        Ok(id) if is_event_id(&id) => (id, parse_data(fields)),
+        _ => {
             let message =
                 format!("\"EventId\" must be 1 to {LONGEST_EVENT_ID} visible ASCII characters");
             (record.default_event_id(), Err(ApiError::invalid(message)))
@@ -113,8 +139,11 @@ fn parse_value(record: &Raw<'_>) -> (String, Result<Map<String, Value>, ApiError
     }
 }
 
+/// The fields of an object, none of them taken apart: `Data` can be a picture.
+type Fields<'a> = BTreeMap<String, &'a RawValue>;
+
 /// The request in an envelope: JSON as text, or, more leniently, as it is.
-fn parse_data(mut envelope: Map<String, Value>) -> Result<Map<String, Value>, ApiError> {
+fn parse_data(mut envelope: Fields<'_>) -> Result<Request<'_>, ApiError> {
     let data = envelope.remove("Data");
     if let Some(other) = envelope.keys().next() {
         let name: String = other.chars().take(64).collect();
@@ -122,24 +151,38 @@ fn parse_data(mut envelope: Map<String, Value>) -> Result<Map<String, Value>, Ap
             "unknown field {name:?}; an envelope has \"EventId\" and \"Data\""
         )));
     }
-    match data {
-        None | Some(Value::Null) => Ok(Map::new()),
-        Some(Value::Object(args)) => Ok(args),
-        Some(Value::String(text)) if text.is_empty() => Ok(Map::new()),
-        Some(Value::String(text)) => {
-            parse_object(text.as_bytes()).map_err(|error| said_of("\"Data\"", &error))
-        }
-        Some(_) => Err(ApiError::invalid("\"Data\" must be a JSON object, as text")),
+    let Some(data) = data else {
+        return Ok(Request::Empty);
+    };
+    match data.get().as_bytes() {
+        b"null" | b"\"\"" => Ok(Request::Empty),
+        [b'{', ..] => Ok(Request::Object(data)),
+        [b'"', ..] => Ok(Request::Text(data)),
+        _ => Err(ApiError::invalid("\"Data\" must be a JSON object, as text")),
     }
+}
+
+/// The request, taken apart unless the function's HTTP request has it as its body.
+fn args<'a>(operation: &Operation, request: Request<'a>) -> Result<Args<'a>, ApiError> {
+    let (part, text) = match request {
+        Request::Empty => return Ok(Args::default()),
+        Request::Bare(text) => ("the value", ObjectText::plain(text)),
+        Request::Object(object) => ("\"Data\"", ObjectText::plain(object.get())),
+        Request::Text(text) => ("\"Data\"", ObjectText::quoted(text)),
+    };
+    let args = text.and_then(|text| {
+        if operation.http.body {
+            Ok(Args::Text(text))
+        } else {
+            text.fields().map(Args::Fields)
+        }
+    });
+    args.map_err(|error| said_of(part, &error))
 }
 
 /// The contract speaks of a body; a record has other parts.
 fn said_of(part: &str, error: &ApiError) -> ApiError {
-    let message = match part {
-        "value" => error.message.replace("the body", "the value"),
-        _ => error.message.replace("the body", part),
-    };
-    ApiError::new(error.code, message)
+    ApiError::new(error.code, error.message.replace("the body", part))
 }
 
 /// It travels on as a header.
@@ -163,20 +206,23 @@ pub fn context<'a>(
 
 /// An envelope, as it is written.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct Envelope<'a> {
+pub struct Envelope<'a, D> {
     /// Which command, or which command's answer.
     #[serde(rename = "EventId")]
     pub event_id: &'a str,
     /// JSON text.
     #[serde(rename = "Data")]
-    pub data: &'a str,
+    pub data: D,
 }
 
-impl Envelope<'_> {
-    /// The envelope's bytes.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        // Two strings always have JSON.
-        serde_json::to_vec(self).unwrap_or_default()
+impl<D: Serialize> Envelope<'_, D> {
+    /// The envelope's bytes; its data is `about` so many.
+    pub fn to_bytes(&self, about: usize) -> Vec<u8> {
+        // Quotes are escaped; the rest of an envelope is its id.
+        let mut bytes = Vec::with_capacity(about + about / 64 + 256);
+        // Two texts always have JSON.
+        let _infallible = serde_json::to_writer(&mut bytes, self);
+        bytes
     }
 }
 
@@ -193,7 +239,7 @@ pub fn failure_data(error: &ApiError, context: &Context) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -209,7 +255,14 @@ mod tests {
 
     fn parsed(topic: &str, key: &str, value: &str) -> (String, Value) {
         let command = parse(&raw(topic, key, value)).map_err(|r| r.error).unwrap();
-        (command.event_id, Value::Object(command.args))
+        let fields = match command.args {
+            Args::Fields(fields) => fields,
+            Args::Text(text) => {
+                assert!(command.operation.http.body);
+                text.fields().unwrap()
+            }
+        };
+        (command.event_id, Value::Object(fields))
     }
 
     fn rejected(topic: &str, key: &str, value: &str) -> Rejected {

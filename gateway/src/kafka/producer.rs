@@ -5,15 +5,14 @@ use std::{sync::Arc, time::Duration};
 use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
     message::{Header, OwnedHeaders},
-    producer::{FutureProducer, FutureRecord, Producer as _},
-    util::Timeout,
+    producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _},
 };
 
 use tracing::{Span, info_span};
 use trichrome_telemetry as telemetry;
 
 use super::client::{self, Reporter};
-use crate::{backoff::Backoff, config::Config, metrics::Metrics};
+use crate::{backoff::Backoff, config::Config, fault::error_chain, metrics::Metrics};
 
 /// The waits between attempts to produce what must be produced.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
@@ -41,6 +40,22 @@ pub enum ProduceError {
     Unavailable(#[source] KafkaError),
 }
 
+impl From<KafkaError> for ProduceError {
+    fn from(error: KafkaError) -> Self {
+        match error.rdkafka_error_code() {
+            Some(
+                RDKafkaErrorCode::MessageSizeTooLarge
+                | RDKafkaErrorCode::InvalidMessageSize
+                | RDKafkaErrorCode::InvalidRecord
+                | RDKafkaErrorCode::UnknownTopic
+                | RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::TopicAuthorizationFailed,
+            ) => Self::Refused(error),
+            _ => Self::Unavailable(error),
+        }
+    }
+}
+
 /// A record on its way as a span, by the conventions for messaging, and Kafka's.
 pub fn span(topic: &str, key: Option<&str>) -> Span {
     let span = info_span!(
@@ -56,6 +71,25 @@ pub fn span(topic: &str, key: Option<&str>) -> Span {
         telemetry::set(&span, "messaging.kafka.message.key", key.to_owned());
     }
     span
+}
+
+/// A record on its way.
+pub struct Produced(DeliveryFuture);
+
+impl Produced {
+    /// Waits for Kafka to have it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Producer::produce`].
+    pub async fn delivered(self) -> Result<(), ProduceError> {
+        match self.0.await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err((error, _))) => Err(error.into()),
+            // Not seen: the producer outlives its records.
+            Err(_) => Err(KafkaError::Canceled.into()),
+        }
+    }
 }
 
 /// Produces records and waits for Kafka to have them. Cheap to clone.
@@ -96,6 +130,15 @@ impl Producer {
     ///
     /// Kafka does not have it, or may have it but did not say so in time.
     pub async fn produce(&self, record: &Record<'_>) -> Result<(), ProduceError> {
+        self.begin(record)?.delivered().await
+    }
+
+    /// Begins to produce a record: it is in librdkafka's queue then, in a copy of its own.
+    ///
+    /// # Errors
+    ///
+    /// The queue is full, or the record is larger than one may be.
+    pub fn begin(&self, record: &Record<'_>) -> Result<Produced, ProduceError> {
         let headers = record
             .headers
             .iter()
@@ -109,19 +152,9 @@ impl Producer {
         out.key = record.key;
         out.payload = record.value;
         // A full queue is an outage already: no use in waiting beside it.
-        match self.inner.send(out, Timeout::After(Duration::ZERO)).await {
-            Ok(_) => Ok(()),
-            Err((error, _)) => Err(match error.rdkafka_error_code() {
-                Some(
-                    RDKafkaErrorCode::MessageSizeTooLarge
-                    | RDKafkaErrorCode::InvalidMessageSize
-                    | RDKafkaErrorCode::InvalidRecord
-                    | RDKafkaErrorCode::UnknownTopic
-                    | RDKafkaErrorCode::UnknownTopicOrPartition
-                    | RDKafkaErrorCode::TopicAuthorizationFailed,
-                ) => ProduceError::Refused(error),
-                _ => ProduceError::Unavailable(error),
-            }),
+        match self.inner.send_result(out) {
+            Ok(delivery) => Ok(Produced(delivery)),
+            Err((error, _)) => Err(error.into()),
         }
     }
 
@@ -140,7 +173,7 @@ impl Producer {
                     failures += 1;
                     tracing::warn!(
                         topic = record.topic,
-                        error = crate::call::error_chain(&error),
+                        error = error_chain(&error),
                         failures,
                         "a record waits for kafka"
                     );

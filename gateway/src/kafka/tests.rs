@@ -260,12 +260,12 @@ impl Invoke for HangsOn {
     fn invoke<'a>(
         &'a self,
         _: &'a str,
-        payload: Bytes,
+        event: &'a mut Bytes,
         _: Repeat,
         deadline: Instant,
     ) -> BoxFuture<'a, Result<Bytes, InvokeError>> {
         Box::pin(async move {
-            let event: Value = serde_json::from_slice(&payload).unwrap();
+            let event: Value = serde_json::from_slice(event).unwrap();
             let user = event["pathParameters"]["user_id"].as_str().unwrap();
             self.asked.lock().unwrap().push(user.to_owned());
             if self.user == Some(user) {

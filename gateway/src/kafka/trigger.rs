@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     backoff::Backoff,
-    call::{error_chain, internal},
+    fault::{error_chain, internal},
     invoke::{Invoke, InvokeError, Repeat},
     metrics::{Metrics, RecordOutcome},
 };
@@ -248,11 +248,12 @@ impl Delivery {
         let Ok(event) = batch::encode(&self.bootstrap, items) else {
             return Err(fail(items, internal()));
         };
+        let mut event = Bytes::from(event);
         let deadline = Instant::now() + TIMEOUT;
         let span = self.span(items.len());
         let invoke = self
             .invoke
-            .invoke(function, Bytes::from(event), Repeat::Never, deadline);
+            .invoke(function, &mut event, Repeat::Never, deadline);
         let invoked = AssertUnwindSafe(invoke.instrument(span.clone()));
         // A panic on the way is a failure like any other: these records must not be lost.
         let invoked = invoked.catch_unwind().await.unwrap_or_else(|_| {

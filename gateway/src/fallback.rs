@@ -1,0 +1,15 @@
+//! What is answered where there is no page, and to a method that no page takes.
+
+use axum::{Extension, response::Response};
+
+use crate::{context::Context, facade::answer::Refusal};
+
+/// There is nothing at this path.
+pub async fn not_found(Extension(context): Extension<Context>) -> Response {
+    Refusal::not_found().into_response(&context)
+}
+
+/// The path is there to be read.
+pub async fn method_not_allowed(Extension(context): Extension<Context>) -> Response {
+    Refusal::method(vec!["GET", "HEAD"]).into_response(&context)
+}
