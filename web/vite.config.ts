@@ -5,27 +5,34 @@ import { defineConfig } from 'vitest/config';
 /** The gateway that `npm run dev` talks to: the one that `cargo xtask up` starts. */
 const gateway = process.env['TRICHROME_GATEWAY'] ?? 'http://127.0.0.1:3005';
 
-/** Has index.html preload the app's code, which `src/boot.ts` imports only after the first paint. */
+/** What `src/boot.ts` imports, but only after the first paint. */
+const AFTER_PAINT = ['/src/ahead.ts', '/src/main.tsx'];
+
+/** Has index.html preload the app's code, so that nothing arrives later for waiting. */
 function preloadApp(): Plugin {
   return {
     name: 'preload-app',
     transformIndexHtml: {
       order: 'post',
-      handler(_, { bundle = {} }) {
+      handler(html, { bundle }) {
+        // The development server has no files yet to preload.
+        if (bundle === undefined) return [];
         const chunks = Object.values(bundle).filter((file) => file.type === 'chunk');
         const files = new Set<string>();
         const add = (name: string) => {
           const file = bundle[name];
-          if (file?.type !== 'chunk' || files.has(name)) return;
+          if (file?.type !== 'chunk' || files.has(name) || html.includes(name)) return;
           files.add(name);
           file.imports.forEach(add);
         };
-        for (const { fileName, facadeModuleId } of chunks) {
-          if (facadeModuleId?.endsWith('/src/main.tsx')) add(fileName);
+        for (const end of AFTER_PAINT) {
+          const chunk = chunks.find(({ moduleIds }) => moduleIds.some((id) => id.endsWith(end)));
+          if (chunk === undefined) throw new Error(`nothing built has ${end}`);
+          add(chunk.fileName);
         }
         return [...files].map((name) => ({
           tag: 'link',
-          // Behind the style sheet, which the mark is waiting for.
+          // Behind the style sheet, which the first paint is waiting for.
           attrs: {
             rel: 'modulepreload',
             crossorigin: true,
@@ -43,12 +50,27 @@ export default defineConfig({
   plugins: [react(), preloadApp()],
   build: {
     target: 'es2023',
-    // For scripts/size.mjs: which files a first visit loads.
-    manifest: true,
     // The Content-Security-Policy takes no data: addresses.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    chunkSizeWarningLimit: 900,
+    rolldownOptions: {
+      output: {
+        // What always comes together comes as one file. What a group needs is in it too, unless
+        // a group above has it.
+        codeSplitting: {
+          groups: [
+            {
+              name: 'boot',
+              test: /src\/boot\.ts|vite\/preload-helper|rolldown.runtime/,
+              priority: 4,
+            },
+            { name: 'ahead', test: /src\/ahead\.ts/, priority: 3 },
+            { name: 'app', test: /src\/main\.tsx/, priority: 2 },
+            { name: 'floating', test: /src\/ui\/floating\//, priority: 1 },
+          ],
+        },
+      },
+    },
   },
   server: {
     host: '127.0.0.1',

@@ -1,6 +1,6 @@
 // Sets the chosen colour scheme before the first paint, so that a dark page never flashes
 // white. A file of its own, because the Content-Security-Policy allows no inline script.
-// The key and the attribute are those of src/theme.ts.
+// The key and the attribute are those of src/scheme.ts.
 (function () {
   var mode = 'system';
   try {

@@ -1,7 +1,8 @@
 // Lighthouse's report on the built app, page by page, as a person on a middling phone meets it.
 // A report, not a test: its figures depend on what else the machine is doing. It runs against the
 // stack that TRICHROME_STACK names, else against the mock backend. Arguments choose pages.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import lighthouse, { desktopConfig } from 'lighthouse';
 import puppeteer from 'puppeteer-core';
 import { runnerImport } from 'vite';
@@ -29,11 +30,11 @@ if (mock !== undefined) {
   await seed(mock.backend, FIXTURES);
   Object.assign(person, DEMO);
 } else {
-  await fetch(`${base}/rest/signup`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(person),
-  });
+  const { access_token } = await post('/signup', person);
+  for (const name of readdirSync(FIXTURES)) {
+    const base64 = readFileSync(join(FIXTURES, name), 'base64');
+    await post('/pictures', { title: name, base64 }, access_token);
+  }
 }
 
 mkdirSync(OUT, { recursive: true });
@@ -64,6 +65,20 @@ for (const [form, config] of [
 console.log(`\nreports: ${OUT.pathname}`);
 await browser.close();
 await mock?.close();
+
+/** A call to the stack: a page without pictures is no page of pictures to measure. */
+async function post(path, body, token) {
+  const response = await fetch(`${base}/rest${path}`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`POST ${path} answered with ${response.status}`);
+  return response.json();
+}
 
 /** One first visit. */
 async function measure(path, config) {

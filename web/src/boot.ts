@@ -1,9 +1,21 @@
-// The first thing that runs, and nearly nothing: it lets the browser paint the mark that stands in
-// index.html before the app's code takes the processor. index.html preloads that code meanwhile
-// (see `preloadApp` in vite.config.ts), so nothing arrives later for it.
-import './start.css';
+// The first thing that runs, and nearly nothing: it shows the page as it was prerendered, and lets
+// the browser paint it before the app's code takes the processor. index.html preloads that code
+// meanwhile (see `preloadApp` in vite.config.ts), so nothing arrives later for it.
+import './styles/index.css';
+import { isParked } from './api/parked';
+import { keepClicks } from './earlyClicks';
+import { showPrerendered } from './prerendered';
 
-const start = () => void import('./main');
+keepClicks();
+const root = document.getElementById('root');
+if (root !== null) showPrerendered(root);
+
+const start = () => {
+  void import('./ahead');
+  void import('./main');
+  // Not left to be found out by what surrounds it.
+  if (location.pathname === '/analytics' && isParked()) void import('./analytics/AnalyticsPage');
+};
 
 if (document.visibilityState === 'visible') {
   requestAnimationFrame(() => setTimeout(start));

@@ -1,21 +1,41 @@
 import { startTransition, StrictMode } from 'react';
-import { createRoot } from 'react-dom/client';
+import { createRoot, hydrateRoot } from 'react-dom/client';
 import { BrowserRouter } from 'react-router';
+import { holdPrerendered, sessionStore } from './api/session';
 import { App } from './App';
+import { loadPageAhead } from './parts';
+import { isPrerendered } from './prerendered';
 import { createQueryClient } from './queryClient';
+import { followScheme } from './scheme';
+import { Started } from './Started';
+
+async function start(root: HTMLElement): Promise<void> {
+  followScheme();
+  const queryClient = createQueryClient();
+  // What a prerendered page shows has to be there to take it over.
+  if (sessionStore.get().session !== null) await loadPageAhead(location.pathname);
+
+  const app = (
+    <StrictMode>
+      <BrowserRouter>
+        <Started>
+          <App queryClient={queryClient} />
+        </Started>
+      </BrowserRouter>
+    </StrictMode>
+  );
+  // As a transition, the first rendering is cut into slices: a slow phone stays responsive.
+  startTransition(() => {
+    if (isPrerendered(root, sessionStore.get().session !== null)) {
+      holdPrerendered();
+      hydrateRoot(root, app);
+    } else {
+      createRoot(root).render(app);
+    }
+  });
+}
 
 const root = document.getElementById('root');
 if (root === null) throw new Error('index.html has no #root');
-
-const queryClient = createQueryClient();
-
-// As a transition, the first rendering is cut into slices: a slow phone stays responsive.
-startTransition(() => {
-  createRoot(root).render(
-    <StrictMode>
-      <BrowserRouter>
-        <App queryClient={queryClient} />
-      </BrowserRouter>
-    </StrictMode>,
-  );
-});
+// Not awaited: what is loaded ahead needs this module to be done.
+void start(root);

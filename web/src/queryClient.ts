@@ -34,8 +34,8 @@ export function createQueryClient(): QueryClient {
 /** A changed transport is tried at once: what is on screen is fetched over it. */
 function followTransport(client: QueryClient): void {
   transportStore.subscribe(() => {
-    void client.invalidateQueries({ queryKey: keys.list });
-    void client.invalidateQueries({ queryKey: keys.analytics });
+    void askAnew(client, keys.list);
+    void askAnew(client, keys.analytics);
     // Pictures' bytes never change; only those that failed to come are asked for again.
     void client.refetchQueries({
       queryKey: keys.images,
@@ -43,6 +43,12 @@ function followTransport(client: QueryClient): void {
       predicate: (query) => query.state.status === 'error',
     });
   });
+}
+
+/** Also where the first answer is still awaited, over the transport of before. */
+async function askAnew(client: QueryClient, queryKey: readonly string[]): Promise<void> {
+  await client.cancelQueries({ queryKey, predicate: ({ state }) => state.data === undefined });
+  await client.invalidateQueries({ queryKey });
 }
 
 /** Nothing of one person's is left in memory for the next. */

@@ -1,17 +1,19 @@
-import { useSyncExternalStore } from 'react';
-
 /** A value outside React that both plain code (the API client) and components can follow. */
 export interface Store<T> {
   readonly get: () => T;
+  /** What the page shows that was rendered when the app was built (see `prerender.tsx`). */
+  readonly prerendered: () => T;
   readonly set: (next: T) => void;
   readonly subscribe: (listener: () => void) => () => void;
 }
 
-export function createStore<T>(initial: T): Store<T> {
+/** `prerendered` is what a prerendered page shows instead of a value; the first one, unless said. */
+export function createStore<T>(initial: T, prerendered: (value: T) => T = () => initial): Store<T> {
   let value = initial;
   const listeners = new Set<() => void>();
   return {
     get: () => value,
+    prerendered: () => prerendered(value),
     set: (next) => {
       if (Object.is(next, value)) return;
       value = next;
@@ -22,9 +24,4 @@ export function createStore<T>(initial: T): Store<T> {
       return () => listeners.delete(listener);
     },
   };
-}
-
-/** Re-renders the component whenever the store's value changes. */
-export function useStore<T>(store: Store<T>): T {
-  return useSyncExternalStore(store.subscribe, store.get);
 }

@@ -194,7 +194,7 @@ async function analytics(page: Page, seen: Seen) {
   await page.getByRole('figure').first().waitFor();
   for (const figure of await page.getByRole('figure').all()) {
     await figure.scrollIntoViewIfNeeded();
-    await figure.locator('svg').first().waitFor();
+    await figure.locator('canvas').first().waitFor();
   }
   await page.getByRole('region', { name: 'Calls' }).waitFor();
   await page.evaluate(() => scrollTo(0, 0));

@@ -1,9 +1,8 @@
-import Alert from '@mui/material/Alert';
-import Button from '@mui/material/Button';
-import Stack from '@mui/material/Stack';
-import TextField from '@mui/material/TextField';
 import { type SubmitEvent, useState } from 'react';
 import { LIMITS } from '../limits';
+import { Alert } from '../ui/Alert';
+import { Button } from '../ui/Button';
+import { TextField } from '../ui/TextField';
 import { PasswordField } from './PasswordField';
 import type { Credentials } from './queries';
 
@@ -27,53 +26,52 @@ export function CredentialsForm({
   failure,
   onSubmit,
 }: CredentialsFormProps) {
-  const [username, setUsername] = useState('');
-  const [password, setPassword] = useState('');
   const [problems, setProblems] = useState<Problems>({});
 
-  const submit = (event: SubmitEvent) => {
+  const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const found = check({ username, password }, newPassword);
+    // The fields keep what is typed themselves: it may have been typed before this code was there.
+    const typed = new FormData(event.currentTarget);
+    const text = (name: keyof Credentials) => {
+      const value = typed.get(name);
+      return typeof value === 'string' ? value : '';
+    };
+    const credentials = { username: text('username'), password: text('password') };
+    const found = check(credentials, newPassword);
     setProblems(found);
     if (found.username !== undefined) document.getElementById('username')?.focus();
     else if (found.password !== undefined) document.getElementById('password')?.focus();
-    else if (!pending) onSubmit({ username, password });
+    else if (!pending) onSubmit(credentials);
   };
 
   return (
-    <Stack component="form" noValidate onSubmit={submit} sx={{ gap: 2.5 }}>
+    <form className="credentials" noValidate onSubmit={submit}>
       {failure !== undefined && <Alert severity="error">{failure}</Alert>}
       <TextField
         id="username"
         label="Username"
         name="username"
         autoComplete="username"
+        autoCapitalize="none"
+        spellCheck={false}
+        required
         // eslint-disable-next-line jsx-a11y/no-autofocus -- the page is about nothing else
         autoFocus
-        value={username}
-        onChange={(event) => setUsername(event.target.value)}
-        error={problems.username !== undefined}
-        helperText={problems.username}
-        // `required` on the field itself would add a star; both are needed, so it says nothing.
-        slotProps={{ htmlInput: { required: true, autoCapitalize: 'none', spellCheck: false } }}
+        error={problems.username}
       />
       <PasswordField
         id="password"
         label="Password"
         name="password"
         autoComplete={newPassword ? 'new-password' : 'current-password'}
-        value={password}
-        onChange={(event) => setPassword(event.target.value)}
-        error={problems.password !== undefined}
-        helperText={
-          problems.password ??
-          (newPassword ? `At least ${LIMITS.passwordMinLength} characters.` : undefined)
-        }
+        required
+        error={problems.password}
+        help={newPassword ? `At least ${LIMITS.passwordMinLength} characters.` : undefined}
       />
       <Button type="submit" variant="contained" size="large" loading={pending}>
         {action}
       </Button>
-    </Stack>
+    </form>
   );
 }
 

@@ -1,9 +1,8 @@
-import Alert from '@mui/material/Alert';
-import Link from '@mui/material/Link';
-import { Link as RouterLink, Navigate, useLocation } from 'react-router';
+import { Link, Navigate, useLocation } from 'react-router';
 import { ApiError, describeError } from '../api/errors';
 import { sessionStore } from '../api/session';
-import { useStore } from '../store';
+import { useStore } from '../useStore';
+import { Alert } from '../ui/Alert';
 import { useDocumentTitle } from '../ui/useDocumentTitle';
 import { AccountLayout } from './AccountLayout';
 import { CredentialsForm } from './CredentialsForm';
@@ -22,16 +21,14 @@ export function LoginPage() {
       footer={
         <>
           New here?{' '}
-          <Link component={RouterLink} to="/signup" state={state}>
+          <Link to="/signup" state={state}>
             Sign up
           </Link>
         </>
       }
     >
       {reason === 'expired' && !login.isError && (
-        <Alert severity="info" sx={{ mb: 2.5 }}>
-          Your session has expired. Log in to go on where you were.
-        </Alert>
+        <Alert severity="info">Your session has expired. Log in to go on where you were.</Alert>
       )}
       <CredentialsForm
         action="Log in"

@@ -1,8 +1,7 @@
-import Link from '@mui/material/Link';
-import { Link as RouterLink, Navigate, useLocation } from 'react-router';
+import { Link, Navigate, useLocation } from 'react-router';
 import { ApiError, describeError } from '../api/errors';
 import { sessionStore } from '../api/session';
-import { useStore } from '../store';
+import { useStore } from '../useStore';
 import { useDocumentTitle } from '../ui/useDocumentTitle';
 import { AccountLayout } from './AccountLayout';
 import { CredentialsForm } from './CredentialsForm';
@@ -21,7 +20,7 @@ export function SignupPage() {
       footer={
         <>
           Have an account?{' '}
-          <Link component={RouterLink} to="/login" state={state}>
+          <Link to="/login" state={state}>
             Log in
           </Link>
         </>

@@ -1,31 +1,24 @@
-import Box from '@mui/material/Box';
-import Button from '@mui/material/Button';
-import Skeleton from '@mui/material/Skeleton';
-import Stack from '@mui/material/Stack';
-import Typography from '@mui/material/Typography';
 import { useQueryClient } from '@tanstack/react-query';
-import { lazy, Suspense, useDeferredValue, useEffect, useState } from 'react';
+import { type ReactNode, useDeferredValue, useEffect, useState } from 'react';
 import { useSearchParams } from 'react-router';
 import type { Totals } from '../api/types';
 import { formatCount, formatMs, formatShare } from '../format';
 import { keys } from '../queryKeys';
+import { Button } from '../ui/Button';
 import { AnalyticsIcon, RetryIcon } from '../ui/icons';
 import { Empty, Failure } from '../ui/states';
 import { useDocumentTitle } from '../ui/useDocumentTitle';
 import { CallsTable } from './CallsTable';
+import { loadLibrary } from './charts/loadLibrary';
+import { Charts } from './Charts';
 import { FilterBar } from './FilterBar';
 import { type Filters, readFilters, toQuery, writeFilters } from './filters';
 import { useTotals } from './queries';
-import { RADIUS } from '../theme';
-
-// The charts are the heaviest part of the app, and only this page has any.
-const loadCharts = () => import('./Charts');
-const Charts = lazy(() => loadCharts().then((module) => ({ default: module.Charts })));
 
 export function AnalyticsPage() {
   useDocumentTitle('Analytics');
-  // They are needed as soon as the totals are there, but not before the page itself.
-  useEffect(() => void loadCharts(), []);
+  // Needed as soon as the totals are there, but not before the page itself.
+  useEffect(() => void loadLibrary(), []);
   const [params, setParams] = useSearchParams();
   const client = useQueryClient();
   // "The last hour" is counted from when it was asked for, so that pages stay pages of one list.
@@ -47,18 +40,17 @@ export function AnalyticsPage() {
 
   return (
     <>
-      <Stack direction="row" sx={{ alignItems: 'center', justifyContent: 'space-between', mb: 3 }}>
-        <Typography variant="h1">Analytics</Typography>
+      <div className="page-head">
+        <h1 className="h1">Analytics</h1>
         <Button
           variant="outlined"
-          startIcon={<RetryIcon />}
+          startIcon={<RetryIcon size={18} />}
           onClick={refresh}
           loading={totals.isFetching}
-          loadingPosition="start"
         >
           Refresh
         </Button>
-      </Stack>
+      </div>
       <FilterBar filters={filters} now={now} onChange={change} />
       {totals.isError && (
         <Failure title="The totals can’t be shown" error={totals.error} onRetry={refresh} />
@@ -76,7 +68,7 @@ export function AnalyticsPage() {
 
 function NoCalls() {
   return (
-    <Empty icon={<AnalyticsIcon />} title="No calls here">
+    <Empty icon={<AnalyticsIcon size={30} />} title="No calls here">
       Nothing was called in this time with these filters. A call takes a moment to arrive.
     </Empty>
   );
@@ -95,28 +87,13 @@ function Overview({ totals }: { readonly totals: Totals }) {
         <Tile label="Median" value={formatMs(totals.p50_ms)} note="half are faster" />
         <Tile label="95th percentile" value={formatMs(totals.p95_ms)} note="19 of 20 are faster" />
       </Tiles>
-      <Suspense fallback={<ChartsSkeleton />}>
-        <Charts totals={totals} />
-      </Suspense>
+      <Charts totals={totals} />
     </>
   );
 }
 
-function Tiles({ children }: { readonly children: React.ReactNode }) {
-  return (
-    <Box
-      component="dl"
-      sx={{
-        display: 'grid',
-        gridTemplateColumns: { xs: '1fr 1fr', md: 'repeat(4, 1fr)' },
-        gap: 2,
-        m: 0,
-        mb: 2,
-      }}
-    >
-      {children}
-    </Box>
-  );
+function Tiles({ children }: { readonly children: ReactNode }) {
+  return <dl className="totals">{children}</dl>;
 }
 
 interface TileProps {
@@ -127,66 +104,24 @@ interface TileProps {
 
 function Tile({ label, value, note }: TileProps) {
   return (
-    <Box
-      sx={{
-        p: 2,
-        border: 1,
-        borderColor: 'divider',
-        borderRadius: RADIUS.card,
-        bgcolor: 'background.paper',
-      }}
-    >
-      <Typography component="dt" variant="body2" color="textSecondary">
-        {label}
-      </Typography>
-      <Typography
-        component="dd"
-        sx={{
-          m: 0,
-          mt: 0.5,
-          fontSize: '1.5rem',
-          fontWeight: 620,
-          letterSpacing: '-0.02em',
-          fontVariantNumeric: 'tabular-nums',
-        }}
-      >
-        {value}
-      </Typography>
-      {note !== undefined && (
-        <Typography component="dd" variant="caption" color="textSecondary" sx={{ m: 0 }}>
-          {note}
-        </Typography>
-      )}
-    </Box>
+    <div className="card total">
+      <dt className="small quiet">{label}</dt>
+      <dd className="total-value figures">{value}</dd>
+      {note !== undefined && <dd className="caption quiet">{note}</dd>}
+    </div>
   );
 }
 
+/** The shape of what is coming. */
 function TotalsSkeleton() {
   return (
-    <Box role="status" aria-label="Loading the totals">
-      <Box
-        sx={{
-          display: 'grid',
-          gridTemplateColumns: { xs: '1fr 1fr', md: 'repeat(4, 1fr)' },
-          gap: 2,
-          mb: 2,
-        }}
-      >
-        {Array.from({ length: 4 }, (_, index) => (
-          <Skeleton key={index} variant="rounded" height={106} sx={{ borderRadius: RADIUS.card }} />
-        ))}
-      </Box>
-      <ChartsSkeleton />
-    </Box>
+    <div role="status" aria-label="Loading the totals">
+      <div className="totals">{skeletons}</div>
+      <div className="charts">{skeletons}</div>
+    </div>
   );
 }
 
-function ChartsSkeleton() {
-  return (
-    <Box sx={{ display: 'grid', gridTemplateColumns: { md: '1fr 1fr' }, gap: 2, mb: 2 }}>
-      {Array.from({ length: 4 }, (_, index) => (
-        <Skeleton key={index} variant="rounded" height={330} sx={{ borderRadius: RADIUS.card }} />
-      ))}
-    </Box>
-  );
-}
+const skeletons = Array.from({ length: 4 }, (_, index) => (
+  <span key={index} className="skeleton" />
+));

@@ -1,54 +1,20 @@
-import Box from '@mui/material/Box';
-import Button from '@mui/material/Button';
-import LinearProgress from '@mui/material/LinearProgress';
-import Stack from '@mui/material/Stack';
-import { styled } from '@mui/material/styles';
-import Typography from '@mui/material/Typography';
 import { useDeferredValue, useState } from 'react';
 import type { LogEntry, LogFilters } from '../api/types';
 import { formatMs, formatPreciseTime } from '../format';
-import { MONOSPACE, RADIUS } from '../theme';
 import { isTransport, TRANSPORT_LABELS } from '../transports';
+import { Button } from '../ui/Button';
 import { NextIcon, PreviousIcon } from '../ui/icons';
+import { ProgressBar } from '../ui/ProgressBar';
 import { Failure, Loading } from '../ui/states';
 import { TransportDot } from '../ui/TransportDot';
-import { visuallyHidden } from '../ui/visuallyHidden';
-import { LOG_PAGE_SIZE, useLogs } from './queries';
+import { useLogs } from './queries';
+import { LOG_PAGE_SIZE } from './requests';
 
 interface CallsTableProps {
   readonly filters: LogFilters;
   /** The page says already that there is nothing to show, or that it can't be. */
   readonly hidden: boolean;
 }
-
-// Plain cells styled once from here: a styled component for each of 150 cells is time that a
-// phone feels.
-const Table = styled('table')(({ theme }) => ({
-  width: '100%',
-  borderCollapse: 'collapse',
-  fontSize: '0.875rem',
-  fontVariantNumeric: 'tabular-nums',
-  '& th, & td': {
-    padding: '7px 20px',
-    textAlign: 'left',
-    whiteSpace: 'nowrap',
-    borderBottom: `1px solid ${theme.vars.palette.divider}`,
-  },
-  '& th': { fontWeight: 600 },
-  '& tbody tr:hover': { backgroundColor: theme.vars.palette.action.hover },
-  '& .number': { textAlign: 'right' },
-  '& .transport': { display: 'inline-flex', alignItems: 'center', gap: 8 },
-  '& .quiet, & .trace': { color: theme.vars.palette.text.secondary },
-  '& .trace': { fontFamily: MONOSPACE, fontSize: '0.75rem' },
-  // On a phone the service goes without saying, so that more of each call is in view.
-  [theme.breakpoints.down('sm')]: {
-    fontSize: '0.8125rem',
-    '& th, & td': { paddingInline: 8 },
-    '& th:first-of-type, & td:first-of-type': { paddingLeft: 20 },
-    '& .quiet': visuallyHidden,
-  },
-  '& .failed': { color: theme.vars.palette.error.main, fontWeight: 600 },
-}));
 
 /** The calls themselves, newest first, a page at a time. */
 export function CallsTable({ filters, hidden }: CallsTableProps) {
@@ -63,35 +29,26 @@ export function CallsTable({ filters, hidden }: CallsTableProps) {
   const first = (cursors.length - 1) * LOG_PAGE_SIZE + 1;
   const shown = page?.logs.length ?? 0;
   return (
-    <Box
-      sx={{
-        border: 1,
-        borderColor: 'divider',
-        borderRadius: RADIUS.card,
-        bgcolor: 'background.paper',
-        overflow: 'hidden',
-      }}
-    >
-      <Typography id="calls-title" variant="h2" sx={{ px: 2.5, pt: 2, pb: 1 }}>
+    <section className="card calls">
+      <h2 id="calls-title" className="h2">
         Calls
-      </Typography>
-      <Box sx={{ height: 4 }}>
-        {logs.isFetching && <LinearProgress aria-label="Loading calls" sx={{ height: 3 }} />}
-      </Box>
+      </h2>
+      <div className="calls-progress">
+        {logs.isFetching && <ProgressBar thin label="Loading calls" />}
+      </div>
       {logs.isError && (
-        <Box sx={{ px: 2.5 }}>
-          <Failure
-            title="The calls can’t be shown"
-            error={logs.error}
-            onRetry={() => void logs.refetch()}
-          />
-        </Box>
+        <Failure
+          title="The calls can’t be shown"
+          error={logs.error}
+          onRetry={() => void logs.refetch()}
+        />
       )}
       {page === undefined && !logs.isError && <Loading label="Loading calls" />}
       {shown > 0 && (
         // It scrolls sideways on a narrow screen, so it has to be reachable by keyboard.
-        <Box tabIndex={0} role="region" aria-labelledby="calls-title" sx={{ overflowX: 'auto' }}>
-          <Table>
+        // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- see above
+        <div tabIndex={0} role="region" aria-labelledby="calls-title" className="calls-scroll">
+          <table>
             <thead>
               <tr>
                 <th scope="col">Time</th>
@@ -111,19 +68,16 @@ export function CallsTable({ filters, hidden }: CallsTableProps) {
                 <CallRow key={entry.id} entry={entry} />
               ))}
             </tbody>
-          </Table>
-        </Box>
+          </table>
+        </div>
       )}
-      <Stack
-        direction="row"
-        sx={{ alignItems: 'center', justifyContent: 'flex-end', gap: 1, px: 2, py: 1.25 }}
-      >
-        <Typography variant="body2" color="textSecondary" role="status" sx={{ mr: 1 }}>
+      <div className="calls-pages">
+        <span role="status" className="small quiet">
           {shown > 0 && `${first}–${first + shown - 1}`}
-        </Typography>
+        </span>
         <Button
           size="small"
-          startIcon={<PreviousIcon />}
+          startIcon={<PreviousIcon size={18} />}
           disabled={cursors.length === 1 || turning}
           onClick={() => setCursors(cursors.slice(0, -1))}
         >
@@ -131,14 +85,14 @@ export function CallsTable({ filters, hidden }: CallsTableProps) {
         </Button>
         <Button
           size="small"
-          endIcon={<NextIcon />}
           disabled={next === '' || turning}
           onClick={() => setCursors([...cursors, next])}
         >
           Older
+          <NextIcon size={18} />
         </Button>
-      </Stack>
-    </Box>
+      </div>
+    </section>
   );
 }
 
@@ -156,7 +110,7 @@ function CallRow({ entry }: { readonly entry: LogEntry }) {
         </span>
       </td>
       <td>
-        <span className="quiet">{service}/</span>
+        <span className="service quiet">{service}/</span>
         {method}
       </td>
       <td className={status >= 400 ? 'number failed' : 'number'}>{status === 0 ? '–' : status}</td>

@@ -1,7 +1,5 @@
-import Box from '@mui/material/Box';
-import MenuItem from '@mui/material/MenuItem';
-import TextField from '@mui/material/TextField';
 import { TRANSPORT_LABELS, TRANSPORTS } from '../transports';
+import { DownIcon } from '../ui/icons';
 import { type Filters, type Range, RANGES, toQuery } from './filters';
 import { useTotals } from './queries';
 
@@ -19,16 +17,7 @@ export function FilterBar({ filters, now, onChange }: FilterBarProps) {
   const operations = new Set(any.data?.by_operation.map(({ name }) => name));
   if (filters.operation !== '') operations.add(filters.operation);
   return (
-    <Box
-      role="group"
-      aria-label="Filters"
-      sx={{
-        display: 'grid',
-        gridTemplateColumns: { xs: '1fr 1fr', md: 'repeat(4, 1fr)' },
-        gap: 2,
-        mb: 3,
-      }}
-    >
+    <div role="group" aria-label="Filters" className="filters">
       <Choice
         label="Time"
         value={filters.range}
@@ -58,7 +47,7 @@ export function FilterBar({ filters, now, onChange }: FilterBarProps) {
           onChange({ ...filters, outcome: outcome === 'errors' ? outcome : '' })
         }
       />
-    </Box>
+    </div>
   );
 }
 
@@ -70,23 +59,23 @@ interface ChoiceProps {
 }
 
 function Choice({ label, value, options, onChange }: ChoiceProps) {
+  const id = `filter-${label.toLowerCase()}`;
   const known = options.some(([option]) => option === value);
   return (
-    <TextField
-      select
-      size="small"
-      id={`filter-${label.toLowerCase()}`}
-      label={label}
-      // An unknown value in the address shows as no choice rather than as an empty box.
-      value={known ? value : ''}
-      onChange={(event) => onChange(event.target.value)}
-      slotProps={{ select: { displayEmpty: true }, inputLabel: { shrink: true } }}
-    >
-      {options.map(([option, text]) => (
-        <MenuItem key={option} value={option}>
-          {text}
-        </MenuItem>
-      ))}
-    </TextField>
+    <div className="field size-small">
+      <label htmlFor={id}>{label}</label>
+      <div className="field-box">
+        <select id={id} value={value} onChange={(event) => onChange(event.target.value)}>
+          {/* An unknown value in the address shows as no choice rather than as a wrong one. */}
+          {!known && <option value={value} hidden />}
+          {options.map(([option, text]) => (
+            <option key={option} value={option}>
+              {text}
+            </option>
+          ))}
+        </select>
+        <DownIcon />
+      </div>
+    </div>
   );
 }

@@ -23,8 +23,8 @@ beforeEach(() => {
 const asked = () => backend.requests.filter(({ url }) => url.startsWith('/analytics'));
 
 async function choose(user: ReturnType<typeof renderLoggedIn>, filter: string, option: string) {
-  await user.click(screen.getByRole('combobox', { name: filter }));
-  await user.click(await screen.findByRole('option', { name: option }));
+  const choice = screen.getByRole('combobox', { name: filter });
+  await user.selectOptions(choice, await within(choice).findByRole('option', { name: option }));
 }
 
 it('shows totals, charts with their figures in words, and the calls', async () => {

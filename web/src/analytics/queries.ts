@@ -1,36 +1,23 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
-import { answer, api } from '../api/client';
-import type { LogEntry, LogFilters, Totals } from '../api/types';
+import { askedAhead } from '../api/ahead';
+import type { LogFilters } from '../api/types';
 import { keys } from '../queryKeys';
-
-/** How many calls a page of the table holds. */
-export const LOG_PAGE_SIZE = 25;
-
-export interface LogPageData {
-  readonly logs: readonly LogEntry[];
-  readonly nextCursor: string;
-}
+import { askLogs, askTotals } from './requests';
 
 export function useTotals(filters: LogFilters) {
+  const queryKey = keys.totals(filters);
   return useQuery({
-    queryKey: keys.totals(filters),
+    queryKey,
     placeholderData: keepPreviousData,
-    queryFn: async ({ signal }): Promise<Totals> => {
-      const query = { ...filters, totals: true, limit: 1 };
-      const { data } = await answer(api().GET('/analytics', { params: { query }, signal }));
-      return data.totals;
-    },
+    queryFn: ({ signal }) => askedAhead(queryKey, () => askTotals(filters, signal)),
   });
 }
 
 export function useLogs(filters: LogFilters, cursor: string) {
+  const queryKey = keys.logs(filters, cursor);
   return useQuery({
-    queryKey: keys.logs(filters, cursor),
+    queryKey,
     placeholderData: keepPreviousData,
-    queryFn: async ({ signal }): Promise<LogPageData> => {
-      const query = { ...filters, limit: LOG_PAGE_SIZE, ...(cursor !== '' && { cursor }) };
-      const { data } = await answer(api().GET('/analytics', { params: { query }, signal }));
-      return { logs: data.logs, nextCursor: data.next_cursor };
-    },
+    queryFn: ({ signal }) => askedAhead(queryKey, () => askLogs(filters, cursor, signal)),
   });
 }

@@ -1,4 +1,5 @@
 import { createStore } from '../store';
+import { PARKED } from './parked';
 
 /*
  * Where the token lives: in this module's closure, and nowhere else while the page is open.
@@ -32,11 +33,27 @@ export type SessionState =
   | { readonly session: Session; readonly reason?: never }
   | { readonly session: null; readonly reason: SignedOutReason };
 
-const PARKED = 'trichrome.parked';
-
 let token: string | null = null;
 
-export const sessionStore = createStore<SessionState>({ session: null, reason: 'start' });
+/** Whoever it is: the prerendered pages know only that there is somebody. */
+const SOMEBODY: SessionState = { session: { username: '' } };
+
+const prerendered = (state: SessionState) => (state.session === null ? state : SOMEBODY);
+
+let held: SessionState | undefined;
+
+export const sessionStore = createStore<SessionState>(
+  { session: null, reason: 'start' },
+  (state) => held ?? prerendered(state),
+);
+
+/**
+ * A prerendered page is about to be taken over: until that is done, what it shows of the session
+ * stays as it is now. (React can't take a page over that turns into another meanwhile.)
+ */
+export function holdPrerendered(): void {
+  held = prerendered(sessionStore.get());
+}
 
 function takeParked(): void {
   try {

@@ -1,13 +1,7 @@
-import Alert from '@mui/material/Alert';
-import Button from '@mui/material/Button';
-import Dialog from '@mui/material/Dialog';
-import DialogActions from '@mui/material/DialogActions';
-import DialogContent from '@mui/material/DialogContent';
-import DialogContentText from '@mui/material/DialogContentText';
-import DialogTitle from '@mui/material/DialogTitle';
-import { describeError } from '../api/errors';
+import { Confirm } from '../ui/floating/Confirm';
 import { notify } from '../ui/notices';
-import { type PictureInfo, useDeletePicture } from './queries';
+import { useDeletePicture } from './queries';
+import type { PictureInfo } from './requests';
 
 interface DeletePictureDialogProps {
   readonly open: boolean;
@@ -36,39 +30,15 @@ export function DeletePictureDialog({
     onClose();
   };
   return (
-    <Dialog
+    <Confirm
       open={open}
+      id="delete"
+      title="Delete this picture?"
+      text={`“${picture.title}” is deleted for good. There is no way to get it back.`}
+      pending={deletion.isPending}
+      error={deletion.error}
+      onConfirm={confirm}
       onClose={close}
-      role="alertdialog"
-      aria-labelledby="delete-title"
-      aria-describedby="delete-text"
-    >
-      <DialogTitle id="delete-title" variant="h2">
-        Delete this picture?
-      </DialogTitle>
-      <DialogContent>
-        <DialogContentText id="delete-text">
-          “{picture.title}” is deleted for good. There is no way to get it back.
-        </DialogContentText>
-        {deletion.isError && (
-          <Alert severity="error" sx={{ mt: 2 }}>
-            {describeError(deletion.error)}
-          </Alert>
-        )}
-      </DialogContent>
-      <DialogActions sx={{ px: 3, pb: 2.5 }}>
-        <Button
-          onClick={close}
-          // eslint-disable-next-line jsx-a11y/no-autofocus -- Enter on a fresh dialog must delete nothing
-          autoFocus
-          disabled={deletion.isPending}
-        >
-          Keep it
-        </Button>
-        <Button onClick={confirm} color="error" variant="contained" loading={deletion.isPending}>
-          Delete for good
-        </Button>
-      </DialogActions>
-    </Dialog>
+    />
   );
 }

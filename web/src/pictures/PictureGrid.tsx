@@ -1,25 +1,8 @@
-import Box from '@mui/material/Box';
-import Button from '@mui/material/Button';
-import Skeleton from '@mui/material/Skeleton';
-import { styled } from '@mui/material/styles';
 import { useEffect } from 'react';
+import { Button } from '../ui/Button';
 import { useInView } from '../ui/useInView';
 import { PictureTile } from './PictureTile';
-import type { PictureInfo } from './queries';
-import { RADIUS } from '../theme';
-
-const Grid = styled('ul')(({ theme }) => ({
-  listStyle: 'none',
-  margin: 0,
-  padding: 0,
-  display: 'grid',
-  gap: theme.spacing(2.5),
-  gridTemplateColumns: 'repeat(auto-fill, minmax(220px, 1fr))',
-  [theme.breakpoints.down('sm')]: {
-    gap: theme.spacing(1.5),
-    gridTemplateColumns: 'repeat(2, minmax(0, 1fr))',
-  },
-}));
+import type { PictureInfo } from './requests';
 
 interface PictureGridProps {
   readonly pictures: readonly PictureInfo[];
@@ -31,11 +14,11 @@ interface PictureGridProps {
 export function PictureGrid({ pictures, hasMore, loadingMore, onMore }: PictureGridProps) {
   return (
     <>
-      <Grid aria-label="Your pictures">
+      <ul className="grid" aria-label="Your pictures">
         {pictures.map((picture) => (
           <PictureTile key={picture.id} picture={picture} />
         ))}
-      </Grid>
+      </ul>
       {hasMore && <More loading={loadingMore} onMore={onMore} />}
     </>
   );
@@ -48,28 +31,29 @@ function More({ loading, onMore }: { readonly loading: boolean; readonly onMore:
     if (near && !loading) onMore();
   }, [near, loading, onMore]);
   return (
-    <Box ref={ref} sx={{ display: 'grid', placeItems: 'center', py: 4 }}>
+    <div ref={ref} className="more">
       <Button onClick={onMore} loading={loading} variant="outlined">
         Show more
       </Button>
-    </Box>
+    </div>
   );
 }
 
 /** The shape of what is coming, so that nothing jumps when it is there. */
 export function GridSkeleton() {
   return (
-    <Grid role="status" aria-label="Loading your pictures" as="div">
+    <div className="grid" role="status" aria-label="Loading your pictures">
       {Array.from({ length: 8 }, (_, index) => (
         <div key={index}>
-          <Skeleton
-            variant="rounded"
-            sx={{ aspectRatio: '4 / 3', height: 'auto', borderRadius: RADIUS.card }}
-          />
-          <Skeleton width="70%" sx={{ mt: 1 }} />
-          <Skeleton width="40%" />
+          <div className="frame">
+            <span className="skeleton" />
+          </div>
+          <span className="tile-words">
+            <span className="skeleton h3" />
+            <span className="skeleton caption" />
+          </span>
         </div>
       ))}
-    </Grid>
+    </div>
   );
 }

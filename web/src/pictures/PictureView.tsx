@@ -1,17 +1,10 @@
-import Box from '@mui/material/Box';
-import CircularProgress from '@mui/material/CircularProgress';
-import Dialog from '@mui/material/Dialog';
-import IconButton from '@mui/material/IconButton';
-import Stack from '@mui/material/Stack';
-import { useTheme } from '@mui/material/styles';
-import Tooltip from '@mui/material/Tooltip';
-import Typography from '@mui/material/Typography';
-import useMediaQuery from '@mui/material/useMediaQuery';
 import { type ReactNode, useEffect, useState } from 'react';
 import { useNavigate, useParams } from 'react-router';
 import { ApiError } from '../api/errors';
 import { formatBytes, formatDateTime } from '../format';
 import { BlobImage } from '../ui/BlobImage';
+import { Dialog } from '../ui/floating/Dialog';
+import { IconButton } from '../ui/IconButton';
 import {
   BrokenIcon,
   CloseIcon,
@@ -22,17 +15,20 @@ import {
   TrashIcon,
 } from '../ui/icons';
 import { notify } from '../ui/notices';
+import { Spinner } from '../ui/Spinner';
 import { Empty, Failure } from '../ui/states';
 import { useDocumentTitle } from '../ui/useDocumentTitle';
+import { useMediaQuery } from '../ui/useMediaQuery';
 import { DeletePictureDialog } from './DeletePictureDialog';
 import { fileName, typeName } from './image';
-import { type LoadedPicture, type PictureInfo, usePicture, usePictures } from './queries';
+import { usePicture, usePictures } from './queries';
+import type { LoadedPicture, PictureInfo } from './requests';
 
 /** One picture, large, over the grid; its address opens it directly. */
 export function PictureView() {
   const { pictureId = '' } = useParams();
   const navigate = useNavigate();
-  const narrow = useMediaQuery(useTheme().breakpoints.down('md'));
+  const narrow = useMediaQuery('(width < 900px)');
   const picture = usePicture(pictureId);
   const neighbours = useNeighbours(pictureId);
   const [deleting, setDeleting] = useState(false);
@@ -64,7 +60,7 @@ export function PictureView() {
       aria-labelledby="picture-title"
       slotProps={{
         paper: {
-          sx: narrow ? {} : { width: 'min(1200px, 94vw)', height: '90vh', maxHeight: 'none' },
+          style: narrow ? {} : { width: 'min(1200px, 94vw)', height: '90vh', maxHeight: 'none' },
         },
       }}
     >
@@ -72,33 +68,28 @@ export function PictureView() {
         {picture.data !== undefined && (
           <Actions picture={picture.data} onDelete={() => setDeleting(true)} />
         )}
-        <Action label="Close" onClick={close}>
+        <IconButton label="Close" onClick={close}>
           <CloseIcon />
-        </Action>
+        </IconButton>
       </Header>
-      <Box
-        sx={{
-          position: 'relative',
-          flex: 1,
-          minHeight: 0,
-          display: 'grid',
-          alignItems: 'center',
-          justifyItems: 'stretch',
-          bgcolor: 'background.default',
-        }}
-      >
+      <div className="view-body">
         <Content id={pictureId} picture={picture} />
         {previous !== undefined && (
-          <Step side="left" label="Newer picture" onClick={() => show(previous)}>
+          <IconButton
+            className="step left"
+            label="Newer picture"
+            hint="right"
+            onClick={() => show(previous)}
+          >
             <PreviousIcon />
-          </Step>
+          </IconButton>
         )}
         {next !== undefined && (
-          <Step side="right" label="Older picture" onClick={() => show(next)}>
+          <IconButton className="step right" label="Older picture" onClick={() => show(next)}>
             <NextIcon />
-          </Step>
+          </IconButton>
         )}
-      </Box>
+      </div>
       {picture.data !== undefined && (
         <DeletePictureDialog
           open={deleting}
@@ -133,33 +124,13 @@ interface HeaderProps {
 
 function Header({ title, info, children }: HeaderProps) {
   return (
-    <Box
-      component="header"
-      sx={{
-        display: 'grid',
-        gridTemplateColumns: 'minmax(0, 1fr) auto',
-        alignItems: 'center',
-        columnGap: 2,
-        pl: { xs: 2, sm: 3 },
-        pr: 1.5,
-        py: 1.25,
-        borderBottom: 1,
-        borderColor: 'divider',
-      }}
-    >
-      <Typography id="picture-title" variant="h2" component="h2" noWrap title={title}>
+    <header className="view-head">
+      <h2 id="picture-title" className="h2 ellipsis" title={title}>
         {title}
-      </Typography>
-      <Stack direction="row" sx={{ gridRow: { sm: 'span 2' } }}>
-        {children}
-      </Stack>
-      {info !== undefined && (
-        // Beneath the title; on a phone beneath the buttons too, which leave it too little room.
-        <Box sx={{ gridColumn: { xs: '1 / -1', sm: 'auto' } }}>
-          <Details info={info} />
-        </Box>
-      )}
-    </Box>
+      </h2>
+      <div className="view-actions">{children}</div>
+      {info !== undefined && <Details info={info} />}
+    </header>
   );
 }
 
@@ -167,10 +138,10 @@ function Details({ info }: { readonly info: PictureInfo }) {
   const { content_type, size_bytes, width, height, created_at } = info;
   const created = new Date(created_at);
   return (
-    <Typography variant="body2" color="textSecondary">
+    <p className="small quiet view-details">
       <time dateTime={created_at}>{formatDateTime(created)}</time>
       {` · ${formatBytes(size_bytes)} · ${typeName(content_type)} · ${width} × ${height}`}
-    </Typography>
+    </p>
   );
 }
 
@@ -199,59 +170,16 @@ function Actions({ picture: { info, blob }, onDelete }: ActionsProps) {
   };
   return (
     <>
-      <Action label="Copy link" onClick={() => void copy()}>
+      <IconButton label="Copy link" onClick={() => void copy()}>
         <LinkIcon />
-      </Action>
-      <Action label="Download" onClick={download}>
+      </IconButton>
+      <IconButton label="Download" onClick={download}>
         <DownloadIcon />
-      </Action>
-      <Action label="Delete" onClick={onDelete}>
+      </IconButton>
+      <IconButton label="Delete" onClick={onDelete}>
         <TrashIcon />
-      </Action>
+      </IconButton>
     </>
-  );
-}
-
-interface ActionProps {
-  readonly label: string;
-  readonly onClick: () => void;
-  readonly children: ReactNode;
-}
-
-function Action({ label, onClick, children }: ActionProps) {
-  return (
-    <Tooltip title={label}>
-      <IconButton aria-label={label} onClick={onClick}>
-        {children}
-      </IconButton>
-    </Tooltip>
-  );
-}
-
-function Step({
-  side,
-  label,
-  onClick,
-  children,
-}: ActionProps & { readonly side: 'left' | 'right' }) {
-  return (
-    <Tooltip title={label}>
-      <IconButton
-        aria-label={label}
-        onClick={onClick}
-        sx={{
-          position: 'absolute',
-          top: 'calc(50% - 22px)',
-          [side]: 12,
-          bgcolor: 'background.paper',
-          border: 1,
-          borderColor: 'divider',
-          '&:hover': { bgcolor: 'background.paper', borderColor: 'text.secondary' },
-        }}
-      >
-        {children}
-      </IconButton>
-    </Tooltip>
   );
 }
 
@@ -266,13 +194,13 @@ function Content({
   if (picture.data !== undefined) {
     if (undecodable === id) {
       return (
-        <Empty icon={<BrokenIcon />} title="This browser can’t show this picture">
+        <Empty icon={<BrokenIcon size={30} />} title="This browser can’t show this picture">
           It is stored as it was sent. Download it to open it elsewhere.
         </Empty>
       );
     }
     return (
-      <Box sx={{ position: 'absolute', inset: { xs: 0, md: 24 } }}>
+      <div className="view-picture">
         <BlobImage
           key={id}
           blob={picture.data.blob}
@@ -280,7 +208,7 @@ function Content({
           fit="contain"
           onError={() => setUndecodable(id)}
         />
-      </Box>
+      </div>
     );
   }
   if (picture.isError) {
@@ -288,32 +216,24 @@ function Content({
     // 400: the address holds something that is no picture's id at all.
     if (error instanceof ApiError && (error.status === 404 || error.status === 400)) {
       return (
-        <Empty icon={<BrokenIcon />} title="This picture isn’t here">
+        <Empty icon={<BrokenIcon size={30} />} title="This picture isn’t here">
           It may have been deleted, or it belongs to someone else.
         </Empty>
       );
     }
     return (
-      // On a phone above the buttons at both sides, which would cover it.
-      <Box
-        sx={{
-          px: 3,
-          justifySelf: 'center',
-          alignSelf: { xs: 'start', md: 'center' },
-          maxWidth: 560,
-        }}
-      >
+      <div className="view-failure">
         <Failure
           title="The picture can’t be shown"
           error={error}
           onRetry={() => void picture.refetch()}
         />
-      </Box>
+      </div>
     );
   }
   return (
-    <Box role="status" sx={{ justifySelf: 'center' }}>
-      <CircularProgress aria-label="Loading the picture" />
-    </Box>
+    <div role="status" className="view-loading">
+      <Spinner label="Loading the picture" />
+    </div>
   );
 }

@@ -1,13 +1,10 @@
-import Box from '@mui/material/Box';
-import Button from '@mui/material/Button';
-import Stack from '@mui/material/Stack';
-import Typography from '@mui/material/Typography';
 import { useDeferredValue, useEffect, useRef } from 'react';
 import { Outlet, useParams } from 'react-router';
 import { formatBytes } from '../format';
 import { LIMITS } from '../limits';
 import { TAKEN_TYPES } from '../uploads/checkFile';
 import { openUploads } from '../uploads/uploads';
+import { Button } from '../ui/Button';
 import { PicturesIcon, UploadIcon } from '../ui/icons';
 import { Empty, Failure } from '../ui/states';
 import { useDocumentTitle } from '../ui/useDocumentTitle';
@@ -40,10 +37,10 @@ export function PicturesPage() {
 
   return (
     <>
-      <Stack direction="row" sx={{ alignItems: 'center', justifyContent: 'space-between', mb: 3 }}>
-        <Typography variant="h1">Pictures</Typography>
+      <div className="page-head">
+        <h1 className="h1">Pictures</h1>
         {pictures.length > 0 && upload}
-      </Stack>
+      </div>
 
       {list.isError && (
         <Failure
@@ -60,21 +57,21 @@ export function PicturesPage() {
       {data === undefined && !list.isError && <GridSkeleton />}
 
       {data !== undefined && pictures.length === 0 && !list.hasNextPage && (
-        <Empty icon={<PicturesIcon />} title="No pictures yet" action={upload}>
+        <Empty icon={<PicturesIcon size={30} />} title="No pictures yet" action={upload}>
           Drop or paste pictures anywhere on this page, or choose them: {TAKEN_TYPES}, up to{' '}
           {formatBytes(LIMITS.pictureBytes)} each.
         </Empty>
       )}
 
       {pictures.length > 0 && (
-        <Box aria-busy={list.isFetching}>
+        <div aria-busy={list.isFetching}>
           <PictureGrid
             pictures={pictures}
             hasMore={list.hasNextPage && !list.isFetchNextPageError}
             loadingMore={list.isFetchingNextPage}
             onMore={() => void list.fetchNextPage()}
           />
-        </Box>
+        </div>
       )}
       <Outlet />
     </>

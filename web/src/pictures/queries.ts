@@ -6,30 +6,13 @@ import {
   useQuery,
   useQueryClient,
 } from '@tanstack/react-query';
+import { askedAhead } from '../api/ahead';
 import { answer, api } from '../api/client';
 import { ApiError } from '../api/errors';
-import type { Picture } from '../api/types';
 import { keys } from '../queryKeys';
-import { toBlob } from './image';
-
-/** A picture without its bytes, as the list has it. */
-export type PictureInfo = Omit<Picture, 'base64'>;
-
-/** A picture with its bytes. */
-export interface LoadedPicture {
-  readonly info: PictureInfo;
-  readonly blob: Blob;
-}
-
-interface Page {
-  readonly pictures: readonly PictureInfo[];
-  readonly nextCursor: string;
-}
+import { askList, askPicture, type LoadedPicture, type Page, type PictureInfo } from './requests';
 
 type Pages = InfiniteData<Page, string>;
-
-/** A page fills a large screen with room to scroll. */
-const PAGE_SIZE = 30;
 
 /** How long the bytes of a picture that is no longer near the view are kept. */
 const IMAGE_GC_MS = 2 * 60_000;
@@ -39,15 +22,9 @@ export function usePictures() {
   return useInfiniteQuery({
     queryKey: keys.list,
     initialPageParam: '',
-    queryFn: async ({ pageParam, signal }): Promise<Page> => {
-      const query = { limit: PAGE_SIZE, metadata_only: true };
-      const { data, response } = await answer(
-        api().GET('/pictures', {
-          params: { query: pageParam === '' ? query : { ...query, cursor: pageParam } },
-          signal,
-        }),
-      );
-      return { pictures: data, nextCursor: response.headers.get('next-cursor') ?? '' };
+    queryFn: ({ pageParam, signal }) => {
+      const ask = () => askList(pageParam, signal);
+      return pageParam === '' ? askedAhead(keys.list, ask) : ask();
     },
     getNextPageParam: (page) => (page.nextCursor === '' ? undefined : page.nextCursor),
   });
@@ -60,13 +37,7 @@ export function usePicture(id: string, enabled = true) {
     enabled,
     staleTime: Infinity,
     gcTime: IMAGE_GC_MS,
-    queryFn: async ({ signal }): Promise<LoadedPicture> => {
-      const { data } = await answer(
-        api().GET('/pictures/{picture_id}', { params: { path: { picture_id: id } }, signal }),
-      );
-      const { base64, ...info } = data;
-      return { info, blob: toBlob(base64, info.content_type) };
-    },
+    queryFn: ({ signal }) => askedAhead(keys.image(id), () => askPicture(id, signal)),
   });
 }
 

@@ -1,6 +1,6 @@
 import { Navigate, Outlet, useLocation } from 'react-router';
 import { sessionStore } from '../api/session';
-import { useStore } from '../store';
+import { useStore } from '../useStore';
 
 /** Pages for people who are logged in; others log in first and come back to where they were. */
 export function RequireSession() {

@@ -1,31 +1,21 @@
-import { useColorScheme } from '@mui/material/styles';
-import ToggleButton from '@mui/material/ToggleButton';
-import ToggleButtonGroup from '@mui/material/ToggleButtonGroup';
+import { chooseScheme, schemeStore } from '../scheme';
 import { MoonIcon, SunIcon, SystemIcon } from '../ui/icons';
+import { ToggleGroup } from '../ui/ToggleGroup';
+import { useStore } from '../useStore';
 
 /** Light, dark, or as the system has it; remembered. */
 export function SchemeChoice() {
-  const { mode, setMode } = useColorScheme();
   return (
-    <ToggleButtonGroup
-      exclusive
-      fullWidth
-      size="small"
-      value={mode ?? 'system'}
-      aria-label="Colour scheme"
-      onChange={(_, value: unknown) => {
-        if (value === 'light' || value === 'dark' || value === 'system') setMode(value);
-      }}
-    >
-      <ToggleButton value="light" aria-label="Light">
-        <SunIcon />
-      </ToggleButton>
-      <ToggleButton value="dark" aria-label="Dark">
-        <MoonIcon />
-      </ToggleButton>
-      <ToggleButton value="system" aria-label="As the system">
-        <SystemIcon />
-      </ToggleButton>
-    </ToggleButtonGroup>
+    <ToggleGroup
+      full
+      label="Colour scheme"
+      value={useStore(schemeStore)}
+      onChange={chooseScheme}
+      options={[
+        { value: 'light', label: 'Light', content: <SunIcon /> },
+        { value: 'dark', label: 'Dark', content: <MoonIcon /> },
+        { value: 'system', label: 'As the system', content: <SystemIcon /> },
+      ]}
+    />
   );
 }

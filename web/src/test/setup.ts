@@ -40,6 +40,9 @@ class VisibleObserver implements IntersectionObserver {
   }
 }
 
+/** A screen that fits no condition: wide, light. */
+const anyScreen = (media: string) => Object.assign(new EventTarget(), { media, matches: false });
+
 beforeAll(() => {
   server.listen({ onUnhandledRequest: 'error' });
 });
@@ -47,7 +50,10 @@ beforeAll(() => {
 beforeEach(() => {
   freshBackend();
   vi.stubGlobal('IntersectionObserver', VisibleObserver);
+  vi.stubGlobal('matchMedia', anyScreen);
   vi.stubGlobal('scrollTo', vi.fn());
+  // It has no drawings: the figures of the charts are there in words.
+  HTMLCanvasElement.prototype.getContext = () => null;
   URL.createObjectURL = vi.fn(() => `blob:${location.origin}/${crypto.randomUUID()}`);
   URL.revokeObjectURL = vi.fn();
 });

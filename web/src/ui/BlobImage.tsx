@@ -1,4 +1,3 @@
-import { styled } from '@mui/material/styles';
 import { useCallback } from 'react';
 
 interface BlobImageProps {
@@ -8,8 +7,6 @@ interface BlobImageProps {
   readonly fit: 'cover' | 'contain';
   readonly onError?: () => void;
 }
-
-const Image = styled('img')({ display: 'block', width: '100%', height: '100%' });
 
 /**
  * Shows bytes as a picture. The address made for them lives as long as the element does, and is
@@ -29,13 +26,13 @@ export function BlobImage({ blob, alt, fit, onError }: BlobImageProps) {
     [blob],
   );
   return (
-    <Image
+    <img
       ref={show}
+      className={`image ${fit}`}
       alt={alt}
       decoding="async"
       draggable={false}
       onError={onError}
-      sx={{ objectFit: fit }}
     />
   );
 }

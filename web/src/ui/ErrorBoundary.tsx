@@ -1,5 +1,5 @@
-import Button from '@mui/material/Button';
 import { Component, type ReactNode } from 'react';
+import { Button } from './Button';
 import { AlertIcon } from './icons';
 import { Empty } from './states';
 

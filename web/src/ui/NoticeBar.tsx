@@ -1,32 +1,52 @@
-import Alert from '@mui/material/Alert';
-import Snackbar from '@mui/material/Snackbar';
-import { useStore } from '../store';
-import { noticeStore } from './notices';
+import { useEffect, useState } from 'react';
+import { useStore } from '../useStore';
+import { SeverityIcon } from './Alert';
+import { IconButton } from './IconButton';
+import { CloseIcon } from './icons';
+import { type Notice, noticeStore } from './notices';
+
+const SHOWN_MS = 5_000;
+/** An error is read twice. */
+const ERROR_SHOWN_MS = 10_000;
 
 /** The one place where messages appear. */
 export function NoticeBar() {
   const notice = useStore(noticeStore);
-  const close = () => noticeStore.set(null);
+  return notice === null ? null : <Bar key={notice.key} notice={notice} />;
+}
+
+const close = () => noticeStore.set(null);
+
+function Bar({ notice: { severity, text } }: { readonly notice: Notice }) {
+  // Whoever is reading it, or about to close it, is not hurried.
+  const [held, setHeld] = useState(false);
+  useEffect(() => {
+    if (held) return undefined;
+    const timer = setTimeout(close, severity === 'error' ? ERROR_SHOWN_MS : SHOWN_MS);
+    return () => clearTimeout(timer);
+  }, [held, severity]);
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key === 'Escape') close();
+    };
+    addEventListener('keydown', onKey);
+    return () => removeEventListener('keydown', onKey);
+  }, []);
   return (
-    <Snackbar
-      key={notice?.key}
-      open={notice !== null}
-      autoHideDuration={notice?.severity === 'error' ? 10_000 : 5_000}
-      onClose={(_, reason) => {
-        if (reason !== 'clickaway') close();
-      }}
-      anchorOrigin={{ vertical: 'bottom', horizontal: 'center' }}
-      sx={{ bottom: { xs: 'calc(72px + env(safe-area-inset-bottom))', md: 24 } }}
+    // eslint-disable-next-line jsx-a11y/no-static-element-interactions -- only held, never operated
+    <div
+      role={severity === 'error' ? 'alert' : 'status'}
+      className={`notice alert ${severity}`}
+      onPointerEnter={() => setHeld(true)}
+      onPointerLeave={() => setHeld(false)}
+      onFocus={() => setHeld(true)}
+      onBlur={() => setHeld(false)}
     >
-      <Alert
-        severity={notice?.severity ?? 'info'}
-        onClose={close}
-        variant="filled"
-        role={notice?.severity === 'error' ? 'alert' : 'status'}
-        sx={{ minWidth: { sm: 320 } }}
-      >
-        {notice?.text}
-      </Alert>
-    </Snackbar>
+      <SeverityIcon severity={severity} />
+      <div>{text}</div>
+      <IconButton label="Close" size="small" hint="none" onClick={close}>
+        <CloseIcon />
+      </IconButton>
+    </div>
   );
 }

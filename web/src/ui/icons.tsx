@@ -1,22 +1,25 @@
-import SvgIcon, { type SvgIconProps } from '@mui/material/SvgIcon';
-import type { ComponentType, ReactNode } from 'react';
+import type { ReactNode } from 'react';
+
+interface IconProps {
+  /** In pixels. */
+  readonly size?: number;
+  readonly className?: string;
+}
 
 // The few icons that the app needs, drawn on a 24-pixel grid in one line weight; a package of
 // thousands would be most of the install.
-function icon(drawing: ReactNode): ComponentType<SvgIconProps> {
-  return function Icon(props: SvgIconProps) {
+function icon(drawing: ReactNode) {
+  return function Icon({ size = 20, className = '' }: IconProps) {
     return (
-      <SvgIcon fontSize="small" {...props}>
-        <g
-          fill="none"
-          stroke="currentColor"
-          strokeWidth={1.8}
-          strokeLinecap="round"
-          strokeLinejoin="round"
-        >
-          {drawing}
-        </g>
-      </SvgIcon>
+      <svg
+        className={`icon ${className}`}
+        width={size}
+        height={size}
+        viewBox="0 0 24 24"
+        aria-hidden="true"
+      >
+        {drawing}
+      </svg>
     );
   };
 }
@@ -38,6 +41,7 @@ export const CheckIcon = icon(<path d="m5 12.5 4.5 4.5L19 7.5" />);
 export const RetryIcon = icon(<path d="M4 12a8 8 0 1 0 2.5-5.8M4 4v4.5h4.5" />);
 export const PreviousIcon = icon(<path d="m14.5 6-6 6 6 6" />);
 export const NextIcon = icon(<path d="m9.5 6 6 6-6 6" />);
+export const DownIcon = icon(<path d="m6 9.5 6 6 6-6" />);
 export const PicturesIcon = icon(
   <>
     <rect x="3.5" y="5" width="17" height="14" rx="2.5" />

@@ -1,8 +1,7 @@
 import { createStore } from '../store';
+import type { Severity } from './Alert';
 
-type Severity = 'success' | 'error' | 'info';
-
-interface Notice {
+export interface Notice {
   readonly key: number;
   readonly text: string;
   readonly severity: Severity;

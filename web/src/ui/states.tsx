@@ -1,22 +1,18 @@
-import Alert from '@mui/material/Alert';
-import AlertTitle from '@mui/material/AlertTitle';
-import Box from '@mui/material/Box';
-import Button from '@mui/material/Button';
-import CircularProgress from '@mui/material/CircularProgress';
-import Stack from '@mui/material/Stack';
-import Typography from '@mui/material/Typography';
 import type { ReactNode } from 'react';
 import { ApiError, describeError, isTransportDown } from '../api/errors';
 import { chooseTransport } from '../api/transport';
 import { TRANSPORT_LABELS, TRANSPORTS } from '../transports';
+import { Alert } from './Alert';
+import { Button } from './Button';
+import { Spinner } from './Spinner';
 
 /** Something is on its way; says so to screen readers too. */
 export function Loading({ label }: { readonly label: string }) {
   return (
-    <Stack role="status" sx={{ alignItems: 'center', py: 8, gap: 2 }}>
-      <CircularProgress size={28} aria-hidden="true" />
-      <Typography color="textSecondary">{label}</Typography>
-    </Stack>
+    <div role="status" className="loading">
+      <Spinner size={28} />
+      <span>{label}</span>
+    </div>
   );
 }
 
@@ -38,14 +34,11 @@ export function Failure({ title, error, onRetry }: FailureProps) {
       : undefined;
   const { requestId, traceId } = error instanceof ApiError ? error : { requestId: '', traceId: '' };
   return (
-    <Alert severity="error" variant="outlined" sx={{ alignItems: 'flex-start', my: 2 }}>
-      <AlertTitle>{title}</AlertTitle>
-      <Typography variant="body2">{describeError(error)}</Typography>
-      {down !== undefined && (
-        <Typography variant="body2">The other transports reach the same service.</Typography>
-      )}
-      <Stack direction="row" sx={{ flexWrap: 'wrap', gap: 1, mt: 1.5 }}>
-        <Button size="small" variant="outlined" color="inherit" onClick={onRetry}>
+    <Alert severity="error" title={title} className="failure">
+      <p>{describeError(error)}</p>
+      {down !== undefined && <p>The other transports reach the same service.</p>}
+      <div className="failure-actions">
+        <Button size="small" variant="outlined" tone="inherit" onClick={onRetry}>
           Try again
         </Button>
         {down !== undefined &&
@@ -54,18 +47,18 @@ export function Failure({ title, error, onRetry }: FailureProps) {
               key={transport}
               size="small"
               variant="outlined"
-              color="inherit"
+              tone="inherit"
               onClick={() => chooseTransport(transport)}
             >
               Switch to {TRANSPORT_LABELS[transport]}
             </Button>
           ))}
-      </Stack>
+      </div>
       {requestId !== '' && (
-        <Typography variant="caption" component="p" sx={{ mt: 1, color: 'text.secondary' }}>
+        <p className="caption quiet">
           Request {requestId}
           {traceId !== '' && `, trace ${traceId}`}
-        </Typography>
+        </p>
       )}
     </Alert>
   );
@@ -82,32 +75,13 @@ interface EmptyProps {
 
 /** There is nothing here yet, and how to change that. */
 export function Empty({ icon, title, children, action, level = 2 }: EmptyProps) {
+  const Heading = level === 1 ? 'h1' : 'h2';
   return (
-    <Stack sx={{ alignItems: 'center', textAlign: 'center', py: { xs: 6, sm: 10 }, px: 2, gap: 1 }}>
-      <Box
-        sx={{
-          display: 'grid',
-          placeItems: 'center',
-          width: 64,
-          height: 64,
-          borderRadius: '50%',
-          bgcolor: 'action.hover',
-          color: 'text.secondary',
-          mb: 1,
-          '& svg': { fontSize: 30 },
-        }}
-      >
-        {icon}
-      </Box>
-      <Typography variant="h2" component={level === 1 ? 'h1' : 'h2'}>
-        {title}
-      </Typography>
-      {children !== undefined && (
-        <Typography color="textSecondary" sx={{ maxWidth: '44ch' }}>
-          {children}
-        </Typography>
-      )}
-      {action !== undefined && <Box sx={{ mt: 2 }}>{action}</Box>}
-    </Stack>
+    <div className="empty">
+      <div className="empty-icon">{icon}</div>
+      <Heading className="h2">{title}</Heading>
+      {children !== undefined && <p className="quiet">{children}</p>}
+      {action !== undefined && <div className="empty-action">{action}</div>}
+    </div>
   );
 }

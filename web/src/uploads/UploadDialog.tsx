@@ -1,30 +1,21 @@
-import Box from '@mui/material/Box';
-import Button from '@mui/material/Button';
-import Dialog from '@mui/material/Dialog';
-import DialogActions from '@mui/material/DialogActions';
-import DialogContent from '@mui/material/DialogContent';
-import DialogTitle from '@mui/material/DialogTitle';
-import Stack from '@mui/material/Stack';
-import { useTheme } from '@mui/material/styles';
-import Typography from '@mui/material/Typography';
-import useMediaQuery from '@mui/material/useMediaQuery';
-import { visuallyHidden } from '../ui/visuallyHidden';
 import { useEffect, useRef } from 'react';
 import { formatBytes } from '../format';
 import { LIMITS } from '../limits';
 import { IMAGE_TYPES } from '../pictures/image';
-import { useStore } from '../store';
+import { useStore } from '../useStore';
+import { Button } from '../ui/Button';
+import { Dialog } from '../ui/floating/Dialog';
 import { UploadIcon } from '../ui/icons';
+import { useMediaQuery } from '../ui/useMediaQuery';
 import { TAKEN_TYPES } from './checkFile';
 import type { Upload } from './UploadQueue';
 import { UploadRow } from './UploadRow';
 import { closeUploads, uploads } from './uploads';
-import { RADIUS } from '../theme';
 
 /** Choosing pictures, giving them titles, and watching them go. */
 export function UploadDialog({ open }: { readonly open: boolean }) {
   const all = useStore(uploads.store);
-  const narrow = useMediaQuery(useTheme().breakpoints.down('sm'));
+  const narrow = useMediaQuery('(width < 600px)');
   const ready = all.filter(({ state }) => state.kind === 'ready');
   const untitled = ready.some(({ title }) => title.trim() === '');
   const underWay = all.some(({ state }) => state.kind === 'waiting' || state.kind === 'sending');
@@ -48,38 +39,32 @@ export function UploadDialog({ open }: { readonly open: boolean }) {
       fullWidth
       maxWidth="sm"
       aria-labelledby="upload-title"
-      slotProps={{ paper: { ref: paper, tabIndex: -1, sx: { '&:focus': { outline: 'none' } } } }}
+      slotProps={{ paper: { ref: paper, tabIndex: -1 } }}
     >
-      <DialogTitle id="upload-title" variant="h2" component="h2">
+      <h2 id="upload-title" className="h2 dialog-title">
         Upload pictures
-      </DialogTitle>
-      <DialogContent>
-        <Stack sx={{ gap: 2 }}>
-          <FileChooser compact={all.length > 0} />
-          {all.length > 0 && (
-            <Stack
-              component="ul"
-              aria-label="Pictures to upload"
-              sx={{ m: 0, p: 0, gap: 1.5, listStyle: 'none' }}
-            >
-              {all.map((upload) => (
-                <UploadRow key={upload.id} upload={upload} />
-              ))}
-            </Stack>
-          )}
-        </Stack>
-        <Box role="status" sx={visuallyHidden}>
+      </h2>
+      <div className="dialog-body uploads">
+        <FileChooser compact={all.length > 0} />
+        {all.length > 0 && (
+          <ul aria-label="Pictures to upload">
+            {all.map((upload) => (
+              <UploadRow key={upload.id} upload={upload} />
+            ))}
+          </ul>
+        )}
+        <div role="status" className="visually-hidden">
           {summary(all)}
-        </Box>
-      </DialogContent>
-      <DialogActions sx={{ px: 3, pb: 2.5 }}>
+        </div>
+      </div>
+      <div className="dialog-actions">
         <Button onClick={close}>{underWay || ready.length === 0 ? 'Close' : 'Cancel'}</Button>
         {ready.length > 0 && (
           <Button variant="contained" disabled={untitled} onClick={() => uploads.start()}>
             {ready.length === 1 ? 'Upload 1 picture' : `Upload ${ready.length} pictures`}
           </Button>
         )}
-      </DialogActions>
+      </div>
     </Dialog>
   );
 }
@@ -102,19 +87,8 @@ function summary(all: readonly Upload[]): string {
 function FileChooser({ compact }: { readonly compact: boolean }) {
   const input = useRef<HTMLInputElement>(null);
   return (
-    <Stack
-      sx={{
-        alignItems: 'center',
-        textAlign: 'center',
-        gap: 1.5,
-        px: 2,
-        py: compact ? 2 : 5,
-        border: '1.5px dashed',
-        borderColor: 'text.disabled',
-        borderRadius: RADIUS.card,
-      }}
-    >
-      {!compact && <UploadIcon sx={{ fontSize: 36, color: 'text.secondary' }} />}
+    <div className={compact ? 'file-chooser compact' : 'file-chooser'}>
+      {!compact && <UploadIcon size={36} className="quiet" />}
       <Button variant={compact ? 'outlined' : 'contained'} onClick={() => input.current?.click()}>
         {compact ? 'Choose more' : 'Choose pictures'}
       </Button>
@@ -131,10 +105,10 @@ function FileChooser({ compact }: { readonly compact: boolean }) {
           event.target.value = '';
         }}
       />
-      <Typography variant="body2" color="textSecondary">
+      <p className="small quiet">
         {!compact && <>Or drop or paste them anywhere. </>}
         {TAKEN_TYPES}, up to {formatBytes(LIMITS.pictureBytes)} each.
-      </Typography>
-    </Stack>
+      </p>
+    </div>
   );
 }

@@ -1,19 +1,20 @@
-import Box from '@mui/material/Box';
-import Typography from '@mui/material/Typography';
-import { useEffect } from 'react';
-import { useStore } from '../store';
+import { useEffect, useState } from 'react';
 import { UploadIcon } from '../ui/icons';
-import { UploadDialog } from './UploadDialog';
+import { lazily } from '../ui/lazily';
+import { useStore } from '../useStore';
 import { overall } from './UploadQueue';
 import { UploadStatus } from './UploadStatus';
 import { uploadDialogStore, uploads } from './uploads';
 import { useIncomingFiles } from './useIncomingFiles';
-import { RADIUS } from '../theme';
+
+const UploadDialog = lazily(() => import('./UploadDialog').then((module) => module.UploadDialog));
 
 /** Everything of uploads that is there on every page: drop, paste, the dialog, the status. */
 export function UploadPanel() {
   const dragging = useIncomingFiles();
   const open = useStore(uploadDialogStore);
+  const [used, setUsed] = useState(open);
+  if (open && !used) setUsed(true);
   const { underWay } = overall(useStore(uploads.store));
 
   useEffect(() => {
@@ -25,7 +26,7 @@ export function UploadPanel() {
 
   return (
     <>
-      <UploadDialog open={open} />
+      {used && <UploadDialog open={open} />}
       {!open && <UploadStatus />}
       {dragging && <DropOverlay />}
     </>
@@ -34,28 +35,9 @@ export function UploadPanel() {
 
 function DropOverlay() {
   return (
-    <Box
-      aria-hidden="true"
-      sx={(theme) => ({
-        position: 'fixed',
-        inset: 12,
-        zIndex: theme.zIndex.modal + 1,
-        display: 'grid',
-        placeContent: 'center',
-        justifyItems: 'center',
-        gap: 1.5,
-        border: '2px dashed',
-        borderColor: 'primary.main',
-        borderRadius: RADIUS.large,
-        bgcolor: `color-mix(in srgb, ${theme.vars.palette.background.default} 88%, transparent)`,
-        color: 'primary.main',
-        pointerEvents: 'none',
-      })}
-    >
-      <UploadIcon sx={{ fontSize: 44 }} />
-      <Typography variant="h2" component="p">
-        Drop pictures to upload them
-      </Typography>
-    </Box>
+    <div className="drop-overlay" aria-hidden="true">
+      <UploadIcon size={44} />
+      <p className="h2">Drop pictures to upload them</p>
+    </div>
   );
 }

@@ -1,7 +1,7 @@
 import { expect, it, vi } from 'vitest';
 import { ApiError } from '../api/errors';
 import type { OnProgress } from '../api/xhr';
-import type { PictureInfo } from '../pictures/queries';
+import type { PictureInfo } from '../pictures/requests';
 import { fileOf } from '../test/images';
 import { overall, type Upload, UploadQueue } from './UploadQueue';
 

@@ -2,7 +2,7 @@ import { newIdempotencyKey } from '../api/idempotency';
 import { describeError, isAbort } from '../api/errors';
 import type { OnProgress } from '../api/xhr';
 import type { ImageType } from '../pictures/image';
-import type { PictureInfo } from '../pictures/queries';
+import type { PictureInfo } from '../pictures/requests';
 import { createStore, type Store } from '../store';
 import { checkFile, type FileCheck } from './checkFile';
 import { cleanTitle, titleOf } from './title';

@@ -1,18 +1,13 @@
-import Box from '@mui/material/Box';
-import IconButton from '@mui/material/IconButton';
-import LinearProgress from '@mui/material/LinearProgress';
-import Stack from '@mui/material/Stack';
-import TextField from '@mui/material/TextField';
-import Tooltip from '@mui/material/Tooltip';
-import Typography from '@mui/material/Typography';
 import type { ReactNode } from 'react';
 import { formatBytes } from '../format';
 import { typeName } from '../pictures/image';
 import { BlobImage } from '../ui/BlobImage';
+import { IconButton } from '../ui/IconButton';
 import { AlertIcon, BrokenIcon, CheckIcon, CloseIcon, RetryIcon } from '../ui/icons';
+import { ProgressBar } from '../ui/ProgressBar';
+import { TextField } from '../ui/TextField';
 import type { Upload } from './UploadQueue';
 import { uploads } from './uploads';
-import { RADIUS } from '../theme';
 
 /** One picture on its way: preview, title, how it stands, and what can be done about it. */
 export function UploadRow({ upload }: { readonly upload: Upload }) {
@@ -21,94 +16,54 @@ export function UploadRow({ upload }: { readonly upload: Upload }) {
   const refused = state.kind === 'refused';
   const named = refused ? file.name : title;
   return (
-    <Stack
-      component="li"
-      direction="row"
-      sx={{
-        gap: 2,
-        p: 1.5,
-        border: 1,
-        borderColor: 'divider',
-        borderRadius: RADIUS.card,
-        alignItems: 'center',
-      }}
-    >
+    <li className="card upload-row">
       <Preview upload={upload} />
-      <Box sx={{ flex: 1, minWidth: 0 }}>
+      <div className="upload-words">
         {refused || upload.tried ? (
-          <Typography noWrap title={named} sx={{ fontWeight: 550 }}>
+          <p className="ellipsis" title={named}>
             {named}
-          </Typography>
+          </p>
         ) : (
           <TextField
+            id={`upload-title-${id}`}
             size="small"
             label="Title"
             value={title}
-            error={title.trim() === ''}
-            helperText={title.trim() === '' ? 'A title is needed.' : undefined}
+            error={title.trim() === '' ? 'A title is needed.' : undefined}
             onChange={(event) => uploads.setTitle(id, event.target.value)}
           />
         )}
         <Progress upload={upload} />
-      </Box>
-      <Stack direction="row">
+      </div>
+      <div className="upload-actions">
         {(state.kind === 'failed' || state.kind === 'cancelled') && (
-          <Action label={`Retry ${named}`} onClick={() => uploads.retry(id)}>
+          <IconButton label={`Retry ${named}`} onClick={() => uploads.retry(id)}>
             <RetryIcon />
-          </Action>
+          </IconButton>
         )}
         {underWay ? (
-          <Action label={`Cancel ${named}`} onClick={() => uploads.cancel(id)}>
+          <IconButton label={`Cancel ${named}`} onClick={() => uploads.cancel(id)}>
             <CloseIcon />
-          </Action>
+          </IconButton>
         ) : (
-          <Action label={`Remove ${named} from the list`} onClick={() => uploads.remove(id)}>
+          <IconButton label={`Remove ${named} from the list`} onClick={() => uploads.remove(id)}>
             <CloseIcon />
-          </Action>
+          </IconButton>
         )}
-      </Stack>
-    </Stack>
-  );
-}
-
-interface ActionProps {
-  readonly label: string;
-  readonly onClick: () => void;
-  readonly children: ReactNode;
-}
-
-function Action({ label, onClick, children }: ActionProps) {
-  return (
-    <Tooltip title={label}>
-      <IconButton aria-label={label} onClick={onClick}>
-        {children}
-      </IconButton>
-    </Tooltip>
+      </div>
+    </li>
   );
 }
 
 function Preview({ upload: { file, type, state } }: { readonly upload: Upload }) {
   return (
-    <Box
-      sx={{
-        position: 'relative',
-        flexShrink: 0,
-        display: 'grid',
-        placeItems: 'center',
-        width: 64,
-        height: 64,
-        borderRadius: RADIUS.small,
-        overflow: 'hidden',
-        bgcolor: 'action.hover',
-        color: 'text.secondary',
-      }}
-    >
+    <div className="upload-preview">
       {type === undefined ? (
         state.kind === 'refused' && <BrokenIcon />
       ) : (
         <BlobImage blob={file} alt="" fit="cover" />
       )}
-    </Box>
+    </div>
   );
 }
 
@@ -123,45 +78,30 @@ function Progress({ upload }: { readonly upload: Upload }) {
     case 'waiting':
       return <Line>{size} · waiting</Line>;
     case 'sending': {
-      const storing = state.progress >= 1;
-      const percent = Math.floor(state.progress * 100);
+      const { progress } = state;
+      const storing = progress >= 1;
       return (
         <>
-          <LinearProgress
-            aria-label={`Uploading ${title}`}
-            variant={storing ? 'indeterminate' : 'determinate'}
-            value={percent}
-            sx={{ mt: 1, mb: 0.5 }}
-          />
-          <Line>{storing ? 'Storing…' : `${size} · ${percent} %`}</Line>
+          <ProgressBar label={`Uploading ${title}`} {...(!storing && { progress })} />
+          <Line>{storing ? 'Storing…' : `${size} · ${Math.floor(progress * 100)} %`}</Line>
         </>
       );
     }
     case 'stored':
-      return <Line icon={<CheckIcon color="success" />}>Uploaded · {size}</Line>;
+      return <Line icon={<CheckIcon className="stored" />}>Uploaded · {size}</Line>;
     case 'cancelled':
       return <Line>Cancelled</Line>;
     case 'refused':
     case 'failed':
-      return <Line icon={<AlertIcon color="error" />}>{state.reason}</Line>;
+      return <Line icon={<AlertIcon className="failed" />}>{state.reason}</Line>;
   }
 }
 
 function Line({ icon, children }: { readonly icon?: ReactNode; readonly children: ReactNode }) {
   return (
-    <Typography
-      variant="body2"
-      component="p"
-      sx={{
-        display: 'flex',
-        alignItems: 'flex-start',
-        gap: 0.75,
-        mt: 0.5,
-        color: 'text.secondary',
-      }}
-    >
+    <p className="upload-line">
       {icon}
       <span>{children}</span>
-    </Typography>
+    </p>
   );
 }

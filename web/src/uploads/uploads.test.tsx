@@ -8,6 +8,7 @@ import { renderLoggedIn } from '../test/renderApp';
 async function openDialog(): Promise<UserEvent> {
   const user = renderLoggedIn('/pictures');
   await user.click(await screen.findByRole('button', { name: 'Upload' }));
+  await screen.findByRole('dialog');
   return user;
 }
 

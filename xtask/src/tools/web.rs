@@ -8,12 +8,13 @@ use super::{Stamp, directory, logs, node};
 use crate::{background::Background, workspace::root};
 
 /// What the built files are made of, within `web/`.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 9] = [
     "index.html",
     "package.json",
     "package-lock.json",
     "public",
     "scripts/precompress.mjs",
+    "scripts/prerender.mjs",
     "src",
     "tsconfig.json",
     "vite.config.ts",

@@ -1,0 +1,141 @@
+import type { ChartConfiguration, ChartDataset, ScaleOptionsByType } from 'chart.js';
+import { labelsThatFit } from './labels';
+import type { ColorOf } from './useColors';
+
+/** One row of figures, one for each group; null where there is none to show. */
+interface Series {
+  readonly label: string;
+  /** By its name in the style sheet: one for all groups, or each its own. */
+  readonly color: string | readonly string[];
+  readonly faint?: boolean;
+  readonly values: readonly (number | null)[];
+}
+
+/** What a chart shows, apart from how charts look here. */
+export interface Drawing {
+  readonly kind: 'bars' | 'lying bars' | 'line';
+  /** Whether the series stand on each other, rather than beside each other. */
+  readonly stacked?: boolean;
+  /** How much of a group's room its bars take, 0 to 1. */
+  readonly fill?: number;
+  /** What the groups along the axis are called there. */
+  readonly labels: readonly string[];
+  /** What they are called where there is room; the labels, unless given. */
+  readonly names?: readonly string[];
+  readonly series: readonly Series[];
+  /** How a figure reads. */
+  readonly format: (value: number | null) => string;
+  /** Figures that count something: the axis has no halves. */
+  readonly whole?: boolean;
+}
+
+type Configuration = ChartConfiguration<'bar' | 'line', (number | null)[], string>;
+
+/** Put behind a colour's six digits: how much of it is left, of ff. */
+const FAINT = '73';
+
+const FONT = { family: '"Inter Variable", system-ui, sans-serif', size: 12 };
+const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
+
+/** The library's words for a drawing, in the colours of the scheme. */
+export function configure(drawing: Drawing, color: ColorOf): Configuration {
+  const { kind, stacked = false, labels, names = labels, series, format, whole } = drawing;
+  const [quiet, text, divider] = [color('text-quiet'), color('text'), color('divider')];
+  const lying = kind === 'lying bars';
+  const ticks = { color: quiet, font: FONT };
+  const groups = {
+    stacked,
+    grid: { display: false },
+    border: { display: false },
+    ticks: { ...ticks, autoSkip: false, maxRotation: 0 },
+    ...(!lying && { afterBuildTicks: keepThoseThatFit(labels) }),
+  };
+  const values = {
+    stacked,
+    beginAtZero: true,
+    grid: { color: divider, drawTicks: false },
+    border: { display: false },
+    ticks: {
+      ...ticks,
+      maxTicksLimit: 6,
+      padding: 8,
+      ...(whole === true && { precision: 0 }),
+      callback: (value: string | number) => compact.format(Number(value)),
+    },
+  };
+  return {
+    type: kind === 'line' ? 'line' : 'bar',
+    data: { labels: [...labels], datasets: series.map((one) => dataset(drawing, one, color)) },
+    options: {
+      animation: false,
+      maintainAspectRatio: false,
+      indexAxis: lying ? 'y' : 'x',
+      interaction: { mode: 'index', axis: lying ? 'y' : 'x', intersect: false },
+      scales: lying ? { x: values, y: groups } : { x: groups, y: values },
+      plugins: {
+        legend: {
+          display: series.length > 1,
+          labels: { color: text, font: FONT, boxWidth: 10, boxHeight: 10 },
+        },
+        tooltip: {
+          backgroundColor: color('paper'),
+          borderColor: divider,
+          borderWidth: 1,
+          cornerRadius: 8,
+          padding: 12,
+          titleColor: text,
+          titleFont: FONT,
+          bodyColor: text,
+          bodyFont: FONT,
+          boxPadding: 4,
+          callbacks: {
+            title: ([item]) => (item === undefined ? '' : (names[item.dataIndex] ?? '')),
+            label: ({ dataset: { label = '' }, raw }) =>
+              `${label}: ${format(typeof raw === 'number' ? raw : null)}`,
+          },
+        },
+      },
+    },
+  };
+}
+
+function dataset(
+  { kind, fill = 0.8 }: Drawing,
+  { label, color: names, faint = false, values }: Series,
+  color: ColorOf,
+): ChartDataset<'bar' | 'line', (number | null)[]> {
+  const data = [...values];
+  const named = (name: string) => color(name) + (faint ? FAINT : '');
+  const colors = typeof names === 'string' ? named(names) : names.map(named);
+  if (kind !== 'line') {
+    return {
+      type: 'bar',
+      label,
+      data,
+      backgroundColor: colors,
+      categoryPercentage: fill,
+      barPercentage: 1,
+    };
+  }
+  return {
+    type: 'line',
+    label,
+    data,
+    borderColor: colors,
+    backgroundColor: colors,
+    borderWidth: 2,
+    // A single figure has no line to be seen by.
+    pointRadius: values.filter((value) => value !== null).length === 1 ? 3 : 0,
+    // A stretch without figures is passed over, not through zero.
+    spanGaps: true,
+    cubicInterpolationMode: 'monotone',
+  };
+}
+
+type CategoryAxis = Parameters<ScaleOptionsByType<'category'>['afterBuildTicks']>[0];
+
+function keepThoseThatFit(labels: readonly string[]) {
+  return (axis: CategoryAxis) => {
+    axis.ticks = labelsThatFit(labels, axis.maxWidth).map((value) => ({ value }));
+  };
+}

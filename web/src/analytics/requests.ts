@@ -1,0 +1,28 @@
+import { answer, api } from '../api/client';
+import type { LogEntry, LogFilters, Totals } from '../api/types';
+
+/** How many calls a page of the table holds. */
+export const LOG_PAGE_SIZE = 25;
+
+export interface LogPageData {
+  readonly logs: readonly LogEntry[];
+  readonly nextCursor: string;
+}
+
+export async function askTotals(filters: LogFilters, signal?: AbortSignal): Promise<Totals> {
+  const query = { ...filters, totals: true, limit: 1 };
+  const params = { query };
+  const { data } = await answer(api().GET('/analytics', { params, ...(signal && { signal }) }));
+  return data.totals;
+}
+
+export async function askLogs(
+  filters: LogFilters,
+  cursor: string,
+  signal?: AbortSignal,
+): Promise<LogPageData> {
+  const query = { ...filters, limit: LOG_PAGE_SIZE, ...(cursor !== '' && { cursor }) };
+  const params = { query };
+  const { data } = await answer(api().GET('/analytics', { params, ...(signal && { signal }) }));
+  return { logs: data.logs, nextCursor: data.next_cursor };
+}

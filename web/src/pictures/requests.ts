@@ -1,0 +1,43 @@
+import { answer, api } from '../api/client';
+import type { Picture } from '../api/types';
+import { toBlob } from './image';
+
+/** A picture without its bytes, as the list has it. */
+export type PictureInfo = Omit<Picture, 'base64'>;
+
+/** A picture with its bytes. */
+export interface LoadedPicture {
+  readonly info: PictureInfo;
+  readonly blob: Blob;
+}
+
+export interface Page {
+  readonly pictures: readonly PictureInfo[];
+  readonly nextCursor: string;
+}
+
+/** A page fills a large screen with room to scroll. */
+const PAGE_SIZE = 30;
+
+/** A page of the person's pictures, without their bytes. */
+export async function askList(cursor: string, signal?: AbortSignal): Promise<Page> {
+  const query = { limit: PAGE_SIZE, metadata_only: true };
+  const { data, response } = await answer(
+    api().GET('/pictures', {
+      params: { query: cursor === '' ? query : { ...query, cursor } },
+      ...(signal && { signal }),
+    }),
+  );
+  return { pictures: data, nextCursor: response.headers.get('next-cursor') ?? '' };
+}
+
+export async function askPicture(id: string, signal?: AbortSignal): Promise<LoadedPicture> {
+  const { data } = await answer(
+    api().GET('/pictures/{picture_id}', {
+      params: { path: { picture_id: id } },
+      ...(signal && { signal }),
+    }),
+  );
+  const { base64, ...info } = data;
+  return { info, blob: toBlob(base64, info.content_type) };
+}

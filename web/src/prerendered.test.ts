@@ -1,0 +1,54 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { PARKED } from './api/parked';
+import { isPrerendered, PRERENDERED, showPrerendered } from './prerendered';
+
+let root: HTMLElement;
+
+beforeEach(() => {
+  root = document.createElement('div');
+  document.body.append(root);
+  for (const { path } of PRERENDERED) {
+    const template = document.createElement('template');
+    template.id = `page:${path}`;
+    template.innerHTML = `<h1>${path}</h1>`;
+    document.body.append(template);
+  }
+});
+
+afterEach(() => {
+  document.body.replaceChildren();
+  history.replaceState(null, '', '/');
+});
+
+function shownAt(address: string): string {
+  history.replaceState(null, '', address);
+  showPrerendered(root);
+  return root.textContent;
+}
+
+it('leads from the front door to the login', () => {
+  expect(shownAt('/')).toBe('/login');
+  expect(location.pathname).toBe('/login');
+  expect(isPrerendered(root, false)).toBe(true);
+});
+
+it('leads whoever is logged in to the pictures', () => {
+  sessionStorage.setItem(PARKED, '{}');
+  expect(shownAt('/')).toBe('/pictures');
+  expect(isPrerendered(root, true)).toBe(true);
+  // The session may turn out to be none after all.
+  expect(isPrerendered(root, false)).toBe(false);
+});
+
+it.each(['/analytics', '/pictures/7', '/signup?next=1', '/nowhere'])(
+  'shows nothing at %s that the app would not',
+  (address) => {
+    expect(shownAt(address)).toBe('');
+    expect(isPrerendered(root, false)).toBe(false);
+  },
+);
+
+it('shows no login to whoever is logged in', () => {
+  sessionStorage.setItem(PARKED, '{}');
+  expect(shownAt('/login')).toBe('');
+});

@@ -1,0 +1,35 @@
+import type { ButtonHTMLAttributes, ReactNode } from 'react';
+import { type ButtonLook, buttonClass } from './buttonClass';
+import { Spinner } from './Spinner';
+
+interface ButtonProps extends ButtonLook, ButtonHTMLAttributes<HTMLButtonElement> {
+  readonly startIcon?: ReactNode;
+  /** Waits for what a click began, and can't be clicked meanwhile. */
+  readonly loading?: boolean;
+}
+
+export function Button({
+  variant,
+  tone,
+  size,
+  startIcon,
+  loading = false,
+  disabled = false,
+  className = '',
+  children,
+  ...rest
+}: ButtonProps) {
+  const look = { ...(variant && { variant }), ...(tone && { tone }), ...(size && { size }) };
+  return (
+    <button
+      type="button"
+      className={`${buttonClass(look)} ${className}`}
+      disabled={disabled || loading}
+      aria-busy={loading || undefined}
+      {...rest}
+    >
+      {loading ? <Spinner size={18} /> : startIcon}
+      {children}
+    </button>
+  );
+}

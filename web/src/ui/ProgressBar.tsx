@@ -1,0 +1,22 @@
+interface ProgressBarProps {
+  readonly label: string;
+  /** How much is done, 0 to 1; without it, nobody knows. */
+  readonly progress?: number;
+  readonly thin?: boolean;
+}
+
+export function ProgressBar({ label, progress, thin = false }: ProgressBarProps) {
+  const known = progress === undefined ? {} : { 'aria-valuenow': Math.floor(progress * 100) };
+  return (
+    <span
+      role="progressbar"
+      aria-label={label}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      className={`bar ${progress === undefined ? 'unknown' : ''} ${thin ? 'thin' : ''}`}
+      {...known}
+    >
+      <span style={progress === undefined ? undefined : { width: `${progress * 100}%` }} />
+    </span>
+  );
+}

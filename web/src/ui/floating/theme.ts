@@ -1,0 +1,32 @@
+import { createTheme } from '@mui/material/styles';
+
+const SURFACE = {
+  color: 'var(--text)',
+  backgroundColor: 'var(--paper)',
+  backgroundImage: 'none',
+  border: '1px solid var(--divider)',
+};
+
+/** What MUI draws (the surfaces of dialogs and popovers), in the app's own colours and corners. */
+export const theme = createTheme({
+  typography: { fontFamily: 'var(--font)' },
+  components: {
+    MuiPaper: { defaultProps: { elevation: 0 } },
+    MuiDialog: {
+      styleOverrides: {
+        paper: { ...SURFACE, borderRadius: 'var(--radius-large)', '&:focus': { outline: 'none' } },
+        paperFullScreen: { border: 0, borderRadius: 0 },
+      },
+    },
+    MuiPopover: {
+      styleOverrides: {
+        paper: {
+          ...SURFACE,
+          marginTop: 4,
+          borderRadius: 'var(--radius-card)',
+          boxShadow: 'var(--shadow)',
+        },
+      },
+    },
+  },
+});

@@ -1,0 +1,25 @@
+import { render, screen } from '@testing-library/react';
+import { useState } from 'react';
+import { expect, it } from 'vitest';
+import { lazily } from './lazily';
+
+function Counter() {
+  const [count, setCount] = useState(0);
+  return <button onClick={() => setCount(count + 1)}>{count}</button>;
+}
+
+it('keeps what it shows when it is rendered again', async () => {
+  const Lazy = lazily(() => Promise.resolve(Counter));
+  const { rerender } = render(<Lazy />);
+  (await screen.findByRole('button', { name: '0' })).click();
+  await screen.findByRole('button', { name: '1' });
+  rerender(<Lazy />);
+  expect(screen.getByRole('button')).toHaveTextContent('1');
+});
+
+it('is there at once where it was loaded ahead', async () => {
+  const Lazy = lazily(() => Promise.resolve(Counter), 'Loading');
+  await Lazy.load();
+  render(<Lazy />);
+  expect(screen.getByRole('button', { name: '0' })).toBeVisible();
+});
