@@ -100,16 +100,28 @@ impl<'a> Uploader<'a> {
     }
 }
 
-/// The head of a PNG, and as many bytes behind it as it takes.
+/// A PNG of one pixel, with as much beside it as it takes.
 fn picture(bytes: usize) -> String {
-    let mut picture = vec![
-        0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, b'I', b'H', b'D', b'R', 0, 0,
-        0, 1, 0, 0, 0, 1, 8, 2, 0, 0, 0, 0x90, 0x77, 0x53, 0xde,
-    ];
+    const HEAD: &[u8] = b"\x89PNG\r\n\x1a\n\
+        \0\0\0\x0dIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0\x90\x77\x53\xde\
+        \0\0\0\x0cIDAT\x08\xd7\x63\xf8\xcf\xc0\0\0\x03\x01\x01\0\x18\xdd\x8d\xb0";
+    const TAIL: &[u8] = b"\0\0\0\0IEND\xae\x42\x60\x82";
+    /// A chunk's length, type and checksum.
+    const FRAME: usize = 12;
+
+    let length = bytes.saturating_sub(HEAD.len() + FRAME + TAIL.len());
+    let mut picture = Vec::with_capacity(bytes);
+    picture.extend_from_slice(HEAD);
+    picture.extend((length as u32).to_be_bytes());
+    // A chunk that decoders may skip, and so without a checksum that is right.
+    picture.extend_from_slice(b"fiLl");
+    let end = picture.len() + length;
     // Bytes that do not compress, and differ from upload to upload.
-    while picture.len() < bytes {
+    while picture.len() < end {
         picture.extend_from_slice(Uuid::new_v4().as_bytes());
     }
-    picture.truncate(bytes);
+    picture.truncate(end);
+    picture.extend_from_slice(&[0; 4]);
+    picture.extend_from_slice(TAIL);
     BASE64_STANDARD.encode(picture)
 }
