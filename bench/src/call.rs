@@ -54,9 +54,9 @@ pub(crate) async fn over_grpc(mut client: AuthClient<Channel>, token: &str) -> R
 }
 
 /// The call straight to the REST API: no gateway in it.
-pub(crate) async fn over_rest(client: &Client, stack: &Stack, token: &str) -> Result<()> {
+pub(crate) async fn over_rest(client: &Client, rest_url: &str, token: &str) -> Result<()> {
     let request = client
-        .post(format!("{}/auth", stack.rest_url))
+        .post(format!("{rest_url}/auth"))
         .json(&json!({"access_token": token}));
     let response = request.send().await?.error_for_status()?;
     let answer: Value = response.json().await?;

@@ -19,6 +19,7 @@ mod start;
 mod stats;
 mod table;
 mod tracing;
+mod turns;
 mod upload;
 
 use std::process::ExitCode;

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 /// The stack's own description.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(crate) struct Stack {
     pub(crate) rest_url: String,
     pub(crate) grpc_url: String,

@@ -14,15 +14,12 @@ use uuid::Uuid;
 
 use crate::{
     call,
-    gateway::{Caller, grpc, repeat, turn},
-    settings::{Settings, Stack, Traced},
+    settings::{Settings, Traced},
     stats::Rounds,
     table::Table,
+    turns::{CONNECTIONS, Caller, grpc, in_turns, rest},
     upload::{FUNCTION, TRANSPORTS, Uploader},
 };
-
-/// Connections at once, each with one call under way.
-const CONNECTIONS: [usize; 2] = [1, 16];
 
 /// A small picture: what is measured is the way.
 const PICTURE: usize = 1024;
@@ -70,19 +67,8 @@ async fn overhead<C: Fn() -> Caller>(
     (off, on): (C, C),
     table: &mut Table,
 ) -> Result<()> {
-    // To the connections' and the functions' first calls.
-    turn(connections, &off).await?;
-    turn(connections, &on).await?;
     let [mut rate, mut p50, mut plain_ms] = [(); 3].map(|()| Rounds::default());
-    for round in 0..rounds {
-        // Who goes first changes, so that nobody always meets a warm machine.
-        let (plain, traced) = if round % 2 == 0 {
-            let plain = turn(connections, &off).await?;
-            (plain, turn(connections, &on).await?)
-        } else {
-            let traced = turn(connections, &on).await?;
-            (turn(connections, &off).await?, traced)
-        };
+    for (plain, traced) in in_turns(rounds, connections, off, on).await? {
         rate.add(traced.rate() / plain.rate());
         p50.add(traced.latencies.p50() / plain.latencies.p50());
         plain_ms.add(plain.latencies.p50());
@@ -94,17 +80,6 @@ async fn overhead<C: Fn() -> Caller>(
     Ok(())
 }
 
-fn rest(stack: &Stack, token: &str) -> impl Fn() -> Caller {
-    let (stack, token) = (Arc::new(stack.clone()), token.to_owned());
-    move || {
-        let (stack, token) = (Arc::clone(&stack), token.clone());
-        Box::pin(async move {
-            let client = call::http()?;
-            repeat(|| call::over_rest(&client, &stack, &token)).await
-        })
-    }
-}
-
 /// How many spans came, by trace.
 #[derive(Clone, Default)]
 struct Spans(Arc<Mutex<HashMap<Vec<u8>, usize>>>);
@@ -114,6 +89,8 @@ impl Spans {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Not by `trichrome_otlp::spans`, which copies each span: this runs on the cores that are
+    /// measured.
     fn add(&self, request: &ExportTraceServiceRequest) {
         let mut counts = self.lock();
         let scopes = request
