@@ -32,9 +32,15 @@ export async function logOut(page: Page): Promise<void> {
   await page.getByRole('heading', { name: 'Log in' }).waitFor();
 }
 
+/** Switches, and waits until it is so: a click before the app is there takes effect only then. */
 export async function chooseTransport(page: Page, label: string): Promise<void> {
   await page.getByRole('button', { name: label, exact: true }).click();
+  await chosenTransport(page, label).waitFor();
 }
+
+/** The switch's part for a transport, once that is the chosen one. */
+export const chosenTransport = (page: Page, label: string) =>
+  page.getByRole('button', { name: label, exact: true, pressed: true });
 
 /** Opens the upload dialog and chooses files; sends nothing yet. */
 export async function chooseFiles(page: Page, paths: readonly string[]): Promise<Locator> {

@@ -60,7 +60,10 @@ export function useDeletePicture() {
   });
 }
 
-/** Puts a picture that was just stored on top of the list, with the bytes that were sent. */
+/**
+ * Puts a picture that was just stored into the list, with the bytes that were sent: where the service
+ * has it. Of two uploads under way at once the first to be stored need not be the first to answer.
+ */
 export function addToCache(client: QueryClient, picture: PictureInfo, file: Blob): void {
   const { content_type } = picture;
   client.setQueryData<LoadedPicture>(keys.image(picture.id), {
@@ -69,9 +72,14 @@ export function addToCache(client: QueryClient, picture: PictureInfo, file: Blob
   });
   changePages(client, (pictures, page) =>
     page === 0 && !pictures.some((known) => known.id === picture.id)
-      ? [picture, ...pictures]
+      ? [picture, ...pictures].sort(newestFirst)
       : pictures,
   );
+}
+
+/** Ids are UUIDs of version 7 (RFC 9562): the later one is the greater one. */
+function newestFirst(a: PictureInfo, b: PictureInfo): number {
+  return a.id < b.id ? 1 : -1;
 }
 
 function changePages(
