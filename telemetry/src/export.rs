@@ -70,38 +70,11 @@ impl Spans {
         }))
     }
 
-    /// Sends what waits, within `patience`. What the collector does not take is lost.
+    /// Sends what waits now, within `patience` together. What the collector does not take is
+    /// lost; what there is no time for waits for the next flush.
     pub async fn flush(&self, patience: Duration) {
         let deadline = Instant::now() + patience;
-        let Ok(mut outage) = timeout_at(deadline, self.0.outage.lock()).await else {
-            return;
-        };
-        if outage
-            .as_ref()
-            .is_some_and(|outage| Instant::now() < outage.retry_at)
-        {
-            return;
-        }
-        loop {
-            let batch = self.take();
-            if batch.is_empty() {
-                return;
-            }
-            let count = batch.len() as u64;
-            let sent = match timeout_at(deadline, self.0.exporter.export(batch)).await {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(error)) => Err(error.to_string()),
-                Err(_) => Err(format!("no answer within {patience:?}")),
-            };
-            match sent {
-                Ok(()) => self.recovered(&mut outage),
-                Err(error) => {
-                    self.0.lost.fetch_add(count, Ordering::Relaxed);
-                    failed(&mut outage, &error);
-                    return;
-                }
-            }
-        }
+        self.send(patience, || deadline).await;
     }
 
     /// Sends every second, and at once where there is enough for a request, for as long as
@@ -111,7 +84,55 @@ impl Spans {
             let enough = self.0.enough.notified();
             // Elapsed or notified: both are the time to send.
             let _when = tokio::time::timeout(EVERY, enough).await;
-            self.flush(patience).await;
+            self.send(patience, || Instant::now() + patience).await;
+        }
+    }
+
+    /// Sends what waits; `deadline` is asked for each request's.
+    async fn send(&self, patience: Duration, deadline: impl Fn() -> Instant) {
+        let Ok(mut outage) = timeout_at(deadline(), self.0.outage.lock()).await else {
+            return;
+        };
+        if outage
+            .as_ref()
+            .is_some_and(|outage| Instant::now() < outage.retry_at)
+        {
+            return;
+        }
+        // Not what ends meanwhile: a busy process would have no end of it.
+        let mut left = self.waiting().len();
+        let mut answered = false;
+        while left > 0 {
+            let until = deadline();
+            if answered && until < Instant::now() + patience / 2 {
+                // Too little for one more request, which would be cut, and its spans lost.
+                return;
+            }
+            let batch = self.take(left);
+            let count = batch.len();
+            left -= count;
+            let sent = match timeout_at(until, self.0.exporter.export(batch)).await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(error)) => Err((error.to_string(), true)),
+                // One that has just answered is not down: the flush's time was short.
+                Err(_) => Err((format!("no answer within {patience:?}"), !answered)),
+            };
+            match sent {
+                Ok(()) => {
+                    answered = true;
+                    self.recovered(&mut outage);
+                }
+                Err((error, down)) => {
+                    self.0.lost.fetch_add(count as u64, Ordering::Relaxed);
+                    if down {
+                        failed(&mut outage, &error);
+                    }
+                    return;
+                }
+            }
+        }
+        if self.waiting().len() >= BATCH {
+            self.0.enough.notify_one();
         }
     }
 
@@ -120,9 +141,10 @@ impl Spans {
         self.0.lost.load(Ordering::Relaxed)
     }
 
-    fn take(&self) -> Vec<SpanData> {
+    /// The oldest, `most` of them and no more than a request takes.
+    fn take(&self, most: usize) -> Vec<SpanData> {
         let mut waiting = self.waiting();
-        let count = waiting.len().min(BATCH);
+        let count = waiting.len().min(most).min(BATCH);
         waiting.drain(..count).collect()
     }
 
@@ -193,7 +215,7 @@ impl SpanProcessor for Spans {
 mod tests {
     use std::{
         net::{SocketAddr, TcpListener},
-        sync::mpsc,
+        sync::{OnceLock, mpsc},
     };
 
     use opentelemetry::trace::{Tracer as _, TracerProvider as _};
@@ -245,6 +267,45 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn spans_that_keep_coming_wait_for_the_next_time() {
+        type Make = Box<dyn Fn(usize) + Send + Sync>;
+        let make = Arc::new(OnceLock::<Make>::new());
+        let more = Arc::clone(&make);
+        let (sender, requests) = mpsc::channel();
+        let receiver = Receiver::start(([127, 0, 0, 1], 0).into(), move |request| {
+            sender.send(spans(&request).len()).unwrap();
+            (more.get().unwrap())(2);
+        })
+        .unwrap();
+        let (spans, fill) = sending_to(receiver.address());
+        assert!(make.set(Box::new(fill)).is_ok());
+        (make.get().unwrap())(BATCH + 1);
+        for _ in 0..3 {
+            spans.flush(Duration::from_secs(10)).await;
+        }
+        assert_eq!(requests.try_iter().collect::<Vec<_>>(), [BATCH, 1, 4, 2]);
+        assert_eq!((spans.lost(), spans.waiting().len()), (0, 2));
+    }
+
+    #[tokio::test]
+    async fn one_that_answers_is_not_down_when_the_time_is_up() {
+        let (go_on, held) = mpsc::channel::<()>();
+        let held = Mutex::new(held);
+        let receiver = Receiver::start(([127, 0, 0, 1], 0).into(), move |request| {
+            if spans(&request).len() < BATCH {
+                // Until the test is over.
+                let _over = held.lock().unwrap().recv();
+            }
+        })
+        .unwrap();
+        let (spans, make) = sending_to(receiver.address());
+        make(BATCH + 1);
+        spans.flush(Duration::from_secs(2)).await;
+        drop(go_on);
+        assert!(spans.0.outage.lock().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_collector_that_is_down_costs_its_spans_and_is_left_alone() {
         let (spans, make) = sending_to(nobody());
         make(1);
@@ -319,7 +380,7 @@ mod tests {
         assert!(has("http.route") && has("error.type"));
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn after_a_rest_it_is_tried_again() {
         let mut outage = None;
         failed(&mut outage, "down");
