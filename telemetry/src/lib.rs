@@ -9,6 +9,7 @@ mod export;
 mod ids;
 mod json;
 mod logs;
+mod sampler;
 mod setup;
 mod span;
 mod trace;

@@ -9,7 +9,7 @@ use opentelemetry_otlp::{
 };
 use opentelemetry_sdk::{
     Resource,
-    trace::{SdkTracer, SdkTracerProvider, SpanExporter as _},
+    trace::{Sampler, SdkTracer, SdkTracerProvider, SpanExporter as _},
 };
 use tracing::{Metadata, level_filters::LevelFilter};
 use tracing_subscriber::{
@@ -19,7 +19,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-use crate::{Spans, client::Http, ids::Ids, logs::Logs};
+use crate::{Spans, client::Http, ids::Ids, logs::Logs, sampler};
 
 /// Which process this is, in traces and logs.
 #[derive(Clone, Debug)]
@@ -79,7 +79,15 @@ pub fn start(mut service: Service) -> Telemetry {
     // A span of ours says which call a line belongs to, whatever the level of lines is.
     let logs = logs.with_filter(levels.or(filter_fn(is_our_span)));
 
-    let (tracer, spans, problem) = match traces(&service) {
+    let sampler = sampler::read(
+        variable("OTEL_TRACES_SAMPLER").as_deref(),
+        variable("OTEL_TRACES_SAMPLER_ARG").as_deref(),
+    );
+    let (sampler, all) = match sampler {
+        Ok(sampler) => (sampler, None),
+        Err(problem) => (sampler::all(), Some(problem)),
+    };
+    let (tracer, spans, problem) = match traces(&service, sampler) {
         Ok(Some((tracer, spans))) => (Some(tracer), Some(spans), None),
         Ok(None) => (None, None, None),
         Err(problem) => (None, None, Some(problem)),
@@ -102,6 +110,9 @@ pub fn start(mut service: Service) -> Telemetry {
     if let Some(problem) = problem {
         tracing::warn!(error = %problem, "no traces are sent");
     }
+    if let Some(problem) = all.filter(|_| spans.is_some()) {
+        tracing::warn!(error = %problem, "every trace is kept");
+    }
     Telemetry { spans }
 }
 
@@ -110,7 +121,7 @@ fn is_our_span(metadata: &Metadata<'_>) -> bool {
     metadata.is_span() && metadata.target().starts_with("trichrome")
 }
 
-fn traces(service: &Service) -> Result<Option<(SdkTracer, Spans)>, Problem> {
+fn traces(service: &Service, sampler: Sampler) -> Result<Option<(SdkTracer, Spans)>, Problem> {
     let Some(endpoint) = endpoint() else {
         return Ok(None);
     };
@@ -126,6 +137,7 @@ fn traces(service: &Service) -> Result<Option<(SdkTracer, Spans)>, Problem> {
     let provider = SdkTracerProvider::builder()
         .with_resource(resource)
         .with_id_generator(Ids::default())
+        .with_sampler(sampler)
         .with_span_processor(spans.clone())
         .build();
     // The tracer keeps the provider.
