@@ -31,11 +31,21 @@ SLASH = re.compile("(%2f)", re.IGNORECASE)
 NO_ROUTE = b'{"message":"Missing Authentication Token"}'
 
 
+SAVING = threading.Lock()
+
+
+def save_all(services):
+    """Saves, and not twice at a time: a file is written under one name for all, then renamed.
+    The last save, when it is stopped, would lose what another renames away."""
+    with SAVING:
+        persistence.save_all(services)
+
+
 def save_for_ever():
     """Saves while requests are being served: a table that changes under it is tried again."""
     while True:
         time.sleep(SECONDS)
-        persistence.save_all(app._build_persistence_save_dict())
+        save_all(app._build_persistence_save_dict())
 
 
 def decoded(path):
@@ -62,6 +72,7 @@ def as_sent(served):
 
 
 app.app = as_sent(app.app)
+app.save_all = save_all
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = (LOG_SECONDS, 0.001, 0.25)
 
