@@ -11,8 +11,9 @@ use tokio::{
 
 use crate::stack::Stack;
 
-/// How long a part may take to stop or to start.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a command is waited for: the supervisor gives a part a minute to start, and stops
+/// it for up to 15 s if it has not; and it may be at a restart of its own when it is asked.
+const PATIENCE: Duration = Duration::from_secs(150);
 
 /// Stops a part: `ministack`, `kafka`, `postgres`, `functions` or `gateway`.
 ///
@@ -20,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 ///
 /// The supervisor is not there, or cannot.
 pub async fn stop(stack: &Stack, part: &str) -> Result<()> {
+    stack.stopped().insert(part.to_owned());
     command(stack, &format!("stop {part}")).await
 }
 
@@ -29,7 +31,18 @@ pub async fn stop(stack: &Stack, part: &str) -> Result<()> {
 ///
 /// As [`stop`].
 pub async fn start(stack: &Stack, part: &str) -> Result<()> {
-    command(stack, &format!("start {part}")).await
+    command(stack, &format!("start {part}")).await?;
+    stack.stopped().remove(part);
+    Ok(())
+}
+
+/// Starts what a scenario has stopped and, given up, not started again.
+pub(crate) async fn start_stopped(stack: &Stack) -> Result<()> {
+    let stopped = stack.stopped().clone();
+    for part in stopped {
+        start(stack, &part).await?;
+    }
+    Ok(())
 }
 
 /// Kills a part, as `kill -9` does.

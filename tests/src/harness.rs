@@ -8,18 +8,42 @@ use futures::future::LocalBoxFuture;
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::{runtime::Runtime, time::timeout};
 
-use crate::{scenario::Scenario, stack::Stack, transport::Transport};
+use crate::{control, scenario::Scenario, stack::Stack, transport::Transport};
 
-/// The longest that a scenario may take, whatever it waits for.
+/// The longest that a scenario may take, whatever it waits for, unless the suite says more.
 const PATIENCE: Duration = Duration::from_secs(150);
 
 type Run = Arc<dyn Fn(Scenario) -> LocalBoxFuture<'static, Result<()>> + Send + Sync>;
 
+struct Test {
+    name: String,
+    transport: Transport,
+    run: Run,
+    /// Why it is not run, where it is not.
+    ignored: Option<&'static str>,
+}
+
 /// Tests to run.
-#[derive(Default)]
-pub struct Suite(Vec<(String, Transport, Run)>);
+pub struct Suite {
+    tests: Vec<Test>,
+    patience: Duration,
+}
+
+impl Default for Suite {
+    fn default() -> Self {
+        Self::patient(PATIENCE)
+    }
+}
 
 impl Suite {
+    /// With this as the longest that a scenario may take.
+    pub fn patient(patience: Duration) -> Self {
+        Self {
+            tests: Vec::new(),
+            patience,
+        }
+    }
+
     /// Adds a scenario, as one test a transport.
     pub fn each<F>(&mut self, name: &str, scenario: impl Fn(Scenario) -> F + Send + Sync + 'static)
     where
@@ -39,8 +63,12 @@ impl Suite {
     {
         let run: Run = Arc::new(move |run| Box::pin(scenario(run)));
         for &transport in transports {
-            let name = format!("{name}::{transport}");
-            self.0.push((name, transport, Arc::clone(&run)));
+            self.tests.push(Test {
+                name: format!("{name}::{transport}"),
+                transport,
+                run: Arc::clone(&run),
+                ignored: None,
+            });
         }
     }
 
@@ -50,23 +78,51 @@ impl Suite {
         F: Future<Output = Result<()>> + 'static,
     {
         let run: Run = Arc::new(move |run| Box::pin(test(run)));
-        self.0.push((name.to_owned(), Transport::Rest, run));
+        self.tests.push(Test {
+            name: name.to_owned(),
+            transport: Transport::Rest,
+            run,
+            ignored: None,
+        });
+    }
+
+    /// Adds a test as [`Self::once`] does; unless it is `possible` on this stack it is counted
+    /// as ignored, with the reason.
+    pub fn once_where<F>(
+        &mut self,
+        possible: bool,
+        why_not: &'static str,
+        name: &str,
+        test: impl Fn(Scenario) -> F + Send + Sync + 'static,
+    ) where
+        F: Future<Output = Result<()>> + 'static,
+    {
+        self.once(name, test);
+        if let Some(test) = self.tests.last_mut() {
+            test.ignored = (!possible).then_some(why_not);
+        }
     }
 
     /// Runs them, this many at a time unless the command line says otherwise.
     pub fn run(self, threads: usize) -> ExitCode {
         let mut arguments = Arguments::from_args();
         arguments.test_threads.get_or_insert(threads);
+        let patience = self.patience;
         let trials = |stack: Option<(Arc<Runtime>, &'static Stack)>| {
-            let trial = |(name, transport, run): (String, Transport, Run)| {
+            let trial = |test: Test| {
                 let stack = stack.clone();
-                Trial::test(name, move || {
+                let ignored = test.ignored;
+                let trial = Trial::test(test.name, move || {
                     let (runtime, stack) = stack.ok_or("tests are listed, not run")?;
-                    let outcome = runtime.block_on(one(Scenario::new(stack, transport), &run));
+                    let scenario = Scenario::new(stack, test.transport);
+                    let outcome = runtime.block_on(one(scenario, &test.run, patience));
                     outcome.map_err(|error| Failed::from(format!("{error:#}")))
-                })
+                });
+                trial
+                    .with_kind(ignored.unwrap_or_default())
+                    .with_ignored_flag(ignored.is_some())
             };
-            self.0.into_iter().map(trial).collect()
+            self.tests.into_iter().map(trial).collect()
         };
         if arguments.list {
             return libtest_mimic::run(&arguments, trials(None)).exit_code();
@@ -88,12 +144,15 @@ fn connect() -> Result<(Arc<Runtime>, &'static Stack)> {
     Ok((Arc::new(runtime), stack))
 }
 
-async fn one(scenario: Scenario, run: &Run) -> Result<()> {
-    let outcome = timeout(PATIENCE, run(scenario.clone())).await;
+async fn one(scenario: Scenario, run: &Run, patience: Duration) -> Result<()> {
+    let outcome = timeout(patience, run(scenario.clone())).await;
     let outcome = outcome
-        .with_context(|| format!("still under way after {PATIENCE:?}"))
+        .with_context(|| format!("still under way after {patience:?}"))
         .flatten();
+    // Or every scenario after one that was given up would fail too.
+    let started = control::start_stopped(scenario.stack()).await;
     let cleaned = timeout(PATIENCE, scenario.clean_up()).await;
     outcome?;
+    started.context("starting what was stopped")?;
     cleaned?.context("cleaning up")
 }

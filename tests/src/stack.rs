@@ -1,7 +1,9 @@
 //! The running stack, as its description file tells of it, and one client for each part.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -61,6 +63,11 @@ pub struct Description {
 }
 
 impl Description {
+    /// Whether API Gateway serves REST, and not the functions' own local server.
+    pub fn is_deployed(&self) -> bool {
+        self.rest_url != self.lambda_endpoint
+    }
+
     /// Reads the file that `TRICHROME_STACK` names, or a running `up`'s.
     ///
     /// # Errors
@@ -99,6 +106,8 @@ pub struct Stack {
     pub signer: Signer,
     /// The spans that its parts send.
     pub traces: Traces,
+    /// Parts that the tests have stopped.
+    stopped: Mutex<BTreeSet<String>>,
 }
 
 impl Stack {
@@ -123,7 +132,12 @@ impl Stack {
             stored: Stored::new(&description),
             signer: Signer::read(&description)?,
             traces: Traces::listen(&description),
+            stopped: Mutex::default(),
             description,
         })
+    }
+
+    pub(crate) fn stopped(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.stopped.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

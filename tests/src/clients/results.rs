@@ -24,8 +24,8 @@ use super::kafka::reader;
 /// The topic of answers.
 const RESULTS: &str = "results";
 
-/// How long an answer is waited for.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long an answer is waited for: also while a part comes back.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Answers that nobody awaits yet: those to bare commands, whose id is known only once
 /// Kafka has told their place.

@@ -13,12 +13,16 @@ mod logs;
 mod outage;
 mod postgres;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use trichrome_tests::harness::Suite;
 
+/// The bounds in one scenario (everything serves, a part stops, calls are refused, the part
+/// starts, everything serves again) add up to some minutes.
+const PATIENCE: Duration = Duration::from_secs(600);
+
 fn main() -> ExitCode {
-    let mut suite = Suite::default();
+    let mut suite = Suite::patient(PATIENCE);
     for add in [
         postgres::add,
         aws::add,

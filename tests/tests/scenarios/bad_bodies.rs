@@ -144,11 +144,11 @@ async fn routes(run: Scenario) -> Result<()> {
         let url = format!("{base}{path}");
         let answer = stack.http.send(method, &url, &headers, "").await?;
         let what = || format!("{method} {path}");
-        if run.transport() == Transport::Rest {
-            // API Gateway's own words, or those of what stands in for it.
+        if run.transport() == Transport::Rest && stack.description.is_deployed() {
+            // API Gateway has one answer to both: the template's, or its own.
             let status = answer.status;
             ensure!(
-                (400..500).contains(&status),
+                [403, 404].contains(&status),
                 "{}: {status} {}",
                 what(),
                 answer.start()

@@ -18,10 +18,12 @@ use uuid::Uuid;
 pub(crate) fn add(suite: &mut Suite) {
     suite.once("gateway::is_alive_and_ready", health);
     suite.once("gateway::metrics_count_calls", metrics);
-    // Where no spans are sent there is no trace to look at.
-    if are_sent() {
-        suite.once("gateway::metrics_name_a_trace_to_look_at", exemplars);
-    }
+    suite.once_where(
+        are_sent(),
+        "no spans are sent",
+        "gateway::metrics_name_a_trace_to_look_at",
+        exemplars,
+    );
     suite.once(
         "gateway::metrics_tell_of_invocations_and_the_process",
         process,
@@ -41,14 +43,18 @@ async fn get(run: &Scenario, path: &str) -> Result<Answer> {
 async fn health(run: Scenario) -> Result<()> {
     let alive = get(&run, "/healthz").await?;
     ensure!(alive.status == 200, "{} {}", alive.status, alive.start());
-    let ready = get(&run, "/readyz").await?;
-    ensure!(ready.status == 200, "{} {}", ready.status, ready.start());
-    let report = ready.json()?;
-    ensure!(report["ready"] == true, "{report}");
-    let checks = report["checks"].as_object().context("no checks")?;
-    ensure!(checks.len() >= 2, "checks of {:?}", checks.keys());
-    ensure!(checks.values().all(|check| check == "ok"), "{report}");
-    Ok(())
+    // Under load a check may be late once.
+    eventually(SOON, async || {
+        let ready = get(&run, "/readyz").await?;
+        ensure!(ready.status == 200, "{} {}", ready.status, ready.start());
+        let report = ready.json()?;
+        ensure!(report["ready"] == true, "{report}");
+        let checks = report["checks"].as_object().context("no checks")?;
+        ensure!(checks.len() >= 2, "checks of {:?}", checks.keys());
+        ensure!(checks.values().all(|check| check == "ok"), "{report}");
+        Ok(())
+    })
+    .await
 }
 
 /// Every sample of a page of metrics, by its name with its labels.
@@ -277,15 +283,11 @@ async fn rate_limit(run: Scenario) -> Result<()> {
         Ok::<_, anyhow::Error>(call.send_once().await?.code())
     });
     let codes = futures::future::try_join_all(calls).await?;
-    let limited = codes
-        .iter()
-        .filter(|&&code| code == Some(ErrorCode::ResourceExhausted))
-        .count();
-    let wrong = codes
-        .iter()
-        .filter(|&&code| code == Some(ErrorCode::Unauthenticated))
-        .count();
-    ensure!(limited + wrong == 60, "{codes:?}");
-    ensure!(limited >= 10 && wrong >= 1, "{limited} of 60 limited");
+    let count = |wanted| codes.iter().filter(|&&code| code == Some(wanted)).count();
+    let limited = count(ErrorCode::ResourceExhausted);
+    // Hashing is slow on purpose: on a busy machine some are let through and then run late.
+    let let_through = count(ErrorCode::Unauthenticated) + count(ErrorCode::DeadlineExceeded);
+    ensure!(limited + let_through == 60, "{codes:?}");
+    ensure!(limited >= 10 && let_through >= 1, "{limited} of 60 limited");
     Ok(())
 }
