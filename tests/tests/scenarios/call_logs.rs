@@ -194,14 +194,16 @@ async fn shown(run: Scenario) -> Result<()> {
         "{groups:?}"
     );
 
+    let before = SystemTime::try_from(at)? - Duration::from_secs(60);
+    let before = prost_types::Timestamp::from(before).to_string();
     for (filter, expected) in [
         (json!({"method": "Draw"}), 1),
         (json!({"status": 404}), 1),
         (json!({"errors_only": true}), 1),
         (json!({"transport": "events"}), 1),
         (json!({"transport": "rest"}), 0),
-        (json!({"since": "2026-01-01T00:00:00Z"}), 3),
-        (json!({"until": "2026-01-01T00:00:00Z"}), 0),
+        (json!({"since": before}), 3),
+        (json!({"until": before}), 0),
         (json!({"limit": 2}), 2),
     ] {
         let mut args = filter.clone();

@@ -20,6 +20,7 @@ use trichrome_tests::{
     images::Format,
     scenario::Scenario,
     token,
+    wait::{SOON, eventually},
 };
 
 pub(crate) fn add(suite: &mut Suite) {
@@ -109,18 +110,25 @@ async fn generated(run: Scenario) -> Result<()> {
     let status = gone.err().context("the picture is still there")?;
     ensure!(status.code() == Code::NotFound, "{status:?}");
 
-    let mut analytics = AnalyticsClient::new(channel);
+    let analytics = AnalyticsClient::new(channel);
     let read = GetLogRequest {
         limit: 3,
         totals: true,
         ..Default::default()
     };
-    let logs = analytics.get_log(by(&token, read)?).await?.into_inner();
-    ensure!(
-        logs.logs.len() == 3 && logs.totals.is_some(),
-        "{} logs",
-        logs.logs.len()
-    );
+    // These calls' own, at the latest: they are logged a little later.
+    eventually(SOON, async || {
+        let mut analytics = analytics.clone();
+        let logs = analytics.get_log(by(&token, read.clone())?).await?;
+        let logs = logs.into_inner();
+        ensure!(
+            logs.logs.len() == 3 && logs.totals.is_some(),
+            "{} logs",
+            logs.logs.len()
+        );
+        Ok(())
+    })
+    .await?;
     users
         .delete_user(by(&token, DeleteUserRequest { user_id: id })?)
         .await?;
