@@ -6,6 +6,7 @@ use rdkafka::{
     ClientConfig, ClientContext, Statistics,
     config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode},
+    statistics::{Partition, Topic},
 };
 
 use crate::{limits, metrics::Metrics};
@@ -86,16 +87,78 @@ impl ClientContext for Reporter {
 
     fn stats(&self, statistics: Statistics) {
         for (name, topic) in &statistics.topics {
-            let lags = topic
-                .partitions
-                .values()
-                // -1 is the partition of no number, and a lag that is not known yet.
-                .filter(|partition| partition.partition >= 0 && partition.consumer_lag >= 0)
-                .map(|partition| partition.consumer_lag);
-            let mut lags = lags.peekable();
-            if lags.peek().is_some() {
-                self.metrics.lag(self.name, name, lags.sum());
+            if let Some(records) = lag(topic) {
+                self.metrics.lag(self.name, name, records);
             }
         }
+    }
+}
+
+/// Records that wait in the partitions that are this client's; `None` until that is known.
+/// Of a partition that was taken away librdkafka goes on to tell the last it knew.
+fn lag(topic: &Topic) -> Option<i64> {
+    let mut own = topic
+        .partitions
+        .values()
+        // -1 is the partition of no number.
+        .filter(|partition| partition.partition >= 0 && partition.desired)
+        .peekable();
+    if own.peek().is_none() {
+        return Some(0);
+    }
+    own.filter_map(waiting).reduce(|sum, more| sum + more)
+}
+
+fn waiting(partition: &Partition) -> Option<i64> {
+    if partition.consumer_lag >= 0 {
+        return Some(partition.consumer_lag);
+    }
+    // Without a commit the group reads from the beginning. Negative is not known.
+    let known = partition.committed_offset < 0 && partition.lo_offset >= 0;
+    (known && partition.hi_offset >= partition.lo_offset)
+        .then(|| partition.hi_offset - partition.lo_offset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partition(number: i32, lag: i64) -> Partition {
+        Partition {
+            partition: number,
+            desired: true,
+            consumer_lag: lag,
+            committed_offset: -1001,
+            lo_offset: -1001,
+            hi_offset: -1001,
+            ..Partition::default()
+        }
+    }
+
+    fn of(partitions: impl IntoIterator<Item = Partition>) -> Option<i64> {
+        let partitions = partitions.into_iter();
+        lag(&Topic {
+            partitions: partitions.map(|it| (it.partition, it)).collect(),
+            ..Topic::default()
+        })
+    }
+
+    #[test]
+    fn lag_is_that_of_the_partitions_that_are_read_here() {
+        assert_eq!(of([partition(0, 3), partition(1, 4)]), Some(7));
+        let mut taken_away = partition(1, 4);
+        taken_away.desired = false;
+        assert_eq!(of([partition(0, 3), taken_away.clone()]), Some(3));
+        assert_eq!(of([taken_away, partition(-1, 9)]), Some(0));
+    }
+
+    #[test]
+    fn before_a_commit_all_waits_that_is_there() {
+        let mut new = partition(0, -1);
+        assert_eq!(of([new.clone()]), None);
+        (new.lo_offset, new.hi_offset) = (10, 15);
+        assert_eq!(of([new.clone(), partition(1, 2)]), Some(7));
+        new.committed_offset = 15;
+        assert_eq!(of([new]), None);
     }
 }
