@@ -19,7 +19,7 @@ use crate::{
     context::Context,
     event,
     fault::{self, error_chain},
-    invoke::{Invoke, Repeat},
+    invoke::{Invoke, InvokeError},
     metrics::Metrics,
     rate_limit::RateLimits,
     record::CallRecord,
@@ -47,7 +47,8 @@ pub struct Call<'a> {
 /// What to do when the service, not the caller, is at fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failures {
-    /// Say so: the caller is there to try again.
+    /// Say so: the caller is there to try again. Only a read that failed on the way is made
+    /// once more; anything else might have had its effect.
     Answer,
     /// Try again, within the deadline: nobody else will.
     Retry,
@@ -55,6 +56,9 @@ pub enum Failures {
 
 /// Times that a call is tried where its failures are retried.
 pub const ATTEMPTS: u32 = 5;
+
+/// Times that a read is tried where they are answered.
+const READ_ATTEMPTS: u32 = 2;
 
 /// The waits between them: 1.5 s at most, together.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
@@ -120,15 +124,21 @@ impl Calls {
         let mut event = Bytes::from(event);
         let mut failures = 0;
         loop {
-            let last = call.failures == Failures::Answer || failures + 1 == ATTEMPTS;
-            let error = match self.attempt(&call, &mut event, record).await {
+            let (error, on_the_way) = match self.attempt(&call, &mut event, record).await {
                 Ok(reply) => return Ok(reply),
-                Err(error) => error,
+                Err(failure) => failure,
             };
-            if last || !error.code.is_fault() {
+            failures += 1;
+            let again = match call.failures {
+                Failures::Retry => error.code.is_fault() && failures < ATTEMPTS,
+                Failures::Answer => {
+                    let read = call.operation.http.method == "GET";
+                    read && on_the_way && failures < READ_ATTEMPTS
+                }
+            };
+            if !again {
                 return Err(error);
             }
-            failures += 1;
             let wait = BACKOFF.wait(failures);
             if Instant::now() + wait >= call.deadline {
                 return Err(error);
@@ -138,24 +148,19 @@ impl Calls {
         }
     }
 
+    /// Tries once. Beside an error: whether it came on the way ([`InvokeError::is_on_the_way`]).
     async fn attempt(
         &self,
         call: &Call<'_>,
         event: &mut Bytes,
         record: &mut CallRecord,
-    ) -> Result<Reply, ApiError> {
+    ) -> Result<Reply, (ApiError, bool)> {
         let operation = call.operation;
-        // A read may be repeated by the SDK; anything else might have had its effect. Where
-        // the gateway retries, it does so alone.
-        let repeat = if operation.http.method == "GET" && call.failures == Failures::Answer {
-            Repeat::Safe
-        } else {
-            Repeat::Never
-        };
         let answered = self
             .invoke
-            .invoke(operation.function, event, repeat, call.deadline)
+            .invoke(operation.function, event, call.deadline)
             .await;
+        let on_the_way = answered.as_ref().is_err_and(InvokeError::is_on_the_way);
         let (result, user_id) = match answered {
             Ok(payload) => answer::read(operation, &payload),
             Err(error) => {
@@ -178,7 +183,7 @@ impl Calls {
         if user_id.is_some() {
             record.user_id = user_id;
         }
-        result
+        result.map_err(|error| (error, on_the_way))
     }
 }
 
@@ -188,10 +193,7 @@ pub(crate) mod tests {
     use trichrome_proto::{contract::by_function, error::ErrorCode};
 
     use super::*;
-    use crate::{
-        call_log::tests::Logged,
-        invoke::{InvokeError, tests::FakeInvoke},
-    };
+    use crate::{call_log::tests::Logged, invoke::tests::FakeInvoke};
 
     /// A call with a deadline of ten seconds.
     pub(crate) fn call(function: &str, args: Value) -> Call<'static> {
@@ -316,6 +318,60 @@ pub(crate) mod tests {
         assert_eq!(error.code, ErrorCode::Unavailable);
         assert_eq!(error.message, ErrorCode::Unavailable.fault_message());
         assert_eq!(invoke.calls(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_that_fails_on_the_way_is_made_once_more_and_that_shows() {
+        let errors: [fn() -> InvokeError; 2] = [
+            || InvokeError::Throttled,
+            || InvokeError::Unreachable("reset".into()),
+        ];
+        for error in errors {
+            let invoke = FakeInvoke::answering(move |attempt, _| match attempt {
+                0 => Err(error()),
+                _ => Ok(json!({"statusCode": 200, "body": "{}"})),
+            });
+            let (calls, logged) = calls(&invoke);
+            let args = json!({"user_id": "u"});
+            calls.call(call("users-get", args)).await.unwrap();
+            assert_eq!(invoke.calls(), 2);
+            assert_eq!(logged.only()["status"], 200);
+            let metrics = calls.metrics.render().unwrap();
+            let retries = "call_retries_total{operation=\"users-get\"} 1\n";
+            assert!(metrics.contains(retries), "{metrics}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_is_made_twice_at_most() {
+        let invoke = FakeInvoke::answering(|_, _| Err(InvokeError::Throttled));
+        let (calls, _) = calls(&invoke);
+        let args = json!({"user_id": "u"});
+        let error = calls.call(call("users-get", args)).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::Unavailable);
+        assert_eq!(invoke.calls(), READ_ATTEMPTS);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_else_is_made_again_where_failures_are_answered() {
+        let failed = || InvokeError::Function {
+            kind: "UNAVAILABLE".into(),
+            message: "postgres".into(),
+        };
+        let write = ("pictures-delete", json!({"picture_id": "p"}));
+        let read = ("users-get", json!({"user_id": "u"}));
+        let cases: [(_, fn() -> InvokeError); 4] = [
+            (write.clone(), || InvokeError::Throttled),
+            (write, || InvokeError::Unreachable("reset".into())),
+            (read.clone(), failed),
+            (read, || InvokeError::TimedOut),
+        ];
+        for ((function, args), error) in cases {
+            let invoke = FakeInvoke::answering(move |_, _| Err(error()));
+            let (calls, _) = calls(&invoke);
+            assert!(calls.call(call(function, args)).await.is_err());
+            assert_eq!(invoke.calls(), 1, "{function}");
+        }
     }
 
     #[tokio::test]

@@ -27,15 +27,6 @@ use crate::{
     metrics::{InvokeOutcome, Metrics},
 };
 
-/// Whether an invocation that failed on the way may be sent again at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Repeat {
-    /// It has no effect, so it may.
-    Safe,
-    /// It may have had its effect already.
-    Never,
-}
-
 /// Something that invokes functions.
 pub trait Invoke: Send + Sync {
     /// Invokes `function`, named as in the contract, and waits for its answer until
@@ -47,7 +38,6 @@ pub trait Invoke: Send + Sync {
         &'a self,
         function: &'static str,
         event: &'a mut Bytes,
-        repeat: Repeat,
         deadline: Instant,
     ) -> BoxFuture<'a, Result<Bytes, InvokeError>>;
 }
@@ -100,9 +90,16 @@ impl Fault for InvokeError {
 }
 
 impl InvokeError {
+    /// Whether it went wrong on the way there or back, and may go right if tried again at
+    /// once. The function may have run all the same.
+    pub fn is_on_the_way(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::Throttled)
+    }
+
     fn outcome(&self) -> InvokeOutcome {
         match self {
-            Self::Busy | Self::Unreachable(_) => InvokeOutcome::Unavailable,
+            Self::Busy => InvokeOutcome::Busy,
+            Self::Unreachable(_) => InvokeOutcome::Unavailable,
             Self::Throttled => InvokeOutcome::Throttled,
             Self::TimedOut => InvokeOutcome::Timeout,
             Self::TooLarge | Self::Function { .. } | Self::Refused(_) => {
@@ -120,10 +117,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Lambda, through the AWS SDK.
 pub struct Lambda {
-    /// Sends a failed request again once; for reads.
-    repeating: Client,
-    /// Sends every request once.
-    once: Client,
+    client: Client,
     prefix: String,
     places: Semaphore,
     region: Option<String>,
@@ -148,22 +142,12 @@ impl Lambda {
             )
             // Every call has a deadline of its own, so a stalled answer ends there.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            // What the SDK repeats is in no metric, nor are the throttles that made it.
+            .retry_config(RetryConfig::disabled())
             .load()
             .await;
-        let client = |retry| {
-            Client::from_conf(
-                aws_sdk_lambda::config::Builder::from(&shared)
-                    .retry_config(retry)
-                    .build(),
-            )
-        };
         Self {
-            repeating: client(
-                RetryConfig::standard()
-                    .with_max_attempts(2)
-                    .with_initial_backoff(Duration::from_millis(50)),
-            ),
-            once: client(RetryConfig::disabled()),
+            client: Client::new(&shared),
             prefix: config.function_prefix.clone(),
             places: Semaphore::new(config.invoke_concurrency),
             region: shared.region().map(ToString::to_string),
@@ -176,17 +160,9 @@ impl Lambda {
         self.region.as_deref()
     }
 
-    async fn send(
-        &self,
-        function: &str,
-        event: &mut Bytes,
-        repeat: Repeat,
-    ) -> Result<Bytes, InvokeError> {
-        let client = match repeat {
-            Repeat::Safe => &self.repeating,
-            Repeat::Never => &self.once,
-        };
-        let mut request = client
+    async fn send(&self, function: &str, event: &mut Bytes) -> Result<Bytes, InvokeError> {
+        let mut request = self
+            .client
             .invoke()
             .function_name(format!("{}{function}", self.prefix));
         if let Some(trace) = Trace::of(&Span::current())
@@ -256,7 +232,6 @@ impl Invoke for Lambda {
         &'a self,
         function: &'static str,
         event: &'a mut Bytes,
-        repeat: Repeat,
         deadline: Instant,
     ) -> BoxFuture<'a, Result<Bytes, InvokeError>> {
         Box::pin(async move {
@@ -264,13 +239,14 @@ impl Invoke for Lambda {
             let span = self.span(function);
             let begun = Instant::now();
             let send = async {
-                let Ok(Ok(_place)) = place else {
-                    return Err(InvokeError::Busy);
+                let result = match place {
+                    Ok(Ok(_place)) => {
+                        let send = self.send(function, event);
+                        let sent = tokio::time::timeout_at(deadline, send).await;
+                        sent.unwrap_or(Err(InvokeError::TimedOut))
+                    }
+                    _ => Err(InvokeError::Busy),
                 };
-                let send = self.send(function, event, repeat);
-                let result = tokio::time::timeout_at(deadline, send)
-                    .await
-                    .unwrap_or(Err(InvokeError::TimedOut));
                 let outcome = result
                     .as_ref()
                     .map_or_else(InvokeError::outcome, |_| InvokeOutcome::Answered);
@@ -390,7 +366,6 @@ pub(crate) mod tests {
             &'a self,
             function: &'static str,
             event: &'a mut Bytes,
-            _: Repeat,
             deadline: Instant,
         ) -> BoxFuture<'a, Result<Bytes, InvokeError>> {
             Box::pin(async move {
@@ -489,21 +464,16 @@ pub(crate) mod tests {
         use super::*;
 
         async fn lambda_at(address: SocketAddr) -> Lambda {
-            let client = || {
-                Client::from_conf(
-                    aws_sdk_lambda::Config::builder()
-                        .behavior_version(BehaviorVersion::latest())
-                        .region(Region::new("us-east-1"))
-                        .credentials_provider(Credentials::for_tests())
-                        .endpoint_url(format!("http://{address}"))
-                        .http_client(aws_smithy_http_client::Builder::new().build_http())
-                        .retry_config(RetryConfig::disabled())
-                        .build(),
-                )
-            };
+            let config = aws_sdk_lambda::Config::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .region(Region::new("us-east-1"))
+                .credentials_provider(Credentials::for_tests())
+                .endpoint_url(format!("http://{address}"))
+                .http_client(aws_smithy_http_client::Builder::new().build_http())
+                .retry_config(RetryConfig::disabled())
+                .build();
             Lambda {
-                repeating: client(),
-                once: client(),
+                client: Client::from_conf(config),
                 prefix: "stack-".into(),
                 places: Semaphore::new(1),
                 region: None,
@@ -521,12 +491,19 @@ pub(crate) mod tests {
         }
 
         async fn code(lambda: &Lambda) -> Result<Bytes, ErrorCode> {
-            let deadline = Instant::now() + Duration::from_millis(500);
+            code_within(lambda, Duration::from_secs(10)).await
+        }
+
+        async fn code_within(lambda: &Lambda, patience: Duration) -> Result<Bytes, ErrorCode> {
+            let deadline = Instant::now() + patience;
             lambda
-                .invoke("users-get", &mut Bytes::from("{}"), Repeat::Never, deadline)
+                .invoke("users-get", &mut Bytes::from("{}"), deadline)
                 .await
                 .map_err(|error| error.code())
         }
+
+        /// For what is waited out.
+        const SHORT: Duration = Duration::from_millis(500);
 
         #[tokio::test]
         async fn an_answer_comes_back() {
@@ -588,7 +565,13 @@ pub(crate) mod tests {
         async fn waiting_for_a_place_ends_at_the_deadline() {
             let lambda = lambda("{}").await;
             let _taken = lambda.places.acquire().await.unwrap();
-            assert_eq!(code(&lambda).await, Err(ErrorCode::Unavailable));
+            let code = code_within(&lambda, SHORT).await;
+            assert_eq!(code, Err(ErrorCode::Unavailable));
+            let text = lambda.metrics.render().unwrap();
+            let busy = "invokes_total{operation=\"users-get\",outcome=\"busy\"} 1\n";
+            assert!(text.contains(busy), "{text}");
+            let timed = "invoke_duration_seconds_count{operation=\"users-get\"}";
+            assert!(!text.contains(timed), "{text}");
         }
 
         #[tokio::test]
@@ -596,7 +579,8 @@ pub(crate) mod tests {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             // Accepts by its backlog, and never answers.
             let lambda = lambda_at(listener.local_addr().unwrap()).await;
-            assert_eq!(code(&lambda).await, Err(ErrorCode::DeadlineExceeded));
+            let code = code_within(&lambda, SHORT).await;
+            assert_eq!(code, Err(ErrorCode::DeadlineExceeded));
         }
     }
 }

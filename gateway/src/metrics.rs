@@ -6,6 +6,7 @@
 
 mod classic;
 mod process;
+mod zero;
 
 use std::{
     fmt,
@@ -50,6 +51,7 @@ struct TransportLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct FacadeLabels {
     transport: &'static str,
+    operation: &'static str,
     status: &'static str,
 }
 
@@ -133,7 +135,7 @@ pub struct Metrics {
     durations: Family<DurationLabels, Seconds, Buckets>,
     retries: Family<OperationLabels, Counter>,
     facade: Family<FacadeLabels, Counter>,
-    facade_durations: Family<TransportLabels, Seconds, Buckets>,
+    facade_durations: Family<DurationLabels, Seconds, Buckets>,
     facade_in_flight: Family<TransportLabels, Gauge>,
     invokes: Family<InvokeLabels, Counter>,
     invoke_durations: Family<OperationLabels, Seconds, Buckets>,
@@ -155,10 +157,34 @@ pub enum InvokeOutcome {
     FunctionError,
     /// Lambda turned the invocation away for now.
     Throttled,
-    /// Lambda could not be reached, or failed; or too many invocations were under way.
+    /// Lambda could not be reached, or failed.
     Unavailable,
     /// No answer came before the deadline.
     Timeout,
+    /// It was never made: too many were under way until the deadline.
+    Busy,
+}
+
+impl InvokeOutcome {
+    const ALL: [Self; 6] = [
+        Self::Answered,
+        Self::FunctionError,
+        Self::Throttled,
+        Self::Unavailable,
+        Self::Timeout,
+        Self::Busy,
+    ];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "ok",
+            Self::FunctionError => "function_error",
+            Self::Throttled => "throttled",
+            Self::Unavailable => "unavailable",
+            Self::Timeout => "timeout",
+            Self::Busy => "busy",
+        }
+    }
 }
 
 /// What became of a Kafka record that was read.
@@ -170,8 +196,6 @@ pub enum RecordOutcome {
     DeadLetter,
     /// A batch record that its function took.
     Ingested,
-    /// A record that was given back at a stop, to be read again.
-    Abandoned,
 }
 
 /// What became of a call log.
@@ -215,7 +239,7 @@ impl Metrics {
         let facade = Family::default();
         registry.register(
             "facade_requests",
-            "Facade requests answered",
+            "Facade requests answered, or given up",
             facade.clone(),
         );
         let facade_in_flight = Family::default();
@@ -264,11 +288,7 @@ impl Metrics {
             "Batches handed to a trigger's function",
             batches.clone(),
         );
-        let call_logs = Family::<OutcomeLabels, Counter>::default();
-        // From the start, so that a rate is known before the first goes wrong.
-        for outcome in ["written", "dropped", "failed"] {
-            drop(call_logs.get_or_create(&OutcomeLabels { outcome }));
-        }
+        let call_logs = Family::default();
         registry.register(
             "call_logs",
             "Call logs, by what became of them",
@@ -280,7 +300,7 @@ impl Metrics {
             "Facade calls that wait for a result from Kafka",
             awaited.clone(),
         );
-        Self {
+        let metrics = Self {
             registry: whole,
             calls,
             in_flight,
@@ -298,7 +318,9 @@ impl Metrics {
             batches,
             call_logs,
             awaited,
-        }
+        };
+        metrics.zero();
+        metrics
     }
 
     /// A call began.
@@ -335,20 +357,18 @@ impl Metrics {
         observe(&self.durations.get_or_create(&labels), took);
     }
 
-    /// A function was invoked, once.
+    /// A function was invoked, once, or should have been.
     pub fn invoked(&self, operation: &'static str, outcome: InvokeOutcome, took: Duration) {
-        let outcome = match outcome {
-            InvokeOutcome::Answered => "ok",
-            InvokeOutcome::FunctionError => "function_error",
-            InvokeOutcome::Throttled => "throttled",
-            InvokeOutcome::Unavailable => "unavailable",
-            InvokeOutcome::Timeout => "timeout",
+        let labels = InvokeLabels {
+            operation,
+            outcome: outcome.as_str(),
         };
-        self.invokes
-            .get_or_create(&InvokeLabels { operation, outcome })
-            .inc();
-        let labels = OperationLabels { operation };
-        observe(&self.invoke_durations.get_or_create(&labels), took);
+        self.invokes.get_or_create(&labels).inc();
+        // What was never made took no time.
+        if outcome != InvokeOutcome::Busy {
+            let labels = OperationLabels { operation };
+            observe(&self.invoke_durations.get_or_create(&labels), took);
+        }
     }
 
     /// A failed call is made again.
@@ -359,21 +379,37 @@ impl Metrics {
             .inc();
     }
 
-    /// The facade answered over `transport`.
-    pub fn facade(&self, transport: &'static str, status: u16, took: Duration) {
-        let status = status_class(status);
-        self.facade
-            .get_or_create(&FacadeLabels { transport, status })
-            .inc();
-        let labels = TransportLabels { transport };
-        observe(&self.facade_durations.get_or_create(&labels), took);
-    }
-
-    /// A facade request came, or (-1) went.
-    pub fn facade_under_way(&self, transport: &'static str, change: i64) {
+    /// A facade request came.
+    pub fn facade_begun(&self, transport: &'static str) {
         self.facade_in_flight
             .get_or_create(&TransportLabels { transport })
-            .inc_by(change);
+            .inc();
+    }
+
+    /// A facade request ended with this status; `None`: it was for no operation.
+    pub fn facade_ended(
+        &self,
+        transport: &'static str,
+        operation: Option<&Operation>,
+        status: u16,
+        took: Duration,
+    ) {
+        let operation = operation.map_or(OTHER, |operation| operation.function);
+        self.facade_in_flight
+            .get_or_create(&TransportLabels { transport })
+            .dec();
+        self.facade
+            .get_or_create(&FacadeLabels {
+                transport,
+                operation,
+                status: status_class(status),
+            })
+            .inc();
+        let labels = DurationLabels {
+            transport,
+            operation,
+        };
+        observe(&self.facade_durations.get_or_create(&labels), took);
     }
 
     /// A Kafka record is done with.
@@ -382,7 +418,6 @@ impl Metrics {
             RecordOutcome::Answered => "answered",
             RecordOutcome::DeadLetter => "dead_letter",
             RecordOutcome::Ingested => "ingested",
-            RecordOutcome::Abandoned => "abandoned",
         };
         self.records
             .get_or_create(&TopicLabels { topic, outcome })
@@ -467,6 +502,9 @@ impl Metrics {
 
 /// The media type of [`Metrics::render`].
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The operation of a request that is for none.
+const OTHER: &str = "other";
 
 const fn status_class(status: u16) -> &'static str {
     match status {

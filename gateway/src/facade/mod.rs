@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod body;
 pub mod events;
+mod record;
 pub mod rest;
 
 use std::{sync::Arc, time::Duration};
@@ -16,6 +17,7 @@ use axum::{
     response::Response,
     routing::any,
 };
+use http::Uri;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 use tracing::Span;
@@ -39,6 +41,7 @@ use crate::{
     transport,
 };
 use answer::Refusal;
+use record::RequestRecord;
 
 /// Where the facade's requests go on to. Cheap to clone.
 #[derive(Clone)]
@@ -81,6 +84,12 @@ impl Transport {
     fn prefix(self) -> String {
         format!("/{}", self.name())
     }
+
+    /// The path in the REST table that a request to the facade is for.
+    fn strip(self, uri: &Uri) -> &str {
+        let path = uri.path();
+        path.strip_prefix(&self.prefix()).unwrap_or(path)
+    }
 }
 
 /// The facade's routes; any path under a transport's name is its own to refuse.
@@ -102,22 +111,6 @@ pub fn router(facade: Facade) -> Router {
         .with_state(facade)
 }
 
-/// A request that is counted until it is answered, or given up.
-struct UnderWay<'a>(&'a Metrics, Transport);
-
-impl<'a> UnderWay<'a> {
-    fn begin(metrics: &'a Metrics, transport: Transport) -> Self {
-        metrics.facade_under_way(transport.name(), 1);
-        Self(metrics, transport)
-    }
-}
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        self.0.facade_under_way(self.1.name(), -1);
-    }
-}
-
 /// Whether a path is one of the facade's.
 pub fn is_below(path: &str) -> bool {
     Transport::ALL.into_iter().any(|transport| {
@@ -128,23 +121,18 @@ pub fn is_below(path: &str) -> bool {
 
 impl Facade {
     async fn serve(&self, transport: Transport, context: &Context, request: Request) -> Response {
-        let begun = Instant::now();
-        let _under_way = UnderWay::begin(&self.metrics, transport);
+        let route = route(request.method().as_str(), transport.strip(request.uri()));
+        let operation = match &route {
+            Route::Found { operation, .. } => Some(*operation),
+            Route::MethodNotAllowed { .. } | Route::NotFound => None,
+        };
+        let metrics = Arc::clone(&self.metrics);
+        let record = RequestRecord::begin(transport, operation, context, metrics);
         let response = self
-            .answer(transport, context, request)
+            .answer(transport, context, route, request)
             .await
             .unwrap_or_else(|refusal| refusal.into_response(context));
-        let took = begun.elapsed();
-        let status = response.status().as_u16();
-        self.metrics.facade(transport.name(), status, took);
-        tracing::debug!(
-            request_id = context.request_id,
-            trace_id = context.trace.id(),
-            facade = transport.name(),
-            status,
-            duration_ms = took.as_secs_f64() * 1000.0,
-            "facade"
-        );
+        record.end(response.status().as_u16());
         response
     }
 
@@ -152,12 +140,11 @@ impl Facade {
         &self,
         transport: Transport,
         context: &Context,
+        route: Route,
         request: Request,
     ) -> Result<Response, Refusal> {
         let (parts, body) = request.into_parts();
-        let path = parts.uri.path();
-        let path = path.strip_prefix(&transport.prefix()).unwrap_or(path);
-        let (operation, params) = match route(parts.method.as_str(), path) {
+        let (operation, params) = match route {
             Route::Found { operation, params } => (operation, params),
             Route::MethodNotAllowed { allow } => return Err(Refusal::method(allow)),
             Route::NotFound => return Err(Refusal::not_found()),
@@ -173,6 +160,7 @@ impl Facade {
             if operation.http.body && std::str::from_utf8(&body).is_err() {
                 binding::parse_object(&body)?;
             }
+            let path = transport.strip(&parts.uri);
             let target = match query {
                 "" => path.to_owned(),
                 query => format!("{path}?{query}"),

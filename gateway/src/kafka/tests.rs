@@ -35,7 +35,7 @@ use crate::{
     config::Config,
     context::Context,
     facade::events::Events,
-    invoke::{Invoke, InvokeError, Repeat, tests::FakeInvoke},
+    invoke::{Invoke, InvokeError, tests::FakeInvoke},
     metrics::Metrics,
     rate_limit::RateLimits,
 };
@@ -261,7 +261,6 @@ impl Invoke for HangsOn {
         &'a self,
         _: &'a str,
         event: &'a mut Bytes,
-        _: Repeat,
         deadline: Instant,
     ) -> BoxFuture<'a, Result<Bytes, InvokeError>> {
         Box::pin(async move {

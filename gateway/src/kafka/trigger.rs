@@ -27,7 +27,7 @@ use super::{
 use crate::{
     backoff::Backoff,
     fault::{error_chain, internal},
-    invoke::{Invoke, InvokeError, Repeat},
+    invoke::{Invoke, InvokeError},
     metrics::{Metrics, RecordOutcome},
 };
 
@@ -251,9 +251,7 @@ impl Delivery {
         let mut event = Bytes::from(event);
         let deadline = Instant::now() + TIMEOUT;
         let span = self.span(items.len());
-        let invoke = self
-            .invoke
-            .invoke(function, &mut event, Repeat::Never, deadline);
+        let invoke = self.invoke.invoke(function, &mut event, deadline);
         let invoked = AssertUnwindSafe(invoke.instrument(span.clone()));
         // A panic on the way is a failure like any other: these records must not be lost.
         let invoked = invoked.catch_unwind().await.unwrap_or_else(|_| {
