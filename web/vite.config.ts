@@ -82,6 +82,9 @@ export default defineConfig({
     restoreMocks: true,
     unstubGlobals: true,
     testTimeout: 30_000,
+    expect: { poll: { timeout: 10_000 } },
+    // Dates read the same wherever the tests run.
+    env: { TZ: 'UTC' },
     projects: [
       {
         extends: true,

@@ -44,6 +44,7 @@ describe.each(['REST', 'gRPC', 'Events'])('over %s', (label) => {
     // What was stored, rather than what was sent: a fresh page has nothing of it in hand.
     await page.reload();
     await tiles(page)
+      .locator('img')
       .nth(FIXTURES.length - 1)
       .waitFor();
     expect(await tiles(page).count()).toBe(FIXTURES.length);
@@ -62,8 +63,7 @@ describe.each(['REST', 'gRPC', 'Events'])('over %s', (label) => {
       expect(download.suggestedFilename()).toMatch(new RegExp(`^${title}\\.[a-z]+$`));
 
       await view.getByRole('button', { name: 'Copy link' }).click();
-      const link = await page.evaluate(() => navigator.clipboard.readText());
-      expect(link).toBe(page.url());
+      await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe(page.url());
       await view.getByRole('button', { name: 'Close' }).click();
       await view.waitFor({ state: 'detached' });
     }
@@ -72,26 +72,37 @@ describe.each(['REST', 'gRPC', 'Events'])('over %s', (label) => {
     if (first === undefined) throw new Error('no fixtures');
     const view = await openPicture(page, first.title);
     await view.getByRole('button', { name: 'Delete' }).click();
+    const deletion = page.waitForResponse((answer) => answer.request().method() === 'DELETE');
     await page.getByRole('button', { name: 'Delete for good' }).click();
+    const trace = (await (await deletion).headerValue('traceparent'))?.split('-')[1] ?? 'none';
     await page.getByText(`“${first.title}” is deleted.`).waitFor();
-    await page.getByRole('link', { name: first.title }).waitFor({ state: 'detached' });
-    expect(await tiles(page).count()).toBe(FIXTURES.length - 1);
+    // What is beneath a dialog has no roles until it is gone.
+    await page.getByRole('dialog', { includeHidden: true }).waitFor({ state: 'detached' });
+    await expect.poll(() => tiles(page).count()).toBe(FIXTURES.length - 1);
+    expect(await page.getByRole('link', { name: first.title }).count()).toBe(0);
 
     const last = page.getByTestId('last-call');
     expect(await last.textContent()).toMatch(new RegExp(`${label}, .*ms, trace [0-9a-f]{8}`));
 
     await page.getByRole('link', { name: 'Analytics' }).first().click();
-    await page.getByRole('figure').first().waitFor();
+    // Among the calls of all people, and of this page's own asking, it would soon be out of sight.
+    await page.getByRole('combobox', { name: 'Transport' }).selectOption(transport);
+    const operation = page.getByRole('combobox', { name: 'Operation' });
     // The logs travel on their own; the page's own refresh brings them in.
+    const refreshed = async (look: () => Promise<string | null>) => {
+      await page.getByRole('button', { name: 'Refresh' }).click();
+      return look();
+    };
     await expect
-      .poll(
-        async () => {
-          await page.getByRole('button', { name: 'Refresh' }).click();
-          return page.getByRole('region', { name: 'Calls' }).innerText();
-        },
-        { timeout: 30_000, interval: 1_000 },
-      )
-      .toMatch(new RegExp(`${label}\\s+pictures/DeleteUserPicture\\s+204`));
+      .poll(() => refreshed(() => operation.textContent()), { interval: 1_000 })
+      .toContain('pictures/DeleteUserPicture');
+    await operation.selectOption('pictures/DeleteUserPicture');
+    const logged = page.getByRole('region', { name: 'Calls' });
+    await expect
+      .poll(() => refreshed(() => logged.innerText()), { interval: 1_000 })
+      .toMatch(
+        new RegExp(`${label}\\s+pictures/DeleteUserPicture\\s+204\\s.*${trace.slice(0, 16)}`),
+      );
 
     await logOut(page);
     await logIn(page, person);

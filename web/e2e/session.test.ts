@@ -1,5 +1,14 @@
 import { expect, it } from 'vitest';
-import { logIn, logOut, openPicture, signUp, tiles, tokenOf, upload } from './support/app';
+import {
+  logIn,
+  logOut,
+  openPicture,
+  signUp,
+  signUpHere,
+  tiles,
+  tokenOf,
+  upload,
+} from './support/app';
 import { newPage, newPerson, useBrowser } from './support/browser';
 import { FIXTURES } from './support/images';
 import { expiredToken } from './support/stack';
@@ -42,7 +51,8 @@ it('keeps the session over a reload, and the token out of every storage', async 
   });
   await signUp(page, person);
   await page.reload();
-  await page.getByRole('heading', { name: 'Pictures', exact: true }).waitFor();
+  // The app itself has asked, by the token that it found.
+  await page.getByText('No pictures yet').waitFor();
   expect(tokens.length).toBeGreaterThan(0);
   const stored = await page.evaluate(() =>
     JSON.stringify([Object.entries(localStorage), Object.entries(sessionStorage), document.cookie]),
@@ -65,10 +75,15 @@ it('shows nothing of one person to the next on the same browser', async () => {
   await page.getByRole('button', { name: 'Close' }).click();
   await logOut(page);
 
-  await signUp(page, second);
+  // Without a reload, which would empty the memory by itself.
+  await page.getByRole('link', { name: 'Sign up' }).click();
+  await signUpHere(page, second);
   await page.getByText('No pictures yet').waitFor();
   expect(await tiles(page).count()).toBe(0);
-  await page.goto(address);
+  await page.evaluate((address) => {
+    history.pushState(null, '', address);
+    dispatchEvent(new PopStateEvent('popstate'));
+  }, address);
   await page.getByText('This picture isn’t here').waitFor();
 });
 

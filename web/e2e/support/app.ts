@@ -8,9 +8,14 @@ export interface Person {
 
 // What a person does in the app, in the app's own words.
 
-export async function signUp(page: Page, { username, password }: Person): Promise<void> {
+export async function signUp(page: Page, person: Person): Promise<void> {
   await page.goto('/signup');
-  await fillCredentials(page, { username, password });
+  await signUpHere(page, person);
+}
+
+/** On the page that is open: what the app has in memory stays there. */
+export async function signUpHere(page: Page, person: Person): Promise<void> {
+  await fillCredentials(page, person);
   await page.getByRole('button', { name: 'Sign up' }).click();
   await page.getByRole('heading', { name: 'Pictures', exact: true }).waitFor();
 }
@@ -53,7 +58,11 @@ export async function chooseFiles(page: Page, paths: readonly string[]): Promise
 /** Uploads files, waits until each is stored, and closes the dialog. */
 export async function upload(page: Page, paths: readonly string[]): Promise<void> {
   const dialog = await chooseFiles(page, paths);
-  await dialog.getByRole('button', { name: /^Upload \d+ picture/ }).click();
+  // By the whole count: it stands there before the last file has been checked.
+  const pictures = paths.length === 1 ? 'picture' : 'pictures';
+  await dialog
+    .getByRole('button', { name: `Upload ${paths.length} ${pictures}`, exact: true })
+    .click();
   await dialog
     .getByText(`${paths.length} uploaded`, { exact: true })
     .waitFor({ state: 'attached' });
@@ -99,7 +108,8 @@ export async function tokenOf(
   person: Person,
 ): Promise<{ token: string; userId: string } | undefined> {
   const login = await call('/login', 'POST', person);
-  if (!login.ok) return undefined;
+  if (login.status === 401) return undefined;
+  if (!login.ok) throw new Error(`the login answered with ${login.status}`);
   const { access_token } = (await login.json()) as { access_token: string };
   const validation = await call('/auth', 'POST', { access_token });
   const { user_id } = (await validation.json()) as { user_id: string };

@@ -3,6 +3,7 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from 'p
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { CHROMIUM_ARGS, chromiumPath } from '../../scripts/chromium.mjs';
 import { deleteUser, type Person } from './app';
+import { removeTemporaryFiles } from './images';
 import { readStack } from './stack';
 
 export const DESKTOP = { width: 1280, height: 800 };
@@ -25,17 +26,29 @@ export function useBrowser(): void {
   });
 
   afterEach(async ({ task }) => {
-    if (task.result?.state === 'fail') await keepScreenshots(task.name);
     const complaints = opened.flatMap((one) => one.complaints);
-    for (const { page } of opened.splice(0)) await page.context().close();
-    for (const person of people.splice(0)) await deleteUser(person);
+    try {
+      if (task.result?.state === 'fail') await keepScreenshots(task.name);
+    } finally {
+      // Each of them, whatever becomes of the others.
+      await eachOf(opened.splice(0), ({ page }) => page.context().close());
+      await eachOf(people.splice(0), deleteUser);
+    }
     // No test may pass over a script error, or over something that the policy refused.
     expect(complaints).toEqual([]);
   });
 
   afterAll(async () => {
+    removeTemporaryFiles();
     await browser.close();
   });
+}
+
+/** Cleaning up: what fails of it is said, and fails no test. */
+async function eachOf<T>(items: readonly T[], clean: (item: T) => Promise<void>): Promise<void> {
+  for (const item of items) {
+    await clean(item).catch((error: unknown) => console.warn('left behind:', error));
+  }
 }
 
 /** What the browser showed when a test failed, for whoever has to find out why. */

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { crc32, deflateSync } from 'node:zlib';
 
-const folder = new URL('../fixtures/', import.meta.url).pathname;
+const folder = fileURLToPath(new URL('../fixtures/', import.meta.url));
 
 /** One real file of each type the service takes. */
 export const FIXTURES = [
@@ -19,12 +20,17 @@ export const bytesOf = (path: string) => readFileSync(path);
 
 let made: string | undefined;
 
-/** Writes a file that is not kept; answers its path. */
+/** Writes a file that is not kept (see `removeTemporaryFiles`); answers its path. */
 export function temporaryFile(name: string, bytes: Uint8Array): string {
   made ??= mkdtempSync(join(tmpdir(), 'trichrome-e2e-'));
   const path = join(made, name);
   writeFileSync(path, bytes);
   return path;
+}
+
+export function removeTemporaryFiles(): void {
+  if (made !== undefined) rmSync(made, { recursive: true });
+  made = undefined;
 }
 
 /** A real PNG of noise, which does not compress: about three bytes a pixel. */

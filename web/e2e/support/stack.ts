@@ -2,6 +2,7 @@ import { createPrivateKey, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 /** What a running stack says of itself, as far as these tests need it. */
 interface Stack {
@@ -13,7 +14,7 @@ interface Stack {
   readonly audience?: string;
 }
 
-const ROOT = new URL('../../..', import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** Reads the file that `TRICHROME_STACK` names, else a running `cargo xtask up`'s. */
 export function readStack(): Stack {
@@ -28,6 +29,9 @@ export function readStack(): Stack {
   }
 }
 
+/** Kafka takes its time to start on a machine that is busy otherwise. */
+const CONTROL_MS = 150_000;
+
 /** Tells the stack's supervisor to stop or start a part of it. */
 export async function control(verb: 'stop' | 'start', part: string): Promise<void> {
   const answer = await new Promise<string>((done, fail) => {
@@ -39,7 +43,7 @@ export async function control(verb: 'stop' | 'start', part: string): Promise<voi
     });
     socket.on('close', () => done(text.trim()));
     socket.on('error', fail);
-    socket.setTimeout(60_000, () => socket.destroy(new Error(`no answer to ${verb} ${part}`)));
+    socket.setTimeout(CONTROL_MS, () => socket.destroy(new Error(`no answer to ${verb} ${part}`)));
   });
   if (answer !== 'ok') throw new Error(`${verb} ${part}: ${answer}`);
 }

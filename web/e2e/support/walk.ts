@@ -1,4 +1,5 @@
 import type { Page } from 'playwright-core';
+import { expect } from 'vitest';
 import {
   chooseFiles,
   chooseTransport,
@@ -169,6 +170,8 @@ async function onePicture(page: Page, seen: Seen) {
 }
 
 async function shell(page: Page, seen: Seen) {
+  // The last answers of before are there: none comes after those that are waited for here.
+  await tiles(page).locator('img').nth(4).waitFor();
   // A call over each transport, to compare.
   for (const transport of ['gRPC', 'Events', 'REST']) {
     await chooseTransport(page, transport);
@@ -191,7 +194,16 @@ async function shell(page: Page, seen: Seen) {
 
 async function analytics(page: Page, seen: Seen) {
   await page.goto('/analytics');
-  await page.getByRole('figure').first().waitFor();
+  // The logs travel on their own: on a new stack the first may still be under way.
+  await expect
+    .poll(
+      async () => {
+        await page.getByRole('button', { name: 'Refresh' }).click();
+        return page.getByRole('figure').count();
+      },
+      { interval: 1_000 },
+    )
+    .toBeGreaterThan(0);
   for (const figure of await page.getByRole('figure').all()) {
     await figure.scrollIntoViewIfNeeded();
     await figure.locator('canvas').first().waitFor();

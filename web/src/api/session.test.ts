@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { stored } from '../test/storage';
 import { authorize, endSession, sessionStore, startSession } from './session';
 
@@ -16,10 +16,24 @@ it('puts the token on requests to this origin only, and in no storage', () => {
   expect(JSON.stringify(sessionStore.get())).not.toContain('secret');
 });
 
-it('survives a reload, parked for just that long', () => {
+it('survives a reload, parked for just that long', async () => {
   startSession('secret', 'ada');
   dispatchEvent(new Event('pagehide'));
   expect(stored()).toContain('secret');
+  // A page that has nothing in memory.
+  vi.resetModules();
+  const next = await import('./session');
+  expect(stored()).not.toContain('secret');
+  expect(next.sessionStore.get().session).toEqual({ username: 'ada' });
+  const own = request();
+  next.authorize(own);
+  expect(own.headers.get('authorization')).toBe('Bearer secret');
+  next.endSession('logged-out');
+});
+
+it('is the same when the browser brings the page back as it was', () => {
+  startSession('secret', 'ada');
+  dispatchEvent(new Event('pagehide'));
   dispatchEvent(new Event('pageshow'));
   expect(stored()).not.toContain('secret');
   expect(sessionStore.get().session).toEqual({ username: 'ada' });

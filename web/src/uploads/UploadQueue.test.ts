@@ -33,7 +33,7 @@ const settled = () => new Promise((resolve) => setTimeout(resolve));
 async function withReady(count: number) {
   const hand = queueInHand();
   hand.queue.add(Array.from({ length: count }, (_, i) => fileOf('png', `file-${i}.png`)));
-  await vi.waitFor(() => expect(hand.states()).toEqual(Array<string>(count).fill('ready')));
+  await expect.poll(hand.states).toEqual(Array<string>(count).fill('ready'));
   return hand;
 }
 
@@ -41,7 +41,7 @@ it('checks files, and sends nothing before it is told to', async () => {
   const { queue, sendings, states } = queueInHand();
   queue.add([fileOf('png', 'a.png'), fileOf('pdf', 'b.png')]);
   expect(states()).toEqual(['checking', 'checking']);
-  await vi.waitFor(() => expect(states()).toEqual(['ready', 'refused']));
+  await expect.poll(states).toEqual(['ready', 'refused']);
   expect(sendings).toHaveLength(0);
 });
 
@@ -50,7 +50,7 @@ it('sends two at a time, in order', async () => {
   queue.start();
   expect(states()).toEqual(['sending', 'sending', 'waiting']);
   sendings[0]?.store();
-  await vi.waitFor(() => expect(states()).toEqual(['stored', 'sending', 'sending']));
+  await expect.poll(states).toEqual(['stored', 'sending', 'sending']);
   expect(sendings.map(({ upload }) => upload.title)).toEqual(['file-0', 'file-1', 'file-2']);
 });
 
@@ -68,7 +68,7 @@ it('retries under the same key and title, so that nothing is stored twice', asyn
   queue.setTitle(id, 'First\nlight');
   queue.start();
   sendings[0]?.fail(new ApiError('no answer came', 'UNREACHABLE', 0, 'rest', ''));
-  await vi.waitFor(() => expect(states()).toEqual(['failed']));
+  await expect.poll(states).toEqual(['failed']);
 
   queue.setTitle(id, 'Another title');
   queue.retry(id);
@@ -76,7 +76,7 @@ it('retries under the same key and title, so that nothing is stored twice', asyn
   expect(second?.idempotencyKey).toBe(first?.idempotencyKey);
   expect(second?.title).toBe('First light');
   sendings[1]?.store();
-  await vi.waitFor(() => expect(states()).toEqual(['stored']));
+  await expect.poll(states).toEqual(['stored']);
 });
 
 it('cancels what is under way, and gives its place to the next', async () => {
@@ -86,7 +86,7 @@ it('cancels what is under way, and gives its place to the next', async () => {
   queue.start();
   queue.cancel(sendings[0]?.upload.id ?? 0);
   expect(sendings[0]?.signal.aborted).toBe(true);
-  await vi.waitFor(() => expect(states()).toEqual(['cancelled', 'sending', 'sending']));
+  await expect.poll(states).toEqual(['cancelled', 'sending', 'sending']);
   // It may have been stored all the same: whoever shows the list asks anew.
   expect(onUncertain).toHaveBeenCalledOnce();
   sendings[0]?.onProgress(0.9);
@@ -99,7 +99,7 @@ it('reports what was stored, and forgets all on clearing', async () => {
   queue.onStored = onStored;
   queue.start();
   sendings[0]?.store();
-  await vi.waitFor(() => expect(onStored).toHaveBeenCalledOnce());
+  await expect.poll(() => onStored.mock.calls).toHaveLength(1);
   queue.clearIdle();
   expect(states()).toEqual(['sending']);
   queue.clear();
