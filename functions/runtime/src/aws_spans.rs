@@ -69,12 +69,33 @@ impl AwsSpans {
     }
 }
 
-/// A call's span, while it is under way.
-#[derive(Debug)]
-struct UnderWay(Span);
+/// A call that is under way.
+#[derive(Clone, Debug)]
+struct UnderWay {
+    span: Span,
+    /// Which call it is, as in its span's name.
+    call: String,
+    /// Those that have ended.
+    attempts: u32,
+    /// How the last of them failed that did.
+    failure: Option<String>,
+}
 
 impl Storable for UnderWay {
     type Storer = StoreReplace<Self>;
+}
+
+/// How an attempt or a call failed, by a word from a small set.
+fn failure(context: &FinalizerInterceptorContextRef<'_>) -> Option<String> {
+    let Some(Err(error)) = context.output_or_error() else {
+        return None;
+    };
+    let status = context.response().map(|it| it.status().as_u16());
+    Some(match status {
+        Some(status) if status >= 400 => status.to_string(),
+        _ if error.is_timeout_error() => "timeout".to_owned(),
+        _ => "no_answer".to_owned(),
+    })
 }
 
 impl Intercept for AwsSpans {
@@ -91,8 +112,27 @@ impl Intercept for AwsSpans {
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if let Some(call) = cfg.load::<Metadata>() {
-            let span = self.span(call.service(), call.name());
-            cfg.interceptor_state().store_put(UnderWay(span));
+            let under_way = UnderWay {
+                span: self.span(call.service(), call.name()),
+                call: format!("{}.{}", call.service(), call.name()),
+                attempts: 0,
+                failure: None,
+            };
+            cfg.interceptor_state().store_put(under_way);
+        }
+        Ok(())
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(mut under_way) = cfg.load::<UnderWay>().cloned() {
+            under_way.attempts += 1;
+            under_way.failure = failure(context).or(under_way.failure);
+            cfg.interceptor_state().store_put(under_way);
         }
         Ok(())
     }
@@ -103,47 +143,55 @@ impl Intercept for AwsSpans {
         _: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let Some(UnderWay(span)) = cfg.load::<UnderWay>() else {
+        let Some(mut under_way) = cfg.load::<UnderWay>().cloned() else {
             return Ok(());
         };
-        let response = context.response();
-        let status = response.map(|response| response.status().as_u16());
-        if let Some(response) = response {
+        // It ends here, and not when the SDK lets go of its state.
+        let span = std::mem::replace(&mut under_way.span, Span::none());
+        cfg.interceptor_state().store_put(under_way.clone());
+        if let Some(response) = context.response() {
             let headers = response.headers();
             if let Some(id) = REQUEST_IDS.iter().find_map(|name| headers.get(name)) {
-                telemetry::set(span, "aws.request_id", id.to_owned());
+                telemetry::set(&span, "aws.request_id", id.to_owned());
             }
+            let status = response.status().as_u16();
+            telemetry::set(&span, "http.response.status_code", i64::from(status));
         }
-        if let Some(status) = status {
-            telemetry::set(span, "http.response.status_code", i64::from(status));
+        if under_way.attempts > 1 {
+            let resent = i64::from(under_way.attempts - 1);
+            telemetry::set(&span, "http.request.resend_count", resent);
+            span.in_scope(|| {
+                tracing::warn!(
+                    call = under_way.call,
+                    attempts = under_way.attempts,
+                    error = under_way.failure,
+                    "tried more than once"
+                );
+            });
         }
-        if let Some(Err(error)) = context.output_or_error() {
-            let kind = match status {
-                Some(status) if status >= 400 => status.to_string(),
-                _ if error.is_timeout_error() => "timeout".to_owned(),
-                _ => "no_answer".to_owned(),
-            };
-            telemetry::failed(span, kind);
+        if let Some(kind) = failure(context) {
+            telemetry::failed(&span, kind);
         }
-        // It ends here, and not when the SDK lets go of its state.
-        cfg.interceptor_state().store_put(UnderWay(Span::none()));
         Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::{
+        sync::{Arc, Mutex},
+        time::Duration,
+    };
 
     use aws_sdk_lambda::{
         Client,
-        config::{BehaviorVersion, Credentials, Region},
+        config::{BehaviorVersion, Credentials, Region, retry::RetryConfig},
     };
     use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
     use aws_smithy_types::body::SdkBody;
     use lambda_http::http::{Request, Response};
     use tracing::{
-        Subscriber,
+        Event, Subscriber,
         field::{Field, Visit},
         span::{Attributes, Id},
     };
@@ -151,7 +199,7 @@ mod tests {
 
     use super::*;
 
-    /// Keeps the names of spans.
+    /// Keeps the names of spans, and how often a call was tried that a line tells of.
     #[derive(Clone, Default)]
     struct Names(Arc<Mutex<Vec<String>>>);
 
@@ -159,11 +207,17 @@ mod tests {
         fn on_new_span(&self, attributes: &Attributes<'_>, _: &Id, _: Context<'_, S>) {
             attributes.record(&mut self.clone());
         }
+
+        fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+            if event.metadata().target().starts_with("trichrome") {
+                event.record(&mut self.clone());
+            }
+        }
     }
 
     impl Visit for Names {
         fn record_str(&mut self, field: &Field, value: &str) {
-            if field.name() == "otel.name" {
+            if ["otel.name", "attempts", "error"].contains(&field.name()) {
                 self.0.lock().unwrap().push(value.to_owned());
             }
         }
@@ -173,24 +227,44 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_call_is_one_span_by_its_services_and_operations_names() {
+    /// What is told of a call that is answered with these statuses, one after the other.
+    async fn told(statuses: &[u16]) -> Vec<String> {
         let names = Names::default();
         let _guard = tracing::subscriber::set_default(Registry::default().with(names.clone()));
-        let event = ReplayEvent::new(
-            Request::new(SdkBody::empty()),
-            Response::new(SdkBody::from("{}")),
-        );
+        let answer = |status: &u16| {
+            let answer = Response::builder().status(*status);
+            ReplayEvent::new(
+                Request::new(SdkBody::empty()),
+                answer.body(SdkBody::from("{}")).unwrap(),
+            )
+        };
+        let retries = RetryConfig::standard().with_initial_backoff(Duration::from_millis(1));
         let config = aws_sdk_lambda::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
             .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
-            .http_client(StaticReplayClient::new(vec![event]))
+            .http_client(StaticReplayClient::new(
+                statuses.iter().map(answer).collect(),
+            ))
+            .retry_config(retries)
             .interceptor(AwsSpans::other())
             .build();
         let invoke = Client::from_conf(config).invoke().function_name("f");
         invoke.send().await.unwrap();
-        let names = names.0.lock().unwrap();
-        assert!(names.contains(&"Lambda.Invoke".to_owned()), "{names:?}");
+        let mut told = names.0.lock().unwrap().clone();
+        // The SDK has spans too, under names of its own.
+        told.retain(|it| it == "Lambda.Invoke" || it.parse::<u32>().is_ok());
+        told
+    }
+
+    #[tokio::test]
+    async fn a_call_is_one_span_by_its_services_and_operations_names() {
+        assert_eq!(told(&[200]).await, ["Lambda.Invoke"]);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_was_tried_again_says_so_once() {
+        let told = told(&[503, 500, 200]).await;
+        assert_eq!(told, ["Lambda.Invoke", "3", "500"]);
     }
 }
