@@ -58,16 +58,24 @@ impl Sample {
 fn metadata(millis: u64) -> Value {
     json!({
         "Timestamp": millis,
-        "CloudWatchMetrics": [{
-            "Namespace": NAMESPACE,
-            "Dimensions": [["operation"], ["operation", "transport"]],
-            "Metrics": [
-                {"Name": "calls", "Unit": "Count"},
-                {"Name": "errors", "Unit": "Count"},
-                {"Name": "duration", "Unit": "Milliseconds"},
-                {"Name": "cold_starts", "Unit": "Count"},
-            ],
-        }],
+        "CloudWatchMetrics": [
+            {
+                "Namespace": NAMESPACE,
+                "Dimensions": [["operation"], ["operation", "transport"]],
+                "Metrics": [
+                    {"Name": "calls", "Unit": "Count"},
+                    {"Name": "errors", "Unit": "Count"},
+                    {"Name": "duration", "Unit": "Milliseconds"},
+                    {"Name": "cold_starts", "Unit": "Count"},
+                ],
+            },
+            // Over all operations: an alarm can watch one metric, and no sum that is sought.
+            {
+                "Namespace": NAMESPACE,
+                "Dimensions": [[]],
+                "Metrics": [{"Name": "errors", "Unit": "Count"}],
+            },
+        ],
     })
 }
 
@@ -87,14 +95,18 @@ mod tests {
         };
         let line = sample.line(UNIX_EPOCH + Duration::from_secs(7));
         assert_eq!(line["_aws"]["Timestamp"], 7000);
-        let directive = &line["_aws"]["CloudWatchMetrics"][0];
-        for metric in directive["Metrics"].as_array().unwrap() {
-            let name = metric["Name"].as_str().unwrap();
-            assert!(line[name].is_number(), "{name}");
+        let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
+        for directive in directives {
+            for metric in directive["Metrics"].as_array().unwrap() {
+                let name = metric["Name"].as_str().unwrap();
+                assert!(line[name].is_number(), "{name}");
+            }
+            let dimensions = directive["Dimensions"].as_array().unwrap();
+            for dimension in dimensions.iter().flat_map(|set| set.as_array().unwrap()) {
+                assert!(line[dimension.as_str().unwrap()].is_string(), "{dimension}");
+            }
         }
-        for dimension in directive["Dimensions"][1].as_array().unwrap() {
-            assert!(line[dimension.as_str().unwrap()].is_string(), "{dimension}");
-        }
+        assert_eq!(directives[1]["Dimensions"], json!([[]]));
         assert_eq!(
             (&line["errors"], &line["duration"]),
             (&json!(1), &json!(1.5))
