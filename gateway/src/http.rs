@@ -10,7 +10,7 @@ use axum::{
     routing::get,
 };
 use http::{
-    HeaderMap, HeaderValue, StatusCode,
+    HeaderMap, HeaderValue, Method, StatusCode,
     header::{ACCEPT, CONTENT_TYPE, USER_AGENT},
 };
 use tower_http::catch_panic::CatchPanicLayer;
@@ -97,13 +97,14 @@ fn request_span(request: &Request) -> Span {
     let agent = headers
         .get(USER_AGENT)
         .and_then(|agent| agent.to_str().ok());
+    let method = known(request.method());
     let span = info_span!(
         "request",
         otel.kind = "server",
-        otel.name = request.method().as_str(),
+        otel.name = method.unwrap_or("HTTP"),
         request_id = Empty,
         trace_id = Empty,
-        http.request.method = request.method().as_str(),
+        http.request.method = method.unwrap_or("_OTHER"),
         url.scheme = "http",
         url.path = request.uri().path(),
     );
@@ -111,6 +112,23 @@ fn request_span(request: &Request) -> Span {
         telemetry::set(&span, "user_agent.original", agent.to_owned());
     }
     span
+}
+
+/// A method that HTTP has; any other is the caller's invention, and as many as they like.
+fn known(method: &Method) -> Option<&str> {
+    [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+        Method::CONNECT,
+        Method::TRACE,
+    ]
+    .contains(method)
+    .then(|| method.as_str())
 }
 
 async fn ready(State(readiness): State<Readiness>) -> Response {
@@ -139,4 +157,15 @@ fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
     response.extensions_mut().insert(Panicked);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invented_method_names_no_span() {
+        assert_eq!(known(&Method::PATCH), Some("PATCH"));
+        assert_eq!(known(&Method::from_bytes(b"SPAM1").unwrap()), None);
+    }
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request, Uri,
     header::{CONTENT_TYPE, RETRY_AFTER},
+    response::Parts,
 };
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
@@ -89,21 +90,18 @@ impl Rest {
         let span = self.span(operation, target);
         let context = context.at(&span);
         let request = self.request(operation, target, content_type, body, &context)?;
-        let answered = timeout_at(
-            deadline,
-            self.send(operation, request).instrument(span.clone()),
-        )
-        .await
-        .unwrap_or_else(|_| Err(timed_out()));
-        let status = match &answered {
-            Ok(response) => response.status().as_u16(),
-            Err(error) => {
-                telemetry::failed(&span, error.code.as_str());
-                error.code.http()
+        let (parts, body) = timeout_at(deadline, self.send(request).instrument(span.clone()))
+            .await
+            .unwrap_or_else(|_| Err(timed_out()))
+            .inspect_err(|error| telemetry::failed(&span, error.code.as_str()))?;
+        let status = parts.status.as_u16();
+        match ErrorCode::from_http(status) {
+            Some(code) => {
+                telemetry::failed(&span, status.to_string());
+                Err(read_error(code, &body))
             }
-        };
-        telemetry::set(&span, "http.response.status_code", i64::from(status));
-        answered
+            None => Ok(forward(operation, status, &parts.headers, body)),
+        }
     }
 
     /// A request as a span, by the conventions for HTTP clients. The query is left out: it
@@ -151,11 +149,7 @@ impl Rest {
         })
     }
 
-    async fn send(
-        &self,
-        operation: &Operation,
-        request: Request<Full<Bytes>>,
-    ) -> Result<Response, ApiError> {
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<(Parts, Bytes), ApiError> {
         let unavailable = |error: &dyn std::error::Error| {
             tracing::warn!(error = error_chain(error), "the REST API failed");
             let code = ErrorCode::Unavailable;
@@ -167,20 +161,18 @@ impl Rest {
             .await
             .map_err(|error| unavailable(&error))?;
         let (parts, body) = response.into_parts();
+        // Now: the rest of the answer may never come.
+        telemetry::set(
+            &Span::current(),
+            "http.response.status_code",
+            i64::from(parts.status.as_u16()),
+        );
         let body = Limited::new(body, limits::MAX_RECORD)
             .collect()
             .await
             .map_err(|error| unavailable(&*error))?
             .to_bytes();
-        match ErrorCode::from_http(parts.status.as_u16()) {
-            Some(code) => Err(read_error(code, &body)),
-            None => Ok(forward(
-                operation,
-                parts.status.as_u16(),
-                &parts.headers,
-                body,
-            )),
-        }
+        Ok((parts, body))
     }
 }
 
