@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { PARKED } from './api/parked';
+import { PARKED, unpark } from './api/parked';
 import { isPrerendered, PRERENDERED, showPrerendered } from './prerendered';
 
 let root: HTMLElement;
@@ -17,6 +17,7 @@ beforeEach(() => {
 
 afterEach(() => {
   document.body.replaceChildren();
+  unpark();
   history.replaceState(null, '', '/');
 });
 
@@ -36,6 +37,8 @@ it('leads whoever is logged in to the pictures', () => {
   sessionStorage.setItem(PARKED, '{}');
   expect(shownAt('/')).toBe('/pictures');
   expect(isPrerendered(root, true)).toBe(true);
+  // From here on it is in no storage.
+  expect(sessionStorage.getItem(PARKED)).toBeNull();
   // The session may turn out to be none after all.
   expect(isPrerendered(root, false)).toBe(false);
 });

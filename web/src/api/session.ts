@@ -1,5 +1,5 @@
 import { createStore } from '../store';
-import { PARKED } from './parked';
+import { park, unpark } from './parked';
 
 /*
  * Where the token lives: in this module's closure, and nowhere else while the page is open.
@@ -16,9 +16,12 @@ import { PARKED } from './parked';
  *   (scripts from this origin only, Trusted Types), and `connect-src 'self'` leaves it
  *   nowhere to send what it has.
  *
- * The price of memory is that a reload logs the person out, which people hate. So the token
- * is parked in sessionStorage for the moment between `pagehide` and the next start of the
- * page, is per tab, and is removed from there before any other code runs.
+ * The price of memory is that a reload logs the person out, which people hate. So at `pagehide`
+ * the token is parked in sessionStorage, which is the tab's own. The next page takes it out in
+ * its very first module (`boot.ts`, by `parked.ts`), before the first paint; from one to the
+ * other no script of this origin runs in the tab. It lies there for longer where no page follows:
+ * in a tab that went to another site, and in a closed one, whose storage a browser keeps, on disk
+ * too, for as long as it offers to reopen it. Such a token is of no use once its time is over.
  */
 
 /** Who is logged in. The token is deliberately not part of it. */
@@ -57,8 +60,7 @@ export function holdPrerendered(): void {
 
 function takeParked(): void {
   try {
-    const parked = sessionStorage.getItem(PARKED);
-    sessionStorage.removeItem(PARKED);
+    const parked = unpark();
     // Coming back from the back/forward cache, the closure still has the token.
     if (parked === null || token !== null) return;
     const value = JSON.parse(parked) as { token?: unknown; username?: unknown };
@@ -66,18 +68,14 @@ function takeParked(): void {
       startSession(value.token, value.username);
     }
   } catch {
-    // Storage is off or holds something else: the person logs in again.
+    // It is something else: the person logs in again.
   }
 }
 
-function park(): void {
+function parkSession(): void {
   const { session } = sessionStore.get();
   if (token === null || session === null) return;
-  try {
-    sessionStorage.setItem(PARKED, JSON.stringify({ token, username: session.username }));
-  } catch {
-    // Storage is off: the person logs in again.
-  }
+  park(JSON.stringify({ token, username: session.username }));
 }
 
 export function startSession(accessToken: string, username: string): void {
@@ -110,5 +108,5 @@ export function validationBody(): { access_token: string } {
 }
 
 takeParked();
-addEventListener('pagehide', park);
+addEventListener('pagehide', parkSession);
 addEventListener('pageshow', takeParked);
