@@ -70,6 +70,17 @@ it('shows the page before the app is there, and asks for each thing once', async
   expect(await element.evaluate(({ isConnected }) => isConnected)).toBe(true);
 });
 
+it('says that the app could not be loaded, and keeps the session for when it can be', async () => {
+  const page = await newPage();
+  await signUp(page, newPerson());
+  await page.route(APP, (route) => route.abort());
+  await page.reload();
+  await page.getByText('Trichrome could not be loaded').waitFor();
+  await page.unroute(APP);
+  await page.getByRole('link', { name: 'Reload the page' }).click();
+  await page.getByText('No pictures yet').waitFor();
+});
+
 it('does what was clicked before the app was there', async () => {
   const page = await newPage();
   await signUp(page, newPerson());

@@ -4,6 +4,7 @@
 import './styles/index.css';
 import { isParked } from './api/parked';
 import { keepClicks } from './earlyClicks';
+import { showNotLoaded } from './notLoaded';
 import { showPrerendered } from './prerendered';
 
 keepClicks();
@@ -11,10 +12,14 @@ const root = document.getElementById('root');
 if (root !== null) showPrerendered(root);
 
 const start = () => {
-  void import('./ahead');
-  void import('./main');
+  // Whoever needs what did not come here says so.
+  const early = (part: Promise<unknown>) => part.catch(() => undefined);
+  void early(import('./ahead'));
+  import('./main').catch(() => root !== null && showNotLoaded(root));
   // Not left to be found out by what surrounds it.
-  if (location.pathname === '/analytics' && isParked()) void import('./analytics/AnalyticsPage');
+  if (location.pathname === '/analytics' && isParked()) {
+    void early(import('./analytics/AnalyticsPage'));
+  }
 };
 
 if (document.visibilityState === 'visible') {

@@ -18,7 +18,13 @@ export function keepClicks(): void {
 
 /** The app is there: does what was clicked last. */
 export function handOverClicks(): void {
+  const last = clicked;
+  dropClicks();
+  last?.click();
+}
+
+/** The app will not be there: what is clicked is left to the page itself. */
+export function dropClicks(): void {
   removeEventListener('click', keep, true);
-  clicked?.click();
   clicked = undefined;
 }

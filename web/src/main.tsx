@@ -4,6 +4,7 @@ import { BrowserRouter } from 'react-router';
 import { holdPrerendered, sessionStore } from './api/session';
 import { App } from './App';
 import { loadPageAhead } from './parts';
+import { showNotLoaded } from './notLoaded';
 import { isPrerendered } from './prerendered';
 import { createQueryClient } from './queryClient';
 import { followScheme } from './scheme';
@@ -38,4 +39,4 @@ async function start(root: HTMLElement): Promise<void> {
 const root = document.getElementById('root');
 if (root === null) throw new Error('index.html has no #root');
 // Not awaited: what is loaded ahead needs this module to be done.
-void start(root);
+start(root).catch(() => showNotLoaded(root));

@@ -1,0 +1,17 @@
+import { afterEach, expect, it } from 'vitest';
+import { keepClicks } from './earlyClicks';
+import { showNotLoaded } from './notLoaded';
+
+afterEach(() => document.body.replaceChildren());
+
+it('says that the app could not be loaded, and holds no click back any more', () => {
+  document.body.innerHTML =
+    '<div id="root">Loading</div><template id="not-loaded"><button>Reload</button></template>';
+  keepClicks();
+  const root = document.getElementById('root');
+  if (root !== null) showNotLoaded(root);
+  expect(root).toHaveTextContent('Reload');
+  const click = new MouseEvent('click', { bubbles: true, cancelable: true });
+  root?.querySelector('button')?.dispatchEvent(click);
+  expect(click.defaultPrevented).toBe(false);
+});

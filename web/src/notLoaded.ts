@@ -1,0 +1,10 @@
+import { dropClicks } from './earlyClicks';
+
+/** The app's code did not come: says so, in the words that index.html has for it. */
+export function showNotLoaded(root: HTMLElement): void {
+  dropClicks();
+  const template = document.getElementById('not-loaded');
+  if (template instanceof HTMLTemplateElement) {
+    root.replaceChildren(template.content.cloneNode(true));
+  }
+}
