@@ -1,7 +1,7 @@
-import { type InfiniteData, QueryClient } from '@tanstack/react-query';
+import { type InfiniteData, QueryClient, QueryObserver } from '@tanstack/react-query';
 import { expect, it } from 'vitest';
 import { keys } from '../queryKeys';
-import { addToCache } from './queries';
+import { addToCache, forgetImage } from './queries';
 import type { Page, PictureInfo } from './requests';
 
 const stored = (id: string): PictureInfo => ({
@@ -24,5 +24,28 @@ it('puts pictures where the service has them, in whichever order their answers c
   for (const id of ['3', '2', '3']) addToCache(client, stored(id), new Blob(['x']));
   const list = client.getQueryData<InfiniteData<Page, string>>(keys.list);
   expect(list?.pages[0]?.pictures.map(({ id }) => id)).toEqual(['3', '2', '1']);
+  client.clear();
+});
+
+it('adds no picture that is on a later page already', () => {
+  const client = new QueryClient();
+  const pages = [['3'], ['2']].map((ids) => ({ pictures: ids.map(stored), nextCursor: '' }));
+  client.setQueryData<InfiniteData<Page, string>>(keys.list, { pages, pageParams: ['', 'next'] });
+  addToCache(client, stored('2'), new Blob(['x']));
+  expect(client.getQueryData<InfiniteData<Page, string>>(keys.list)?.pages).toEqual(pages);
+  client.clear();
+});
+
+it('forgets a deleted picture as soon as nothing shows it', async () => {
+  const client = new QueryClient();
+  const left = () => client.getQueryCache().findAll({ queryKey: keys.images }).length;
+  for (const id of ['shown', 'unseen']) client.setQueryData(keys.image(id), { blob: new Blob() });
+  const observer = new QueryObserver(client, { queryKey: keys.image('shown'), enabled: false });
+  const hide = observer.subscribe(() => undefined);
+  forgetImage(client, 'unseen');
+  forgetImage(client, 'shown');
+  expect(left()).toBe(1);
+  hide();
+  await expect.poll(left).toBe(0);
   client.clear();
 });

@@ -56,8 +56,22 @@ export function useDeletePicture() {
     },
     onSuccess: (_, id) => {
       changePages(client, (pictures) => pictures.filter((picture) => picture.id !== id));
+      forgetImage(client, id);
     },
   });
+}
+
+/** Forgets a picture's bytes, once nothing shows them any more: what does would ask for them anew. */
+export function forgetImage(client: QueryClient, id: string): void {
+  const cache = client.getQueryCache();
+  const forget = () => {
+    const query = cache.find({ queryKey: keys.image(id) });
+    if (query !== undefined && query.getObserversCount() > 0) return;
+    stop();
+    if (query !== undefined) cache.remove(query);
+  };
+  const stop = cache.subscribe(forget);
+  forget();
 }
 
 /**
@@ -70,10 +84,11 @@ export function addToCache(client: QueryClient, picture: PictureInfo, file: Blob
     info: picture,
     blob: file.slice(0, file.size, content_type),
   });
+  const pages = client.getQueryData<Pages>(keys.list)?.pages ?? [];
+  // A retry may answer with a picture of an earlier try, which may be on any page by now.
+  if (pages.some(({ pictures }) => pictures.some(({ id }) => id === picture.id))) return;
   changePages(client, (pictures, page) =>
-    page === 0 && !pictures.some((known) => known.id === picture.id)
-      ? [picture, ...pictures].sort(newestFirst)
-      : pictures,
+    page === 0 ? [picture, ...pictures].sort(newestFirst) : pictures,
   );
 }
 
