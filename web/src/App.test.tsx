@@ -1,3 +1,4 @@
+import { onlineManager } from '@tanstack/react-query';
 import { screen, waitFor, within } from '@testing-library/react';
 import { expect, it } from 'vitest';
 import { callsStore } from './api/calls';
@@ -68,6 +69,14 @@ it('forgets everything on logging out', async () => {
   await user.click(await screen.findByRole('button', { name: 'Log out' }));
   expect(await screen.findByRole('heading', { name: 'Log in' })).toBeVisible();
   expect(stored()).not.toContain('mock.');
+  expect(callsStore.get()).toEqual([]);
+});
+
+it('asks the service whatever the browser thinks of the network', async () => {
+  onlineManager.setOnline(false);
+  renderLoggedIn('/pictures');
+  expect(await screen.findByText('No pictures yet')).toBeVisible();
+  onlineManager.setOnline(true);
 });
 
 it('calls over the chosen transport from then on, and shows how long it took', async () => {
@@ -90,6 +99,8 @@ it('offers the other transports where one is down', async () => {
   const user = renderLoggedIn('/pictures');
   const alert = await screen.findByRole('alert');
   expect(within(alert).getByText('REST isn’t answering at the moment.')).toBeVisible();
+  const last = screen.getByRole('button', { name: /^Last call/ });
+  expect(last).toHaveAccessibleName(/REST, 503 · .* ms, trace/);
   await user.click(within(alert).getByRole('button', { name: 'Switch to gRPC' }));
   expect(await screen.findByText('No pictures yet')).toBeVisible();
   expect(screen.queryByRole('alert')).not.toBeInTheDocument();
@@ -103,6 +114,7 @@ it('opens a picture by its address, says what it is, and deletes it only when to
   const view = await screen.findByRole('dialog', { name: 'Harbour' });
   expect(await within(view).findByRole('img', { name: 'Harbour' })).toBeVisible();
   expect(within(view).getByText(/WebP/)).toBeVisible();
+  expect(document.title).toBe('Harbour · Trichrome');
 
   await user.click(within(view).getByRole('button', { name: 'Delete' }));
   const confirm = await screen.findByRole('alertdialog');
@@ -114,6 +126,7 @@ it('opens a picture by its address, says what it is, and deletes it only when to
   await user.click(within(view).getByRole('button', { name: 'Delete' }));
   await user.click(await screen.findByRole('button', { name: 'Delete for good' }));
   expect(await screen.findByText('No pictures yet')).toBeVisible();
+  expect(document.title).toBe('Pictures · Trichrome');
   expect(backend.storedPictures).toHaveLength(0);
 });
 

@@ -1,4 +1,5 @@
 import { QueryClient } from '@tanstack/react-query';
+import { forgetCalls } from './api/calls';
 import { ApiError } from './api/errors';
 import { sessionStore } from './api/session';
 import { transportStore } from './api/transport';
@@ -15,12 +16,16 @@ export function createQueryClient(): QueryClient {
   const client = new QueryClient({
     defaultOptions: {
       queries: {
+        // A browser that takes itself for offline may still reach a stack on the same machine.
+        networkMode: 'always',
+        refetchOnReconnect: true,
         staleTime: STALE_MS,
         // A dropped connection deserves a second try. A transport that says it is down has used
         // up its deadline: saying so at once beats waiting for it a second time.
         retry: (failures, error) => failures < 1 && error instanceof ApiError && error.status === 0,
         retryDelay: 400,
       },
+      mutations: { networkMode: 'always' },
     },
   });
   boundImages(client);
@@ -58,6 +63,7 @@ function followSession(client: QueryClient): void {
     const { session, reason } = sessionStore.get();
     if (session === null) {
       client.clear();
+      forgetCalls();
       if (reason === 'logged-out') uploads.clear();
       return;
     }

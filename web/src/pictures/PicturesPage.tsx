@@ -17,7 +17,7 @@ export function PicturesPage() {
   // Deferred, so that many tiles at once are rendered in slices and never hold up a click.
   const data = useDeferredValue(list.data);
   const pictures = data?.pages.flatMap((page) => page.pictures) ?? [];
-  useDocumentTitle(pictureId === undefined ? 'Pictures' : '');
+  useDocumentTitle(pictureId === undefined ? 'Pictures' : undefined);
 
   // A picture that was deleted in its large view leaves no tile to give the focus back to.
   const openBefore = useRef(pictureId);

@@ -34,7 +34,8 @@ export function LastCall() {
         <TransportDot transport={last.transport} />
         <span>
           <span className="visually-hidden">Last call: {TRANSPORT_LABELS[last.transport]},</span>{' '}
-          {isFailure(last) ? statusOf(last) : formatMs(last.durationMs)}
+          {isFailure(last) && `${statusOf(last)} · `}
+          {formatMs(last.durationMs)}
           {last.traceId !== '' && (
             <>
               <span className="visually-hidden">, trace</span>{' '}

@@ -1,8 +1,11 @@
 import { useEffect } from 'react';
 
-/** Names the page in the tab, the history and to screen readers. */
-export function useDocumentTitle(title: string): void {
+/**
+ * Names the page in the tab, the history and to screen readers. Without a title it leaves that to
+ * what is shown within the page, whose effects run before its own.
+ */
+export function useDocumentTitle(title: string | undefined): void {
   useEffect(() => {
-    document.title = title === '' ? 'Trichrome' : `${title} · Trichrome`;
+    if (title !== undefined) document.title = `${title} · Trichrome`;
   }, [title]);
 }
