@@ -1,4 +1,5 @@
 import { useMutation } from '@tanstack/react-query';
+import { useRef } from 'react';
 import { answer, api } from '../api/client';
 import { newIdempotencyKey } from '../api/idempotency';
 import { endSession, startSession, validationBody } from '../api/session';
@@ -19,21 +20,23 @@ export function useLogin() {
   });
 }
 
-/** The key stands for one set of credentials: a retry after a lost answer is not a second signup. */
-let signupKey: { readonly for: string; readonly key: string } | undefined;
-
 export function useSignup() {
+  // It stands for one set of credentials: a retry after a lost answer is not a second signup. It
+  // goes with the page, as does the form, which has the password as well.
+  const signupKey = useRef<{ readonly for: string; readonly key: string }>(undefined);
   return useMutation({
     mutationFn: async (credentials: Credentials) => {
       const meant = JSON.stringify(credentials);
-      if (signupKey?.for !== meant) signupKey = { for: meant, key: newIdempotencyKey() };
+      if (signupKey.current?.for !== meant) {
+        signupKey.current = { for: meant, key: newIdempotencyKey() };
+      }
       const { data } = await answer(
         api().POST('/signup', {
           body: credentials,
-          headers: { 'idempotency-key': signupKey.key },
+          headers: { 'idempotency-key': signupKey.current.key },
         }),
       );
-      signupKey = undefined;
+      signupKey.current = undefined;
       startSession(data.access_token, credentials.username);
     },
     gcTime: 0,
