@@ -2,6 +2,7 @@
 // itself, it prints the path, or fails (`cargo xtask test` then installs it where it can).
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
 
@@ -39,7 +40,7 @@ export function chromiumPath() {
   );
 }
 
-if (process.argv[1] === new URL(import.meta.url).pathname) {
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
     console.log(chromiumPath());
   } catch (error) {

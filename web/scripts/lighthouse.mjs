@@ -3,6 +3,7 @@
 // stack that TRICHROME_STACK names, else against the mock backend. Arguments choose pages.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import lighthouse, { desktopConfig } from 'lighthouse';
 import puppeteer from 'puppeteer-core';
 import { runnerImport } from 'vite';
@@ -14,7 +15,7 @@ const RUNS = 3;
 const CATEGORIES = ['performance', 'accessibility', 'best-practices'];
 const PAGES = ['/login', '/pictures', '/analytics'];
 const OUT = new URL('../lighthouse/', import.meta.url);
-const FIXTURES = new URL('../e2e/fixtures', import.meta.url).pathname;
+const FIXTURES = fileURLToPath(new URL('../e2e/fixtures', import.meta.url));
 
 const chosen = process.argv.slice(2);
 
@@ -62,7 +63,7 @@ for (const [form, config] of [
     console.log(`${`${form} ${path}`.padEnd(22)}${cells.join('')}${String(machine).padStart(12)}`);
   }
 }
-console.log(`\nreports: ${OUT.pathname}`);
+console.log(`\nreports: ${fileURLToPath(OUT)}`);
 await browser.close();
 await mock?.close();
 

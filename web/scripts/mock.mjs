@@ -1,5 +1,6 @@
 // Serves the built app with the mock backend, or (`npm run dev:mock`) Vite's dev server on top of
 // it. Usage: node scripts/mock.mjs [--dev] [--port <port>] [--pictures <folder>]
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createServer, runnerImport } from 'vite';
 
@@ -7,7 +8,10 @@ const { values } = parseArgs({
   options: {
     dev: { type: 'boolean', default: false },
     port: { type: 'string', default: '3006' },
-    pictures: { type: 'string', default: new URL('../e2e/fixtures', import.meta.url).pathname },
+    pictures: {
+      type: 'string',
+      default: fileURLToPath(new URL('../e2e/fixtures', import.meta.url)),
+    },
   },
 });
 

@@ -2,10 +2,11 @@
 // compress it again for each visitor.
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
 
-const DIST = new URL('../dist/', import.meta.url).pathname;
+const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
 const TEXT = new Set(['.html', '.js', '.css', '.svg', '.json', '.txt']);
 
 const brotli = promisify(brotliCompress);
