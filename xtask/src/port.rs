@@ -1,8 +1,10 @@
 //! One port of this machine, on loopback.
 
 use std::{
+    collections::BTreeSet,
     env,
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -44,9 +46,19 @@ pub(crate) fn optional(variable: &str, default: u16, what: &str) -> Result<u16> 
     Ok(port)
 }
 
-/// A port that was free a moment ago.
+/// What [`free`] has answered.
+static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+
+/// A port that was free a moment ago, and another one each time: whoever gets it listens there
+/// only later, and until then the system would give it out again.
 pub(crate) fn free() -> Result<u16> {
-    Ok(bind(0)?.local_addr()?.port())
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let port = bind(0)?.local_addr()?.port();
+        if given.insert(port) {
+            return Ok(port);
+        }
+    }
 }
 
 /// Takes a port; any that is free where it is 0.
@@ -58,4 +70,15 @@ pub(crate) fn bind(port: u16) -> std::io::Result<TcpListener> {
 pub(crate) fn accepts(port: u16) -> bool {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     TcpStream::connect_timeout(&address, Duration::from_millis(500)).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_port_is_given_twice() {
+        let ports: BTreeSet<_> = (0..100).map(|_| free().unwrap()).collect();
+        assert_eq!(ports.len(), 100);
+    }
 }

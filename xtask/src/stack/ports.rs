@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::port::{bind, named, taken};
+use crate::port::{free, named, taken};
 
 /// One port a listener.
 #[derive(Clone, Copy)]
@@ -47,13 +47,9 @@ impl Ports {
 
     /// Ports that were free a moment ago.
     pub(crate) fn free() -> Result<Self> {
-        // All at once, so that none is handed out twice.
-        let listeners = (0..6)
-            .map(|_| bind(0))
-            .collect::<std::io::Result<Vec<_>>>()?;
         let mut ports = [0; 6];
-        for (port, listener) in ports.iter_mut().zip(&listeners) {
-            *port = listener.local_addr()?.port();
+        for port in &mut ports {
+            *port = free()?;
         }
         Ok(Self::from_array(ports))
     }
@@ -73,7 +69,7 @@ impl Ports {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::port::accepts;
+    use crate::port::{accepts, bind};
 
     #[test]
     fn free_ports_differ_and_a_taken_one_is_noticed() {
