@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     builds::{self, TestBinary},
+    lints::dependencies,
     observe::{Observe, evaluation},
     progress::say,
     stack::{self, Ports, Stack, Supervisor},
@@ -52,7 +53,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         lint::observability()?;
         lint::template()?;
         lint::containers()?;
-        lint::dependencies()?;
+        dependencies::of_this_commit()?;
         lint::clippy()?;
         counts += without_stack(&tests, options)?;
     }
