@@ -4,11 +4,12 @@ use std::{path::PathBuf, process::Command};
 
 use anyhow::Result;
 
-use super::{logs, node};
+use super::{lock, logs, node};
 use crate::{process, workspace::root};
 
 /// Installs what is missing.
 pub(crate) fn install() -> Result<()> {
+    let _lock = lock()?;
     let stamp = node::packages_stamp("postman", &folder())?;
     if stamp.is_set() && folder().join("node_modules").exists() {
         return Ok(());

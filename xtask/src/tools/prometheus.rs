@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use super::{directory, logs};
+use super::{directory, lock, logs};
 use crate::process;
 
 /// Lists of packages that are not there are fetched, which takes root. Unpacked, not
@@ -29,6 +29,7 @@ fn folder() -> PathBuf {
 ///
 /// Says how to get it otherwise.
 pub(crate) fn install() -> Result<()> {
+    let _lock = lock()?;
     if program("prometheus").is_ok() && program("promtool").is_ok() {
         return Ok(());
     }
