@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 
 use crate::{
     interrupt,
+    progress::say,
     stack::Supervisor,
     test_run::{Counts, TestRun},
     workspace::local,
@@ -16,18 +17,28 @@ use crate::{
 pub(super) const END_TO_END: &str = "tests";
 pub(super) const ON_A_STACK: [&str; 2] = ["scenarios", "faults"];
 
-/// Waits for a program's tests; the stack goes on being watched meanwhile.
+/// Waits for a program's tests; the stack goes on being watched meanwhile. That a part of it
+/// ended by itself is a failure, though it is started again and no call may have met it.
 pub(super) fn watched(supervisor: &mut Supervisor, mut run: TestRun) -> Result<Counts> {
+    supervisor.note_tests(run.id())?;
+    let crashes = supervisor.crashes();
     let mut status = None;
     supervisor.watch(|| {
         status = run.poll();
         status.is_some()
     })?;
-    let counts = match status {
+    let mut counts = match status {
         Some(status) => run.end(status),
         None => run.give_up()?,
     };
     interrupt::check()?;
+    let crashes = supervisor.crashes() - crashes;
+    if crashes > 0 {
+        say(format!(
+            "✗ parts of the stack ended by themselves meanwhile: {crashes} (see their logs)"
+        ));
+        counts.failed += crashes;
+    }
     Ok(counts)
 }
 

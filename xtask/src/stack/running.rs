@@ -27,12 +27,16 @@ struct Running {
 
 /// All processes of a stack.
 #[derive(Default)]
-pub(crate) struct Processes(Vec<Running>);
+pub(crate) struct Processes {
+    running: Vec<Running>,
+    /// The program that tests it: left behind, it would stop parts of the next run.
+    tests: Option<leftovers::Started>,
+}
 
 impl Processes {
     /// Whether a part has a process.
     pub(crate) fn has(&self, part: Part) -> bool {
-        self.0.iter().any(|running| running.part == part)
+        self.running.iter().any(|running| running.part == part)
     }
 
     /// Starts processes of a part; their output goes to its log.
@@ -52,7 +56,7 @@ impl Processes {
         for (name, mut command) in commands {
             command.stdout(log.try_clone()?).stderr(log.try_clone()?);
             let child = process::spawn(&mut command)?;
-            self.0.push(Running {
+            self.running.push(Running {
                 started: leftovers::Started::note(part.name(), child.id(), part.stop_signal()),
                 part,
                 name,
@@ -62,16 +66,23 @@ impl Processes {
         self.note(stack)
     }
 
+    /// Takes note of a program that tests the stack, until the next one.
+    pub(crate) fn note_tests(&mut self, stack: &Stack, pid: u32) -> Result<()> {
+        self.tests = leftovers::Started::note("tests", pid, Signal::TERM);
+        self.note(stack)
+    }
+
     /// Writes down what runs, for the case that this program is killed.
     fn note(&self, stack: &Stack) -> Result<()> {
-        let started: Vec<_> = self.0.iter().filter_map(|it| it.started.clone()).collect();
+        let parts = self.running.iter().filter_map(|it| it.started.clone());
+        let started: Vec<_> = parts.chain(self.tests.clone()).collect();
         leftovers::write(&stack.state, &started)
     }
 
     /// Takes note of processes that have ended, says so, and answers their parts.
     pub(crate) fn bury(&mut self, stack: &Stack) -> Vec<Part> {
         let mut ended = Vec::new();
-        self.0.retain_mut(|running| {
+        self.running.retain_mut(|running| {
             let Ok(Some(status)) = running.child.try_wait() else {
                 return true;
             };
@@ -93,7 +104,7 @@ impl Processes {
 
     /// Ends a part the hard way; what comes of it is what comes of a crash.
     pub(crate) fn kill(&self, part: Part) {
-        for running in self.0.iter().filter(|running| running.part == part) {
+        for running in self.running.iter().filter(|running| running.part == part) {
             running.signal(Signal::KILL);
         }
     }
@@ -101,7 +112,7 @@ impl Processes {
     /// Stops a part and what it started: asks, waits, and ends it.
     pub(crate) fn stop(&mut self, stack: &Stack, part: Part) {
         let mut stopping: Vec<_> = self
-            .0
+            .running
             .extract_if(.., |running| running.part == part)
             .collect();
         if stopping.is_empty() {

@@ -31,6 +31,10 @@ const RESTARTS_WITHIN: Duration = Duration::from_secs(60);
 pub(crate) struct Supervisor {
     processes: Processes,
     restarts: VecDeque<(Part, Instant)>,
+    /// Those whose end was asked for, and has not been noticed yet.
+    killed: Vec<Part>,
+    /// Parts that ended by themselves.
+    crashes: usize,
     /// Dropped last: it holds the stack's lock.
     stack: Stack,
 }
@@ -42,6 +46,8 @@ impl Supervisor {
         let mut supervisor = Self {
             processes: Processes::default(),
             restarts: VecDeque::new(),
+            killed: Vec::new(),
+            crashes: 0,
             stack,
         };
         let mut stores = supervisor.stack.stores();
@@ -72,6 +78,17 @@ impl Supervisor {
     /// The stack.
     pub(crate) fn stack(&self) -> &Stack {
         &self.stack
+    }
+
+    /// How many parts have ended by themselves so far: neither stopped nor killed by request.
+    pub(crate) fn crashes(&self) -> usize {
+        self.crashes
+    }
+
+    /// Takes note of a program that tests the stack: it is stopped with what else is left, if
+    /// this program is ended the hard way.
+    pub(crate) fn note_tests(&mut self, pid: u32) -> Result<()> {
+        self.processes.note_tests(&self.stack, pid)
     }
 
     /// Serves the control socket until the program is asked to end, or `done` says so. A
@@ -111,7 +128,10 @@ impl Supervisor {
     }
 
     /// Ends a part as a crash would.
-    fn kill(&self, part: Part) {
+    fn kill(&mut self, part: Part) {
+        if self.processes.has(part) {
+            self.killed.push(part);
+        }
         match (part, self.stack.image()) {
             // Of a container, only the client is a process of ours.
             (Part::Gateway, Some(image)) => image.kill(),
@@ -198,11 +218,19 @@ impl Supervisor {
     }
 
     fn bury(&mut self) -> Vec<Part> {
-        self.processes.bury(&self.stack)
+        let ended = self.processes.bury(&self.stack);
+        for part in &ended {
+            match self.killed.iter().position(|killed| killed == part) {
+                Some(known) => drop(self.killed.swap_remove(known)),
+                None => self.crashes += 1,
+            }
+        }
+        ended
     }
 
     fn stop(&mut self, part: Part) {
         self.processes.stop(&self.stack, part);
+        self.killed.retain(|killed| *killed != part);
     }
 
     /// As where they are deployed: a new environment takes a dead function's place, a new
