@@ -6,15 +6,16 @@ AWS_REGION, AWS_PROFILE or AWS_ACCESS_KEY_ID, ...).
 
     deploy.py up   [--stack NAME] [--template FILE] [--code FOLDER] [--parameter NAME=VALUE ...]
     deploy.py down [--stack NAME] [--delete-data]
-    deploy.py check
+    deploy.py check [--template FILE] [--code FOLDER]
 
 `up` also reads, where they are set:
     DATABASE_URL     kept in the secret that the template's DatabaseUrlSecret names
     TOKEN_JWKS_FILE  the public keys, for the parameter TokenJwks
     TOKEN_KEY_FILE   the private key, put into the stack's secret
 
-`check` only sees whether there is an AWS to deploy to. `up` prints the stack's outputs as one line of JSON, and with them `Endpoint`: the REST API as it is
-reached from here. Deploying again is an update; what an earlier run left half done is put right.
+`check` only sees whether there is an AWS to deploy to, and code to deploy. `up` prints the stack's
+outputs as one line of JSON, and with them `Endpoint`: the REST API as it is reached from here.
+Deploying again is an update; what an earlier run left half done is put right.
 """
 
 import argparse
@@ -347,18 +348,18 @@ class Stack:
 
 
 def secret(client, name):
-    """A secret's text; None where it has none, or is not there."""
+    """A secret's text and version id; nothing of a secret that has none, or is not there."""
     try:
-        return client.get_secret_value(SecretId=name).get("SecretString")
+        return client.get_secret_value(SecretId=name)
     except ClientError as error:
         if code_of(error) == "ResourceNotFoundException":
-            return None
+            return {}
         raise
 
 
 def put_secret(client, name, value):
     """Makes the secret, or gives it another value."""
-    if secret(client, name) == value:
+    if secret(client, name).get("SecretString") == value:
         return
     try:
         client.put_secret_value(SecretId=name, SecretString=value)
@@ -368,8 +369,21 @@ def put_secret(client, name, value):
         client.create_secret(Name=name, SecretString=value)
 
 
-def database_secret(stack, parameters):
-    return parameters.get("DatabaseUrlSecret") or f"{stack}/database-url"
+def own_database_secret(stack):
+    """The database's secret, unless another is named by the parameter DatabaseUrlSecret."""
+    return f"{stack}/database-url"
+
+
+def database_parameters(secrets, stack, given, before):
+    """Which secret, and which version of it: CloudFormation looks a secret's value up again only
+    where the reference to it changes."""
+    name = given.get("DatabaseUrlSecret") or before.get("DatabaseUrlSecret") or own_database_secret(stack)
+    if url := os.environ.get("DATABASE_URL"):
+        put_secret(secrets, name, url)
+    version = secret(secrets, name).get("VersionId")
+    if not version:
+        raise Problem(f"the secret {name} has no database URL: set DATABASE_URL, which is kept in it")
+    return {"DatabaseUrlSecret": name, "DatabaseUrlVersion": version}
 
 
 def read(variable):
@@ -387,12 +401,27 @@ def outputs_of(stack):
     return {entry["OutputKey"]: entry["OutputValue"] for entry in entries}
 
 
-def up(options):
+def parameters_of(stack):
+    entries = (stack or {}).get("Parameters", [])
+    return {entry["ParameterKey"]: entry.get("ParameterValue", "") for entry in entries}
+
+
+def sources(options):
+    """The template, and the code of its functions."""
     try:
         template = Path(options.template).read_text()
     except OSError as error:
         raise Problem(f"no template: {error}") from error
-    code = find_code(template, options.code)
+    return template, find_code(template, options.code)
+
+
+def check(options):
+    sources(options)
+    Aws()
+
+
+def up(options):
+    template, code = sources(options)
     parameters = {}
     for text in options.parameter:
         name, equals, value = text.partition("=")
@@ -412,13 +441,11 @@ def up(options):
     name = f"template-{hashlib.sha256(template.encode()).hexdigest()}.yaml"
     artefacts.put(name, template.encode)
     secrets = aws.client("secretsmanager")
-    database = database_secret(options.stack, parameters)
-    if url := os.environ.get("DATABASE_URL"):
-        put_secret(secrets, database, url)
-    parameters["DatabaseUrlSecret"] = database
     stack = Stack(aws, options.stack)
-    arn = outputs_of(stack.describe()).get("TokenKeySecretArn")
-    if key and arn and secret(secrets, arn) not in (None, key):
+    before = stack.describe()
+    parameters |= database_parameters(secrets, options.stack, parameters, parameters_of(before))
+    arn = outputs_of(before).get("TokenKeySecretArn")
+    if key and arn and secret(secrets, arn).get("SecretString") not in (None, key):
         raise Problem(
             "the stack signs tokens with another key than TOKEN_KEY_FILE holds, and everybody would"
             " be logged out: use its key, or rotate it (docs/deploying.md)"
@@ -471,7 +498,7 @@ def down(options):
     unless_gone(s3.delete_bucket, Bucket=Artefacts(aws, options.stack).bucket)
     unless_gone(
         aws.client("secretsmanager").delete_secret,
-        SecretId=database_secret(options.stack, {}),
+        SecretId=own_database_secret(options.stack),
         ForceDeleteWithoutRecovery=True,
     )
     for name, identifier in kept.items():
@@ -504,13 +531,14 @@ def delete_role(iam, role):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, run in (("up", up), ("down", down), ("check", lambda _: Aws())):
+    for name, run in (("up", up), ("down", down), ("check", check)):
         command = commands.add_parser(name)
         command.add_argument("--stack", default="trichrome")
         command.set_defaults(run=run)
-        if name == "up":
+        if name != "down":
             command.add_argument("--template", default="template.yaml")
             command.add_argument("--code", default="target/lambda")
+        if name == "up":
             command.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE")
         elif name == "down":
             command.add_argument("--delete-data", action="store_true")

@@ -15,6 +15,7 @@ use std::{
 };
 
 use serde_json::Value;
+use sqlx::{Connection as _, Executor as _, PgConnection};
 
 /// The stack that is deployed here.
 const STACK: &str = "second";
@@ -149,6 +150,21 @@ fn a_stack_that_fails_is_repaired_updated_and_deleted() {
 
     let again: Value = serde_json::from_str(&success(&mut up())).unwrap();
     assert_eq!(again, first, "deployed again, nothing changes");
+    // Another URL reaches the functions, and has its schema made; one that a later version has
+    // migrated already is none the worse for it.
+    let moved_to = format!("{url}?application_name=moved");
+    let schema = LaterSchema::begin(&url);
+    let moved = success(up().env("DATABASE_URL", &moved_to));
+    drop(schema);
+    assert_eq!(serde_json::from_str::<Value>(&moved).unwrap(), first);
+    assert_eq!(success(&mut database_url()).trim(), moved_to);
+    success(up().env_remove("DATABASE_URL"));
+    assert_eq!(
+        success(&mut database_url()).trim(),
+        moved_to,
+        "unsaid, it stays"
+    );
+
     let changed = up()
         .args(["--parameter", "LogLevel=warn"])
         .output()
@@ -168,30 +184,82 @@ fn a_stack_that_fails_is_repaired_updated_and_deleted() {
     success(deploy("down").arg("--delete-data"));
 }
 
+/// The database as a later version leaves it, until this is dropped.
+struct LaterSchema<'a>(&'a str);
+
+impl<'a> LaterSchema<'a> {
+    fn begin(url: &'a str) -> Self {
+        execute(
+            url,
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+             VALUES (9999, 'of a later version', true, '', 0)",
+        );
+        Self(url)
+    }
+}
+
+impl Drop for LaterSchema<'_> {
+    fn drop(&mut self) {
+        execute(self.0, "DELETE FROM _sqlx_migrations WHERE version = 9999");
+    }
+}
+
+fn execute(url: &str, statement: &'static str) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let mut connection = PgConnection::connect(url).await.expect("Postgres");
+        connection.execute(statement).await.expect("a statement");
+    });
+}
+
+/// Prints the URL that a function of the stack has.
+fn database_url() -> Command {
+    python(
+        r#"
+function = client("lambda").get_function_configuration(FunctionName="STACK-analytics-log")
+print(function["Environment"]["Variables"]["DATABASE_URL"])
+"#,
+    )
+}
+
 /// Lists all that bears the stack's name.
 fn leftovers() -> Command {
-    const LIST: &str = r#"
-import json, os, botocore.session
-session = botocore.session.get_session()
-client = lambda service: session.create_client(
-    service, region_name="us-east-1", endpoint_url=os.environ["AWS_ENDPOINT_URL"])
+    python(
+        r#"
 found = client("dynamodb").list_tables()["TableNames"]
 found += [bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"]]
 found += [it["FunctionName"] for it in client("lambda").list_functions()["Functions"]]
 found += [it["RoleName"] for it in client("iam").list_roles()["Roles"]]
+found += [it["PolicyName"] for it in client("iam").list_policies(Scope="Local")["Policies"]]
 found += [it["Name"] for it in client("secretsmanager").list_secrets()["SecretList"]]
 found += client("sqs").list_queues().get("QueueUrls", [])
 found += [it["logGroupName"] for it in client("logs").describe_log_groups()["logGroups"]]
 found += [it["name"] for it in client("apigateway").get_rest_apis()["items"]]
+found += [it["StackName"] for it in client("cloudformation").describe_stacks()["Stacks"]
+          if it["StackStatus"] != "DELETE_COMPLETE"]
 print(json.dumps([name for name in found if "STACK" in name]))
+"#,
+    )
+}
+
+/// A program that asks the local AWS; `STACK` in it is the stack's name.
+fn python(program: &str) -> Command {
+    const CLIENT: &str = r#"
+import json, os, botocore.session
+session = botocore.session.get_session()
+client = lambda service: session.create_client(
+    service, region_name="us-east-1", endpoint_url=os.environ["AWS_ENDPOINT_URL"])
 "#;
-    let mut command = deploy("list");
-    let mut list = Command::new(command.get_program());
-    list.arg("-c").arg(LIST.replace("STACK", STACK)).envs(
-        command
+    let deploy = deploy("unused");
+    let mut python = Command::new(deploy.get_program());
+    let text = format!("{CLIENT}{program}").replace("STACK", STACK);
+    python.arg("-c").arg(text).envs(
+        deploy
             .get_envs()
             .filter_map(|(name, value)| Some((name, value?))),
     );
-    command = list;
-    command
+    python
 }

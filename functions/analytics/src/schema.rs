@@ -8,17 +8,24 @@ use crate::Database;
 
 /// The migrations, in `migrations/`. A released one must never change: the database keeps
 /// its checksum.
-static MIGRATIONS: Migrator = sqlx::migrate!();
+///
+/// A database that a later version has migrated is left as it is: migrations only add, so
+/// this version works on it. Else a deployment could not go back to this version.
+fn migrations() -> Migrator {
+    let mut migrations = sqlx::migrate!();
+    migrations.set_ignore_missing(true);
+    migrations
+}
 
 /// Brings the database's schema to this version: a step of a deployment, before the
 /// functions, and safe to repeat. Two at once wait for each other (an advisory lock).
 ///
 /// # Errors
 ///
-/// The database is not reachable, holds a migration that this version lacks or has in
-/// another form, or refuses one (the role needs to own the schema).
+/// The database is not reachable, holds a migration that this version has in another form,
+/// or refuses one (the role needs to own the schema).
 pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
-    MIGRATIONS.run(pool).await
+    migrations().run(pool).await
 }
 
 /// [`migrate`], over a connection of its own.
@@ -42,7 +49,7 @@ mod tests {
 
     #[test]
     fn migrations_are_numbered_from_one_without_a_gap() {
-        let versions: Vec<_> = MIGRATIONS
+        let versions: Vec<_> = migrations()
             .iter()
             .map(|migration| migration.version)
             .collect();

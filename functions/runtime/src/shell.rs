@@ -43,6 +43,9 @@ pub(crate) struct Shell<F> {
 pub(crate) struct Handled {
     pub(crate) response: Response<Body>,
     pub(crate) finished: Finished,
+    /// Whether nobody waits for the answer, and it says that the service failed: only a
+    /// failed invocation makes Lambda deliver the event again, and keep it for good in the end.
+    pub(crate) undelivered: bool,
 }
 
 impl<F: Function> Shell<F> {
@@ -93,7 +96,7 @@ impl<F: Function> Shell<F> {
             Transport::Grpc | Transport::Events => user_id.as_deref(),
             Transport::Rest | Transport::Internal => None,
         };
-        let mut response = response::finish(response, &head, told);
+        let mut response = response::finish(response, &head, &trace, told);
         if let (Some(origin), Transport::Rest) = (&self.cors_origin, head.transport) {
             response::share(&mut response, self.operation, origin);
         }
@@ -107,6 +110,7 @@ impl<F: Function> Shell<F> {
         };
         Handled {
             response,
+            undelivered: head.transport == Transport::Internal && status >= 500,
             finished: Finished {
                 entry,
                 trace,
@@ -129,10 +133,12 @@ impl<F: Function> Shell<F> {
             http.request.method = http.method,
             http.route = http.path,
             url.path = request.uri().path(),
-            url.scheme = "https",
-            faas.trigger = "http",
+            faas.trigger = trigger(head.transport),
             faas.coldstart = cold,
         );
+        if head.transport == Transport::Rest {
+            telemetry::set(&span, "url.scheme", "https");
+        }
         if let Some(context) = request.lambda_context_ref() {
             telemetry::set(&span, "faas.invocation_id", context.request_id.clone());
             telemetry::set(
@@ -223,6 +229,15 @@ impl<F: Function> Shell<F> {
             }
         }
         Ok(())
+    }
+}
+
+/// What made the call, in the conventions' words.
+const fn trigger(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Rest | Transport::Grpc => "http",
+        Transport::Events => "pubsub",
+        Transport::Internal => "other",
     }
 }
 

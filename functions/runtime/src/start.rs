@@ -14,7 +14,7 @@ use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use tracing::{Instrument as _, Span, field::Empty, info_span};
 use trichrome_proto::{
     contract::{self, Access},
-    error::Fault as _,
+    error::{ErrorCode, Fault as _},
 };
 use trichrome_telemetry::{self as telemetry, Origin, Telemetry, Trace};
 
@@ -82,7 +82,13 @@ async fn serve<F: Function>(shell: Shell<F>, after: After) -> Result<(), Runtime
         async move {
             let handled = shell.handle(request).await;
             outbox.put(handled.finished).await;
-            Ok::<_, std::convert::Infallible>(handled.response)
+            if handled.undelivered {
+                return Err(Diagnostic {
+                    error_type: ErrorCode::Unavailable.as_str().to_owned(),
+                    error_message: "the event has had no effect".to_owned(),
+                });
+            }
+            Ok(handled.response)
         }
     }));
     match extension {

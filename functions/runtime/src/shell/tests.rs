@@ -115,6 +115,8 @@ async fn a_list_is_bare_with_its_cursor_in_a_header() {
     let headers = handled.response.headers();
     assert_eq!(headers["next-cursor"], "next");
     assert_eq!(headers["x-request-id"], "r-1");
+    let trace = headers["traceparent"].to_str().unwrap();
+    assert_eq!(trace, handled.finished.trace.parent());
     assert_eq!(headers["cache-control"], "no-store");
 }
 
@@ -225,6 +227,40 @@ async fn only_an_internal_event_carries_an_entry() {
     assert!(handled.finished.entry.is_none(), "a log is not logged");
 }
 
+/// Fails for whom it logs a call, and for everybody else.
+struct Down;
+
+impl Function for Down {
+    const NAME: &'static str = "analytics-log";
+    type Input = trichrome_proto::analytics::LogDataRequest;
+    type Output = ();
+    type Error = ApiError;
+
+    fn build(_: &mut Env) -> Self {
+        Self
+    }
+
+    async fn call(&self, _: &Call, _: Self::Input) -> Result<(), ApiError> {
+        Err(ApiError::new(ErrorCode::Unavailable, "postgres is down"))
+    }
+}
+
+#[tokio::test]
+async fn an_event_without_effect_is_to_be_delivered_again_where_nobody_waits() {
+    let entry = json!({"transport": "rest", "service": "auth", "method": "Login", "status": 200});
+    for (api_id, undelivered) in [("trichrome-internal", true), ("api", false)] {
+        let (status, _, handled) = answer(Down, request(api_id, "", &entry.to_string())).await;
+        assert_eq!(
+            (status, handled.undelivered),
+            (503, undelivered),
+            "{api_id}"
+        );
+    }
+    // What is wrong with an event itself is wrong the next time, too.
+    let (status, _, handled) = answer(Down, request("trichrome-internal", "", "[]")).await;
+    assert_eq!((status, handled.undelivered), (400, false));
+}
+
 #[tokio::test]
 async fn only_the_first_call_is_cold() {
     let shell = shell(List);
@@ -246,7 +282,10 @@ async fn a_page_of_the_web_app_may_read_what_the_rest_api_answers() {
     );
     assert_eq!(headers["vary"], "origin");
     let readable = headers["access-control-expose-headers"].to_str().unwrap();
-    assert_eq!(readable, "x-request-id, retry-after, next-cursor");
+    assert_eq!(
+        readable,
+        "x-request-id, traceparent, retry-after, next-cursor"
+    );
     let gateways = shell
         .handle(request("trichrome-gateway:grpc", "limit=7", ""))
         .await;
