@@ -60,6 +60,16 @@ impl Target {
         Ok(Self::Endpoint(endpoint.to_owned()))
     }
 
+    /// The name of the stack that `up --deployed` runs with it. Each kind has a state of its own:
+    /// the token key of what is deployed to AWS must outlive a day's work with a local one.
+    pub(crate) fn stack(&self) -> &'static str {
+        match self {
+            Self::Local { .. } => "deployed",
+            Self::Endpoint(_) => "deployed-endpoint",
+            Self::Aws => "deployed-aws",
+        }
+    }
+
     /// Whether the functions run on this machine, and so reach what listens on loopback.
     fn is_here(&self) -> bool {
         matches!(self, Self::Local { .. })
@@ -119,10 +129,12 @@ pub(crate) struct Outputs {
     pub(crate) pictures_bucket: String,
 }
 
-/// Creates or updates the stack. `variables` say where, as whom, and with which keys.
+/// Creates or updates the stack. `variables` say where, as whom, and with which keys, `parameters`
+/// (`NAME=VALUE`) what differs from the template's defaults.
 pub(crate) fn up(
     target: &Target,
     variables: &[(&'static str, String)],
+    parameters: &[String],
     database_url: &str,
     log: &Path,
 ) -> Result<Outputs> {
@@ -132,8 +144,9 @@ pub(crate) fn up(
         .arg(target.code())
         .arg("--template")
         .arg(root().join("template.yaml"));
-    for parameter in target.parameters() {
-        command.args(["--parameter", &parameter]);
+    // The later one of a name counts.
+    for parameter in target.parameters().iter().chain(parameters) {
+        command.args(["--parameter", parameter]);
     }
     command
         .envs(variables.iter().map(|(name, value)| (name, value)))
@@ -160,15 +173,19 @@ pub(crate) fn down(endpoint: &Target, delete_data: bool) -> Result<()> {
     finish(endpoint, command)
 }
 
-/// Sees whether there is an AWS to deploy to, and a Postgres for the functions: before
-/// anything is built.
+/// Sees whether there is an AWS to deploy to, what to deploy, and a Postgres for the functions:
+/// before anything is built.
 pub(crate) fn check(target: &Target) -> Result<()> {
     if target.is_here() {
         return Ok(());
     }
     target.database_url("")?;
     let mut command = program();
-    command.arg("check");
+    command
+        .args(["check", "--code"])
+        .arg(target.code())
+        .arg("--template")
+        .arg(root().join("template.yaml"));
     finish(target, command)
 }
 

@@ -5,7 +5,7 @@ use clap::Args;
 
 use crate::{
     deploy::{self, Target},
-    stack::{DEPLOYED, Stack, stop_holder},
+    stack::{Stack, stop_holder},
     tools,
 };
 
@@ -24,11 +24,17 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let target = Target::from_endpoint(options.endpoint.as_deref())?;
-    let name = if options.deployed { DEPLOYED } else { "up" };
+    let name = if options.deployed {
+        target.stack()
+    } else {
+        "up"
+    };
     let was_running = stop_holder(&Stack::state(name))?;
     // What a killed `up` left behind goes as well.
     let lock = Stack::lock(name)?;
-    if let (true, Some(lock)) = (options.deployed, &lock) {
+    // The key of a stack whose data stays has to stay as well.
+    let keeps = target == Target::Aws && !options.delete_data;
+    if let (true, false, Some(lock)) = (options.deployed, keeps, &lock) {
         Stack::wipe(name, lock)?;
     }
     if !matches!(target, Target::Local { .. }) {

@@ -27,7 +27,7 @@ pub(super) fn run(tests: &[TestBinary], filter: Option<&str>) -> Result<Counts> 
     tools::template::install_deploy()?;
     Stack::wipe(NAME, &lock)?;
     let target = Target::Local { enforce_iam: true };
-    let stack = Stack::new(NAME, Ports::free()?, lock)?.deployed_to(target);
+    let stack = Stack::new(NAME, Ports::free()?, lock)?.deployed_to(target, Vec::new());
     let logs = stack.logs.clone();
     on_stack(stack, tests, filter)
         .with_context(|| format!("the deployed stack's logs: {}", logs.display()))

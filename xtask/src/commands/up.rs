@@ -10,7 +10,7 @@ use crate::{
     deploy::{self, Target},
     observe::Observe,
     progress::say,
-    stack::{self, DEPLOYED, Ports, Stack, Supervisor},
+    stack::{self, Ports, Stack, Supervisor},
     tools,
 };
 
@@ -28,15 +28,22 @@ pub(crate) struct Options {
     /// the AWS variables say
     #[arg(long, requires = "deployed", value_name = "URL|aws")]
     endpoint: Option<String>,
+    /// A parameter of template.yaml; may be given several times
+    #[arg(long, requires = "deployed", value_name = "NAME=VALUE")]
+    parameter: Vec<String>,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let started = Instant::now();
     let target = Target::from_endpoint(options.endpoint.as_deref())?;
-    let name = if options.deployed { DEPLOYED } else { "up" };
+    let name = if options.deployed {
+        target.stack()
+    } else {
+        "up"
+    };
     let Some(lock) = Stack::lock(name)? else {
         if options.deployed {
-            return again(&target);
+            return again(&target, &options.parameter);
         }
         bail!("it is running already: use it, or stop it with `cargo xtask down`");
     };
@@ -58,7 +65,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut stack = Stack::new(name, Ports::fixed()?, lock)?.with_observe(observe);
     if options.deployed {
         tools::template::install_deploy()?;
-        stack = stack.deployed_to(target);
+        stack = stack.deployed_to(target, options.parameter.clone());
     }
     let mut supervisor = Supervisor::start(stack)?;
     summary(supervisor.stack(), started);
@@ -69,9 +76,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 /// Deploys what has changed to where a running `up --deployed` did.
-fn again(target: &Target) -> Result<()> {
+fn again(target: &Target, parameters: &[String]) -> Result<()> {
     stack::set_up(builds::programs)?;
-    stack::deploy_again(target)?;
+    stack::deploy_again(target, parameters)?;
     say("deployed again; the running gateway goes on with it");
     Ok(())
 }

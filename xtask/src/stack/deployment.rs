@@ -2,27 +2,27 @@
 
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use super::{Description, Stack, control, parts::Part};
 use crate::deploy::{self, Outputs, Target};
 
-/// The name of the stack that `up --deployed` runs.
-pub(crate) const DEPLOYED: &str = "deployed";
-
 /// Where a stack's functions are, and what CloudFormation made there.
 pub(super) struct Deployment {
     target: Target,
+    /// Parameters of the template, beside those that the target needs.
+    parameters: Vec<String>,
     /// None until it is deployed.
     outputs: Option<Outputs>,
 }
 
 impl Stack {
     /// The same, with its functions deployed.
-    pub(crate) fn deployed_to(self, target: Target) -> Self {
+    pub(crate) fn deployed_to(self, target: Target, parameters: Vec<String>) -> Self {
         Self {
             deployment: Some(Deployment {
                 target,
+                parameters,
                 outputs: None,
             }),
             ..self
@@ -68,7 +68,13 @@ impl Stack {
         };
         let log = self.logs.join("deploy.log");
         let database = self.description().database_url;
-        let outputs = deploy::up(&deployment.target, &self.environment()?, &database, &log)?;
+        let outputs = deploy::up(
+            &deployment.target,
+            &self.environment()?,
+            &deployment.parameters,
+            &database,
+            &log,
+        )?;
         if let Some(deployment) = &mut self.deployment {
             deployment.outputs = Some(outputs);
         }
@@ -146,15 +152,25 @@ impl Stack {
 
 /// The stack that runs for people: the deployed one where there is one, else `up`'s.
 pub(crate) fn in_use() -> &'static str {
-    match control::ask(&Stack::state(DEPLOYED), "status") {
-        Ok(_) => DEPLOYED,
-        Err(_) => "up",
-    }
+    let local = Target::Local { enforce_iam: false };
+    [local, Target::Endpoint(String::new()), Target::Aws]
+        .iter()
+        .map(Target::stack)
+        .find(|name| control::ask(&Stack::state(name), "status").is_ok())
+        .unwrap_or("up")
 }
 
 /// Deploys again to where the running stack did.
-pub(crate) fn deploy_again(target: &Target) -> Result<()> {
-    let description = Description::read(DEPLOYED)?;
+pub(crate) fn deploy_again(target: &Target, parameters: &[String]) -> Result<()> {
+    let name = target.stack();
+    let description = Description::read(name)?;
+    if let Target::Endpoint(url) = target {
+        let used = &description.aws_endpoint;
+        ensure!(
+            url == used,
+            "what is running was deployed to {used}: stop it, or write --endpoint {used}"
+        );
+    }
     let mut variables = vec![
         ("TOKEN_JWKS_FILE", description.token_jwks_file),
         ("TOKEN_KEY_FILE", description.token_key_file),
@@ -169,6 +185,13 @@ pub(crate) fn deploy_again(target: &Target) -> Result<()> {
     if !description.aws_endpoint.is_empty() {
         variables.push(("AWS_ENDPOINT_URL", description.aws_endpoint));
     }
-    let log = Stack::logs(DEPLOYED).join("deploy.log");
-    deploy::up(target, &variables, &description.database_url, &log).map(|_| ())
+    let log = Stack::logs(name).join("deploy.log");
+    deploy::up(
+        target,
+        &variables,
+        parameters,
+        &description.database_url,
+        &log,
+    )
+    .map(|_| ())
 }

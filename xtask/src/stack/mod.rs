@@ -16,7 +16,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result};
 
-pub(crate) use deployment::{DEPLOYED, deploy_again, in_use};
+pub(crate) use deployment::{deploy_again, in_use};
 pub(crate) use description::Description;
 pub(crate) use lock::{Lock, stop_holder};
 pub(crate) use ports::Ports;
