@@ -233,7 +233,12 @@ impl Readers {
         let work = commands.run(steps.end_reading.clone(), steps.abandon.clone());
         readers.tasks.push(tokio::spawn(work));
 
-        for trigger in TRIGGERS {
+        let triggers = if config.analytics_trigger {
+            TRIGGERS
+        } else {
+            &[]
+        };
+        for trigger in triggers {
             // A group of its own, as an event source mapping has.
             let group = format!("{}-{}", config.kafka_group, trigger.function);
             let consumer = join(&group, trigger.function, &[trigger.topic])?;

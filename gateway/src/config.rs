@@ -19,6 +19,9 @@ pub struct Config {
     pub kafka_brokers: String,
     /// `KAFKA_GROUP`: the consumer group that all replicas share.
     pub kafka_group: String,
+    /// `ANALYTICS_TRIGGER`: `on` (default) or `off`: whether batches of call logs are handed to
+    /// `analytics-ingest` from here; off where a Kafka event source of Lambda's does it.
+    pub analytics_trigger: bool,
     /// `REST_URL`: the REST API's base, which the facade's `rest` goes on to.
     pub rest_url: Url,
     /// `AWS_ENDPOINT_URL_LAMBDA` or `AWS_ENDPOINT_URL`: where Lambda's API is, if not AWS's
@@ -84,6 +87,7 @@ impl Config {
             gateway_admin_addr: vars.loopback("GATEWAY_ADMIN_ADDR"),
             kafka_brokers: vars.required("KAFKA_BROKERS", "brokers such as localhost:29092"),
             kafka_group: vars.get("KAFKA_GROUP").unwrap_or_else(|| "gateway".into()),
+            analytics_trigger: vars.switch("ANALYTICS_TRIGGER", true),
             rest_url: {
                 let text = vars.required("REST_URL", "the REST API's base URL");
                 vars.url("REST_URL", &text).unwrap_or_else(Self::unused_url)
@@ -201,6 +205,18 @@ impl Vars<'_> {
         None
     }
 
+    fn switch(&mut self, name: &str, default: bool) -> bool {
+        match self.get(name).as_deref().map(str::trim) {
+            None => default,
+            Some("on") => true,
+            Some("off") => false,
+            Some(_) => {
+                self.problems.push(format!("{name} must be on or off"));
+                default
+            }
+        }
+    }
+
     fn millis(&mut self, name: &str, default: u64) -> Duration {
         let millis = self.parse(name, default, "a number of milliseconds");
         if millis == 0 {
@@ -252,6 +268,7 @@ mod tests {
             ("REST_URL", "ftp://example.org"),
             ("CALL_TIMEOUT_MS", "soon"),
             ("INVOKE_CONCURRENCY", "0"),
+            ("ANALYTICS_TRIGGER", "no"),
             ("WEB_ORIGINS", "http://localhost:5173/"),
             ("WEB_ROOT", "/nowhere"),
         ])
@@ -264,6 +281,7 @@ mod tests {
             "REST_URL must be",
             "CALL_TIMEOUT_MS",
             "INVOKE_CONCURRENCY",
+            "ANALYTICS_TRIGGER must be on or off",
             "WEB_ORIGINS",
             "WEB_ROOT",
         ] {
@@ -279,6 +297,14 @@ mod tests {
         assert!(config.web_root.is_none());
         assert_eq!(config.kafka_group, "gateway");
         assert!(config.web_origins.is_empty());
+    }
+
+    #[test]
+    fn call_logs_are_handed_over_unless_that_is_switched_off() {
+        let mut vars = LEAST.to_vec();
+        assert!(read(&vars).unwrap().analytics_trigger);
+        vars.push(("ANALYTICS_TRIGGER", "off"));
+        assert!(!read(&vars).unwrap().analytics_trigger);
     }
 
     #[test]
