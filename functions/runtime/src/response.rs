@@ -14,6 +14,8 @@ use trichrome_proto::{
     error::{ErrorBody, ErrorCode, Fault},
 };
 
+use trichrome_telemetry::Trace;
+
 use crate::{logs, request::Head};
 
 /// The caller's id, told to the gateway alone, which logs the call and strips it.
@@ -89,7 +91,7 @@ pub(crate) fn share(response: &mut Response<Body>, operation: &Operation, origin
         .filter(|_| operation.http.response_body.is_some())
         .filter(|field| operation.http.response_body != Some(field.name))
         .map(|field| binding::header_name(field.name));
-    let readable: Vec<_> = ["x-request-id", "retry-after"]
+    let readable: Vec<_> = ["x-request-id", "traceparent", "retry-after"]
         .into_iter()
         .map(str::to_owned)
         .chain(lists)
@@ -109,9 +111,11 @@ pub(crate) fn share(response: &mut Response<Body>, operation: &Operation, origin
 pub(crate) fn finish(
     mut response: Response<Body>,
     head: &Head,
+    trace: &Trace,
     user_id: Option<&str>,
 ) -> Response<Body> {
     insert(&mut response, "x-request-id", &head.request_id);
+    insert(&mut response, "traceparent", trace.parent());
     insert(&mut response, CACHE_CONTROL.as_str(), "no-store");
     if let Some(user_id) = user_id {
         insert(&mut response, USER_ID, user_id);
