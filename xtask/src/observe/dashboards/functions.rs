@@ -29,7 +29,8 @@ fn invocations() -> Row {
             Panel::graph("Invocations by outcome", Unit::PerSecond)
                 .help(
                     "ok: the function answered, were it with an error of its own. throttled: \
-                     Lambda had no room. unavailable: it could not be reached.",
+                     Lambda had no room. unavailable: it could not be reached. busy: the gateway \
+                     had no room for it, so it was never made.",
                 )
                 .query(
                     r#"sum by (outcome) (rate(trichrome_gateway_invokes_total{operation=~"$operation"}[$__rate_interval]))"#,
@@ -48,7 +49,10 @@ fn invocations() -> Row {
                     "{{operation}}",
                 ),
             Panel::graph("Repeats", Unit::PerSecond)
-                .help("Failed calls that came over Kafka are tried up to five times.")
+                .help(
+                    "A failed call that came over Kafka is tried up to five times, a read over gRPC \
+                     that failed on its way twice.",
+                )
                 .query(
                     r#"sum by (operation) (rate(trichrome_gateway_call_retries_total{operation=~"$operation"}[$__rate_interval]))"#,
                     "{{operation}}",

@@ -58,8 +58,7 @@ fn commands() -> Row {
                 .stacked(),
             Panel::graph("Records by outcome", Unit::PerSecond)
                 .help(
-                    "answered: a command, well or with the caller's mistake. ingested: a call log. \
-                     abandoned: given back at a stop, to be read again.",
+                    "answered: a command, well or with the caller's mistake. ingested: a call log.",
                 )
                 .query(
                     "sum by (outcome) (rate(trichrome_gateway_kafka_records_total[$__rate_interval]))",

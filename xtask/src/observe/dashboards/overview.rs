@@ -98,8 +98,42 @@ fn facade() -> Row {
                     "{{le}}",
                 )
                 .exemplars(),
+            by_operation(
+                "By operation",
+                "trichrome_gateway_facade_requests_total",
+                "trichrome_gateway_facade_duration_seconds_bucket",
+                r#"transport=~"$transport", operation=~"$operation""#,
+            )
+            .help("other: requests that are for no operation."),
         ],
     }
+}
+
+/// What each operation has to do, and how it does it: of the series with these labels of a
+/// counter and of a histogram's buckets.
+fn by_operation(title: &'static str, counter: &str, buckets: &str, labels: &str) -> Panel {
+    let rate = |status: &str| {
+        format!("sum by (operation) (rate({counter}{{{labels}{status}}}[$__range]))")
+    };
+    let all = rate("");
+    let share = |status: &str| format!("{} / ({all} > 0)", rate(status));
+    let quantile = |share: &str| {
+        format!(
+            "histogram_quantile({share}, sum by (le, operation) (rate({buckets}{{{labels}}}[$__range])))"
+        )
+    };
+    Panel::table(title)
+        .size(24, 9)
+        .query(&format!("{all} > 0"), "")
+        .query(&share(r#", status="4xx""#), "")
+        .query(&share(r#", status="5xx""#), "")
+        .query(&quantile("0.5"), "")
+        .query(&quantile("0.95"), "")
+        .column("A", "calls", Unit::PerSecond)
+        .column("B", "refused", Unit::Share)
+        .column("C", "failed", Unit::Share)
+        .column("D", "p50", Unit::Seconds)
+        .column("E", "p95", Unit::Seconds)
 }
 
 fn calls() -> Row {
@@ -128,33 +162,12 @@ fn calls() -> Row {
                     "{{transport}}",
                 )
                 .stacked(),
-            Panel::table("By operation")
-                .size(24, 9)
-                .query(
-                    r#"sum by (operation) (rate(trichrome_gateway_calls_total{operation=~"$operation"}[$__range]))"#,
-                    "",
-                )
-                .query(
-                    r#"sum by (operation) (rate(trichrome_gateway_calls_total{operation=~"$operation", status="4xx"}[$__range])) / sum by (operation) (rate(trichrome_gateway_calls_total{operation=~"$operation"}[$__range]))"#,
-                    "",
-                )
-                .query(
-                    r#"sum by (operation) (rate(trichrome_gateway_calls_total{operation=~"$operation", status="5xx"}[$__range])) / sum by (operation) (rate(trichrome_gateway_calls_total{operation=~"$operation"}[$__range]))"#,
-                    "",
-                )
-                .query(
-                    r#"histogram_quantile(0.5, sum by (le, operation) (rate(trichrome_gateway_call_duration_seconds_bucket{operation=~"$operation"}[$__range])))"#,
-                    "",
-                )
-                .query(
-                    r#"histogram_quantile(0.95, sum by (le, operation) (rate(trichrome_gateway_call_duration_seconds_bucket{operation=~"$operation"}[$__range])))"#,
-                    "",
-                )
-                .column("A", "calls", Unit::PerSecond)
-                .column("B", "refused", Unit::Share)
-                .column("C", "failed", Unit::Share)
-                .column("D", "p50", Unit::Seconds)
-                .column("E", "p95", Unit::Seconds),
+            by_operation(
+                "Calls by operation",
+                "trichrome_gateway_calls_total",
+                "trichrome_gateway_call_duration_seconds_bucket",
+                r#"operation=~"$operation""#,
+            ),
         ],
     }
 }
