@@ -86,20 +86,15 @@ impl Suite {
         });
     }
 
-    /// Adds a test as [`Self::once`] does; unless it is `possible` on this stack it is counted
-    /// as ignored, with the reason.
-    pub fn once_where<F>(
-        &mut self,
-        possible: bool,
-        why_not: &'static str,
-        name: &str,
-        test: impl Fn(Scenario) -> F + Send + Sync + 'static,
-    ) where
-        F: Future<Output = Result<()>> + 'static,
-    {
-        self.once(name, test);
-        if let Some(test) = self.tests.last_mut() {
-            test.ignored = (!possible).then_some(why_not);
+    /// Adds tests that not every stack can have: where this one cannot, they are counted as
+    /// ignored, with the reason.
+    pub fn given(&mut self, possible: bool, why_not: &'static str, add: impl FnOnce(&mut Self)) {
+        let others = self.tests.len();
+        add(self);
+        if !possible {
+            for test in self.tests.iter_mut().skip(others) {
+                test.ignored = Some(why_not);
+            }
         }
     }
 
