@@ -16,6 +16,9 @@ use crate::{
     wait::{SOON, eventually},
 };
 
+/// How often a call is made whose spans do not come.
+const CALLS: usize = 3;
+
 /// Says where spans go where the stack's description does not: a stack that was started with
 /// it hands it on to its parts.
 const VARIABLE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
@@ -53,6 +56,29 @@ impl Traces {
             received,
             receiver: receiver.map_err(|error| format!("{error:#}")),
         }
+    }
+
+    /// Makes a call, which answers its trace, and answers that trace's spans once they are as
+    /// `complete` wants them. Whoever sent while this was busy may have lost some, so the call
+    /// is made again, under another trace, where they do not come.
+    ///
+    /// # Errors
+    ///
+    /// The call failed; or of none did all spans come.
+    pub async fn of_call(
+        &self,
+        call: impl AsyncFn() -> Result<Uuid>,
+        complete: impl Fn(&[Span]) -> Result<()>,
+    ) -> Result<Vec<Span>> {
+        let mut last = anyhow!("no call was made");
+        for _ in 0..CALLS {
+            let trace = call().await?;
+            match self.of(trace, &complete).await {
+                Ok(spans) => return Ok(spans),
+                Err(error) => last = error,
+            }
+        }
+        Err(last.context(format!("of {CALLS} calls")))
     }
 
     /// The spans of a trace, once they are as `complete` wants them.

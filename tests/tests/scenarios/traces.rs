@@ -193,12 +193,14 @@ fn transports_say(spans: &[Span], transport: Transport, names: &Names, status: u
 
 async fn upload(run: Scenario) -> Result<()> {
     let account = run.account().await?;
-    let trace = Uuid::new_v4();
     let picture = Format::Png.photo();
-    let args = json!({"title": "traced", "base64": picture.base64()});
-    let call = run.call("pictures-create", args)?.by(&account).trace(trace);
-    call.send().await?.ok()?;
-
+    let call = async || {
+        let trace = Uuid::new_v4();
+        let args = json!({"title": "traced", "base64": picture.base64()});
+        let call = run.call("pictures-create", args)?.by(&account).trace(trace);
+        call.send().await?.ok()?;
+        Ok(trace)
+    };
     let transport = run.transport();
     let way = way(transport, "pictures-create", &UPLOAD);
     let complete = |spans: &[Span]| {
@@ -214,13 +216,17 @@ async fn upload(run: Scenario) -> Result<()> {
         }
         is_one_tree(spans)
     };
-    let spans = run.stack().traces.of(trace, complete).await?;
+    let spans = run.stack().traces.of_call(call, complete).await?;
 
     let function = follow(&spans, &way)?;
+    let trigger = match transport.logged_as() {
+        "events" => "pubsub",
+        _ => "http",
+    };
     has(
         function,
         &[
-            ("faas.trigger", json!("http")),
+            ("faas.trigger", json!(trigger)),
             ("http.request.method", json!("POST")),
             ("http.route", json!("/pictures")),
             ("http.response.status_code", json!(201)),
@@ -264,9 +270,12 @@ async fn upload(run: Scenario) -> Result<()> {
 
 async fn analytics(run: Scenario) -> Result<()> {
     let account = run.account().await?;
-    let trace = Uuid::new_v4();
-    let call = run.call("analytics-get", json!({"limit": 1}))?;
-    call.by(&account).trace(trace).send().await?.ok()?;
+    let call = async || {
+        let trace = Uuid::new_v4();
+        let call = run.call("analytics-get", json!({"limit": 1}))?;
+        call.by(&account).trace(trace).send().await?.ok()?;
+        Ok(trace)
+    };
     let way = way(run.transport(), "analytics-get", &READ);
     let complete = |spans: &[Span]| {
         let function = follow(spans, &way)?;
@@ -280,15 +289,18 @@ async fn analytics(run: Scenario) -> Result<()> {
             ],
         )
     };
-    run.stack().traces.of(trace, complete).await?;
+    run.stack().traces.of_call(call, complete).await?;
     Ok(())
 }
 
 async fn refused(run: Scenario) -> Result<()> {
-    let trace = Uuid::new_v4();
-    let call = run.call("analytics-get", json!({}))?.trace(trace);
-    let reply = call.send().await?;
-    ensure!(reply.status == 401, "{}", reply.status);
+    let call = async || {
+        let trace = Uuid::new_v4();
+        let call = run.call("analytics-get", json!({}))?.trace(trace);
+        let reply = call.send().await?;
+        ensure!(reply.status == 401, "{}", reply.status);
+        Ok(trace)
+    };
     let way = way(run.transport(), "analytics-get", &READ);
     let complete = |spans: &[Span]| {
         let function = follow(spans, &way)?;
@@ -297,7 +309,7 @@ async fn refused(run: Scenario) -> Result<()> {
         ensure!(!function.error, "{function:?}");
         transports_say(spans, run.transport(), &READ, 401)
     };
-    run.stack().traces.of(trace, complete).await?;
+    run.stack().traces.of_call(call, complete).await?;
     Ok(())
 }
 
@@ -311,25 +323,31 @@ async fn bare(run: &Scenario, headers: &[(&str, &str)]) -> Result<String> {
 }
 
 async fn unsampled(run: Scenario) -> Result<()> {
-    let [left, kept] = [Uuid::new_v4(), Uuid::new_v4()];
-    for (trace, flags) in [(left, "00"), (kept, "01")] {
+    /// Those that are kept come later: where they are, the first of the others would be, also
+    /// from another instance of the function.
+    const ROUNDS: usize = 3;
+    let call = async |trace: Uuid, flags: &str| {
         let parent = format!("00-{}-{SPAN}-{flags}", trace.simple());
         let id = bare(&run, &[("traceparent", &parent)]).await?;
         ensure!(id == trace.simple().to_string(), "answered {id}");
-    }
-    let traces = &run.stack().traces;
-    let some = |spans: &[Span]| {
-        ensure!(!spans.is_empty(), "no spans");
-        Ok(())
+        Ok(trace)
     };
-    // The second came later: where it is, the first would be.
-    traces.of(kept, some).await?;
-    traces
-        .of(left, |spans| {
+    let traces = &run.stack().traces;
+    let left = Uuid::new_v4();
+    for _ in 0..ROUNDS {
+        call(left, "00").await?;
+        let some = |spans: &[Span]| {
+            ensure!(!spans.is_empty(), "no spans");
+            Ok(())
+        };
+        let kept = async || call(Uuid::new_v4(), "01").await;
+        traces.of_call(kept, some).await?;
+        let none = |spans: &[Span]| {
             ensure!(spans.is_empty(), "{spans:?}");
             Ok(())
-        })
-        .await?;
+        };
+        traces.of(left, none).await?;
+    }
     Ok(())
 }
 
@@ -339,15 +357,18 @@ async fn xray(run: Scenario) -> Result<()> {
     let stack = run.stack();
     let url = format!("{}/analytics", stack.description.rest_url);
     let now = || Ok::<_, anyhow::Error>(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs());
-    let before = now()?;
-    let answer = stack.http.get(&url).await?;
-    let body: Value = answer.json()?;
-    let id = body["error"]["trace_id"].as_str().context("no trace id")?;
-    let seconds = u64::from_str_radix(id.get(..8).unwrap_or_default(), 16)?;
-    ensure!(
-        (before..=now()?).contains(&seconds),
-        "{id} is no trace of X-Ray's that began between {before} and now"
-    );
+    let call = async || {
+        let before = now()?;
+        let answer = stack.http.get(&url).await?;
+        let body: Value = answer.json()?;
+        let id = body["error"]["trace_id"].as_str().context("no trace id")?;
+        let seconds = u64::from_str_radix(id.get(..8).unwrap_or_default(), 16)?;
+        ensure!(
+            (before..=now()?).contains(&seconds),
+            "{id} is no trace of X-Ray's that began between {before} and now"
+        );
+        Ok(id.parse()?)
+    };
     let served = |spans: &[Span]| {
         let served = |span: &&Span| span.kind == Kind::Server && span.service == "analytics-get";
         spans
@@ -356,6 +377,6 @@ async fn xray(run: Scenario) -> Result<()> {
             .context("no span of the function")?;
         Ok(())
     };
-    stack.traces.of(id.parse()?, served).await?;
+    stack.traces.of_call(call, served).await?;
     Ok(())
 }
