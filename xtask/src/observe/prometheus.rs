@@ -1,6 +1,6 @@
 //! A Prometheus beside a stack, and questions to it.
 
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{fmt, fs, path::Path, process::Command, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
@@ -97,19 +97,44 @@ pub(crate) fn names(port: u16, job: &str) -> Result<Vec<String>> {
     Ok(serde_json::from_value(names)?)
 }
 
-/// The rules that Prometheus could not evaluate, each with why.
+/// A rule, and what became of it.
+pub(crate) struct Rule(Value);
+
+impl Rule {
+    /// Whether it was evaluated, and could be.
+    pub(crate) fn is_ok(&self) -> bool {
+        self.0["health"] == "ok"
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(rule) = self;
+        write!(
+            f,
+            "{}: {} {}",
+            rule["name"], rule["health"], rule["lastError"]
+        )
+    }
+}
+
+/// All rules.
 ///
 /// # Errors
 ///
 /// As [`query`].
-pub(crate) fn failing_rules(port: u16) -> Result<Vec<String>> {
+pub(crate) fn rules(port: u16) -> Result<Vec<Rule>> {
     let data = ask(port, "rules", &[])?;
     let rules = list(&data["groups"])
         .into_iter()
-        .flat_map(|group| list(&group["rules"]))
-        .filter(|rule| rule["health"] == "err")
-        .map(|rule| format!("{}: {}", rule["name"], rule["lastError"]));
-    Ok(rules.collect())
+        .flat_map(|group| list(&group["rules"]));
+    Ok(rules.map(Rule).collect())
+}
+
+/// Whether Prometheus only took too long to answer.
+pub(crate) fn is_late(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<ureq::Error>();
+    matches!(error, Some(ureq::Error::Timeout(_)))
 }
 
 fn ask(port: u16, what: &str, parameters: &[(&str, &str)]) -> Result<Value> {
@@ -140,6 +165,16 @@ fn list(value: &Value) -> Vec<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_does_not_answer_is_late() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let late = ureq::Error::Timeout(ureq::Timeout::Global);
+        assert!(is_late(&anyhow::Error::new(late).context("cannot ask")));
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        assert!(!is_late(&rules(port).err().unwrap()));
+    }
 
     #[test]
     fn the_configuration_names_target_and_rules() {
