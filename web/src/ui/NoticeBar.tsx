@@ -1,9 +1,12 @@
 import { useEffect, useState } from 'react';
+import { createPortal } from 'react-dom';
 import { useStore } from '../useStore';
 import { SeverityIcon } from './Alert';
 import { IconButton } from './IconButton';
 import { CloseIcon } from './icons';
+import { noticeRegion } from './noticeRegion';
 import { type Notice, noticeStore } from './notices';
+import { useHydrated } from './useHydrated';
 
 const SHOWN_MS = 5_000;
 /** An error is read twice. */
@@ -12,7 +15,12 @@ const ERROR_SHOWN_MS = 10_000;
 /** The one place where messages appear. */
 export function NoticeBar() {
   const notice = useStore(noticeStore);
-  return notice === null ? null : <Bar key={notice.key} notice={notice} />;
+  // A prerendered page has no place beside it.
+  if (!useHydrated()) return null;
+  return createPortal(
+    notice === null ? null : <Bar key={notice.key} notice={notice} />,
+    noticeRegion(),
+  );
 }
 
 const close = () => noticeStore.set(null);
@@ -35,7 +43,6 @@ function Bar({ notice: { severity, text } }: { readonly notice: Notice }) {
   return (
     // eslint-disable-next-line jsx-a11y/no-static-element-interactions -- only held, never operated
     <div
-      role={severity === 'error' ? 'alert' : 'status'}
       className={`notice alert ${severity}`}
       onPointerEnter={() => setHeld(true)}
       onPointerLeave={() => setHeld(false)}
