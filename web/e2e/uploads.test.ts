@@ -128,6 +128,17 @@ it('takes pictures that are dropped or pasted anywhere on the page', async () =>
   await page.getByRole('link', { name: /^evening/ }).waitFor();
 });
 
+it('says that a file has changed since it was chosen', async () => {
+  const page = await newPage();
+  await signUp(page, newPerson());
+  const dialog = await chooseFiles(page, [temporaryFile('changing.png', noisePng(8, 8))]);
+  const send = dialog.getByRole('button', { name: 'Upload 1 picture' });
+  await send.waitFor();
+  temporaryFile('changing.png', noisePng(9, 9));
+  await send.click();
+  await dialog.getByText(/has changed since it was chosen/).waitFor();
+});
+
 it('loads further pictures as one scrolls', async () => {
   const person = newPerson();
   const page = await newPage();

@@ -112,6 +112,8 @@ async function uploads(page: Page, seen: Seen) {
   await seen('upload in the background');
   await page.getByRole('button', { name: 'Uploading 1 picture' }).click();
   await dialog.getByRole('button', { name: /^Cancel / }).click();
+  // It would wait for another try.
+  await dialog.getByRole('button', { name: /^Remove green valley/ }).click();
   await dialog.getByRole('button', { name: 'Close' }).click();
   await dialog.waitFor({ state: 'detached' });
   await page.unroute(LIST);

@@ -42,3 +42,8 @@ it.each([
 ])('describes status %i to a person', (status, text) => {
   expect(describeError(new ApiError('title is too long', 'X', status, 'grpc', ''))).toBe(text);
 });
+
+it('says of a file that has changed what to do about it', () => {
+  const error = new DOMException('changed', 'NotReadableError');
+  expect(describeError(error)).toBe('The file has changed since it was chosen. Choose it again.');
+});

@@ -71,8 +71,16 @@ function sentence(text: string): string {
   return /[.!?…]$/.test(capital) ? capital : `${capital}.`;
 }
 
+/** What browsers call a file that is no longer as it was when it was chosen, or no longer there. */
+function isGoneFile(error: unknown): boolean {
+  return (
+    error instanceof DOMException && ['NotReadableError', 'NotFoundError'].includes(error.name)
+  );
+}
+
 /** What to tell a person about a failure. */
 export function describeError(error: unknown): string {
+  if (isGoneFile(error)) return 'The file has changed since it was chosen. Choose it again.';
   if (!(error instanceof ApiError)) return 'Something went wrong in the app. Reload the page.';
   const label = TRANSPORT_LABELS[error.transport];
   if (error.status === 0) return 'Trichrome can’t be reached. Check the connection and try again.';

@@ -26,7 +26,12 @@ export function UploadDialog({ open }: { readonly open: boolean }) {
     if (open && document.activeElement === document.body) paper.current?.focus();
   });
 
+  // What waits for the person is there again with the dialog: Escape comes too easily.
   const close = () => {
+    closeUploads();
+    uploads.clearSettled();
+  };
+  const discard = () => {
     closeUploads();
     uploads.clearIdle();
   };
@@ -58,7 +63,11 @@ export function UploadDialog({ open }: { readonly open: boolean }) {
         </div>
       </div>
       <div className="dialog-actions">
-        <Button onClick={close}>{underWay || ready.length === 0 ? 'Close' : 'Cancel'}</Button>
+        {underWay || ready.length === 0 ? (
+          <Button onClick={close}>Close</Button>
+        ) : (
+          <Button onClick={discard}>Cancel</Button>
+        )}
         {ready.length > 0 && (
           <Button variant="contained" disabled={untitled} onClick={() => uploads.start()}>
             {ready.length === 1 ? 'Upload 1 picture' : `Upload ${ready.length} pictures`}

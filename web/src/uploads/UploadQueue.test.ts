@@ -93,6 +93,33 @@ it('cancels what is under way, and gives its place to the next', async () => {
   expect(states()[0]).toBe('cancelled');
 });
 
+it('says of one that was cancelled whether it had left', async () => {
+  const { queue, sendings } = await withReady(2);
+  queue.start();
+  sendings[0]?.onProgress(1);
+  sendings[1]?.onProgress(0.9);
+  for (const { upload } of sendings) queue.cancel(upload.id);
+  expect(queue.store.get().map(({ state }) => state)).toEqual([
+    { kind: 'cancelled', storing: true },
+    { kind: 'cancelled', storing: false },
+  ]);
+});
+
+it('takes what is settled off the list, and leaves what waits for a person', async () => {
+  const { queue, sendings, states } = await withReady(3);
+  const [first, second, third] = queue.store.get().map(({ id }) => id);
+  for (const id of [second, third]) queue.setTitle(id ?? 0, '');
+  queue.start();
+  sendings[0]?.fail(new ApiError('no answer came', 'UNREACHABLE', 0, 'rest', ''));
+  await expect.poll(states).toEqual(['failed', 'ready', 'ready']);
+  queue.setTitle(second ?? 0, 'Second');
+  queue.start();
+  sendings[1]?.store();
+  await expect.poll(states).toEqual(['failed', 'stored', 'ready']);
+  queue.clearSettled();
+  expect(queue.store.get().map(({ id }) => id)).toEqual([first, third]);
+});
+
 it('reports what was stored, and forgets all on clearing', async () => {
   const { queue, sendings, states } = await withReady(2);
   const onStored = vi.fn();

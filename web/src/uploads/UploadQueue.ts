@@ -21,7 +21,8 @@ export type UploadState =
   | { readonly kind: 'sending'; readonly progress: number }
   | { readonly kind: 'stored'; readonly pictureId: string }
   | { readonly kind: 'failed'; readonly reason: string }
-  | { readonly kind: 'cancelled' };
+  /** While `storing` it had left already: the service may store it all the same. */
+  | { readonly kind: 'cancelled'; readonly storing: boolean };
 
 export interface Upload {
   readonly id: number;
@@ -104,9 +105,10 @@ export class UploadQueue {
   }
 
   cancel(id: number): void {
-    const kind = this.find(id)?.state.kind;
-    if (kind !== 'waiting' && kind !== 'sending') return;
-    this.change(id, { state: { kind: 'cancelled' } });
+    const state = this.find(id)?.state;
+    if (state?.kind !== 'waiting' && state?.kind !== 'sending') return;
+    const storing = state.kind === 'sending' && state.progress >= 1;
+    this.change(id, { state: { kind: 'cancelled', storing } });
     this.running.get(id)?.abort();
   }
 
@@ -114,6 +116,12 @@ export class UploadQueue {
   remove(id: number): void {
     this.cancel(id);
     this.store.set(this.store.get().filter((upload) => upload.id !== id));
+  }
+
+  /** Takes off the list what is settled: nothing under way, and nothing that waits for a person. */
+  clearSettled(): void {
+    const settled = ['stored', 'refused', 'cancelled'];
+    this.store.set(this.store.get().filter(({ state }) => !settled.includes(state.kind)));
   }
 
   /** Takes off the list all that is not under way. */

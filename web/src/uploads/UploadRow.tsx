@@ -9,6 +9,8 @@ import { TextField } from '../ui/TextField';
 import type { Upload } from './UploadQueue';
 import { uploads } from './uploads';
 
+const CANCELLED_LATE = 'Cancelled while it was being stored: it may turn up all the same.';
+
 /** One picture on its way: preview, title, how it stands, and what can be done about it. */
 export function UploadRow({ upload }: { readonly upload: Upload }) {
   const { id, file, title, state } = upload;
@@ -90,7 +92,7 @@ function Progress({ upload }: { readonly upload: Upload }) {
     case 'stored':
       return <Line icon={<CheckIcon className="stored" />}>Uploaded · {size}</Line>;
     case 'cancelled':
-      return <Line>Cancelled</Line>;
+      return <Line>{state.storing ? CANCELLED_LATE : 'Cancelled'}</Line>;
     case 'refused':
     case 'failed':
       return <Line icon={<AlertIcon className="failed" />}>{state.reason}</Line>;

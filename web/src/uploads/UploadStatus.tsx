@@ -4,17 +4,21 @@ import { useStore } from '../useStore';
 import { overall } from './UploadQueue';
 import { openUploads, uploads } from './uploads';
 
-/** While the dialog is closed: how the uploads under way are doing, and the way back to them. */
+/** While the dialog is closed: how the uploads are doing, and the way back to them. */
 export function UploadStatus() {
   const all = useStore(uploads.store);
   const { underWay, progress } = overall(all);
-  const failed = all.filter(({ state }) => state.kind === 'failed').length;
-  if (underWay === 0 && failed === 0) return null;
+  const count = (kind: 'failed' | 'ready') => all.filter(({ state }) => state.kind === kind).length;
+  const [failed, ready] = [count('failed'), count('ready')];
+  if (underWay + failed + ready === 0) return null;
 
+  const pictures = (n: number) => `${n} ${n === 1 ? 'picture' : 'pictures'}`;
   const text =
     underWay > 0
-      ? `Uploading ${underWay} ${underWay === 1 ? 'picture' : 'pictures'}`
-      : `${failed} ${failed === 1 ? 'upload' : 'uploads'} failed`;
+      ? `Uploading ${pictures(underWay)}`
+      : failed > 0
+        ? `${failed} ${failed === 1 ? 'upload' : 'uploads'} failed`
+        : `${pictures(ready)} not uploaded yet`;
   return (
     <button type="button" className="upload-status" onClick={() => openUploads()}>
       {underWay > 0 ? (

@@ -103,3 +103,29 @@ it('takes what is pasted, under a title that says so', async () => {
   expect(paste.defaultPrevented).toBe(true);
   expect(await screen.findByLabelText('Title')).toHaveValue('Pasted picture');
 });
+
+it('leaves a paste with words in it to the field that it is meant for', async () => {
+  const user = await openDialog();
+  await user.upload(screen.getByTestId('file-input'), [fileOf('png', 'one.png')]);
+  const title = await screen.findByLabelText('Title');
+  const clipboardData = { types: ['text/plain', 'Files'], files: [fileOf('png', 'image.png')] };
+  const paste = createEvent.paste(title, { clipboardData });
+  fireEvent(title, paste);
+  expect(paste.defaultPrevented).toBe(false);
+  expect(within(list()).getAllByRole('listitem')).toHaveLength(1);
+});
+
+it('keeps what was not sent yet when the dialog closes, unless by its Cancel', async () => {
+  const user = await openDialog();
+  await user.upload(screen.getByTestId('file-input'), [fileOf('png', 'one.png')]);
+  await screen.findByRole('button', { name: 'Upload 1 picture' });
+  const title = screen.getByLabelText('Title');
+  await user.clear(title);
+  await user.type(title, 'Typed with care');
+  await user.keyboard('{Escape}');
+  await user.click(await screen.findByRole('button', { name: '1 picture not uploaded yet' }));
+  expect(await screen.findByLabelText('Title')).toHaveValue('Typed with care');
+  await user.click(screen.getByRole('button', { name: 'Cancel' }));
+  await waitFor(() => expect(screen.queryByRole('dialog')).not.toBeInTheDocument());
+  expect(screen.queryByRole('button', { name: /not uploaded yet/ })).not.toBeInTheDocument();
+});

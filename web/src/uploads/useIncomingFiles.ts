@@ -10,6 +10,10 @@ function named(file: File): File {
     : file;
 }
 
+/** Words for a field, though a picture of them comes along, as from an office document. */
+const isForField = ({ target, clipboardData }: ClipboardEvent) =>
+  target instanceof HTMLInputElement && (clipboardData?.types.includes('text/plain') ?? false);
+
 /**
  * Takes files that are dropped or pasted anywhere on the page. Answers whether files are being
  * dragged over it right now.
@@ -45,7 +49,7 @@ export function useIncomingFiles(): boolean {
     };
     const paste = (event: ClipboardEvent) => {
       const files = Array.from(event.clipboardData?.files ?? []);
-      if (files.length === 0) return;
+      if (files.length === 0 || isForField(event)) return;
       event.preventDefault();
       openUploads(files.map(named));
     };
