@@ -113,6 +113,27 @@ describe.each(['REST', 'gRPC', 'Events'])('over %s', (label) => {
   });
 });
 
+it('goes back from a picture to where one was before it', async () => {
+  const page = await newPage();
+  await signUp(page, newPerson());
+  await upload(page, [FIXTURES[0]?.path ?? '']);
+  const before = await page.evaluate(() => history.length);
+  const view = await openPicture(page, 'Evening over the hills');
+  const address = page.url();
+  await view.getByRole('button', { name: 'Close' }).click();
+  await page.waitForURL('**/pictures');
+  await expect.poll(() => page.title()).toBe('Pictures · Trichrome');
+  await page.goto(address);
+  await view.waitFor();
+  await view.getByRole('button', { name: 'Close' }).click();
+  await page.waitForURL('**/pictures');
+  // The grid, the signup and what took the picture's place: nothing that would open it again.
+  expect(await page.evaluate(() => history.length)).toBe(before + 1);
+  await page.goBack();
+  await view.waitFor({ state: 'detached' });
+  expect(new URL(page.url()).pathname).toBe('/pictures');
+});
+
 it('remembers the transport across visits', async () => {
   const page = await newPage();
   await page.goto('/login');

@@ -1,3 +1,4 @@
+import { useState } from 'react';
 import { Link } from 'react-router';
 import { formatAgo } from '../format';
 import { PictureView } from '../parts';
@@ -13,32 +14,41 @@ export function PictureTile({ picture }: { readonly picture: PictureInfo }) {
   const [ref, near] = useInView('300px 0px');
   return (
     <li ref={ref} className="tile">
-      <Link to={`/pictures/${picture.id}`} onPointerEnter={() => void PictureView.load()}>
+      <Link
+        to={`/pictures/${picture.id}`}
+        state={{ fromGrid: true }}
+        onPointerEnter={() => void PictureView.load()}
+      >
         <div className="frame">{near && <Thumbnail id={picture.id} />}</div>
         <div className="tile-words">
           <span className="h3 ellipsis">{picture.title}</span>
           <span className="caption quiet">{formatAgo(new Date(picture.created_at))}</span>
         </div>
       </Link>
+      {near && <Missing id={picture.id} />}
     </li>
   );
 }
 
 function Thumbnail({ id }: { readonly id: string }) {
-  const { data, isError, refetch } = usePicture(id);
+  const { data, isError } = usePicture(id);
+  const [undecodable, setUndecodable] = useState(false);
+  if (undecodable) return <BrokenIcon />;
   // The title stands beneath: the picture itself would only repeat it.
-  if (data !== undefined) return <BlobImage blob={data.blob} alt="" fit="cover" />;
-  if (!isError) return <span className="skeleton" />;
+  if (data !== undefined) {
+    return <BlobImage blob={data.blob} alt="" fit="cover" onError={() => setUndecodable(true)} />;
+  }
+  return isError ? null : <span className="skeleton" />;
+}
+
+/** Over the link, as a button can't be within one. */
+function Missing({ id }: { readonly id: string }) {
+  const { data, isError, refetch } = usePicture(id);
+  if (data !== undefined || !isError) return null;
   return (
     <div className="broken">
       <BrokenIcon />
-      <Button
-        size="small"
-        onClick={(event) => {
-          event.preventDefault();
-          void refetch();
-        }}
-      >
+      <Button size="small" onClick={() => void refetch()}>
         Try again
       </Button>
     </div>

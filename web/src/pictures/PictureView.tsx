@@ -1,5 +1,5 @@
-import { type ReactNode, useEffect, useState } from 'react';
-import { useNavigate, useParams } from 'react-router';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
+import { useLocation, useNavigate, useParams } from 'react-router';
 import { ApiError } from '../api/errors';
 import { formatBytes, formatDateTime } from '../format';
 import { BlobImage } from '../ui/BlobImage';
@@ -36,20 +36,29 @@ export function PictureView() {
   const info = picture.data?.info ?? neighbours.current;
   useDocumentTitle(info?.title ?? 'Picture');
 
-  const close = () => void navigate('/pictures');
+  const state = useLocation().state as { readonly fromGrid?: boolean } | null;
+  const closing = useRef(false);
+  const close = () => {
+    // Going back takes a moment: a second Escape must not go back twice.
+    if (closing.current) return;
+    closing.current = true;
+    // To the grid, without leaving a way back into what was closed.
+    if (state?.fromGrid === true) void navigate(-1);
+    else void navigate('/pictures', { replace: true });
+  };
   const { previous, next } = neighbours;
-  const show = (id: string) => void navigate(`/pictures/${id}`, { replace: true });
+  const show = (id: string) => void navigate(`/pictures/${id}`, { replace: true, state });
 
   useEffect(() => {
     if (deleting) return undefined;
     const onKey = (event: KeyboardEvent) => {
       if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
       const id = { ArrowLeft: previous, ArrowRight: next }[event.key];
-      if (id !== undefined) void navigate(`/pictures/${id}`, { replace: true });
+      if (id !== undefined) void navigate(`/pictures/${id}`, { replace: true, state });
     };
     addEventListener('keydown', onKey);
     return () => removeEventListener('keydown', onKey);
-  }, [deleting, navigate, previous, next]);
+  }, [deleting, navigate, previous, next, state]);
 
   return (
     <Dialog
