@@ -72,7 +72,8 @@ export class MockBackend {
   private logs: LogEntry[] = [];
   private lastPictureAt = 0;
 
-  private readonly routes: readonly Route[] = [
+  /** The operations that the app calls; `contract/mock.test.ts` holds them against the contract. */
+  readonly routes: readonly Route[] = [
     {
       method: 'POST',
       path: /^\/signup$/,
