@@ -257,7 +257,7 @@ async fn an_event_without_effect_is_to_be_delivered_again_where_nobody_waits() {
         );
     }
     // What is wrong with an event itself is wrong the next time, too.
-    let (status, _, handled) = answer(Down, request("trichrome-internal", "", "[]")).await;
+    let (status, _, handled) = answer(Down, request("trichrome-internal", "", "{")).await;
     assert_eq!((status, handled.undelivered), (400, false));
 }
 
