@@ -115,6 +115,8 @@ def api(differences, client, id, resources, meaning):
     meant = {}
     for function, resource in resources.items():
         for event in resource["Properties"].get("Events", {}).values():
+            if event["Type"] != "Api":
+                continue
             properties = event["Properties"]
             meant[properties["Path"], properties["Method"]] = meaning.physical[function]
     made = {}

@@ -31,8 +31,11 @@ fn metadata() -> Result<Value> {
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
-/// The program that CloudFormation calls, which is no function of the contract.
-const MIGRATE: &str = "analytics-migrate";
+/// The programs that AWS itself calls, which are no functions of the contract, and their packages.
+const BESIDE: [(&str, &str); 2] = [
+    ("analytics-migrate", "trichrome-migrate"),
+    ("pictures-sweep", "trichrome-sweep"),
+];
 
 /// Every function's name: the operations' and the triggers'.
 fn functions() -> BTreeSet<String> {
@@ -55,8 +58,9 @@ fn every_function_has_its_binary_and_every_binary_its_function() {
             }
         }
     }
-    let migrates = binaries.remove(MIGRATE);
-    assert_eq!(migrates.as_deref(), Some("trichrome-migrate"));
+    for (name, package) in BESIDE {
+        assert_eq!(binaries.remove(name).as_deref(), Some(package));
+    }
     let names: BTreeSet<_> = binaries.keys().cloned().collect();
     assert_eq!(
         names,

@@ -173,6 +173,10 @@ fn a_stack_that_fails_is_repaired_updated_and_deleted() {
     let changed: Value = serde_json::from_slice(&changed.stdout).unwrap();
     assert_eq!(changed, first, "an update keeps the API and the tables");
 
+    let swept: Value = serde_json::from_str(&success(&mut sweep(&first))).unwrap();
+    assert_eq!(swept["removed"], 1, "{swept}");
+    assert_eq!(swept["left"], serde_json::json!(["kept", "young"]));
+
     let mut other_key = up();
     other_key.env("TOKEN_KEY_FILE", root().join("Cargo.toml"));
     let error = failure(&mut other_key);
@@ -225,6 +229,38 @@ print(function["Environment"]["Variables"]["DATABASE_URL"])
     )
 }
 
+/// Puts three objects into the stack's bucket, of which one has no row and is old enough to
+/// have none, has them swept, and tells what the function answered and what is left.
+fn sweep(outputs: &Value) -> Command {
+    let mut command = python(
+        r#"
+import time
+s3, rows = client("s3"), client("dynamodb")
+bucket, table = os.environ["BUCKET"], os.environ["TABLE"]
+user = "0190b6a0-0000-7000-8000-00000000000a"
+# The times of 2024 and of now, as UUIDs of version 7 have them.
+millis = f"{int(time.time() * 1000):012x}"
+ids = {
+    "kept": "0190b6a0-0000-7000-8000-000000000001",
+    "orphan": "0190b6a0-0000-7000-8000-000000000002",
+    "young": f"{millis[:8]}-{millis[8:]}-7000-8000-000000000003",
+}
+for id in ids.values():
+    s3.put_object(Bucket=bucket, Key=f"{user}/{id}", Body=b"a picture")
+rows.put_item(TableName=table, Item={"user_id": {"S": user}, "picture_id": {"S": ids["kept"]}})
+answer = client("lambda").invoke(FunctionName="STACK-pictures-sweep", Payload=b"{}")
+swept = json.loads(answer["Payload"].read())
+there = {it["Key"] for it in s3.list_objects_v2(Bucket=bucket).get("Contents", [])}
+left = [name for name, id in ids.items() if f"{user}/{id}" in there]
+print(json.dumps({**swept, "left": left}))
+"#,
+    );
+    for (variable, output) in [("BUCKET", "PicturesBucket"), ("TABLE", "PicturesTable")] {
+        command.env(variable, outputs[output].as_str().expect(output));
+    }
+    command
+}
+
 /// Lists all that bears the stack's name.
 fn leftovers() -> Command {
     python(
@@ -238,6 +274,7 @@ found += [it["Name"] for it in client("secretsmanager").list_secrets()["SecretLi
 found += client("sqs").list_queues().get("QueueUrls", [])
 found += [it["logGroupName"] for it in client("logs").describe_log_groups()["logGroups"]]
 found += [it["name"] for it in client("apigateway").get_rest_apis()["items"]]
+found += [it["Name"] for it in client("events").list_rules()["Rules"]]
 found += [it["StackName"] for it in client("cloudformation").describe_stacks()["Stacks"]
           if it["StackStatus"] != "DELETE_COMPLETE"]
 print(json.dumps([name for name in found if "STACK" in name]))

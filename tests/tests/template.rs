@@ -20,10 +20,13 @@ use trichrome_proto::contract::{OPERATIONS, TRIGGERS};
 /// Called by CloudFormation, and so no operation of the contract.
 const MIGRATE: &str = "analytics-migrate";
 
+/// Called by a schedule.
+const SWEEP: &str = "pictures-sweep";
+
 /// What each function does of AWS, as `action on resource`: what its code calls, and no more.
 /// A run of the scenarios with MiniStack's enforcement of policies (`cargo xtask test`) shows
 /// that it is enough.
-const ACTIONS: [(&str, &[&str]); 16] = [
+const ACTIONS: [(&str, &[&str]); 17] = [
     (
         "auth-signup",
         &[
@@ -105,6 +108,14 @@ const ACTIONS: [(&str, &[&str]); 16] = [
     ("analytics-get", &[]),
     ("analytics-ingest", &[]),
     (MIGRATE, &[]),
+    (
+        SWEEP,
+        &[
+            "dynamodb:BatchGetItem on PicturesTable",
+            "s3:DeleteObject on objects of PicturesBucket",
+            "s3:ListBucket on PicturesBucket",
+        ],
+    ),
 ];
 
 /// The policies that AWS asks for with `Resource: '*'`, because what they make has no name yet.
@@ -154,7 +165,7 @@ fn the_functions_are_the_contracts_each_with_its_own_code() {
     let template = Template::read();
     let functions = template.functions();
     let mut expected = contract();
-    expected.insert(MIGRATE.to_owned());
+    expected.extend([MIGRATE, SWEEP].map(str::to_owned));
     let names: BTreeSet<_> = functions.keys().cloned().collect();
     assert_eq!(names, expected);
     for (name, properties) in functions {
@@ -170,7 +181,11 @@ fn the_routes_are_the_contracts() {
     for (name, properties) in template.functions() {
         let events = properties["Events"].as_object();
         for event in events.into_iter().flat_map(Map::values) {
-            assert_eq!(event["Type"], "Api", "an event of {name}");
+            let kind = if name == SWEEP { "Schedule" } else { "Api" };
+            assert_eq!(event["Type"], kind, "an event of {name}");
+            if name == SWEEP {
+                continue;
+            }
             let route = &event["Properties"];
             assert_eq!(route["RestApiId"]["Ref"], "Api", "the API of {name}");
             let (method, path) = (route["Method"].as_str(), route["Path"].as_str());

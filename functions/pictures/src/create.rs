@@ -110,7 +110,7 @@ impl NewPictures {
                 Err(error)
             }
             Err(NotInserted::Perhaps(error)) => {
-                // An object without a row costs its space until its user goes; a row
+                // An object without a row costs its space until the next sweep; a row
                 // without its object would be a picture that cannot be opened.
                 tracing::error!(
                     user_id = caller,

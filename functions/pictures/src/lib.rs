@@ -2,7 +2,7 @@
 //!
 //! [`content`] and [`image`] say what is taken as a picture. [`create`], [`list`], [`get`]
 //! and [`delete`] are the operations of the contract, over a [`PictureStore`]: bytes in S3,
-//! a row about them in DynamoDB. None of them knows of Lambda, HTTP or Kafka; only [`setup`] and
+//! a row about them in DynamoDB. [`sweep`] cleans up after them. None of them knows of Lambda, HTTP or Kafka; only [`setup`] and
 //! the binaries know the shell.
 
 pub mod content;
@@ -17,6 +17,7 @@ mod picture;
 mod purge;
 pub mod setup;
 mod store;
+mod sweep;
 #[cfg(test)]
 mod testing;
 
@@ -25,3 +26,4 @@ pub use error::Error;
 pub use picture::Picture;
 pub use purge::Purged;
 pub use store::{PictureStore, Places};
+pub use sweep::Swept;

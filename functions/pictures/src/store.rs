@@ -2,7 +2,8 @@
 //!
 //! A row is written after its object and removed after it, so that a row always has its
 //! object. What that leaves open is an object without a row: each operation says how it
-//! takes care of that, and [`PictureStore::purge`] sweeps up the rest with its user.
+//! takes care of that, [`PictureStore::sweep`] finds what a process left that was ended in
+//! between, and [`PictureStore::purge`] takes all with its user.
 
 mod failure;
 mod insert;
@@ -13,8 +14,8 @@ use aws_types::SdkConfig;
 
 pub(crate) use self::{
     insert::{Insertion, KeyUse, NotInserted},
-    objects::Objects,
-    rows::Rows,
+    objects::{Objects, key, owner_and_picture},
+    rows::{READ_BATCH, Rows},
 };
 
 /// Where the rows and the objects are.

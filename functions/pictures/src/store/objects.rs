@@ -133,8 +133,27 @@ impl Objects {
         }
     }
 
-    async fn delete_batch(&self, keys: Vec<String>) -> Result<(), Error> {
-        let doing = "delete a user's objects";
+    /// A page of the keys of all objects, in their order, and where the next one begins.
+    pub(crate) async fn page(
+        &self,
+        after: Option<String>,
+    ) -> Result<(Vec<String>, Option<String>), Error> {
+        let listed = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.bucket)
+            .set_continuation_token(after)
+            .send()
+            .await
+            .map_err(|error| failed("list the objects", error))?;
+        let objects = listed.contents.unwrap_or_default();
+        let keys = objects.into_iter().filter_map(|object| object.key);
+        Ok((keys.collect(), listed.next_continuation_token))
+    }
+
+    /// Deletes objects by their keys, at most a thousand.
+    pub(crate) async fn delete_batch(&self, keys: Vec<String>) -> Result<(), Error> {
+        let doing = "delete objects";
         let broken = |error| Error::Internal {
             doing,
             source: Box::new(error),
@@ -171,6 +190,12 @@ impl Objects {
 }
 
 /// An object's key: the owner's id, then the picture's.
-fn key(user_id: &str, id: Uuid) -> String {
+pub(crate) fn key(user_id: &str, id: Uuid) -> String {
     format!("{user_id}/{id}")
+}
+
+/// The owner and the picture of a key.
+pub(crate) fn owner_and_picture(key: &str) -> Option<(&str, Uuid)> {
+    let (user_id, id) = key.split_once('/')?;
+    Some((user_id, id.parse().ok()?))
 }

@@ -1,12 +1,12 @@
 //! The rows of the pictures table.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::{
     Client,
     config::Builder,
     operation::update_item::UpdateItemError,
-    types::{AttributeValue, DeleteRequest, WriteRequest},
+    types::{AttributeValue, DeleteRequest, KeysAndAttributes, WriteRequest},
 };
 use aws_types::SdkConfig;
 use trichrome_runtime::AwsSpans;
@@ -21,6 +21,9 @@ pub(super) const USER_ID: &str = "user_id";
 pub(super) const PICTURE_ID: &str = "picture_id";
 /// Set on a row whose object is being deleted. Readers take such a row as gone.
 const DELETING: &str = "deleting";
+
+/// How many rows one `BatchGetItem` answers.
+pub(crate) const READ_BATCH: usize = 100;
 
 /// How many rows one `BatchWriteItem` takes.
 const BATCH: usize = 25;
@@ -107,6 +110,46 @@ impl Rows {
         let has_more = pictures.len() > limit;
         pictures.truncate(limit);
         Ok((pictures, has_more))
+    }
+
+    /// Which of these pictures have a row, as of now; at most [`READ_BATCH`] are asked for.
+    pub(crate) async fn existing(
+        &self,
+        pictures: &[(&str, Uuid)],
+    ) -> Result<HashSet<(String, Uuid)>, Error> {
+        let doing = "look for pictures' rows";
+        let mut keys: Vec<_> = pictures.iter().map(|(user, id)| key(user, *id)).collect();
+        let mut existing = HashSet::new();
+        for attempt in 1..=BATCH_ATTEMPTS {
+            let wanted = KeysAndAttributes::builder()
+                .set_keys(Some(keys))
+                .projection_expression("user_id, picture_id")
+                .consistent_read(true)
+                .build()
+                .map_err(|error| broken(doing, error))?;
+            let output = self
+                .client
+                .batch_get_item()
+                .request_items(&self.table, wanted)
+                .send()
+                .await
+                .map_err(|error| failed(doing, error))?;
+            let found = output.responses.unwrap_or_default().remove(&self.table);
+            for mut item in found.unwrap_or_default() {
+                existing.insert(names(&mut item)?);
+            }
+            keys = output
+                .unprocessed_keys
+                .unwrap_or_default()
+                .remove(&self.table)
+                .map(|left| left.keys)
+                .unwrap_or_default();
+            if keys.is_empty() {
+                return Ok(existing);
+            }
+            backoff(attempt).await;
+        }
+        Err(unprocessed(doing))
     }
 
     /// Marks a row whose object is about to be deleted; answers whether there is such a row.
@@ -203,10 +246,14 @@ impl Rows {
             }
             backoff(attempt).await;
         }
-        Err(Error::Unavailable {
-            doing,
-            source: "DynamoDB left items unprocessed again and again".into(),
-        })
+        Err(unprocessed(doing))
+    }
+}
+
+fn unprocessed(doing: &'static str) -> Error {
+    Error::Unavailable {
+        doing,
+        source: "DynamoDB left items unprocessed again and again".into(),
     }
 }
 
@@ -230,18 +277,15 @@ pub(super) fn item(picture: &Picture) -> Item {
 
 /// The picture of a row.
 fn picture(mut item: Item) -> Result<Picture, Error> {
-    let mut texts = |name| match item.remove(name) {
-        Some(AttributeValue::S(text)) => Ok(text),
-        _ => Err(malformed()),
-    };
-    let (id, user_id) = (texts(PICTURE_ID)?, texts(USER_ID)?);
-    let (title, content_type) = (texts("title")?, texts("content_type")?);
+    let (user_id, id) = names(&mut item)?;
+    let title = take_text(&mut item, "title")?;
+    let content_type = take_text(&mut item, "content_type")?;
     let numbers = |name| match item.get(name) {
         Some(AttributeValue::N(number)) => number.parse().map_err(|_| malformed()),
         _ => Err(malformed()),
     };
     Ok(Picture {
-        id: id.parse().map_err(|_| malformed())?,
+        id,
         user_id,
         title,
         content_type,
@@ -249,6 +293,20 @@ fn picture(mut item: Item) -> Result<Picture, Error> {
         width: numbers("width")?,
         height: numbers("height")?,
     })
+}
+
+/// Whose picture a row is about, and which.
+fn names(item: &mut Item) -> Result<(String, Uuid), Error> {
+    let id = take_text(item, PICTURE_ID)?;
+    let id = id.parse().map_err(|_| malformed())?;
+    Ok((take_text(item, USER_ID)?, id))
+}
+
+fn take_text(item: &mut Item, name: &str) -> Result<String, Error> {
+    match item.remove(name) {
+        Some(AttributeValue::S(text)) => Ok(text),
+        _ => Err(malformed()),
+    }
 }
 
 fn malformed() -> Error {
