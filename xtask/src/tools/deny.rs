@@ -47,3 +47,15 @@ pub(crate) fn install() -> Result<()> {
 pub(crate) fn cargo_deny() -> Command {
     Command::new(program())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace::root;
+
+    #[test]
+    fn forks_check_with_the_same_version() {
+        let workflow = std::fs::read_to_string(root().join(".github/workflows/ci.yml")).unwrap();
+        assert!(workflow.contains(&format!("cargo-deny --version {VERSION} ")));
+    }
+}
