@@ -73,8 +73,7 @@ impl Spans {
     /// Sends what waits now, within `patience` together. What the collector does not take is
     /// lost; what there is no time for waits for the next flush.
     pub async fn flush(&self, patience: Duration) {
-        let deadline = Instant::now() + patience;
-        self.send(patience, || deadline).await;
+        self.send(patience, Some(Instant::now() + patience)).await;
     }
 
     /// Sends every second, and at once where there is enough for a request, for as long as
@@ -84,12 +83,13 @@ impl Spans {
             let enough = self.0.enough.notified();
             // Elapsed or notified: both are the time to send.
             let _when = tokio::time::timeout(EVERY, enough).await;
-            self.send(patience, || Instant::now() + patience).await;
+            self.send(patience, None).await;
         }
     }
 
-    /// Sends what waits; `deadline` is asked for each request's.
-    async fn send(&self, patience: Duration, deadline: impl Fn() -> Instant) {
+    /// Sends what waits, until `end` where there is one; else each request has `patience`.
+    async fn send(&self, patience: Duration, end: Option<Instant>) {
+        let deadline = || end.unwrap_or_else(|| Instant::now() + patience);
         let Ok(mut outage) = timeout_at(deadline(), self.0.outage.lock()).await else {
             return;
         };
@@ -114,8 +114,11 @@ impl Spans {
             let sent = match timeout_at(until, self.0.exporter.export(batch)).await {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(error)) => Err((error.to_string(), true)),
-                // One that has just answered is not down: the flush's time was short.
-                Err(_) => Err((format!("no answer within {patience:?}"), !answered)),
+                // One that has just answered is not down where the time left was short.
+                Err(_) => Err((
+                    format!("no answer within {patience:?}"),
+                    !answered || end.is_none(),
+                )),
             };
             match sent {
                 Ok(()) => {
