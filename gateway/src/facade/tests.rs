@@ -297,6 +297,20 @@ async fn a_rest_api_that_is_down_is_unavailable() {
 }
 
 #[tokio::test]
+async fn requests_are_counted_by_what_they_are_for() {
+    let app = app(json!({"statusCode": 200, "body": "{}"})).await;
+    for path in ["analytics", "nowhere"] {
+        ask(&app, "GET", &format!("/rest/{path}"), "").await;
+    }
+    let metrics = ask(&app, "GET", "/metrics", "").await.body;
+    for (operation, status) in [("analytics-get", "2xx"), ("other", "4xx")] {
+        let labels = format!("transport=\"rest\",operation=\"{operation}\",status=\"{status}\"");
+        let line = format!("trichrome_gateway_facade_requests_total{{{labels}}} 1\n");
+        assert!(metrics.contains(&line), "{line}{metrics}");
+    }
+}
+
+#[tokio::test]
 async fn the_operators_pages_are_there() {
     let app = app(json!({"statusCode": 200, "body": "{}"})).await;
     assert_eq!(ask(&app, "GET", "/healthz", "").await.status, 200);
