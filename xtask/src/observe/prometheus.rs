@@ -168,12 +168,10 @@ mod tests {
 
     #[test]
     fn who_does_not_answer_is_late() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let late = ureq::Error::Timeout(ureq::Timeout::Global);
         assert!(is_late(&anyhow::Error::new(late).context("cannot ask")));
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
-        assert!(!is_late(&rules(port).err().unwrap()));
+        // Who is not there is not.
+        assert!(!is_late(&rules(1).err().unwrap()));
     }
 
     #[test]
