@@ -81,6 +81,19 @@ it('says that the app could not be loaded, and keeps the session for when it can
   await page.getByText('No pictures yet').waitFor();
 });
 
+it('offers to load the page again where a part of the app did not come', async () => {
+  const page = await newPage();
+  await signUp(page, newPerson());
+  const part = '**/assets/AccountPopover-*.js';
+  await page.route(part, (route) => route.abort());
+  await page.getByRole('button', { name: 'Account and settings' }).click();
+  const reload = page.getByRole('button', { name: 'Reload the page' });
+  await reload.waitFor();
+  await page.unroute(part);
+  await reload.click();
+  await page.getByText('No pictures yet').waitFor();
+});
+
 it('does what was clicked before the app was there', async () => {
   const page = await newPage();
   await signUp(page, newPerson());

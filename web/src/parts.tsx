@@ -25,8 +25,8 @@ const QUIET_MS = 2_500;
 /** Loads the rest once the page has been quiet; answers what calls it off. */
 export function loadTheRest(): () => void {
   const timer = setTimeout(() => {
-    // What fails here is tried again, and said, where it is shown.
-    for (const part of [AnalyticsPage, PictureView]) part.load().catch(() => undefined);
+    AnalyticsPage.warm();
+    PictureView.warm();
   }, QUIET_MS);
   return () => clearTimeout(timer);
 }

@@ -17,7 +17,7 @@ export function PictureTile({ picture }: { readonly picture: PictureInfo }) {
       <Link
         to={`/pictures/${picture.id}`}
         state={{ fromGrid: true }}
-        onPointerEnter={() => void PictureView.load()}
+        onPointerEnter={PictureView.warm}
       >
         <div className="frame">{near && <Thumbnail id={picture.id} />}</div>
         <div className="tile-words">

@@ -17,7 +17,7 @@ export function AccountMenu({ session }: { readonly session: Session }) {
         label="Account and settings"
         className="account-button"
         aria-haspopup="dialog"
-        onPointerEnter={() => void AccountPopover.load()}
+        onPointerEnter={AccountPopover.warm}
         onClick={(event) => {
           setUsed(true);
           setAnchor(event.currentTarget);

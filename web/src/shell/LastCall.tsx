@@ -25,7 +25,7 @@ export function LastCall() {
         className="last-call figures"
         aria-haspopup="dialog"
         data-testid="last-call"
-        onPointerEnter={() => void RecentCalls.load()}
+        onPointerEnter={RecentCalls.warm}
         onClick={(event) => {
           setUsed(true);
           setAnchor(event.currentTarget);

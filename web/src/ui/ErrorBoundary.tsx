@@ -28,7 +28,7 @@ export class ErrorBoundary extends Component<
             </Button>
           }
         >
-          That is a fault of the app, not of yours. Your pictures are safe.
+          A part of it is broken or could not be loaded. Your pictures are safe.
         </Empty>
       </main>
     );

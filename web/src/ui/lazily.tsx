@@ -3,6 +3,8 @@ import { type ComponentType, lazy, type ReactNode, Suspense, useState } from 're
 type Component<P> = ComponentType<P> & {
   /** Loads it ahead of its being shown. */
   readonly load: () => Promise<unknown>;
+  /** The same on a guess: what fails of it is tried again, and said, where it is shown. */
+  readonly warm: () => void;
 };
 
 /**
@@ -29,5 +31,6 @@ export function lazily<P extends object>(
       </Suspense>
     );
   }
-  return Object.assign(Lazily, { load: once });
+  const warm = () => void once().catch(() => undefined);
+  return Object.assign(Lazily, { load: once, warm });
 }
