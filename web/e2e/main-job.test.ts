@@ -64,6 +64,8 @@ describe.each(['REST', 'gRPC', 'Events'])('over %s', (label) => {
 
       await view.getByRole('button', { name: 'Copy link' }).click();
       await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe(page.url());
+      // Said where the dialog hides nothing.
+      await page.locator('[aria-live]:not([aria-hidden])').getByText('Link copied').waitFor();
       await view.getByRole('button', { name: 'Close' }).click();
       await view.waitFor({ state: 'detached' });
     }
