@@ -60,8 +60,10 @@ def leave_out(template, types, names):
     for section in ("Globals", "Resources", "Outputs"):
         template[section] = replace(template[section])
     for resource in template["Resources"].values():
-        if resource.get("DependsOn") in gone:
-            del resource["DependsOn"]
+        before = resource.pop("DependsOn", [])
+        before = [before] if isinstance(before, str) else before
+        if before := [id for id in before if id not in gone]:
+            resource["DependsOn"] = before
     return gone
 
 
