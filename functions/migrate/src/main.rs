@@ -35,6 +35,7 @@ impl Fault for Unanswered {
 
 impl BatchFunction for Migrate {
     const NAME: &'static str = "analytics-migrate";
+    const TRIGGER: &'static str = "other";
     type Event = Event;
     type Output = ();
     type Error = Unanswered;

@@ -31,10 +31,13 @@ pub trait Function: Sized + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self::Output, Self::Error>> + Send;
 }
 
-/// A function that a Kafka topic calls, with batches of records.
+/// A function that no caller of the service calls: a Kafka topic with batches of records, a
+/// schedule, a deployment.
 pub trait BatchFunction: Sized + Send + Sync + 'static {
-    /// The function's name in the contract.
+    /// The function's name, in the contract or in the template.
     const NAME: &'static str;
+    /// What calls it, in OpenTelemetry's words (`faas.trigger`).
+    const TRIGGER: &'static str = "pubsub";
     /// The event, in the shape that AWS gives it.
     type Event: DeserializeOwned + Send;
     /// The answer that AWS expects.

@@ -23,7 +23,7 @@ use crate::{
     after::{self, After, Finished},
     call_log::CallLog,
     emf::Sample,
-    function::{BatchFunction, Function},
+    function::{BatchFunction, Function, Transport},
     logs,
     shell::Shell,
 };
@@ -139,7 +139,7 @@ async fn serve_batches<B: BatchFunction>(
             drop(span);
             let sample = Sample {
                 operation: B::NAME,
-                transport: "kafka",
+                transport: Transport::Internal.as_str(),
                 failed: outcome.is_err(),
                 took: begun.elapsed(),
                 cold,
@@ -169,7 +169,7 @@ fn batch_span<B: BatchFunction>(context: &Context, cold: bool) -> Span {
         function = B::NAME,
         request_id = context.request_id,
         trace_id = Empty,
-        faas.trigger = "pubsub",
+        faas.trigger = B::TRIGGER,
         faas.invocation_id = context.request_id,
         faas.coldstart = cold,
         aws.lambda.invoked_arn = context.invoked_function_arn,

@@ -15,6 +15,7 @@ struct Sweep(PictureStore);
 
 impl BatchFunction for Sweep {
     const NAME: &'static str = "pictures-sweep";
+    const TRIGGER: &'static str = "timer";
     /// The schedule says nothing that matters.
     type Event = IgnoredAny;
     type Output = Swept;
