@@ -12,17 +12,16 @@ use trichrome_tests::{
 use uuid::Uuid;
 
 pub(crate) fn add(suite: &mut Suite) {
-    if !are_sent() {
-        return;
-    }
-    suite.each("traces::an_upload_is_one_trace", upload);
-    suite.each("traces::a_read_reaches_postgres", analytics);
-    suite.each("traces::a_refused_call_is_a_trace_too", refused);
-    suite.once(
-        "traces::a_call_that_is_not_sampled_leaves_no_spans",
-        unsampled,
-    );
-    suite.once("traces::api_gateways_trace_goes_on", xray);
+    suite.given(are_sent(), "no spans are sent", |suite| {
+        suite.each("traces::an_upload_is_one_trace", upload);
+        suite.each("traces::a_read_reaches_postgres", analytics);
+        suite.each("traces::a_refused_call_is_a_trace_too", refused);
+        suite.once(
+            "traces::a_call_that_is_not_sampled_leaves_no_spans",
+            unsampled,
+        );
+        suite.once("traces::api_gateways_trace_goes_on", xray);
+    });
 }
 
 /// A span that is expected: service, kind and name.
