@@ -8,6 +8,7 @@ mod client;
 mod export;
 mod ids;
 mod json;
+mod levels;
 mod logs;
 mod sampler;
 mod setup;

@@ -19,7 +19,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-use crate::{Spans, client::Http, ids::Ids, logs::Logs, sampler};
+use crate::{Spans, client::Http, ids::Ids, levels, logs::Logs, sampler};
 
 /// Which process this is, in traces and logs.
 #[derive(Clone, Debug)]
@@ -54,7 +54,8 @@ enum Problem {
 
 /// Starts logs and traces, for the whole process.
 ///
-/// `RUST_LOG` sets the level by target (`info,trichrome_gateway=debug`); `info` if unset.
+/// `RUST_LOG` sets the level by target (`info,trichrome_gateway=debug`); `info` if unset, and
+/// of libraries `debug` at the most.
 /// Traces are on where `OTEL_EXPORTER_OTLP_ENDPOINT` (or `…_TRACES_ENDPOINT`) says where the
 /// collector is; `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_TRACES_SAMPLER`, `…_SAMPLER_ARG`,
 /// `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME` are OpenTelemetry's. Nothing of them is
@@ -64,9 +65,9 @@ pub fn start(mut service: Service) -> Telemetry {
     if let Some(name) = variable("OTEL_SERVICE_NAME") {
         service.name = name;
     }
-    let levels = variable("RUST_LOG").map(|text| text.parse::<Targets>());
-    let wrong_levels = matches!(levels, Some(Err(_)));
-    let levels = match levels {
+    let asked = variable("RUST_LOG").map(|text| text.parse::<Targets>());
+    let wrong_levels = matches!(asked, Some(Err(_)));
+    let asked = match asked {
         Some(Ok(levels)) => levels,
         _ => Targets::new().with_default(LevelFilter::INFO),
     };
@@ -77,7 +78,7 @@ pub fn start(mut service: Service) -> Telemetry {
         std::io::stdout(),
     );
     // A span of ours says which call a line belongs to, whatever the level of lines is.
-    let logs = logs.with_filter(levels.or(filter_fn(is_our_span)));
+    let logs = logs.with_filter(levels::lines(asked).or(filter_fn(is_our_span)));
 
     let sampler = sampler::read(
         variable("OTEL_TRACES_SAMPLER").as_deref(),
