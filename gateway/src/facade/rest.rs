@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::response::Response;
 use bytes::Bytes;
+use futures::stream::{FuturesUnordered, StreamExt as _};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request, Uri,
     header::{CONTENT_TYPE, RETRY_AFTER},
@@ -16,7 +17,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use rustls::{ClientConfig, RootCertStore};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{Instrument as _, Span, info_span};
 use trichrome_proto::{
     binding,
@@ -37,6 +38,15 @@ use crate::{
 /// How long a connection to the API may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// A read that has no answer after this is made once more, and again, and the first answer is
+/// taken. The local API (cargo-lambda 1.9.2) now and then keeps an answer of megabytes until
+/// the same instance of its function is called again; and any API has requests that are late
+/// for no reason of theirs.
+const NEXT_READ: Duration = Duration::from_secs(2);
+
+/// How often a read is made, at most.
+const READS: usize = 4;
+
 /// The REST API, as a client sees it. Cheap to clone.
 #[derive(Clone)]
 pub struct Rest {
@@ -45,6 +55,7 @@ pub struct Rest {
     base: String,
     host: String,
     port: Option<u16>,
+    next_read: Duration,
 }
 
 impl Rest {
@@ -70,6 +81,7 @@ impl Rest {
             base: base.as_str().trim_end_matches('/').to_owned(),
             host: base.host_str().unwrap_or_default().to_owned(),
             port: base.port_or_known_default(),
+            next_read: NEXT_READ,
         })
     }
 
@@ -90,7 +102,13 @@ impl Rest {
         let span = self.span(operation, target);
         let context = context.at(&span);
         let request = self.request(operation, target, content_type, body, &context)?;
-        let (parts, body) = timeout_at(deadline, self.send(request).instrument(span.clone()))
+        let answer = async {
+            match operation.http.method {
+                "GET" => self.read(request).await,
+                _ => self.send(request).await,
+            }
+        };
+        let (parts, body) = timeout_at(deadline, answer.instrument(span.clone()))
             .await
             .unwrap_or_else(|_| Err(timed_out()))
             .inspect_err(|error| telemetry::failed(&span, error.code.as_str()))?;
@@ -147,6 +165,19 @@ impl Rest {
             tracing::error!(%error, "a request for the REST API could not be made");
             internal()
         })
+    }
+
+    /// Sends a request that may be sent again.
+    async fn read(&self, request: Request<Full<Bytes>>) -> Result<(Parts, Bytes), ApiError> {
+        let mut reads = FuturesUnordered::new();
+        while reads.len() < READS {
+            reads.push(self.send(request.clone()));
+            if let Ok(Some(answer)) = timeout(self.next_read, reads.next()).await {
+                return answer;
+            }
+            tracing::debug!("no answer yet");
+        }
+        reads.next().await.unwrap_or_else(|| Err(timed_out()))
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<(Parts, Bytes), ApiError> {
@@ -211,4 +242,56 @@ fn forward(operation: &Operation, status: u16, headers: &HeaderMap, body: Bytes)
         response.headers_mut().remove(CONTENT_TYPE);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use axum::{Router, routing::any};
+    use trichrome_proto::contract::by_function;
+
+    use super::*;
+
+    /// What comes of a call of an API that never answers the first two requests.
+    async fn called(function: &str) -> (Result<u16, ErrorCode>, u32) {
+        let requests = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&requests);
+        let answer = async move || {
+            if count.fetch_add(1, Ordering::SeqCst) < 2 {
+                std::future::pending::<()>().await;
+            }
+            "{}"
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let router = Router::new().fallback(any(answer));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let rest = Rest {
+            next_read: Duration::from_millis(100),
+            ..Rest::new(&base.parse().unwrap()).unwrap()
+        };
+        let operation = by_function(function).unwrap();
+        let reads = operation.http.method == "GET";
+        let patience = Duration::from_millis(if reads { 10_000 } else { 500 });
+        let context = Context::read(|_| None);
+        let deadline = Instant::now() + patience;
+        let answer = rest
+            .call(operation, "/it", None, Bytes::new(), &context, deadline)
+            .await;
+        let answer = answer.map(|it| it.status().as_u16());
+        (
+            answer.map_err(|error| error.code),
+            requests.load(Ordering::SeqCst),
+        )
+    }
+
+    #[tokio::test]
+    async fn a_read_without_an_answer_is_made_again_and_nothing_else_is() {
+        let (answer, requests) = called("pictures-get").await;
+        assert_eq!(answer, Ok(200));
+        assert!(requests >= 3, "{requests}");
+        let late = Err(ErrorCode::DeadlineExceeded);
+        assert_eq!(called("pictures-delete").await, (late, 1));
+    }
 }
