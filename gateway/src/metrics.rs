@@ -49,13 +49,6 @@ struct TransportLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct FacadeLabels {
-    transport: &'static str,
-    operation: &'static str,
-    status: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OperationLabels {
     operation: &'static str,
 }
@@ -134,7 +127,7 @@ pub struct Metrics {
     in_flight: Family<TransportLabels, Gauge>,
     durations: Family<DurationLabels, Seconds, Buckets>,
     retries: Family<OperationLabels, Counter>,
-    facade: Family<FacadeLabels, Counter>,
+    facade: Family<CallLabels, Counter>,
     facade_durations: Family<DurationLabels, Seconds, Buckets>,
     facade_in_flight: Family<TransportLabels, Gauge>,
     invokes: Family<InvokeLabels, Counter>,
@@ -343,18 +336,11 @@ impl Metrics {
         self.in_flight
             .get_or_create(&TransportLabels { transport })
             .dec();
-        self.calls
-            .get_or_create(&CallLabels {
-                transport,
-                operation,
-                status: status_class(status),
-            })
-            .inc();
         let labels = DurationLabels {
             transport,
             operation,
         };
-        observe(&self.durations.get_or_create(&labels), took);
+        ended(&self.calls, &self.durations, labels, status, took);
     }
 
     /// A function was invoked, once, or should have been.
@@ -398,18 +384,11 @@ impl Metrics {
         self.facade_in_flight
             .get_or_create(&TransportLabels { transport })
             .dec();
-        self.facade
-            .get_or_create(&FacadeLabels {
-                transport,
-                operation,
-                status: status_class(status),
-            })
-            .inc();
         let labels = DurationLabels {
             transport,
             operation,
         };
-        observe(&self.facade_durations.get_or_create(&labels), took);
+        ended(&self.facade, &self.facade_durations, labels, status, took);
     }
 
     /// A Kafka record is done with.
@@ -505,6 +484,24 @@ pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; chars
 
 /// The operation of a request that is for none.
 const OTHER: &str = "other";
+
+/// Something that took its time ended with this status.
+fn ended(
+    counts: &Family<CallLabels, Counter>,
+    durations: &Family<DurationLabels, Seconds, Buckets>,
+    labels: DurationLabels,
+    status: u16,
+    took: Duration,
+) {
+    counts
+        .get_or_create(&CallLabels {
+            transport: labels.transport,
+            operation: labels.operation,
+            status: status_class(status),
+        })
+        .inc();
+    observe(&durations.get_or_create(&labels), took);
+}
 
 const fn status_class(status: u16) -> &'static str {
     match status {

@@ -2,8 +2,8 @@
 //!
 //! [`content`] and [`image`] say what is taken as a picture. [`create`], [`list`], [`get`]
 //! and [`delete`] are the operations of the contract, over a [`PictureStore`]: bytes in S3,
-//! a row about them in DynamoDB. [`sweep`] cleans up after them. None of them knows of Lambda, HTTP or Kafka; only [`setup`] and
-//! the binaries know the shell.
+//! a row about them in DynamoDB. [`sweep`] cleans up after them. None of them knows of
+//! Lambda, HTTP or Kafka; only [`setup`] and the binaries know the shell.
 
 pub mod content;
 mod create;

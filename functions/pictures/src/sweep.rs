@@ -44,7 +44,7 @@ impl PictureStore {
         let mut swept = Swept::default();
         let mut after = None;
         while Instant::now() < deadline {
-            let (keys, next) = self.objects.page(after).await?;
+            let (keys, next) = self.objects.page(None, after).await?;
             swept.objects += keys.len() as u64;
             let pictures: Vec<_> = keys
                 .iter()

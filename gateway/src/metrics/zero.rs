@@ -4,8 +4,8 @@
 use trichrome_proto::contract::{OPERATIONS, TRIGGERS, command_topics};
 
 use super::{
-    CallLabels, ConsumerLabels, FacadeLabels, InvokeLabels, InvokeOutcome, Metrics, OTHER,
-    OperationLabels, OutcomeLabels, TopicLabels,
+    CallLabels, ConsumerLabels, InvokeLabels, InvokeOutcome, Metrics, OTHER, OperationLabels,
+    OutcomeLabels, TopicLabels,
 };
 
 const STATUSES: [&str; 3] = ["2xx", "4xx", "5xx"];
@@ -26,7 +26,7 @@ impl Metrics {
             }
             for operation in operations().chain([OTHER]) {
                 for transport in ["rest", "grpc", "events"] {
-                    drop(self.facade.get_or_create(&FacadeLabels {
+                    drop(self.facade.get_or_create(&CallLabels {
                         transport,
                         operation,
                         status,

@@ -111,20 +111,7 @@ impl Objects {
         let mut deleted = 0;
         loop {
             // From the start each time: what was deleted is not found again.
-            let listed = self
-                .client
-                .list_objects_v2()
-                .bucket(&self.bucket)
-                .prefix(format!("{user_id}/"))
-                .send()
-                .await
-                .map_err(|error| failed("list a user's objects", error))?;
-            let keys: Vec<_> = listed
-                .contents
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|object| object.key)
-                .collect();
+            let (keys, _) = self.page(Some(format!("{user_id}/")), None).await?;
             if keys.is_empty() {
                 return Ok(deleted);
             }
@@ -133,19 +120,22 @@ impl Objects {
         }
     }
 
-    /// A page of the keys of all objects, in their order, and where the next one begins.
+    /// A page of the keys of all objects, or of those with a prefix, in their order, and where
+    /// the next one begins.
     pub(crate) async fn page(
         &self,
+        prefix: Option<String>,
         after: Option<String>,
     ) -> Result<(Vec<String>, Option<String>), Error> {
         let listed = self
             .client
             .list_objects_v2()
             .bucket(&self.bucket)
+            .set_prefix(prefix)
             .set_continuation_token(after)
             .send()
             .await
-            .map_err(|error| failed("list the objects", error))?;
+            .map_err(|error| failed("list objects", error))?;
         let objects = listed.contents.unwrap_or_default();
         let keys = objects.into_iter().filter_map(|object| object.key);
         Ok((keys.collect(), listed.next_continuation_token))
