@@ -48,7 +48,7 @@ fn deploy(command: &str) -> Command {
     let text = |name: &str| stack[name].as_str().expect(name).to_owned();
     let mut deploy = Command::new(root().join(".local/tools/python/bin/python"));
     deploy
-        .arg("localstack/deploy.py")
+        .arg("deploy/aws/deploy.py")
         .args([command, "--stack", STACK])
         .current_dir(root())
         .env("AWS_ENDPOINT_URL", text("aws_endpoint"))

@@ -1,4 +1,4 @@
-//! Deploying `template.yaml` through CloudFormation, by `localstack/deploy.py`.
+//! Deploying `template.yaml` through CloudFormation, by `deploy/aws/deploy.py`.
 
 use std::{
     env,
@@ -203,7 +203,7 @@ fn finish(target: &Target, mut command: Command) -> Result<()> {
 
 fn program() -> Command {
     let mut command = tools::python();
-    command.arg(root().join("localstack/deploy.py"));
+    command.arg(root().join("deploy/aws/deploy.py"));
     command
 }
 

@@ -39,7 +39,7 @@ pub(crate) fn run() -> Result<()> {
     // LocalStack takes any credentials. Nobody connects to the database.
     process::run(
         tools::localstack::program()
-            .arg(root().join("localstack/check"))
+            .arg(root().join("localstack/verify"))
             .arg(&work)
             .arg(build::folder())
             .env("AWS_ENDPOINT_URL", &localstack.url)
@@ -56,7 +56,7 @@ pub(crate) fn run() -> Result<()> {
 fn keys(work: &Path) -> Result<(std::path::PathBuf, std::path::PathBuf)> {
     process::run_logged(
         cargo()
-            .args(["build", "--locked", "--package", "trichrome-local"])
+            .args(["build", "--locked", "--package", "trichrome-prepare"])
             .args(["--bin", "prepare"])
             .current_dir(root()),
         "prepare",
@@ -91,7 +91,7 @@ impl LocalStack {
         let output = fs::File::create(&log)?;
         let mut command = tools::localstack::program();
         command
-            .arg(root().join("localstack/check/serve.py"))
+            .arg(root().join("localstack/verify/serve.py"))
             .env("GATEWAY_LISTEN", &address)
             .env("LOCALSTACK_HOST", &address)
             .env("FILESYSTEM_ROOT", work.join("filesystem"))

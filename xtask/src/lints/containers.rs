@@ -26,16 +26,31 @@ pub(crate) fn run() -> Result<()> {
     workflows()
 }
 
-/// Every `Dockerfile` in a folder of the root.
+/// Every `Dockerfile` in one of the root's folders, or one level below.
 fn dockerfiles(root: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    for folder in fs::read_dir(root)? {
-        let file = folder?.path().join("Dockerfile");
-        if file.is_file() {
-            found.push(file);
+    for folder in folders(root)? {
+        for folder in folders(&folder)?.into_iter().chain([folder]) {
+            let file = folder.join("Dockerfile");
+            if file.is_file() {
+                found.push(file);
+            }
         }
     }
     found.sort();
+    Ok(found)
+}
+
+/// The folders in `parent` that aren't hidden.
+fn folders(parent: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(parent)? {
+        let entry = entry?;
+        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        if entry.file_type()?.is_dir() && !hidden {
+            found.push(entry.path());
+        }
+    }
     Ok(found)
 }
 
@@ -107,7 +122,7 @@ mod tests {
             .iter()
             .map(|path| path.strip_prefix(root()).unwrap().display().to_string())
             .collect();
-        for name in ["functions", "gateway", "localstack", "web"] {
+        for name in ["functions", "gateway", "localstack/prepare", "web"] {
             assert!(names.contains(&format!("{name}/Dockerfile")), "{names:?}");
         }
         let files = compose_files(&fs::read_to_string(root().join(".env")).unwrap()).unwrap();
@@ -159,7 +174,8 @@ mod tests {
             let pin = pins.lines().find(|line| line.starts_with(tool)).unwrap();
             assert!(dockerfile.contains(pin), "{pin}");
         }
-        let (compose, topics) = (read("docker-compose.yml"), read("localstack/src/topics.rs"));
+        let compose = read("docker-compose.yml");
+        let topics = read("localstack/prepare/src/topics.rs");
         for variable in ["KAFKA_MESSAGE_MAX_BYTES", "KAFKA_REPLICA_FETCH_MAX_BYTES"] {
             let bytes = compose
                 .lines()

@@ -1,7 +1,7 @@
 //! The default function of the local REST API: answers what no route takes.
 
 use lambda_http::{Error, Request, RequestExt as _, service_fn};
-use trichrome_local::no_route::answer;
+use trichrome_prepare::no_route::answer;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

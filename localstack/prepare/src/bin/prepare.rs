@@ -6,7 +6,7 @@
 
 use std::{env, process::ExitCode};
 
-use trichrome_local::{
+use trichrome_prepare::{
     aws, bucket,
     config::{Config, KeyFiles, Keys, Storage},
     retry::until,

@@ -13,7 +13,7 @@
 use std::{env, fs, path::Path, process::ExitCode};
 
 use anyhow::{Context as _, bail, ensure};
-use trichrome_local::{key::TokenKey, keyring, secret};
+use trichrome_prepare::{key::TokenKey, keyring, secret};
 
 /// The exit status of a wrong call (`EX_USAGE` of sysexits.h).
 const USAGE: u8 = 64;

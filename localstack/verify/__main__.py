@@ -1,5 +1,5 @@
 """Deploys template.yaml to a LocalStack without Docker, as far as that can take it, and holds
-what came of it against the template: `python localstack/check WORK_FOLDER CODE_FOLDER`, with
+what came of it against the template: `python localstack/verify WORK_FOLDER CODE_FOLDER`, with
 LocalStack at AWS_ENDPOINT_URL, and the key files in TOKEN_KEY_FILE and TOKEN_JWKS_FILE.
 
 What LocalStack cannot do without Docker or a download is left out, and said.
@@ -67,7 +67,7 @@ def of_type(template, kind):
 def deploy(command, *options):
     """Runs deploy.py; answers what it printed."""
     run = subprocess.run(
-        [sys.executable, HERE.parent / "deploy.py", command, "--stack", STACK, *options],
+        [sys.executable, HERE.parents[1] / "deploy/aws/deploy.py", command, "--stack", STACK, *options],
         stdout=subprocess.PIPE,
         text=True,
         check=False,
