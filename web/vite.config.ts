@@ -6,7 +6,7 @@ import { defineConfig } from 'vitest/config';
 const gateway = process.env['TRICHROME_GATEWAY'] ?? 'http://127.0.0.1:3005';
 
 /** What `src/boot.ts` imports, but only after the first paint. */
-const AFTER_PAINT = ['/src/ahead.ts', '/src/main.tsx'];
+const AFTER_PAINT = ['/src/prefetchPage.ts', '/src/main.tsx'];
 
 /** Has index.html preload the app's code, so that nothing arrives later for waiting. */
 function preloadApp(): Plugin {
@@ -64,7 +64,7 @@ export default defineConfig({
               test: /src\/boot\.ts|vite\/preload-helper|rolldown.runtime/,
               priority: 4,
             },
-            { name: 'ahead', test: /src\/ahead\.ts/, priority: 3 },
+            { name: 'prefetch', test: /src\/prefetchPage\.ts/, priority: 3 },
             { name: 'app', test: /src\/main\.tsx/, priority: 2 },
             { name: 'floating', test: /src\/ui\/floating\//, priority: 1 },
           ],

@@ -3,7 +3,7 @@ import { useEffect } from 'react';
 import { Navigate, Route, Routes } from 'react-router';
 import { LoginPage } from './account/LoginPage';
 import { SignupPage } from './account/SignupPage';
-import { AnalyticsPage, loadTheRest, PictureView } from './parts';
+import { AnalyticsPage, preloadLater, PictureView } from './parts';
 import { PicturesPage } from './pictures/PicturesPage';
 import { NotFoundPage } from './shell/NotFoundPage';
 import { RequireSession } from './shell/RequireSession';
@@ -12,7 +12,7 @@ import { ErrorBoundary } from './ui/ErrorBoundary';
 import { NoticeBar } from './ui/NoticeBar';
 
 export function App({ queryClient }: { readonly queryClient: QueryClient }) {
-  useEffect(loadTheRest, []);
+  useEffect(preloadLater, []);
   return (
     <QueryClientProvider client={queryClient}>
       <ErrorBoundary>

@@ -2,22 +2,22 @@
 // the browser paint it before the app's code takes the processor. index.html preloads that code
 // meanwhile (see `preloadApp` in vite.config.ts), so nothing arrives later for it.
 import './styles/index.css';
-import { isParked } from './api/parked';
-import { keepClicks } from './earlyClicks';
+import { hasSavedSession } from './api/reloadSession';
+import { captureClicks } from './earlyClicks';
 import { showNotLoaded } from './notLoaded';
 import { showPrerendered } from './prerendered';
 
-keepClicks();
+captureClicks();
 const root = document.getElementById('root');
 if (root !== null) showPrerendered(root);
 
 const start = () => {
   // Whoever needs what did not come here says so.
   const early = (part: Promise<unknown>) => part.catch(() => undefined);
-  void early(import('./ahead'));
+  void early(import('./prefetchPage'));
   import('./main').catch(() => root !== null && showNotLoaded(root));
   // Not left to be found out by what surrounds it.
-  if (location.pathname === '/analytics' && isParked()) {
+  if (location.pathname === '/analytics' && hasSavedSession()) {
     void early(import('./analytics/AnalyticsPage'));
   }
 };

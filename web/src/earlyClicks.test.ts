@@ -1,20 +1,20 @@
 import { afterEach, expect, it, vi } from 'vitest';
-import { handOverClicks, keepClicks } from './earlyClicks';
+import { replayLastClick, captureClicks } from './earlyClicks';
 
 afterEach(() => {
-  handOverClicks();
+  replayLastClick();
   document.body.replaceChildren();
 });
 
 it('does what was clicked before the app was there, once it is', () => {
   document.body.innerHTML = '<form><input name="a"><button><span>Log in</span></button></form>';
   const submitted = vi.fn((event: Event) => event.preventDefault());
-  keepClicks();
+  captureClicks();
   document.querySelector('span')?.click();
   // Only now the app is there.
   document.querySelector('form')?.addEventListener('submit', submitted);
   expect(submitted).not.toHaveBeenCalled();
-  handOverClicks();
+  replayLastClick();
   expect(submitted).toHaveBeenCalledOnce();
   document.querySelector('button')?.click();
   expect(submitted).toHaveBeenCalledTimes(2);
@@ -22,7 +22,7 @@ it('does what was clicked before the app was there, once it is', () => {
 
 it('leaves links alone', () => {
   document.body.innerHTML = '<a href="#there">There</a>';
-  keepClicks();
+  captureClicks();
   const click = new MouseEvent('click', { bubbles: true, cancelable: true });
   document.querySelector('a')?.dispatchEvent(click);
   expect(click.defaultPrevented).toBe(false);

@@ -12,19 +12,19 @@ function keep(event: Event): void {
  * Keeps what a person clicks on the prerendered page before the app is there. (Enter in a form is
  * a click on its button too.)
  */
-export function keepClicks(): void {
+export function captureClicks(): void {
   addEventListener('click', keep, true);
 }
 
 /** The app is there: does what was clicked last. */
-export function handOverClicks(): void {
+export function replayLastClick(): void {
   const last = clicked;
-  dropClicks();
+  stopCapturingClicks();
   last?.click();
 }
 
 /** The app will not be there: what is clicked is left to the page itself. */
-export function dropClicks(): void {
+export function stopCapturingClicks(): void {
   removeEventListener('click', keep, true);
   clicked = undefined;
 }

@@ -1,34 +1,34 @@
 import { startTransition, StrictMode } from 'react';
 import { createRoot, hydrateRoot } from 'react-dom/client';
 import { BrowserRouter } from 'react-router';
-import { holdPrerendered, sessionStore } from './api/session';
+import { freezePrerendered, sessionStore } from './api/session';
 import { App } from './App';
-import { loadPageAhead } from './parts';
+import { preloadPage } from './parts';
 import { showNotLoaded } from './notLoaded';
 import { isPrerendered } from './prerendered';
 import { createQueryClient } from './queryClient';
 import { followScheme } from './scheme';
-import { Started } from './Started';
+import { ReplayClicks } from './ReplayClicks';
 
 async function start(root: HTMLElement): Promise<void> {
   followScheme();
   const queryClient = createQueryClient();
   // What a prerendered page shows has to be there to take it over.
-  if (sessionStore.get().session !== null) await loadPageAhead(location.pathname);
+  if (sessionStore.get().session !== null) await preloadPage(location.pathname);
 
   const app = (
     <StrictMode>
       <BrowserRouter>
-        <Started>
+        <ReplayClicks>
           <App queryClient={queryClient} />
-        </Started>
+        </ReplayClicks>
       </BrowserRouter>
     </StrictMode>
   );
   // As a transition, the first rendering is cut into slices: a slow phone stays responsive.
   startTransition(() => {
     if (isPrerendered(root, sessionStore.get().session !== null)) {
-      holdPrerendered();
+      freezePrerendered();
       hydrateRoot(root, app);
     } else {
       createRoot(root).render(app);

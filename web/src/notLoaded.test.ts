@@ -1,5 +1,5 @@
 import { afterEach, expect, it } from 'vitest';
-import { keepClicks } from './earlyClicks';
+import { captureClicks } from './earlyClicks';
 import { showNotLoaded } from './notLoaded';
 
 afterEach(() => document.body.replaceChildren());
@@ -7,7 +7,7 @@ afterEach(() => document.body.replaceChildren());
 it('says that the app could not be loaded, and holds no click back any more', () => {
   document.body.innerHTML =
     '<div id="root">Loading</div><template id="not-loaded"><button>Reload</button></template>';
-  keepClicks();
+  captureClicks();
   const root = document.getElementById('root');
   if (root !== null) showNotLoaded(root);
   expect(root).toHaveTextContent('Reload');

@@ -2,16 +2,16 @@ import { renderToString } from 'react-dom/server';
 import { StaticRouter } from 'react-router';
 import { endSession, startSession } from './api/session';
 import { App } from './App';
-import { loadPageAhead } from './parts';
+import { preloadPage } from './parts';
 import { PRERENDERED } from './prerendered';
 import { createQueryClient } from './queryClient';
 
 /** The pages that stand in index.html as templates; runs when the app is built. */
 export async function prerender(): Promise<string> {
   const templates: string[] = [];
-  for (const { path, whose } of PRERENDERED) {
-    await loadPageAhead(path);
-    if (whose === 'in') startSession('', '');
+  for (const { path, audience } of PRERENDERED) {
+    await preloadPage(path);
+    if (audience === 'signedIn') startSession('', '');
     else endSession('logged-out');
     const html = renderToString(
       <StaticRouter location={path}>

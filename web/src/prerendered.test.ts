@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { PARKED, unpark } from './api/parked';
+import { SAVED_SESSION_KEY, takeSavedSession } from './api/reloadSession';
 import { isPrerendered, PRERENDERED, showPrerendered } from './prerendered';
 
 let root: HTMLElement;
@@ -17,7 +17,7 @@ beforeEach(() => {
 
 afterEach(() => {
   document.body.replaceChildren();
-  unpark();
+  takeSavedSession();
   history.replaceState(null, '', '/');
 });
 
@@ -34,11 +34,11 @@ it('leads from the front door to the login', () => {
 });
 
 it('leads whoever is logged in to the pictures', () => {
-  sessionStorage.setItem(PARKED, '{}');
+  sessionStorage.setItem(SAVED_SESSION_KEY, '{}');
   expect(shownAt('/')).toBe('/pictures');
   expect(isPrerendered(root, true)).toBe(true);
   // From here on it is in no storage.
-  expect(sessionStorage.getItem(PARKED)).toBeNull();
+  expect(sessionStorage.getItem(SAVED_SESSION_KEY)).toBeNull();
   // The session may turn out to be none after all.
   expect(isPrerendered(root, false)).toBe(false);
 });
@@ -52,6 +52,6 @@ it.each(['/analytics', '/pictures/7', '/signup?next=1', '/nowhere'])(
 );
 
 it('shows no login to whoever is logged in', () => {
-  sessionStorage.setItem(PARKED, '{}');
+  sessionStorage.setItem(SAVED_SESSION_KEY, '{}');
   expect(shownAt('/login')).toBe('');
 });

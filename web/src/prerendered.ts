@@ -1,38 +1,41 @@
-import { isParked } from './api/parked';
+import { hasSavedSession } from './api/reloadSession';
 
 /*
- * The app's pages as they are before anything is known but whether somebody is logged in:
- * rendered when the app is built (`prerender.tsx`) and put into index.html as templates. The one
- * that is asked for is shown before any of the app's code is there; React then takes its elements
- * over as they are, with what has been typed into them.
+ * Prerendered pages: rendered at build time (`prerender.tsx`), when the only thing known is whether
+ * the visitor is signed in, and embedded in index.html as templates. `boot.ts` shows the one for the
+ * current address before the app's code has loaded. React then hydrates its elements and keeps what
+ * has been typed into them.
  */
 
-const PAGES = { in: ['/pictures', '/analytics'], out: ['/login', '/signup'] } as const;
+const PAGES = {
+  signedIn: ['/pictures', '/analytics'],
+  signedOut: ['/login', '/signup'],
+} as const;
 
-type Whose = keyof typeof PAGES;
+type Audience = keyof typeof PAGES;
 
-/** Each page's address, and whether it is for people who are logged in. */
-export const PRERENDERED = (['in', 'out'] as const).flatMap((whose) =>
-  PAGES[whose].map((path) => ({ path, whose })),
+/** The path of each prerendered page, and who sees it. */
+export const PRERENDERED = (['signedIn', 'signedOut'] as const).flatMap((audience) =>
+  PAGES[audience].map((path) => ({ path, audience })),
 );
 
-const MARK = 'prerendered';
+/** The data attribute of the root element that records which audience the page was shown to. */
+const SHOWN_TO = 'prerendered';
 
-/** Shows the prerendered page of this address, if there is one for whoever is here. */
+/** Shows the prerendered page for the current address and audience, if there is one. */
 export function showPrerendered(root: HTMLElement): void {
-  const whose: Whose = isParked() ? 'in' : 'out';
-  // The front door leads on at once.
-  if (location.pathname === '/') history.replaceState(null, '', PAGES[whose][0]);
-  // What an address asks for beyond its path, the prerendered page doesn't know.
+  const audience: Audience = hasSavedSession() ? 'signedIn' : 'signedOut';
+  if (location.pathname === '/') history.replaceState(null, '', PAGES[audience][0]);
+  // A prerendered page can't reflect the query string.
   if (location.search !== '') return;
   const page = PRERENDERED.find((page) => page.path === location.pathname);
   const template = document.getElementById(`page:${location.pathname}`);
-  if (page?.whose !== whose || !(template instanceof HTMLTemplateElement)) return;
+  if (page?.audience !== audience || !(template instanceof HTMLTemplateElement)) return;
   root.replaceChildren(template.content.cloneNode(true));
-  root.dataset[MARK] = whose;
+  root.dataset[SHOWN_TO] = audience;
 }
 
-/** Whether what is shown is a prerendered page for whoever is here by now. */
+/** Whether the root shows a prerendered page that still fits the visitor's session. */
 export function isPrerendered(root: HTMLElement, loggedIn: boolean): boolean {
-  return root.dataset[MARK] === (loggedIn ? 'in' : 'out');
+  return root.dataset[SHOWN_TO] === (loggedIn ? 'signedIn' : 'signedOut');
 }

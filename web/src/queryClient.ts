@@ -3,7 +3,7 @@ import { forgetCalls } from './api/calls';
 import { ApiError } from './api/errors';
 import { sessionStore } from './api/session';
 import { transportStore } from './api/transport';
-import { boundImages } from './pictures/imageCache';
+import { limitImageCache } from './pictures/imageCache';
 import { addToCache } from './pictures/queries';
 import { keys } from './queryKeys';
 import { uploads } from './uploads/uploads';
@@ -28,19 +28,19 @@ export function createQueryClient(): QueryClient {
       mutations: { networkMode: 'always' },
     },
   });
-  boundImages(client);
+  limitImageCache(client);
   followTransport(client);
   followSession(client);
   uploads.onStored = (picture, file) => addToCache(client, picture, file);
-  uploads.onUncertain = () => void client.invalidateQueries({ queryKey: keys.list });
+  uploads.onOutcomeUnknown = () => void client.invalidateQueries({ queryKey: keys.list });
   return client;
 }
 
 /** A changed transport is tried at once: what is on screen is fetched over it. */
 function followTransport(client: QueryClient): void {
   transportStore.subscribe(() => {
-    void askAnew(client, keys.list);
-    void askAnew(client, keys.analytics);
+    void refetch(client, keys.list);
+    void refetch(client, keys.analytics);
     // Pictures' bytes never change; only those that failed to come are asked for again.
     void client.refetchQueries({
       queryKey: keys.images,
@@ -51,7 +51,7 @@ function followTransport(client: QueryClient): void {
 }
 
 /** Also where the first answer is still awaited, over the transport of before. */
-async function askAnew(client: QueryClient, queryKey: readonly string[]): Promise<void> {
+async function refetch(client: QueryClient, queryKey: readonly string[]): Promise<void> {
   await client.cancelQueries({ queryKey, predicate: ({ state }) => state.data === undefined });
   await client.invalidateQueries({ queryKey });
 }

@@ -1,6 +1,6 @@
 import { useMutation } from '@tanstack/react-query';
 import { useRef } from 'react';
-import { answer, api } from '../api/client';
+import { api, unwrap } from '../api/client';
 import { newIdempotencyKey } from '../api/idempotency';
 import { endSession, startSession, validationBody } from '../api/session';
 
@@ -12,7 +12,7 @@ export interface Credentials {
 export function useLogin() {
   return useMutation({
     mutationFn: async (credentials: Credentials) => {
-      const { data } = await answer(api().POST('/login', { body: credentials }));
+      const { data } = await unwrap(api().POST('/login', { body: credentials }));
       startSession(data.access_token, credentials.username);
     },
     // A password is not for keeping in a cache of mutations.
@@ -30,7 +30,7 @@ export function useSignup() {
       if (signupKey.current?.for !== meant) {
         signupKey.current = { for: meant, key: newIdempotencyKey() };
       }
-      const { data } = await answer(
+      const { data } = await unwrap(
         api().POST('/signup', {
           body: credentials,
           headers: { 'idempotency-key': signupKey.current.key },
@@ -46,8 +46,8 @@ export function useSignup() {
 export function useDeleteAccount() {
   return useMutation({
     mutationFn: async () => {
-      const { data } = await answer(api().POST('/auth', { body: validationBody() }));
-      await answer(
+      const { data } = await unwrap(api().POST('/auth', { body: validationBody() }));
+      await unwrap(
         api().DELETE('/users/{user_id}', { params: { path: { user_id: data.user_id } } }),
       );
       endSession('logged-out');

@@ -15,7 +15,7 @@ export function Figure({ title, note, columns, rows, drawing }: FigureData) {
         <h2 className="h2">{title}</h2>
         {note !== undefined && <span className="caption quiet">{note}</span>}
       </figcaption>
-      <div ref={ref} aria-hidden="true" className="chart-place">
+      <div ref={ref} aria-hidden="true" className="chart-area">
         {drawn && <DrawnChart drawing={drawing} />}
       </div>
       <div className="visually-hidden">

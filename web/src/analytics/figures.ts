@@ -126,14 +126,24 @@ export function figuresOf(totals: Totals): readonly FigureData[] {
       }),
       columns: ['Operation', 'Calls', 'Errors'],
       rows: operations.map(({ name, calls, errors }) => [name, count(calls), count(errors)]),
-      drawing: { kind: 'lying bars', fill: 0.6, labels: operationLabels, ...outcomes(operations) },
+      drawing: {
+        kind: 'horizontal bars',
+        fill: 0.6,
+        labels: operationLabels,
+        ...outcomes(operations),
+      },
     },
     {
       title: 'Latency by operation',
       note: 'ms',
       columns: ['Operation', 'Median', '95th percentile'],
       rows: operations.map(({ name, p50_ms, p95_ms }) => [name, ms(p50_ms), ms(p95_ms)]),
-      drawing: { kind: 'lying bars', fill: 0.6, labels: operationLabels, ...latency(operations) },
+      drawing: {
+        kind: 'horizontal bars',
+        fill: 0.6,
+        labels: operationLabels,
+        ...latency(operations),
+      },
     },
     {
       title: 'By transport',

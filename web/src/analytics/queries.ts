@@ -1,15 +1,15 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
-import { askedAhead } from '../api/ahead';
+import { takePrefetched } from '../api/prefetch';
 import type { LogFilters } from '../api/types';
 import { keys } from '../queryKeys';
-import { askLogs, askTotals } from './requests';
+import { fetchLogs, fetchTotals } from './requests';
 
 export function useTotals(filters: LogFilters) {
   const queryKey = keys.totals(filters);
   return useQuery({
     queryKey,
     placeholderData: keepPreviousData,
-    queryFn: ({ signal }) => askedAhead(queryKey, () => askTotals(filters, signal)),
+    queryFn: ({ signal }) => takePrefetched(queryKey, () => fetchTotals(filters, signal)),
   });
 }
 
@@ -18,6 +18,6 @@ export function useLogs(filters: LogFilters, cursor: string) {
   return useQuery({
     queryKey,
     placeholderData: keepPreviousData,
-    queryFn: ({ signal }) => askedAhead(queryKey, () => askLogs(filters, cursor, signal)),
+    queryFn: ({ signal }) => takePrefetched(queryKey, () => fetchLogs(filters, cursor, signal)),
   });
 }

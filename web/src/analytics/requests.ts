@@ -1,4 +1,4 @@
-import { answer, api } from '../api/client';
+import { api, unwrap } from '../api/client';
 import type { LogEntry, LogFilters, Totals } from '../api/types';
 
 /** How many calls a page of the table holds. */
@@ -9,20 +9,20 @@ export interface LogPageData {
   readonly nextCursor: string;
 }
 
-export async function askTotals(filters: LogFilters, signal?: AbortSignal): Promise<Totals> {
+export async function fetchTotals(filters: LogFilters, signal?: AbortSignal): Promise<Totals> {
   const query = { ...filters, totals: true, limit: 1 };
   const params = { query };
-  const { data } = await answer(api().GET('/analytics', { params, ...(signal && { signal }) }));
+  const { data } = await unwrap(api().GET('/analytics', { params, ...(signal && { signal }) }));
   return data.totals;
 }
 
-export async function askLogs(
+export async function fetchLogs(
   filters: LogFilters,
   cursor: string,
   signal?: AbortSignal,
 ): Promise<LogPageData> {
   const query = { ...filters, limit: LOG_PAGE_SIZE, ...(cursor !== '' && { cursor }) };
   const params = { query };
-  const { data } = await answer(api().GET('/analytics', { params, ...(signal && { signal }) }));
+  const { data } = await unwrap(api().GET('/analytics', { params, ...(signal && { signal }) }));
   return { logs: data.logs, nextCursor: data.next_cursor };
 }

@@ -64,7 +64,7 @@ export function sendingWith(send: Send): { fetch: Send } {
 }
 
 /** The data of a successful answer, in the contract's shape; throws an ApiError otherwise. */
-export async function answer<T>(
+export async function unwrap<T>(
   call: Promise<{ data?: T; error?: unknown; response: Response }>,
 ): Promise<{ data: Filled<T>; response: Response }> {
   const transport = transportStore.get();

@@ -1,5 +1,5 @@
 import { createStore } from '../store';
-import { park, unpark } from './parked';
+import { saveSession, takeSavedSession } from './reloadSession';
 
 /*
  * Where the token lives: in this module's closure, and nowhere else while the page is open.
@@ -54,13 +54,13 @@ export const sessionStore = createStore<SessionState>(
  * A prerendered page is about to be taken over: until that is done, what it shows of the session
  * stays as it is now. (React can't take a page over that turns into another meanwhile.)
  */
-export function holdPrerendered(): void {
+export function freezePrerendered(): void {
   held = prerendered(sessionStore.get());
 }
 
-function takeParked(): void {
+function restoreSession(): void {
   try {
-    const parked = unpark();
+    const parked = takeSavedSession();
     // Coming back from the back/forward cache, the closure still has the token.
     if (parked === null || token !== null) return;
     const value = JSON.parse(parked) as { token?: unknown; username?: unknown };
@@ -72,10 +72,10 @@ function takeParked(): void {
   }
 }
 
-function parkSession(): void {
+function saveCurrentSession(): void {
   const { session } = sessionStore.get();
   if (token === null || session === null) return;
-  park(JSON.stringify({ token, username: session.username }));
+  saveSession(JSON.stringify({ token, username: session.username }));
 }
 
 export function startSession(accessToken: string, username: string): void {
@@ -107,6 +107,6 @@ export function validationBody(): { access_token: string } {
   return { access_token: token ?? '' };
 }
 
-takeParked();
-addEventListener('pagehide', parkSession);
-addEventListener('pageshow', takeParked);
+restoreSession();
+addEventListener('pagehide', saveCurrentSession);
+addEventListener('pageshow', restoreSession);

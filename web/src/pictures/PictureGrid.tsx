@@ -48,7 +48,7 @@ export function GridSkeleton() {
           <div className="frame">
             <span className="skeleton" />
           </div>
-          <span className="tile-words">
+          <span className="tile-text">
             <span className="skeleton h3" />
             <span className="skeleton caption" />
           </span>

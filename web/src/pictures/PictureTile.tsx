@@ -17,15 +17,15 @@ export function PictureTile({ picture }: { readonly picture: PictureInfo }) {
       <Link
         to={`/pictures/${picture.id}`}
         state={{ fromGrid: true }}
-        onPointerEnter={PictureView.warm}
+        onPointerEnter={PictureView.preload}
       >
         <div className="frame">{near && <Thumbnail id={picture.id} />}</div>
-        <div className="tile-words">
+        <div className="tile-text">
           <span className="h3 ellipsis">{picture.title}</span>
           <span className="caption quiet">{formatAgo(new Date(picture.created_at))}</span>
         </div>
       </Link>
-      {near && <Missing id={picture.id} />}
+      {near && <ThumbnailRetry id={picture.id} />}
     </li>
   );
 }
@@ -42,7 +42,7 @@ function Thumbnail({ id }: { readonly id: string }) {
 }
 
 /** Over the link, as a button can't be within one. */
-function Missing({ id }: { readonly id: string }) {
+function ThumbnailRetry({ id }: { readonly id: string }) {
   const { data, isError, refetch } = usePicture(id);
   if (data !== undefined || !isError) return null;
   return (

@@ -2,7 +2,7 @@ import { useDeferredValue, useEffect, useRef } from 'react';
 import { Outlet, useParams } from 'react-router';
 import { formatBytes } from '../format';
 import { LIMITS } from '../limits';
-import { TAKEN_TYPES } from '../uploads/checkFile';
+import { ACCEPTED_TYPES } from '../uploads/checkFile';
 import { openUploads } from '../uploads/uploads';
 import { Button } from '../ui/Button';
 import { PicturesIcon, UploadIcon } from '../ui/icons';
@@ -58,7 +58,7 @@ export function PicturesPage() {
 
       {data !== undefined && pictures.length === 0 && !list.hasNextPage && (
         <Empty icon={<PicturesIcon size={30} />} title="No pictures yet" action={upload}>
-          Drop or paste pictures anywhere on this page, or choose them: {TAKEN_TYPES}, up to{' '}
+          Drop or paste pictures anywhere on this page, or choose them: {ACCEPTED_TYPES}, up to{' '}
           {formatBytes(LIMITS.pictureBytes)} each.
         </Empty>
       )}

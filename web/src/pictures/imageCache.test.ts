@@ -1,13 +1,13 @@
 import { QueryClient, QueryObserver } from '@tanstack/react-query';
 import { expect, it } from 'vitest';
 import { keys } from '../queryKeys';
-import { boundImages } from './imageCache';
+import { limitImageCache } from './imageCache';
 
 const picture = () => ({ blob: new Blob([new Uint8Array(100)]) });
 
 it('lets the longest unseen pictures go, and none that is on screen', () => {
   const client = new QueryClient();
-  boundImages(client, 250);
+  limitImageCache(client, 250);
   client.setQueryData(keys.image('shown'), picture(), { updatedAt: 1 });
   const observer = new QueryObserver(client, { queryKey: keys.image('shown'), enabled: false });
   const unsubscribe = observer.subscribe(() => undefined);

@@ -2,7 +2,7 @@ import type { QueryClient } from '@tanstack/react-query';
 import { keys } from '../queryKeys';
 
 /** How many bytes of pictures that nobody looks at are kept for when they come into view again. */
-const KEPT_BYTES = 64 * 1024 * 1024;
+const MAX_UNSEEN_BYTES = 64 * 1024 * 1024;
 
 interface HasBlob {
   readonly blob: Blob;
@@ -12,7 +12,7 @@ interface HasBlob {
  * Keeps the cache of pictures' bytes within bounds: the longest unseen go first. Pictures on
  * screen are not touched; a tile far out of view lets go of its own (see PictureTile).
  */
-export function boundImages(client: QueryClient, keptBytes = KEPT_BYTES): void {
+export function limitImageCache(client: QueryClient, maxBytes = MAX_UNSEEN_BYTES): void {
   const cache = client.getQueryCache();
   cache.subscribe((event) => {
     if (event.type !== 'updated' && event.type !== 'observerRemoved') return;
@@ -25,7 +25,7 @@ export function boundImages(client: QueryClient, keptBytes = KEPT_BYTES): void {
       .sort((a, b) => a.query.state.dataUpdatedAt - b.query.state.dataUpdatedAt);
     let total = unseen.reduce((sum, { bytes }) => sum + bytes, 0);
     for (const { query, bytes } of unseen) {
-      if (total <= keptBytes) break;
+      if (total <= maxBytes) break;
       cache.remove(query);
       total -= bytes;
     }

@@ -6,11 +6,17 @@ import {
   useQuery,
   useQueryClient,
 } from '@tanstack/react-query';
-import { askedAhead } from '../api/ahead';
-import { answer, api } from '../api/client';
+import { takePrefetched } from '../api/prefetch';
+import { api, unwrap } from '../api/client';
 import { ApiError } from '../api/errors';
 import { keys } from '../queryKeys';
-import { askList, askPicture, type LoadedPicture, type Page, type PictureInfo } from './requests';
+import {
+  fetchList,
+  fetchPicture,
+  type LoadedPicture,
+  type Page,
+  type PictureInfo,
+} from './requests';
 
 type Pages = InfiniteData<Page, string>;
 
@@ -23,8 +29,8 @@ export function usePictures() {
     queryKey: keys.list,
     initialPageParam: '',
     queryFn: ({ pageParam, signal }) => {
-      const ask = () => askList(pageParam, signal);
-      return pageParam === '' ? askedAhead(keys.list, ask) : ask();
+      const ask = () => fetchList(pageParam, signal);
+      return pageParam === '' ? takePrefetched(keys.list, ask) : ask();
     },
     getNextPageParam: (page) => (page.nextCursor === '' ? undefined : page.nextCursor),
   });
@@ -37,7 +43,7 @@ export function usePicture(id: string, enabled = true) {
     enabled,
     staleTime: Infinity,
     gcTime: IMAGE_GC_MS,
-    queryFn: ({ signal }) => askedAhead(keys.image(id), () => askPicture(id, signal)),
+    queryFn: ({ signal }) => takePrefetched(keys.image(id), () => fetchPicture(id, signal)),
   });
 }
 
@@ -46,7 +52,7 @@ export function useDeletePicture() {
   return useMutation({
     mutationFn: async (id: string) => {
       try {
-        await answer(
+        await unwrap(
           api().DELETE('/pictures/{picture_id}', { params: { path: { picture_id: id } } }),
         );
       } catch (error) {

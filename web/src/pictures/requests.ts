@@ -1,4 +1,4 @@
-import { answer, api } from '../api/client';
+import { api, unwrap } from '../api/client';
 import type { Picture } from '../api/types';
 import { toBlob } from './image';
 
@@ -20,9 +20,9 @@ export interface Page {
 const PAGE_SIZE = 30;
 
 /** A page of the person's pictures, without their bytes. */
-export async function askList(cursor: string, signal?: AbortSignal): Promise<Page> {
+export async function fetchList(cursor: string, signal?: AbortSignal): Promise<Page> {
   const query = { limit: PAGE_SIZE, metadata_only: true };
-  const { data, response } = await answer(
+  const { data, response } = await unwrap(
     api().GET('/pictures', {
       params: { query: cursor === '' ? query : { ...query, cursor } },
       ...(signal && { signal }),
@@ -31,8 +31,8 @@ export async function askList(cursor: string, signal?: AbortSignal): Promise<Pag
   return { pictures: data, nextCursor: response.headers.get('next-cursor') ?? '' };
 }
 
-export async function askPicture(id: string, signal?: AbortSignal): Promise<LoadedPicture> {
-  const { data } = await answer(
+export async function fetchPicture(id: string, signal?: AbortSignal): Promise<LoadedPicture> {
+  const { data } = await unwrap(
     api().GET('/pictures/{picture_id}', {
       params: { path: { picture_id: id } },
       ...(signal && { signal }),

@@ -1,9 +1,9 @@
 import { useState } from 'react';
 import type { Session } from '../api/session';
 import { IconButton } from '../ui/IconButton';
-import { lazily } from '../ui/lazily';
+import { lazyWithPreload } from '../ui/lazyWithPreload';
 
-const AccountPopover = lazily(() =>
+const AccountPopover = lazyWithPreload(() =>
   import('./AccountPopover').then((module) => module.AccountPopover),
 );
 
@@ -17,7 +17,7 @@ export function AccountMenu({ session }: { readonly session: Session }) {
         label="Account and settings"
         className="account-button"
         aria-haspopup="dialog"
-        onPointerEnter={AccountPopover.warm}
+        onPointerEnter={AccountPopover.preload}
         onClick={(event) => {
           setUsed(true);
           setAnchor(event.currentTarget);

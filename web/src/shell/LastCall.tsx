@@ -3,12 +3,14 @@ import { callsStore } from '../api/calls';
 import { formatMs } from '../format';
 import { TRANSPORT_LABELS } from '../transports';
 import { Button } from '../ui/Button';
-import { lazily } from '../ui/lazily';
+import { lazyWithPreload } from '../ui/lazyWithPreload';
 import { TransportDot } from '../ui/TransportDot';
 import { useStore } from '../useStore';
 import { isFailure, statusOf } from './outcome';
 
-const RecentCalls = lazily(() => import('./RecentCalls').then((module) => module.RecentCalls));
+const RecentCalls = lazyWithPreload(() =>
+  import('./RecentCalls').then((module) => module.RecentCalls),
+);
 
 /** How long the last call took and its trace; opens the comparison of the transports. */
 export function LastCall() {
@@ -25,7 +27,7 @@ export function LastCall() {
         className="last-call figures"
         aria-haspopup="dialog"
         data-testid="last-call"
-        onPointerEnter={RecentCalls.warm}
+        onPointerEnter={RecentCalls.preload}
         onClick={(event) => {
           setUsed(true);
           setAnchor(event.currentTarget);

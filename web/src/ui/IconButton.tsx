@@ -21,19 +21,19 @@ export function IconButton({
       className={`icon-button size-${size} ${className}`}
       aria-label={label}
       data-hint={hint}
-      onKeyDown={hush}
-      onBlur={unhush}
-      onPointerLeave={unhush}
+      onKeyDown={hideHint}
+      onBlur={restoreHint}
+      onPointerLeave={restoreHint}
       {...rest}
     />
   );
 }
 
 /** Escape takes the hint away, for whoever it hides something from. */
-function hush(event: KeyboardEvent<HTMLElement>): void {
-  if (event.key === 'Escape') event.currentTarget.dataset['hushed'] = '';
+function hideHint(event: KeyboardEvent<HTMLElement>): void {
+  if (event.key === 'Escape') event.currentTarget.dataset['hintHidden'] = '';
 }
 
-function unhush(event: FocusEvent<HTMLElement> | PointerEvent<HTMLElement>): void {
-  delete event.currentTarget.dataset['hushed'];
+function restoreHint(event: FocusEvent<HTMLElement> | PointerEvent<HTMLElement>): void {
+  delete event.currentTarget.dataset['hintHidden'];
 }

@@ -7,7 +7,7 @@ import { Button } from '../ui/Button';
 import { Dialog } from '../ui/floating/Dialog';
 import { UploadIcon } from '../ui/icons';
 import { useMediaQuery } from '../ui/useMediaQuery';
-import { TAKEN_TYPES } from './checkFile';
+import { ACCEPTED_TYPES } from './checkFile';
 import type { Upload } from './UploadQueue';
 import { UploadRow } from './UploadRow';
 import { closeUploads, uploads } from './uploads';
@@ -116,7 +116,7 @@ function FileChooser({ compact }: { readonly compact: boolean }) {
       />
       <p className="small quiet">
         {!compact && <>Or drop or paste them anywhere. </>}
-        {TAKEN_TYPES}, up to {formatBytes(LIMITS.pictureBytes)} each.
+        {ACCEPTED_TYPES}, up to {formatBytes(LIMITS.pictureBytes)} each.
       </p>
     </div>
   );

@@ -1,13 +1,15 @@
 import { useEffect, useState } from 'react';
 import { UploadIcon } from '../ui/icons';
-import { lazily } from '../ui/lazily';
+import { lazyWithPreload } from '../ui/lazyWithPreload';
 import { useStore } from '../useStore';
 import { overall } from './UploadQueue';
 import { UploadStatus } from './UploadStatus';
 import { uploadDialogStore, uploads } from './uploads';
 import { useIncomingFiles } from './useIncomingFiles';
 
-const UploadDialog = lazily(() => import('./UploadDialog').then((module) => module.UploadDialog));
+const UploadDialog = lazyWithPreload(() =>
+  import('./UploadDialog').then((module) => module.UploadDialog),
+);
 
 /** Everything of uploads that is there on every page: drop, paste, the dialog, the status. */
 export function UploadPanel() {

@@ -81,14 +81,14 @@ it('retries under the same key and title, so that nothing is stored twice', asyn
 
 it('cancels what is under way, and gives its place to the next', async () => {
   const { queue, sendings, states } = await withReady(3);
-  const onUncertain = vi.fn();
-  queue.onUncertain = onUncertain;
+  const onOutcomeUnknown = vi.fn();
+  queue.onOutcomeUnknown = onOutcomeUnknown;
   queue.start();
   queue.cancel(sendings[0]?.upload.id ?? 0);
   expect(sendings[0]?.signal.aborted).toBe(true);
   await expect.poll(states).toEqual(['cancelled', 'sending', 'sending']);
   // It may have been stored all the same: whoever shows the list asks anew.
-  expect(onUncertain).toHaveBeenCalledOnce();
+  expect(onOutcomeUnknown).toHaveBeenCalledOnce();
   sendings[0]?.onProgress(0.9);
   expect(states()[0]).toBe('cancelled');
 });

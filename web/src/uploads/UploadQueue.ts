@@ -46,7 +46,7 @@ export type SendUpload = (
 ) => Promise<PictureInfo>;
 
 /** Two at a time fill the line and leave room for the calls that show the pictures. */
-const AT_ONCE = 2;
+const MAX_CONCURRENT = 2;
 
 /** The uploads of this page. Lives outside React: going to another page cancels nothing. */
 export class UploadQueue {
@@ -54,7 +54,7 @@ export class UploadQueue {
   /** Told of every picture that was stored. */
   onStored: (picture: PictureInfo, file: File) => void = () => undefined;
   /** Told when an upload ended without an answer: the picture may or may not be stored. */
-  onUncertain: () => void = () => undefined;
+  onOutcomeUnknown: () => void = () => undefined;
 
   private nextId = 1;
   private readonly running = new Map<number, AbortController>();
@@ -154,7 +154,7 @@ export class UploadQueue {
 
   private pump(): void {
     for (const upload of this.store.get()) {
-      if (this.running.size >= AT_ONCE) return;
+      if (this.running.size >= MAX_CONCURRENT) return;
       // One that was cancelled and retried waits until its first try has really ended.
       if (upload.state.kind === 'waiting' && !this.running.has(upload.id)) void this.run(upload);
     }
@@ -177,7 +177,7 @@ export class UploadQueue {
       if (!isAbort(error)) {
         this.change(id, { state: { kind: 'failed', reason: describeError(error) } });
       }
-      this.onUncertain();
+      this.onOutcomeUnknown();
     } finally {
       this.running.delete(id);
       this.pump();

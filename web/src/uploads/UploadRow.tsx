@@ -20,7 +20,7 @@ export function UploadRow({ upload }: { readonly upload: Upload }) {
   return (
     <li className="card upload-row">
       <Preview upload={upload} />
-      <div className="upload-words">
+      <div className="upload-text">
         {refused || upload.tried ? (
           <p className="ellipsis" title={named}>
             {named}

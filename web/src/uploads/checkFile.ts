@@ -5,7 +5,7 @@ import type { ImageType } from '../pictures/image';
 export type FileCheck =
   { readonly ok: true; readonly type: ImageType } | { readonly ok: false; readonly reason: string };
 
-export const TAKEN_TYPES = 'PNG, JPEG, GIF, WebP or AVIF';
+export const ACCEPTED_TYPES = 'PNG, JPEG, GIF, WebP or AVIF';
 
 /** Enough for every signature below; an AVIF file lists its brands in its first box. */
 const HEAD_BYTES = 256;
@@ -26,7 +26,7 @@ export async function checkFile(file: Blob): Promise<FileCheck> {
   if (type === undefined) {
     const found = otherTypeOf(head);
     const what = found === undefined ? 'This is not a picture' : `This is ${found}`;
-    return { ok: false, reason: `${what}. ${TAKEN_TYPES} can be uploaded.` };
+    return { ok: false, reason: `${what}. ${ACCEPTED_TYPES} can be uploaded.` };
   }
   if (file.size > LIMITS.pictureBytes) {
     const limit = formatBytes(LIMITS.pictureBytes);

@@ -1,4 +1,4 @@
-import { answer, api, sendingWith } from '../api/client';
+import { api, sendingWith, unwrap } from '../api/client';
 import { sendWithProgress } from '../api/xhr';
 import { toBase64 } from '../pictures/image';
 import { createStore } from '../store';
@@ -7,7 +7,7 @@ import { UploadQueue } from './UploadQueue';
 /** The page's one queue, over the transport chosen at the moment each upload begins. */
 export const uploads = new UploadQueue(async (upload, onProgress, signal) => {
   const base64 = await toBase64(upload.file);
-  const { data } = await answer(
+  const { data } = await unwrap(
     api().POST('/pictures', {
       body: { title: upload.title.trim(), base64 },
       headers: { 'idempotency-key': upload.idempotencyKey },

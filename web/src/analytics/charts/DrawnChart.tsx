@@ -1,5 +1,5 @@
 import { useCallback } from 'react';
-import { inTurn } from './inTurn';
+import { queueDraw } from './queueDraw';
 import { configure, type Drawing } from './options';
 import { loadLibrary } from './loadLibrary';
 import { useColors } from './useColors';
@@ -15,7 +15,7 @@ export function DrawnChart({ drawing }: { readonly drawing: Drawing }) {
       let gone = false;
       let chart: { readonly destroy: () => void } | undefined;
       void loadLibrary().then(({ Chart }) =>
-        inTurn(() => {
+        queueDraw(() => {
           if (!gone) chart = new Chart(context, configure(drawing, color));
         }),
       );

@@ -13,7 +13,7 @@ interface Series {
 
 /** What a chart shows, apart from how charts look here. */
 export interface Drawing {
-  readonly kind: 'bars' | 'lying bars' | 'line';
+  readonly kind: 'bars' | 'horizontal bars' | 'line';
   /** Whether the series stand on each other, rather than beside each other. */
   readonly stacked?: boolean;
   /** How much of a group's room its bars take, 0 to 1. */
@@ -41,14 +41,14 @@ const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFracti
 export function configure(drawing: Drawing, color: ColorOf): Configuration {
   const { kind, stacked = false, labels, names = labels, series, format, whole } = drawing;
   const [quiet, text, divider] = [color('text-quiet'), color('text'), color('divider')];
-  const lying = kind === 'lying bars';
+  const horizontal = kind === 'horizontal bars';
   const ticks = { color: quiet, font: FONT };
   const groups = {
     stacked,
     grid: { display: false },
     border: { display: false },
     ticks: { ...ticks, autoSkip: false, maxRotation: 0 },
-    ...(!lying && { afterBuildTicks: keepThoseThatFit(labels) }),
+    ...(!horizontal && { afterBuildTicks: fittingTicks(labels) }),
   };
   const values = {
     stacked,
@@ -69,9 +69,9 @@ export function configure(drawing: Drawing, color: ColorOf): Configuration {
     options: {
       animation: false,
       maintainAspectRatio: false,
-      indexAxis: lying ? 'y' : 'x',
-      interaction: { mode: 'index', axis: lying ? 'y' : 'x', intersect: false },
-      scales: lying ? { x: values, y: groups } : { x: groups, y: values },
+      indexAxis: horizontal ? 'y' : 'x',
+      interaction: { mode: 'index', axis: horizontal ? 'y' : 'x', intersect: false },
+      scales: horizontal ? { x: values, y: groups } : { x: groups, y: values },
       plugins: {
         legend: {
           display: series.length > 1,
@@ -134,7 +134,7 @@ function dataset(
 
 type CategoryAxis = Parameters<ScaleOptionsByType<'category'>['afterBuildTicks']>[0];
 
-function keepThoseThatFit(labels: readonly string[]) {
+function fittingTicks(labels: readonly string[]) {
   return (axis: CategoryAxis) => {
     axis.ticks = labelsThatFit(labels, axis.maxWidth).map((value) => ({ value }));
   };

@@ -4,7 +4,7 @@ type Component<P> = ComponentType<P> & {
   /** Loads it ahead of its being shown. */
   readonly load: () => Promise<unknown>;
   /** The same on a guess: what fails of it is tried again, and said, where it is shown. */
-  readonly warm: () => void;
+  readonly preload: () => void;
 };
 
 /**
@@ -12,7 +12,7 @@ type Component<P> = ComponentType<P> & {
  * is rendered as any other (React's own `lazy` would still wait for a moment, and take a
  * prerendered page apart for that).
  */
-export function lazily<P extends object>(
+export function lazyWithPreload<P extends object>(
   load: () => Promise<ComponentType<P>>,
   fallback: ReactNode = null,
 ): Component<P> {
@@ -22,7 +22,7 @@ export function lazily<P extends object>(
     return { default: Loaded };
   };
   const Lazy = lazy(once);
-  function Lazily(props: P) {
+  function LazyWithPreload(props: P) {
     // Once for all: with another one, what is shown would begin anew.
     const [Shown] = useState<ComponentType<P>>(() => Loaded ?? Lazy);
     return (
@@ -31,6 +31,6 @@ export function lazily<P extends object>(
       </Suspense>
     );
   }
-  const warm = () => void once().catch(() => undefined);
-  return Object.assign(Lazily, { load: once, warm });
+  const preload = () => void once().catch(() => undefined);
+  return Object.assign(LazyWithPreload, { load: once, preload });
 }

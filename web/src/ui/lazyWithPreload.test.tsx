@@ -1,7 +1,7 @@
 import { render, screen } from '@testing-library/react';
 import { useState } from 'react';
 import { expect, it } from 'vitest';
-import { lazily } from './lazily';
+import { lazyWithPreload } from './lazyWithPreload';
 
 function Counter() {
   const [count, setCount] = useState(0);
@@ -9,7 +9,7 @@ function Counter() {
 }
 
 it('keeps what it shows when it is rendered again', async () => {
-  const Lazy = lazily(() => Promise.resolve(Counter));
+  const Lazy = lazyWithPreload(() => Promise.resolve(Counter));
   const { rerender } = render(<Lazy />);
   (await screen.findByRole('button', { name: '0' })).click();
   await screen.findByRole('button', { name: '1' });
@@ -18,7 +18,7 @@ it('keeps what it shows when it is rendered again', async () => {
 });
 
 it('is there at once where it was loaded ahead', async () => {
-  const Lazy = lazily(() => Promise.resolve(Counter), 'Loading');
+  const Lazy = lazyWithPreload(() => Promise.resolve(Counter), 'Loading');
   await Lazy.load();
   render(<Lazy />);
   expect(screen.getByRole('button', { name: '0' })).toBeVisible();

@@ -8,7 +8,7 @@ const asked = new Map<string, Promise<unknown>>();
 const FRESH_MS = 30_000;
 
 /** Asks now for what will be shown under this key. */
-export function askAhead(key: readonly unknown[], ask: () => Promise<unknown>): void {
+export function prefetch(key: readonly unknown[], ask: () => Promise<unknown>): void {
   const name = JSON.stringify(key);
   const answer = ask();
   asked.set(name, answer);
@@ -22,7 +22,7 @@ export function askAhead(key: readonly unknown[], ask: () => Promise<unknown>): 
 }
 
 /** The answer that was asked for ahead, once; else asks now. */
-export function askedAhead<T>(key: readonly unknown[], ask: () => Promise<T>): Promise<T> {
+export function takePrefetched<T>(key: readonly unknown[], ask: () => Promise<T>): Promise<T> {
   const name = JSON.stringify(key);
   const answer = asked.get(name) as Promise<T> | undefined;
   asked.delete(name);
@@ -30,10 +30,10 @@ export function askedAhead<T>(key: readonly unknown[], ask: () => Promise<T>): P
 }
 
 /** Nothing is as it was when it was asked for: another person is here, or another transport. */
-export function forgetAhead(): void {
+export function clearPrefetched(): void {
   asked.clear();
 }
 
 // From here, not from the app: the answer may come, and end the session, before the app does.
-sessionStore.subscribe(forgetAhead);
-transportStore.subscribe(forgetAhead);
+sessionStore.subscribe(clearPrefetched);
+transportStore.subscribe(clearPrefetched);
