@@ -2,20 +2,20 @@ import react from '@vitejs/plugin-react';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
-/** The gateway that `npm run dev` talks to: the one that `cargo xtask up` starts. */
+/** The gateway for `npm run dev`; by default the one started by `cargo xtask up`. */
 const gateway = process.env['TRICHROME_GATEWAY'] ?? 'http://127.0.0.1:3005';
 
-/** What `src/boot.ts` imports, but only after the first paint. */
+/** Modules that `src/boot.ts` imports after the first paint. */
 const AFTER_PAINT = ['/src/prefetchPage.ts', '/src/main.tsx'];
 
-/** Has index.html preload the app's code, so that nothing arrives later for waiting. */
+/** Adds preload links to index.html, so that importing late doesn't mean downloading late. */
 function preloadApp(): Plugin {
   return {
     name: 'preload-app',
     transformIndexHtml: {
       order: 'post',
       handler(html, { bundle }) {
-        // The development server has no files yet to preload.
+        // The development server has no bundle to preload.
         if (bundle === undefined) return [];
         const chunks = Object.values(bundle).filter((file) => file.type === 'chunk');
         const files = new Set<string>();
@@ -27,12 +27,12 @@ function preloadApp(): Plugin {
         };
         for (const end of AFTER_PAINT) {
           const chunk = chunks.find(({ moduleIds }) => moduleIds.some((id) => id.endsWith(end)));
-          if (chunk === undefined) throw new Error(`nothing built has ${end}`);
+          if (chunk === undefined) throw new Error(`no chunk contains ${end}`);
           add(chunk.fileName);
         }
         return [...files].map((name) => ({
           tag: 'link',
-          // Behind the style sheet, which the first paint is waiting for.
+          // Low priority: the first paint waits for the style sheet.
           attrs: {
             rel: 'modulepreload',
             crossorigin: true,
@@ -50,13 +50,13 @@ export default defineConfig({
   plugins: [react(), preloadApp()],
   build: {
     target: 'es2023',
-    // The Content-Security-Policy takes no data: addresses.
+    // The Content-Security-Policy forbids data: URLs.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     rolldownOptions: {
       output: {
-        // What always comes together comes as one file. What a group needs is in it too, unless
-        // a group above has it.
+        // Modules that are always loaded together share a file. A group includes its dependencies,
+        // except those in a group with a higher priority.
         codeSplitting: {
           groups: [
             {
@@ -83,7 +83,7 @@ export default defineConfig({
     unstubGlobals: true,
     testTimeout: 30_000,
     expect: { poll: { timeout: 10_000 } },
-    // Dates read the same wherever the tests run.
+    // Keeps formatted dates independent of the machine's time zone.
     env: { TZ: 'UTC' },
     projects: [
       {

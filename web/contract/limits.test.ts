@@ -22,7 +22,7 @@ const contract = JSON.parse(
 const field = (message: string, name: string) =>
   contract.components.schemas[message]?.properties[name];
 
-it('checks what the contract checks', () => {
+it('uses the limits of the contract', () => {
   expect(field('CreateUserPictureRequest', 'title')?.maxLength).toBe(LIMITS.titleLength);
   expect(field('SignupInput', 'username')?.maxLength).toBe(LIMITS.usernameLength);
   expect(field('SignupInput', 'password')?.minLength).toBe(LIMITS.passwordMinLength);
@@ -32,6 +32,6 @@ it('checks what the contract checks', () => {
   );
 });
 
-it('offers the transports that the facade has', () => {
+it('offers the transports of the facade', () => {
   expect(contract.servers[0]?.variables.transport.enum).toEqual([...TRANSPORTS]);
 });

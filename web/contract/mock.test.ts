@@ -8,7 +8,7 @@ const { paths } = JSON.parse(read('../proto/openapi.json')) as {
   paths: Record<string, Record<string, { tags?: string[]; security?: unknown[] }>>;
 };
 
-/** The contract's operations as the mock has them: an address with an id in it, not its pattern. */
+/** The contract's operations, with an example id in place of each path parameter. */
 const contract = Object.entries(paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, { tags, security }]) => ({
     method: method.toUpperCase(),
@@ -20,7 +20,7 @@ const contract = Object.entries(paths).flatMap(([path, methods]) =>
 
 const { routes } = new MockBackend();
 
-it.each(routes)('has no operation that the contract has not: $operation', (route) => {
+it.each(routes)('implements only operations of the contract: $operation', (route) => {
   const same = contract.filter(
     ({ method, path }) => method === route.method && route.path.test(path),
   );
@@ -29,7 +29,7 @@ it.each(routes)('has no operation that the contract has not: $operation', (route
   ]);
 });
 
-it('has every operation that the app calls', () => {
+it('implements every operation that the app calls', () => {
   const called = readdirSync(new URL('../src', import.meta.url), { recursive: true })
     .map(String)
     .filter((name) => /\.tsx?$/.test(name) && !name.includes('.test.'))

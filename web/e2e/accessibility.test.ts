@@ -11,14 +11,14 @@ useBrowser();
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** `npm run screenshots` names a folder for pictures of all that is looked at here. */
+/** The folder for screenshots, set by `npm run screenshots`. */
 const gallery = process.env['TRICHROME_GALLERY'];
 
 async function violations(page: Page): Promise<string[]> {
-  // Through the debugger, which the page's policy does not bind.
+  // Injected through the debugger, which bypasses the page's Content-Security-Policy.
   await page.evaluate(axe);
   const results = await page.evaluate<AxeResults>('axe.run()');
-  // It did look.
+  // Guards against axe having checked an empty page.
   expect(results.passes.length).toBeGreaterThan(10);
   return results.violations.flatMap(({ id, help, nodes }) =>
     nodes.map(
@@ -34,23 +34,23 @@ it.each([
   ['light', 'phone', PHONE],
   ['dark', 'phone', PHONE],
 ] as const)(
-  'has no violation that axe knows of, on any page, %s, on a %s',
+  'has no axe violations on any page, %s, on a %s',
   async (colorScheme, form, viewport) => {
     const page = await newPage({ colorScheme, viewport });
     const found: string[] = [];
     let shots = 0;
-    await walk(page, newPerson(), async (where) => {
-      found.push(...(await violations(page)).map((violation) => `${where}: ${violation}`));
+    await walk(page, newPerson(), async (state) => {
+      found.push(...(await violations(page)).map((violation) => `${state}: ${violation}`));
       const { scrollWidth, clientWidth } = await page.evaluate(() => {
         const { scrollWidth, clientWidth } = document.documentElement;
         return { scrollWidth, clientWidth };
       });
-      if (scrollWidth > clientWidth) found.push(`${where}: wider than the screen`);
+      if (scrollWidth > clientWidth) found.push(`${state}: wider than the screen`);
       if (gallery === undefined) return;
       shots += 1;
-      const name = `${form} ${colorScheme} ${String(shots).padStart(2, '0')} ${where}.png`;
-      // A taller view is another view to what loads as it nears: only where there is more to see.
-      await page.screenshot({ path: join(gallery, name), fullPage: where === 'analytics' });
+      const name = `${form} ${colorScheme} ${String(shots).padStart(2, '0')} ${state}.png`;
+      // A full-page screenshot resizes the viewport, which would load more pictures in the grid.
+      await page.screenshot({ path: join(gallery, name), fullPage: state === 'analytics' });
     });
     expect(found).toEqual([]);
   },

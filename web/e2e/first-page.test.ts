@@ -8,7 +8,7 @@ useBrowser();
 
 const APP = '**/assets/app-*.js';
 
-/** Holds the app's code back, as a slow network does; answers what lets it through. */
+/** Delays the app's code like a slow network; returns a function that releases it. */
 async function holdApp(page: Page): Promise<() => Promise<void>> {
   let release: () => void = () => undefined;
   const released = new Promise<void>((resolve) => (release = resolve));
@@ -16,17 +16,16 @@ async function holdApp(page: Page): Promise<() => Promise<void>> {
     await released;
     await route.continue();
   });
-  const asked = page.waitForRequest(APP);
-  // Whoever lets it through hears of it.
-  asked.catch(() => undefined);
+  const requested = page.waitForRequest(APP);
+  // A failure is reported when the code is released.
+  requested.catch(() => undefined);
   return async () => {
-    // It was indeed this that the page was waiting for.
-    await asked;
+    await requested;
     release();
   };
 }
 
-it('takes a login that was typed and sent before the app was there', async () => {
+it('accepts a login submitted before the app has loaded', async () => {
   const person = newPerson();
   await signUp(await newPage(), person);
 
@@ -42,35 +41,35 @@ it('takes a login that was typed and sent before the app was there', async () =>
   await page.keyboard.press('Enter');
   await release();
   await page.getByText('No pictures yet').waitFor();
-  // A form that nobody answers to would have sent it, in the address.
+  // Without a handler, the browser would have submitted the form and put its fields in the URL.
   expect(visited.map((url) => url.replace(new URL(url).origin, ''))).toEqual(['/']);
 });
 
-it('shows the page before the app is there, and asks for each thing once', async () => {
+it('shows the page before the app has loaded and requests everything once', async () => {
   const page = await newPage();
   await signUp(page, newPerson());
   await upload(page, [FIXTURES[0]?.path ?? '']);
   const release = await holdApp(page);
-  const asked: string[] = [];
+  const requests: string[] = [];
   page.on('request', (request) => {
     const { pathname, search } = new URL(request.url());
-    if (pathname.startsWith('/rest/')) asked.push(pathname + search);
+    if (pathname.startsWith('/rest/')) requests.push(pathname + search);
   });
 
   await page.goto('/pictures', { waitUntil: 'commit' });
   const heading = page.getByRole('heading', { name: 'Pictures', exact: true });
   await heading.waitFor();
-  // The picture is on its way already.
-  await expect.poll(() => asked.length).toBe(2);
+  // The list and the picture are prefetched.
+  await expect.poll(() => requests.length).toBe(2);
   const element = await heading.elementHandle();
   await release();
   await tiles(page).locator('img').first().waitFor();
-  expect(asked).toHaveLength(2);
-  // Taken over as it was, not drawn again.
+  expect(requests).toHaveLength(2);
+  // Hydrated rather than rendered again.
   expect(await element.evaluate(({ isConnected }) => isConnected)).toBe(true);
 });
 
-it('says that the app could not be loaded, and keeps the session for when it can be', async () => {
+it('shows that the app could not be loaded and keeps the session', async () => {
   const page = await newPage();
   await signUp(page, newPerson());
   await page.route(APP, (route) => route.abort());
@@ -81,7 +80,7 @@ it('says that the app could not be loaded, and keeps the session for when it can
   await page.getByText('No pictures yet').waitFor();
 });
 
-it('offers to load the page again where a part of the app did not come', async () => {
+it('offers to reload the page when a part of the app could not be loaded', async () => {
   const page = await newPage();
   await signUp(page, newPerson());
   const part = '**/assets/AccountPopover-*.js';
@@ -94,24 +93,24 @@ it('offers to load the page again where a part of the app did not come', async (
   await page.getByText('No pictures yet').waitFor();
 });
 
-it('does what was clicked before the app was there', async () => {
+it('replays a click made before the app has loaded', async () => {
   const page = await newPage();
   await signUp(page, newPerson());
   const release = await holdApp(page);
   await page.goto('/pictures', { waitUntil: 'commit' });
-  const asked = page.waitForRequest('**/grpc/pictures?*');
+  const requested = page.waitForRequest('**/grpc/pictures?*');
   await page.getByRole('button', { name: 'gRPC', exact: true }).click();
   await release();
-  await asked;
+  await requested;
   await chosenTransport(page, 'gRPC').waitFor();
   await page.getByText('No pictures yet').waitFor();
 });
 
-it('leads to the login, and to it alone, when the session turns out to be over', async () => {
+it('shows only the login when the session turns out to be expired', async () => {
   const page = await newPage();
   await signUp(page, newPerson());
   for (const early of [true, false]) {
-    // The refusal comes before the app does, or while it takes the page over.
+    // The 401 arrives before the app has loaded, or during hydration.
     const release = early ? await holdApp(page) : undefined;
     await page.route('**/rest/pictures?*', (route) =>
       route.fulfill({ status: 401, contentType: 'application/json', body: '{}' }),

@@ -6,7 +6,7 @@ import { FIXTURES } from './support/images';
 
 useBrowser();
 
-/** Presses Tab until the element named so, once it is there, has the focus. */
+/** Waits for the element with this name, then presses Tab until it has the focus. */
 async function tabTo(page: Page, name: string | RegExp, key = 'Tab'): Promise<void> {
   const named = (role: 'button' | 'link' | 'textbox') =>
     page.getByRole(role, { name, exact: true });
@@ -29,11 +29,11 @@ it('does the main job without a mouse', async () => {
   const page = await newPage();
   const type = (text: string) => page.keyboard.type(text);
   const press = (key: string) => page.keyboard.press(key);
-  // Waited for from the start: the browser takes a moment to hand its choosers over.
+  // Registered early: the browser takes a moment to enable interception of file choosers.
   const chooser = page.waitForEvent('filechooser', { timeout: 90_000 });
 
   await page.goto('/login');
-  // The app itself, not only the prerendered page: it would take the focus once more.
+  // Waits for the app, which focuses the form once more after the prerendered page.
   await chosenTransport(page, 'REST').waitFor();
   await tabTo(page, 'Sign up');
   await press('Enter');
@@ -45,11 +45,9 @@ it('does the main job without a mouse', async () => {
   await press('Enter');
   await page.getByText('No pictures yet').waitFor();
 
-  // The first stop leads past the header.
+  // The first tab stop skips the header.
   await press('Tab');
-  expect(await page.evaluate(() => document.activeElement?.textContent)).toBe(
-    'Skip to the content',
-  );
+  expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Skip to content');
   await press('Enter');
 
   await tabTo(page, 'Upload');
@@ -67,7 +65,7 @@ it('does the main job without a mouse', async () => {
   await press('Escape');
   await page.getByRole('dialog').waitFor({ state: 'detached' });
 
-  // The switch is one stop; the arrow keys walk within it.
+  // The switch is one tab stop; the arrow keys move within it.
   await tabTo(page, 'REST');
   await press('ArrowRight');
   await press('Space');
@@ -78,11 +76,11 @@ it('does the main job without a mouse', async () => {
   const view = page.getByRole('dialog', { name: 'By hand' });
   await view.waitFor();
   await page.getByRole('img', { name: 'By hand' }).waitFor();
-  // They were sent together: either may have become the newer one.
+  // Both were uploaded at once, so either may be the newer one.
   const newer = await page.getByRole('button', { name: 'Newer picture' }).isVisible();
   await press(newer ? 'ArrowLeft' : 'ArrowRight');
   await page.getByRole('dialog', { name: 'green valley' }).waitFor();
-  // The keys may still be those of the picture before: pressed until it is back.
+  // The key handler may still be the previous picture's, so the key is pressed until it works.
   await expect
     .poll(async () => {
       await press(newer ? 'ArrowRight' : 'ArrowLeft');
@@ -92,14 +90,14 @@ it('does the main job without a mouse', async () => {
   await tabTo(page, 'Delete');
   await press('Enter');
   await page.getByRole('alertdialog').locator(':focus').waitFor();
-  // The first Enter keeps it.
+  // The initial focus is on the button that keeps the picture.
   await press('Enter');
   await page.getByRole('alertdialog').waitFor({ state: 'detached' });
   await press('Enter');
   await page.getByRole('alertdialog').waitFor();
   await tabTo(page, 'Delete for good');
   await press('Enter');
-  await page.getByText('“By hand” is deleted.').waitFor();
+  await page.getByText('“By hand” was deleted.').waitFor();
   expect(await storedPictures(person)).toBe(1);
 
   await tabTo(page, 'Analytics', 'Shift+Tab');

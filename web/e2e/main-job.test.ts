@@ -20,7 +20,7 @@ useBrowser();
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
 describe.each(['REST', 'gRPC', 'Events'])('over %s', (label) => {
-  it('does the whole job with real files of every type', async () => {
+  it('supports the main workflow with real files of every type', async () => {
     const person = newPerson();
     const page = await newPage({ permissions: ['clipboard-read', 'clipboard-write'] });
     const transport = label.toLowerCase();
@@ -30,7 +30,7 @@ describe.each(['REST', 'gRPC', 'Events'])('over %s', (label) => {
       if (/^\/(rest|grpc|events)\//.test(pathname)) calls.push(pathname);
     });
 
-    // The switch is there before the first call, so that even signing up goes over it.
+    // Even signing up uses the chosen transport.
     await page.goto('/signup');
     await chooseTransport(page, label);
     await signUp(page, person);
@@ -41,7 +41,7 @@ describe.each(['REST', 'gRPC', 'Events'])('over %s', (label) => {
       FIXTURES.map(({ path }) => path),
     );
 
-    // What was stored, rather than what was sent: a fresh page has nothing of it in hand.
+    // A new page has nothing in memory, so it shows what was stored.
     await page.reload();
     await tiles(page)
       .locator('img')
@@ -64,7 +64,7 @@ describe.each(['REST', 'gRPC', 'Events'])('over %s', (label) => {
 
       await view.getByRole('button', { name: 'Copy link' }).click();
       await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe(page.url());
-      // Said where the dialog hides nothing.
+      // The live region must not be hidden by the dialog.
       await page.locator('[aria-live]:not([aria-hidden])').getByText('Link copied').waitFor();
       await view.getByRole('button', { name: 'Close' }).click();
       await view.waitFor({ state: 'detached' });
@@ -74,11 +74,11 @@ describe.each(['REST', 'gRPC', 'Events'])('over %s', (label) => {
     if (first === undefined) throw new Error('no fixtures');
     const view = await openPicture(page, first.title);
     await view.getByRole('button', { name: 'Delete' }).click();
-    const deletion = page.waitForResponse((answer) => answer.request().method() === 'DELETE');
+    const deletion = page.waitForResponse((response) => response.request().method() === 'DELETE');
     await page.getByRole('button', { name: 'Delete for good' }).click();
     const trace = (await (await deletion).headerValue('traceparent'))?.split('-')[1] ?? 'none';
-    await page.getByText(`“${first.title}” is deleted.`).waitFor();
-    // What is beneath a dialog has no roles until it is gone.
+    await page.getByText(`“${first.title}” was deleted.`).waitFor();
+    // An open dialog hides the roles of the page below.
     await page.getByRole('dialog', { includeHidden: true }).waitFor({ state: 'detached' });
     await expect.poll(() => tiles(page).count()).toBe(FIXTURES.length - 1);
     expect(await page.getByRole('link', { name: first.title }).count()).toBe(0);
@@ -87,13 +87,13 @@ describe.each(['REST', 'gRPC', 'Events'])('over %s', (label) => {
     expect(await last.textContent()).toMatch(new RegExp(`${label}, .*ms, trace [0-9a-f]{8}`));
 
     await page.getByRole('link', { name: 'Analytics' }).first().click();
-    // Among the calls of all people, and of this page's own asking, it would soon be out of sight.
+    // Without filters, calls of other users and of this page would push it off the first page.
     await page.getByRole('combobox', { name: 'Transport' }).selectOption(transport);
     const operation = page.getByRole('combobox', { name: 'Operation' });
-    // The logs travel on their own; the page's own refresh brings them in.
-    const refreshed = async (look: () => Promise<string | null>) => {
+    // Logs arrive asynchronously, so the page is refreshed until they are there.
+    const refreshed = async (read: () => Promise<string | null>) => {
       await page.getByRole('button', { name: 'Refresh' }).click();
-      return look();
+      return read();
     };
     await expect
       .poll(() => refreshed(() => operation.textContent()), { interval: 1_000 })
@@ -115,7 +115,7 @@ describe.each(['REST', 'gRPC', 'Events'])('over %s', (label) => {
   });
 });
 
-it('goes back from a picture to where one was before it', async () => {
+it('returns from a picture to the previous page', async () => {
   const page = await newPage();
   await signUp(page, newPerson());
   await upload(page, [FIXTURES[0]?.path ?? '']);
@@ -129,7 +129,7 @@ it('goes back from a picture to where one was before it', async () => {
   await view.waitFor();
   await view.getByRole('button', { name: 'Close' }).click();
   await page.waitForURL('**/pictures');
-  // The grid, the signup and what took the picture's place: nothing that would open it again.
+  // Closing replaced the picture's history entry, so going back doesn't open it again.
   expect(await page.evaluate(() => history.length)).toBe(before + 1);
   await page.goBack();
   await view.waitFor({ state: 'detached' });
@@ -141,7 +141,7 @@ it('remembers the transport across visits', async () => {
   await page.goto('/login');
   await chooseTransport(page, 'Events');
   await page.reload();
-  // The page as it was prerendered shows none chosen; the app, once it is there, this one alone.
+  // The prerendered page shows no choice; the app shows exactly one.
   await chosenTransport(page, 'Events').waitFor();
   expect(await page.getByRole('button', { pressed: true }).count()).toBe(1);
 });

@@ -18,7 +18,7 @@ it.each([
   '/pictures',
   '/pictures/0198c2f0-0000-7000-8000-000000000000',
   '/analytics',
-])('serves the app at %s, never from a cache unasked, under its policy', async (path) => {
+])('serves the app at %s with its policy and without caching', async (path) => {
   const page = await get(path);
   expect(page.status).toBe(200);
   expect(page.headers.get('content-type')).toMatch(/^text\/html/);
@@ -27,7 +27,7 @@ it.each([
   expect(page.headers.get('x-content-type-options')).toBe('nosniff');
 });
 
-it('serves files with a hash in their name for good, compressed, and no others as if they were', async () => {
+it('caches hashed files permanently, compresses them, and caches no others', async () => {
   const html = await (await get('/')).text();
   const scripts = [...html.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map(
     ([, path]) => path ?? '',
@@ -42,16 +42,16 @@ it('serves files with a hash in their name for good, compressed, and no others a
   expect((await get('/assets/gone-12345678.js')).status).toBe(404);
 });
 
-it('allows no script or style that is not its own', () => {
+it('allows only scripts and styles of its own origin', () => {
   expect(policy).not.toMatch(/unsafe|\*|https?:/);
   expect(policy).toContain("script-src 'self'");
 });
 
-it('has the chosen colour scheme from the first paint on', async () => {
+it('applies the chosen colour scheme before the first paint', async () => {
   const page = await newPage({ colorScheme: 'light' });
   await page.goto('/login');
   await page.evaluate(() => localStorage.setItem('trichrome.scheme', 'dark'));
-  await page.route('**/assets/*.js', () => undefined); // the app never arrives
+  await page.route('**/assets/*.js', () => undefined); // the app never loads
   await page.reload({ waitUntil: 'commit' });
   await page.waitForFunction(() => document.documentElement.dataset['scheme'] === 'dark');
 });

@@ -15,7 +15,7 @@ import { expiredToken } from './support/stack';
 
 useBrowser();
 
-it('leads to the login when the token has expired, and back to where one was', async () => {
+it('shows the login when the token has expired, then returns to the same page', async () => {
   const person = newPerson();
   const page = await newPage();
   await signUp(page, person);
@@ -25,7 +25,7 @@ it('leads to the login when the token has expired, and back to where one was', a
   const opened = page.url();
   expect(opened).not.toBe(address);
 
-  // From now on the service sees the token as it will be once its time is over.
+  // From now on the service receives an expired token.
   const { userId } = (await tokenOf(person)) ?? { userId: '' };
   const expired = expiredToken(userId);
   await page.route(/\/rest\/pictures/, (route) => {
@@ -41,7 +41,7 @@ it('leads to the login when the token has expired, and back to where one was', a
   expect(page.url()).toBe(opened);
 });
 
-it('keeps the session over a reload, and the token out of every storage', async () => {
+it('keeps the session over a reload and the token out of storage', async () => {
   const person = newPerson();
   const page = await newPage();
   const tokens: string[] = [];
@@ -51,7 +51,7 @@ it('keeps the session over a reload, and the token out of every storage', async 
   });
   await signUp(page, person);
   await page.reload();
-  // The app itself has asked, by the token that it found.
+  // The request after the reload used the restored token.
   await page.getByText('No pictures yet').waitFor();
   expect(tokens.length).toBeGreaterThan(0);
   const stored = await page.evaluate(() =>
@@ -59,13 +59,13 @@ it('keeps the session over a reload, and the token out of every storage', async 
   );
   for (const token of tokens) expect(stored).not.toContain(token);
 
-  // A tab of its own has a session of its own.
+  // Sessions aren't shared between tabs.
   const other = await page.context().newPage();
   await other.goto('/pictures');
   await other.getByRole('heading', { name: 'Log in' }).waitFor();
 });
 
-it('shows nothing of one person to the next on the same browser', async () => {
+it('shows no data of one user to the next one in the same browser', async () => {
   const [first, second] = [newPerson(), newPerson()];
   const page = await newPage();
   await signUp(page, first);
@@ -75,7 +75,7 @@ it('shows nothing of one person to the next on the same browser', async () => {
   await page.getByRole('button', { name: 'Close' }).click();
   await logOut(page);
 
-  // Without a reload, which would empty the memory by itself.
+  // No reload, because it would clear the memory anyway.
   await page.getByRole('link', { name: 'Sign up' }).click();
   await signUpHere(page, second);
   await page.getByText('No pictures yet').waitFor();
@@ -84,10 +84,10 @@ it('shows nothing of one person to the next on the same browser', async () => {
     history.pushState(null, '', address);
     dispatchEvent(new PopStateEvent('popstate'));
   }, address);
-  await page.getByText('This picture isn’t here').waitFor();
+  await page.getByText('Picture not found').waitFor();
 });
 
-it('says that a username is taken, and that a password is wrong', async () => {
+it('reports a taken username and a wrong password', async () => {
   const person = newPerson();
   const page = await newPage();
   await signUp(page, person);

@@ -6,7 +6,7 @@ import { control } from './support/stack';
 
 useBrowser();
 
-it('says that a transport is down, goes on over another, and back once it is up', async () => {
+it('reports a transport that is down, works over another, and recovers', async () => {
   const page = await newPage();
   await signUp(page, newPerson());
   await upload(page, [FIXTURES[0]?.path ?? '']);
@@ -14,9 +14,9 @@ it('says that a transport is down, goes on over another, and back once it is up'
   try {
     await chooseTransport(page, 'Events');
     const alert = page.getByRole('alert');
-    await alert.getByText('Events isn’t answering at the moment.').waitFor();
+    await alert.getByText('Events isn’t responding right now.').waitFor();
     await alert.getByText('The other transports reach the same service.').waitFor();
-    // What was there stays in sight.
+    // The pictures loaded before stay visible.
     await expect.poll(() => tiles(page).count()).toBe(1);
 
     await alert.getByRole('button', { name: 'Switch to gRPC' }).click();
@@ -33,7 +33,7 @@ it('says that a transport is down, goes on over another, and back once it is up'
     .poll(
       async () => {
         const retry = page.getByRole('button', { name: 'Try again' });
-        // It goes as soon as what is asked for is there.
+        // The button disappears as soon as the data has loaded.
         if (await retry.isVisible()) await retry.click({ timeout: 1_000 }).catch(() => undefined);
         const label = await page.getByTestId('last-call').textContent();
         return /Events, [\d.,]+ m?s, trace/.test(label ?? '');

@@ -9,7 +9,7 @@ useBrowser();
 
 const fixture = (index: number) => FIXTURES[index]?.path ?? '';
 
-it('refuses what the service would not take, with the reason, and sends none of it', async () => {
+it('refuses invalid files with a reason and sends none of them', async () => {
   const person = newPerson();
   const page = await newPage();
   await signUp(page, person);
@@ -38,7 +38,7 @@ it('refuses what the service would not take, with the reason, and sends none of 
   expect(await storedPictures(person)).toBe(0);
 });
 
-it('takes a picture that just fits', async () => {
+it('accepts a picture just below the limit', async () => {
   const person = newPerson();
   const page = await newPage();
   await signUp(page, person);
@@ -51,7 +51,7 @@ it('takes a picture that just fits', async () => {
   expect(await storedPictures(person)).toBe(1);
 });
 
-it('shows an upload’s progress on a slow network, and lets it be cancelled and retried', async () => {
+it('shows an upload’s progress on a slow network, then cancels and retries it', async () => {
   const person = newPerson();
   const page = await newPage();
   await signUp(page, person);
@@ -76,7 +76,7 @@ it('shows an upload’s progress on a slow network, and lets it be cancelled and
     .toBeGreaterThan(3);
   expect([...seen]).toEqual([...seen].sort((a, b) => a - b));
 
-  // Going on in the background: the dialog is closed, the status stays.
+  // The upload continues in the background, and the status stays visible.
   await dialog.getByRole('button', { name: 'Close' }).click();
   await page.getByRole('button', { name: 'Uploading 1 picture' }).click();
   await dialog.getByRole('button', { name: 'Cancel slow' }).click();
@@ -88,7 +88,7 @@ it('shows an upload’s progress on a slow network, and lets it be cancelled and
   expect(await storedPictures(person)).toBe(1);
 });
 
-it('stores one picture, however often an upload whose answer was lost is retried', async () => {
+it('stores one picture when an upload is retried after lost responses', async () => {
   const person = newPerson();
   const page = await newPage();
   await signUp(page, person);
@@ -96,7 +96,7 @@ it('stores one picture, however often an upload whose answer was lost is retried
   await page.route('**/rest/pictures', async (route) => {
     if (route.request().method() !== 'POST' || lost === 2) return route.fallback();
     lost += 1;
-    // The service gets it and answers; the answer never reaches the page.
+    // The service receives the request, but its response never reaches the page.
     await route.fetch();
     return route.abort('connectionreset');
   });
@@ -111,7 +111,7 @@ it('stores one picture, however often an upload whose answer was lost is retried
   expect(await storedPictures(person)).toBe(1);
 });
 
-it('takes pictures that are dropped or pasted anywhere on the page', async () => {
+it('accepts pictures dropped or pasted anywhere on the page', async () => {
   const person = newPerson();
   const page = await newPage();
   await signUp(page, person);
@@ -128,7 +128,7 @@ it('takes pictures that are dropped or pasted anywhere on the page', async () =>
   await page.getByRole('link', { name: /^evening/ }).waitFor();
 });
 
-it('says that a file has changed since it was chosen', async () => {
+it('reports a file that has changed since it was chosen', async () => {
   const page = await newPage();
   await signUp(page, newPerson());
   const dialog = await chooseFiles(page, [temporaryFile('changing.png', noisePng(8, 8))]);
@@ -139,7 +139,7 @@ it('says that a file has changed since it was chosen', async () => {
   await dialog.getByText(/has changed since it was chosen/).waitFor();
 });
 
-it('loads further pictures as one scrolls', async () => {
+it('loads more pictures on scrolling', async () => {
   const person = newPerson();
   const page = await newPage();
   await signUp(page, person);
@@ -166,7 +166,7 @@ it('loads further pictures as one scrolls', async () => {
     .toBe(34);
 }, 240_000);
 
-/** Drops or pastes a real file on the page, as the browser would report it. */
+/** Drops or pastes a real file on the page with the events of a browser. */
 async function transfer(page: Page, kind: 'drop' | 'paste', name: string, path: string) {
   const base64 = readFileSync(path).toString('base64');
   await page.evaluate(

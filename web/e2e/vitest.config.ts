@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-// `vitest run --config e2e/vitest.config.ts` against a running stack; with `--mode mock` against
-// the mock backend, to try the tests themselves.
+// `vitest run --config e2e/vitest.config.ts` tests a running stack. With `--mode mock` it uses the
+// mock backend, to try the tests themselves.
 export default defineConfig(({ mode }) => ({
   root: fileURLToPath(new URL('..', import.meta.url)),
   test: {
@@ -12,11 +12,11 @@ export default defineConfig(({ mode }) => ({
       'e2e/support/globalSetup.ts',
     ],
     environment: 'node',
-    // One browser, one stack: tests that stop a part of it must not meet others.
+    // Some tests stop a part of the stack, so they must not run in parallel with others.
     fileParallelism: false,
     testTimeout: 120_000,
     hookTimeout: 60_000,
-    // As long as playwright waits, not the second that is usual.
+    // Same timeout as Playwright's.
     expect: { poll: { timeout: 30_000 } },
   },
 }));

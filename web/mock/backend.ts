@@ -1,7 +1,7 @@
 /**
- * An in-memory stand-in for the gateway's facade, for component tests and for working on the app
- * without a stack (`npm run dev:mock`). Never part of the built app. What it answers is typed by the
- * contract; that the real service answers the same is what the end-to-end tests are for.
+ * An in-memory mock of the gateway's facade, for component tests and for developing without a stack
+ * (`npm run dev:mock`). It isn't part of the built app. Its responses are typed by the contract; the
+ * end-to-end tests check the real service.
  */
 import { isTransport, type Transport } from '../src/transports';
 import type { LogEntry, Picture, Totals } from '../src/api/types';
@@ -53,16 +53,16 @@ const hex = (bytes: number) =>
   ).join('');
 
 export class MockBackend {
-  /** Transports that answer 503. */
+  /** Transports that respond with 503. */
   readonly down = new Set<Transport>();
-  /** Milliseconds each transport takes to answer. */
+  /** The response time of each transport in milliseconds. */
   readonly latency: Record<Transport, number> = { rest: 0, grpc: 0, events: 0 };
-  /** Every request that came in, oldest first. */
+  /** Every request received, oldest first. */
   readonly requests: { method: string; url: string; headers: Headers }[] = [];
-  /** Answers instead of the next matching call, once. */
+  /** One-time responses: each replaces the response to the next matching call. */
   readonly overrides: {
     match: (request: Request) => boolean;
-    answer: () => Response | Promise<Response>;
+    respond: () => Response | Promise<Response>;
   }[] = [];
 
   private readonly users = new Map<string, User>();
@@ -72,7 +72,7 @@ export class MockBackend {
   private logs: LogEntry[] = [];
   private lastPictureAt = 0;
 
-  /** The operations that the app calls; `contract/mock.test.ts` holds them against the contract. */
+  /** The operations that the app calls; `contract/mock.test.ts` compares them with the contract. */
   readonly routes: readonly Route[] = [
     {
       method: 'POST',
@@ -133,7 +133,7 @@ export class MockBackend {
     },
   ];
 
-  /** Answers a facade request; undefined for an address that is none of the facade's. */
+  /** Handles a facade request; returns undefined for any other path. */
   async handle(request: Request): Promise<Response | undefined> {
     const url = new URL(request.url);
     const [, transport, ...rest] = url.pathname.split('/');
@@ -163,7 +163,7 @@ export class MockBackend {
       const override = this.overrides.findIndex(({ match }) => match(request));
       if (override >= 0) {
         const [taken] = this.overrides.splice(override, 1);
-        response = (await taken?.answer()) ?? empty();
+        response = (await taken?.respond()) ?? empty();
       } else {
         if (this.down.has(transport))
           throw new Failure(
@@ -193,7 +193,7 @@ export class MockBackend {
         status,
       );
     }
-    // No answer at all: a test's way to lose the connection.
+    // `Response.error()` simulates a lost connection.
     if (response.type === 'error') return response;
     response.headers.set('x-request-id', requestId);
     response.headers.set('traceparent', `00-${traceId}-${hex(8)}-01`);
@@ -214,14 +214,14 @@ export class MockBackend {
     return response;
   }
 
-  /** Makes a user outside of any call, unless it is there already; answers a token of its. */
+  /** Creates a user without a call, unless it exists; returns a token for it. */
   addUser(username: string, password: string): string {
     const user = this.users.get(username) ?? { id: crypto.randomUUID(), username, password };
     this.users.set(user.username, user);
     return this.issue(user);
   }
 
-  /** Stores a picture outside of any call. */
+  /** Stores a picture without a call. */
   addPicture(username: string, title: string, base64: string, createdAt?: Date): Picture {
     const user = this.users.get(username);
     if (user === undefined) throw new Error(`no user ${username}`);
@@ -232,7 +232,7 @@ export class MockBackend {
     this.logs = [...this.logs, ...logs].sort((a, b) => b.at.localeCompare(a.at));
   }
 
-  /** Makes every token invalid, as time would. */
+  /** Expires every token. */
   expireSessions(): void {
     this.tokens.clear();
   }
@@ -268,8 +268,8 @@ export class MockBackend {
         `password must have at least ${LIMITS.passwordMinLength} characters`,
       );
     }
-    const answered = this.answered(request);
-    if (answered !== undefined) return json(answered, 201);
+    const previous = this.remembered(request);
+    if (previous !== undefined) return json(previous, 201);
     if (this.users.has(username))
       throw new Failure(409, 'ALREADY_EXISTS', 'username is taken; choose another one');
     return json(this.remember(request, { access_token: this.addUser(username, password) }), 201);
@@ -313,8 +313,8 @@ export class MockBackend {
 
   private async create({ request, userId }: Call): Promise<Response> {
     const { title, base64 } = (await request.json()) as { title: string; base64: string };
-    const answered = this.answered(request);
-    if (answered !== undefined) return json(answered, 201);
+    const previous = this.remembered(request);
+    if (previous !== undefined) return json(previous, 201);
     const picture = { ...this.store(userId, title, base64), base64: '' };
     return json(this.remember(request, picture), 201);
   }
@@ -361,14 +361,14 @@ export class MockBackend {
     return empty();
   }
 
-  private answered(request: Request): unknown {
+  private remembered(request: Request): unknown {
     return this.idempotent.get(request.headers.get('idempotency-key') ?? '');
   }
 
-  private remember<T>(request: Request, answer: T): T {
+  private remember<T>(request: Request, response: T): T {
     const key = request.headers.get('idempotency-key');
-    if (key !== null) this.idempotent.set(key, answer);
-    return answer;
+    if (key !== null) this.idempotent.set(key, response);
+    return response;
   }
 
   private analytics({ query }: Call): Response {

@@ -4,10 +4,10 @@ import type { LogEntry } from '../src/api/types';
 import { titleOf } from '../src/uploads/title';
 import type { MockBackend } from './backend';
 
-/** The person of the mock server, so that nobody has to sign up to look at the app. */
+/** The mock server's user, so that trying the app needs no signup. */
 export const DEMO = { username: 'demo', password: 'demo-password' } as const;
 
-/** Fills a mock backend with pictures from a folder, and a day of calls. */
+/** Fills a mock backend with the pictures of a folder and with a day of calls. */
 export async function seed(backend: MockBackend, folder: string): Promise<void> {
   backend.addUser(DEMO.username, DEMO.password);
   const names = (await readdir(folder)).filter((name) =>
@@ -22,7 +22,7 @@ export async function seed(backend: MockBackend, folder: string): Promise<void> 
 }
 
 function calls(count: number): LogEntry[] {
-  // The same figures every time: a day on which the middle is busiest.
+  // Deterministic: the same calls on every run, most of them around the middle of the day.
   let state = 42;
   const random = () => {
     state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;

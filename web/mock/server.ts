@@ -1,6 +1,6 @@
 /**
- * The mock backend over HTTP, beside the built app as the gateway serves it: the same headers,
- * the precompressed files, `index.html` for the app's own addresses.
+ * Serves the mock backend and the built app over HTTP like the gateway: with the same headers,
+ * precompressed files, and `index.html` for the app's routes.
  */
 import { readFile, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -30,7 +30,7 @@ export async function startMockServer(port = 0, backend = new MockBackend()): Pr
   const policy = (await readFile(join(WEB, 'content-security-policy.txt'), 'utf8')).trim();
   const server = createServer((request, response) => {
     serve(request, response, backend, policy).catch((error: unknown) => {
-      // A cancelled upload is nothing to report.
+      // The client cancelled an upload.
       if (request.destroyed && !request.complete) return;
       console.error(error);
       response.writeHead(500).end();
@@ -57,10 +57,10 @@ async function serve(
   policy: string,
 ) {
   const url = new URL(request.url ?? '/', `http://${request.headers.host ?? 'localhost'}`);
-  const answer = await backend.handle(await toRequest(request, url));
-  if (answer !== undefined) {
-    response.writeHead(answer.status, Object.fromEntries(answer.headers));
-    response.end(Buffer.from(await answer.arrayBuffer()));
+  const facade = await backend.handle(await toRequest(request, url));
+  if (facade !== undefined) {
+    response.writeHead(facade.status, Object.fromEntries(facade.headers));
+    response.end(Buffer.from(await facade.arrayBuffer()));
     return;
   }
   await serveFile(url.pathname, request, response, policy);
@@ -114,8 +114,8 @@ async function read(path: string): Promise<Buffer | undefined> {
 }
 
 /**
- * The supervisor's control socket, as far as the end-to-end tests use it: `stop <part>` and
- * `start <part>`, one line each, answered with `ok`. Stopping Kafka takes Events down.
+ * The part of the supervisor's control socket that the end-to-end tests use: `stop <part>` and
+ * `start <part>`, one per line, acknowledged with `ok`. Stopping Kafka takes Events down.
  */
 export async function startControlSocket(
   path: string,

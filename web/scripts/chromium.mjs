@@ -1,12 +1,12 @@
-// Where Chromium is: for the browser tests, the Lighthouse report and the screenshots. Run by
-// itself, it prints the path, or fails (`cargo xtask test` then installs it where it can).
+// Finds Chromium for the browser tests, the Lighthouse report and the screenshots. Run as a script,
+// it prints the path or fails; `cargo xtask test` then tries to install Chromium.
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
 
-/** No GPU, no first-run pages, and not a word to any host but the one under test. */
+/** No GPU, no first-run pages, and no background requests to other hosts. */
 export const CHROMIUM_ARGS = [
   '--no-sandbox',
   '--headless',
@@ -18,7 +18,7 @@ export const CHROMIUM_ARGS = [
   '--disable-sync',
 ];
 
-/** The path of Chromium; throws with the way out where there is none. */
+/** Returns the path of Chromium, or throws an error that says how to install it. */
 export function chromiumPath() {
   const folders = (process.env.PATH ?? '').split(delimiter);
   const candidates = [
@@ -36,7 +36,7 @@ export function chromiumPath() {
   });
   if (found !== undefined) return found;
   throw new Error(
-    'no Chromium: install Chromium or Chrome (on Debian: `apt-get install chromium`), or name one in CHROMIUM',
+    'Chromium not found: install Chromium or Chrome (on Debian: `apt-get install chromium`), or set CHROMIUM to its path',
   );
 }
 

@@ -1,6 +1,6 @@
-// Lighthouse's report on the built app, page by page, as a person on a middling phone meets it.
-// A report, not a test: its figures depend on what else the machine is doing. It runs against the
-// stack that TRICHROME_STACK names, else against the mock backend. Arguments choose pages.
+// Runs Lighthouse on each page of the built app, as a mid-range phone and as a desktop. It is a
+// report, not a test: the scores depend on the machine's load. It runs against the stack described
+// by the file in TRICHROME_STACK, or against the mock backend. Arguments select pages.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,7 @@ import { runnerImport } from 'vite';
 import { CHROMIUM_ARGS, chromiumPath } from './chromium.mjs';
 
 const GOAL = 95;
-/** Visits of each page; the one with the median performance counts. */
+/** Visits of each page; the one with the median performance is reported. */
 const RUNS = 3;
 const CATEGORIES = ['performance', 'accessibility', 'best-practices'];
 const PAGES = ['/login', '/pictures', '/analytics'];
@@ -57,8 +57,8 @@ for (const [form, config] of [
       const score = Math.round((median.lhr.categories[name]?.score ?? 0) * 100);
       return `${score}${score < GOAL ? ' !' : '  '}`.padStart(16);
     });
-    // How fast this machine was meanwhile, as Lighthouse sees it: below 1,000 or so, something
-    // else was at work, and the performance says little.
+    // Lighthouse's estimate of the machine's speed. Below about 1,000 the machine was busy with
+    // something else, and the performance score means little.
     const machine = Math.round(median.lhr.environment.benchmarkIndex);
     console.log(`${`${form} ${path}`.padEnd(22)}${cells.join('')}${String(machine).padStart(12)}`);
   }
@@ -67,7 +67,7 @@ console.log(`\nreports: ${fileURLToPath(OUT)}`);
 await browser.close();
 await mock?.close();
 
-/** A call to the stack: a page without pictures is no page of pictures to measure. */
+/** Calls the stack, to sign up and to upload the pictures that the measured page shows. */
 async function post(path, body, token) {
   const response = await fetch(`${base}/rest${path}`, {
     method: 'POST',
@@ -77,15 +77,15 @@ async function post(path, body, token) {
     },
     body: JSON.stringify(body),
   });
-  if (!response.ok) throw new Error(`POST ${path} answered with ${response.status}`);
+  if (!response.ok) throw new Error(`POST ${path} returned ${response.status}`);
   return response.json();
 }
 
-/** One first visit. */
+/** Measures one visit with an empty cache. */
 async function measure(path, config) {
   const page = await browser.newPage();
   if (path !== '/login') await logIn(page);
-  // A first visit has nothing in its cache, whatever logging in has just loaded.
+  // Logging in has filled the cache.
   const devtools = await page.createCDPSession();
   await devtools.send('Network.clearBrowserCache');
   await devtools.detach();
@@ -96,7 +96,7 @@ async function measure(path, config) {
     page,
   );
   await page.close();
-  if (result === undefined) throw new Error(`Lighthouse has nothing to say of ${path}`);
+  if (result === undefined) throw new Error(`Lighthouse returned no result for ${path}`);
   return result;
 }
 

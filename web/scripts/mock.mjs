@@ -1,5 +1,6 @@
-// Serves the built app with the mock backend, or (`npm run dev:mock`) Vite's dev server on top of
-// it. Usage: node scripts/mock.mjs [--dev] [--port <port>] [--pictures <folder>]
+// Serves the built app with the mock backend. With --dev (`npm run dev:mock`), starts Vite's
+// development server on top of it.
+// Usage: node scripts/mock.mjs [--dev] [--port <port>] [--pictures <folder>]
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createServer, runnerImport } from 'vite';

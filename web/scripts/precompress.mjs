@@ -1,5 +1,5 @@
-// Writes `.br` and `.gz` beside every built file that compresses, so that no server has to
-// compress it again for each visitor.
+// Writes `.br` and `.gz` versions of every compressible built file, so that servers don't compress
+// them again for each request.
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

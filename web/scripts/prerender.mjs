@@ -1,20 +1,19 @@
-// Puts the app's first pages, as React renders them, into the built index.html (see
-// src/prerendered.ts).
+// Renders the app's first pages and embeds them in the built index.html (see src/prerendered.ts).
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'vite';
 
 const INDEX = new URL('../dist/index.html', import.meta.url);
 const PLACE = '<!-- prerendered pages -->';
 
-// As the browser will: the development build of React would say more.
+// The browser runs React's production build, whose markup must match.
 process.env.NODE_ENV = 'production';
-// The little of a browser that the app's modules ask for as they are loaded.
+// The browser globals that the app's modules use while loading.
 Object.assign(globalThis, {
   location: new URL('http://localhost/'),
   addEventListener: () => undefined,
 });
 
-// Not to serve anything: it is what loads the app's modules in Node.js.
+// Used only to load the app's modules in Node.js; it serves nothing.
 const vite = await createServer({
   configFile: false,
   appType: 'custom',

@@ -1,15 +1,15 @@
-// Holds the built app against its budget: the JavaScript of a first visit, compressed.
+// Checks the compressed JavaScript of a first visit against its budget.
 import { readdirSync, readFileSync } from 'node:fs';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 
 const DIST = new URL('../dist/', import.meta.url);
-/** What a first visit may load, in bytes after gzip; brotli is smaller still. */
+/** The budget of a first visit, in bytes after gzip. */
 const BUDGET = 250_000;
 
 const read = (file) => readFileSync(new URL(file, DIST));
 const kilo = (bytes) => `${(bytes / 1000).toFixed(1)} kB`.padStart(10);
 
-/** Prints files and what they are together; answers their bytes after gzip. */
+/** Prints the sizes of files and their total; returns the total bytes after gzip. */
 function list(title, files) {
   const total = [0, 0, 0];
   const print = (name, sizes) => console.log(`${sizes.map(kilo).join('')}  ${name}`);
@@ -24,17 +24,17 @@ function list(title, files) {
     sizes.forEach((size, index) => (total[index] += size));
     print(file, sizes);
   }
-  print('together\n', total);
+  print('total\n', total);
   return total[1];
 }
 
-// The page names all that the app needs to start, so that the browser asks for it at once.
+// index.html references every script of the first load.
 const page = String(read('index.html'));
 const first = new Set(
   [...page.matchAll(/(?:src|href)="\/([^"]+\.js)"/g)].map(([, file]) => file ?? ''),
 );
 if (![...first].some((file) => file.startsWith('assets/app-'))) {
-  throw new Error('dist/index.html does not name the app: run `npm run build` first');
+  throw new Error('dist/index.html does not load the app: run `npm run build` first');
 }
 const later = readdirSync(new URL('assets/', DIST))
   .map((name) => `assets/${name}`)
@@ -44,6 +44,6 @@ const total = list('First load', first);
 list('Loaded when needed', later);
 console.log(`First load: ${kilo(total).trim()} of ${kilo(BUDGET).trim()} allowed, after gzip.`);
 if (total > BUDGET) {
-  console.error('It is over its budget: load something of it only when needed.');
+  console.error('The first load is over its budget: load part of it on demand.');
   process.exit(1);
 }

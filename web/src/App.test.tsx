@@ -7,7 +7,7 @@ import { base64Of } from './test/images';
 import { renderApp, renderLoggedIn, USER } from './test/renderApp';
 import { stored } from './test/storage';
 
-it('signs a person up, and shows where to begin', async () => {
+it('signs up and shows the empty page', async () => {
   const user = renderApp('/');
   await user.click(await screen.findByRole('link', { name: 'Sign up' }));
   await user.type(screen.getByLabelText('Username'), USER.username);
@@ -16,7 +16,7 @@ it('signs a person up, and shows where to begin', async () => {
   expect(await screen.findByText('No pictures yet')).toBeVisible();
 });
 
-it('says what is wrong with credentials before sending them', async () => {
+it('validates credentials before sending them', async () => {
   const user = renderApp('/signup');
   await user.click(screen.getByRole('button', { name: 'Sign up' }));
   expect(screen.getByLabelText('Username')).toHaveAccessibleDescription('Enter a username.');
@@ -30,7 +30,7 @@ it('says what is wrong with credentials before sending them', async () => {
   expect(backend.requests).toHaveLength(0);
 });
 
-it('says that a username is taken, and that a password is wrong', async () => {
+it('reports a taken username and a wrong password', async () => {
   backend.addUser(USER.username, USER.password);
   const user = renderApp('/signup');
   await user.type(screen.getByLabelText('Username'), USER.username);
@@ -45,7 +45,7 @@ it('says that a username is taken, and that a password is wrong', async () => {
   expect(await screen.findByText('Wrong username or password.')).toBeVisible();
 });
 
-it('leads an expired session to the login and back to where it was', async () => {
+it('sends an expired session to the login and returns to the same page', async () => {
   const user = renderLoggedIn('/analytics?range=all');
   expect(await screen.findByRole('heading', { name: 'Analytics' })).toBeVisible();
   const refresh = await screen.findByRole('button', { name: 'Refresh' });
@@ -62,7 +62,7 @@ it('leads an expired session to the login and back to where it was', async () =>
   expect(screen.getByRole('combobox', { name: 'Time' })).toHaveDisplayValue('All time');
 });
 
-it('forgets everything on logging out', async () => {
+it('clears all data on logout', async () => {
   const user = renderLoggedIn('/pictures');
   await screen.findByText('No pictures yet');
   await user.click(screen.getByRole('button', { name: 'Account and settings' }));
@@ -72,14 +72,14 @@ it('forgets everything on logging out', async () => {
   expect(callsStore.get()).toEqual([]);
 });
 
-it('asks the service whatever the browser thinks of the network', async () => {
+it('calls the service even when the browser reports being offline', async () => {
   onlineManager.setOnline(false);
   renderLoggedIn('/pictures');
   expect(await screen.findByText('No pictures yet')).toBeVisible();
   onlineManager.setOnline(true);
 });
 
-it('calls over the chosen transport from then on, and shows how long it took', async () => {
+it('uses the chosen transport for later calls and shows their duration', async () => {
   const user = renderLoggedIn('/pictures');
   await screen.findByText('No pictures yet');
   for (const [transport, label] of [
@@ -94,11 +94,11 @@ it('calls over the chosen transport from then on, and shows how long it took', a
   expect(localStorage.getItem('trichrome.transport')).toBe('events');
 });
 
-it('offers the other transports where one is down', async () => {
+it('offers the other transports when one is down', async () => {
   backend.down.add('rest');
   const user = renderLoggedIn('/pictures');
   const alert = await screen.findByRole('alert');
-  expect(within(alert).getByText('REST isn’t answering at the moment.')).toBeVisible();
+  expect(within(alert).getByText('REST isn’t responding right now.')).toBeVisible();
   const last = screen.getByRole('button', { name: /^Last call/ });
   expect(last).toHaveAccessibleName(/REST, 503 · .* ms, trace/);
   await user.click(within(alert).getByRole('button', { name: 'Switch to gRPC' }));
@@ -106,7 +106,7 @@ it('offers the other transports where one is down', async () => {
   expect(screen.queryByRole('alert')).not.toBeInTheDocument();
 });
 
-it('opens a picture by its address, says what it is, and deletes it only when told twice', async () => {
+it('opens a picture by its URL, shows its details, and deletes it after confirmation', async () => {
   backend.addUser(USER.username, USER.password);
   const picture = backend.addPicture(USER.username, 'Harbour', base64Of('webp'));
   const user = renderLoggedIn(`/pictures/${picture.id}`);
@@ -130,17 +130,17 @@ it('opens a picture by its address, says what it is, and deletes it only when to
   expect(backend.storedPictures).toHaveLength(0);
 });
 
-it('says that a picture is not there', async () => {
+it('reports a missing picture', async () => {
   renderLoggedIn('/pictures/0198c2f0-0000-7000-8000-000000000000');
-  expect(await screen.findByText('This picture isn’t here')).toBeVisible();
+  expect(await screen.findByText('Picture not found')).toBeVisible();
 });
 
-it('says that a page is not there', async () => {
+it('reports a missing page', async () => {
   renderApp('/nowhere');
-  expect(await screen.findByText('There is no such page')).toBeVisible();
+  expect(await screen.findByText('Page not found')).toBeVisible();
 });
 
-it('loads further pictures, a page at a time', async () => {
+it('loads more pictures, one page at a time', async () => {
   backend.addUser(USER.username, USER.password);
   for (let i = 1; i <= 65; i++) backend.addPicture(USER.username, `Picture ${i}`, base64Of('png'));
   renderLoggedIn('/pictures');
@@ -151,7 +151,7 @@ it('loads further pictures, a page at a time', async () => {
   expect(lists.every(({ url }) => url.includes('metadata_only=true'))).toBe(true);
 });
 
-it('deletes the account only once its name is typed', async () => {
+it('deletes the account only after its name is typed', async () => {
   const user = renderLoggedIn('/pictures');
   await user.click(await screen.findByRole('button', { name: 'Account and settings' }));
   await user.click(await screen.findByRole('button', { name: 'Delete account' }));

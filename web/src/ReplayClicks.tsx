@@ -1,7 +1,7 @@
 import { type ReactNode, useEffect } from 'react';
 import { replayLastClick } from './earlyClicks';
 
-/** Tells when what is within it answers to clicks. */
+/** Replays the captured click once its children are interactive. */
 export function ReplayClicks({ children }: { readonly children: ReactNode }) {
   useEffect(replayLastClick, []);
   return children;

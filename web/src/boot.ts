@@ -1,6 +1,6 @@
-// The first thing that runs, and nearly nothing: it shows the page as it was prerendered, and lets
-// the browser paint it before the app's code takes the processor. index.html preloads that code
-// meanwhile (see `preloadApp` in vite.config.ts), so nothing arrives later for it.
+// Runs first and stays small. It shows the prerendered page and lets the browser paint before the
+// app's code runs. index.html preloads that code in the meantime (see `preloadApp` in
+// vite.config.ts).
 import './styles/index.css';
 import { hasSavedSession } from './api/reloadSession';
 import { captureClicks } from './earlyClicks';
@@ -12,11 +12,11 @@ const root = document.getElementById('root');
 if (root !== null) showPrerendered(root);
 
 const start = () => {
-  // Whoever needs what did not come here says so.
-  const early = (part: Promise<unknown>) => part.catch(() => undefined);
+  // A failed early import is reported where the module is needed.
+  const early = (module: Promise<unknown>) => module.catch(() => undefined);
   void early(import('./prefetchPage'));
   import('./main').catch(() => root !== null && showNotLoaded(root));
-  // Not left to be found out by what surrounds it.
+  // Starts the page's own code early instead of waiting for the app to import it.
   if (location.pathname === '/analytics' && hasSavedSession()) {
     void early(import('./analytics/AnalyticsPage'));
   }
@@ -25,6 +25,6 @@ const start = () => {
 if (document.visibilityState === 'visible') {
   requestAnimationFrame(() => setTimeout(start));
 } else {
-  // A tab in the background gets no frames.
+  // Background tabs get no animation frames.
   start();
 }

@@ -1,25 +1,25 @@
 import { createStore, type Store } from './store';
 
-/** One of a few values, chosen by the person and remembered across visits. */
+/** A setting with a few values, remembered across visits. */
 export interface Choice<T> {
   readonly store: Store<T>;
   readonly choose: (value: T) => void;
-  /** Takes over what another tab has chosen. */
-  readonly recall: () => void;
+  /** Reads the stored value again, after a change in another tab. */
+  readonly reload: () => void;
 }
 
-/** `key` is its name in the browser's storage; `usual` is what it is until something is chosen. */
+/** Creates a setting that is stored under `key` in localStorage. */
 export function createChoice<T extends string>(
   key: string,
   values: readonly T[],
-  usual: T,
+  defaultValue: T,
 ): Choice<T> {
   const remembered = (): T => {
     try {
       const text = localStorage.getItem(key);
-      return values.find((value) => value === text) ?? usual;
+      return values.find((value) => value === text) ?? defaultValue;
     } catch {
-      return usual; // Storage is off: the choice lasts as long as the page.
+      return defaultValue; // Storage is disabled: the choice lasts as long as the page.
     }
   };
   const store = createStore<T>(remembered());
@@ -30,9 +30,9 @@ export function createChoice<T extends string>(
       try {
         localStorage.setItem(key, value);
       } catch {
-        // Storage is off: see above.
+        // Storage is disabled: see above.
       }
     },
-    recall: () => store.set(remembered()),
+    reload: () => store.set(remembered()),
   };
 }

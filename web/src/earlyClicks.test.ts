@@ -6,12 +6,12 @@ afterEach(() => {
   document.body.replaceChildren();
 });
 
-it('does what was clicked before the app was there, once it is', () => {
+it('replays an early click once the app has loaded', () => {
   document.body.innerHTML = '<form><input name="a"><button><span>Log in</span></button></form>';
   const submitted = vi.fn((event: Event) => event.preventDefault());
   captureClicks();
   document.querySelector('span')?.click();
-  // Only now the app is there.
+  // The app loads now.
   document.querySelector('form')?.addEventListener('submit', submitted);
   expect(submitted).not.toHaveBeenCalled();
   replayLastClick();

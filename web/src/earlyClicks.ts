@@ -1,30 +1,30 @@
 let clicked: HTMLElement | undefined;
 
-function keep(event: Event): void {
+function capture(event: Event): void {
   const button = event.target instanceof Element ? event.target.closest('button') : null;
   if (button === null) return;
-  // Nothing answers it yet; of a form it would send the fields to nowhere.
+  // No handler is attached yet, and the browser would submit a form by itself.
   event.preventDefault();
   clicked = button;
 }
 
 /**
- * Keeps what a person clicks on the prerendered page before the app is there. (Enter in a form is
- * a click on its button too.)
+ * Captures clicks on buttons of the prerendered page until the app has loaded. Pressing Enter in a
+ * form also clicks its button.
  */
 export function captureClicks(): void {
-  addEventListener('click', keep, true);
+  addEventListener('click', capture, true);
 }
 
-/** The app is there: does what was clicked last. */
+/** Stops capturing and repeats the last captured click. */
 export function replayLastClick(): void {
   const last = clicked;
   stopCapturingClicks();
   last?.click();
 }
 
-/** The app will not be there: what is clicked is left to the page itself. */
+/** Stops capturing and drops any captured click. */
 export function stopCapturingClicks(): void {
-  removeEventListener('click', keep, true);
+  removeEventListener('click', capture, true);
   clicked = undefined;
 }

@@ -6,21 +6,21 @@ it.each([
   [1023, '1023 B'],
   [1536, '1.5 KB'],
   [4 * 1024 * 1024, '4 MB'],
-])('writes %i bytes as %s', (bytes, text) => expect(formatBytes(bytes)).toBe(text));
+])('formats %i bytes as %s', (bytes, text) => expect(formatBytes(bytes)).toBe(text));
 
 it.each([
   [0.42, '0.4 ms'],
   [9.96, '10 ms'],
   [1234.5, '1,235 ms'],
   [12_340, '12.3 s'],
-])('writes %d ms as %s', (ms, text) => expect(formatMs(ms)).toBe(text));
+])('formats %d ms as %s', (ms, text) => expect(formatMs(ms)).toBe(text));
 
-it('writes shares, and none of nothing', () => {
+it('formats shares, also of an empty whole', () => {
   expect(formatShare(1, 8)).toBe('12.5%');
   expect(formatShare(0, 0)).toBe('0%');
 });
 
-it('writes how long ago', () => {
+it('formats relative times', () => {
   const now = new Date('2026-05-20T12:00:00Z');
   const ago = (seconds: number) => formatAgo(new Date(now.getTime() - seconds * 1000), now);
   expect(ago(5)).toBe('just now');
@@ -30,6 +30,6 @@ it('writes how long ago', () => {
   expect(ago(30 * 86_400)).toBe('Apr 20, 2026');
 });
 
-it('writes a dash for a time that is none', () => {
+it('formats an invalid time as a dash', () => {
   expect(formatDateTime(new Date(Number.NaN))).toBe('–');
 });

@@ -1,4 +1,4 @@
-/** How sizes, times and durations read in the app; one place, so that they read alike. */
+/** Formats sizes, times and durations the same way throughout the app. */
 
 const number = new Intl.NumberFormat('en');
 const oneDecimal = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
@@ -14,7 +14,7 @@ const preciseTime = new Intl.DateTimeFormat('en', {
 });
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'short' });
 
-/** What a time reads that the service left out: never a crash over a label. */
+/** Shown for a missing or invalid time. */
 const UNKNOWN = '–';
 
 function isInvalid(date: Date): boolean {
@@ -29,7 +29,7 @@ export function formatShare(part: number, whole: number): string {
   return percent.format(whole === 0 ? 0 : part / whole);
 }
 
-/** Bytes as people count them: 1.2 MB is 1.2 × 1024 × 1024 bytes, as file managers show it. */
+/** Formats bytes in units of 1024, like file managers do. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
   const kilo = bytes / 1024;
@@ -57,7 +57,7 @@ const STEPS = [
   ['minute', 60_000],
 ] as const;
 
-/** "2 hr. ago"; a date for what is more than a week old. */
+/** Formats a relative time such as "2 hr. ago", or a date if it is more than a week ago. */
 export function formatAgo(date: Date, now = new Date()): string {
   if (isInvalid(date)) return UNKNOWN;
   const ms = date.getTime() - now.getTime();

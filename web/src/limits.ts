@@ -1,10 +1,9 @@
 /**
- * What the contract takes, checked here too so that a person learns of it before sending.
- * `limits.test.ts` holds each figure against `proto/openapi.json`; the size of a picture is not
- * in the schema and is held by the end-to-end tests.
+ * The contract's limits, checked before sending so that the user gets feedback early.
+ * `contract/limits.test.ts` compares them with `proto/openapi.json`. The picture size is only in a
+ * description there; the end-to-end tests check it too.
  */
 export const LIMITS = {
-  /** A picture's bytes: 4 MiB. */
   pictureBytes: 4 * 1024 * 1024,
   titleLength: 255,
   usernameLength: 255,

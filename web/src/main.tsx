@@ -13,7 +13,7 @@ import { ReplayClicks } from './ReplayClicks';
 async function start(root: HTMLElement): Promise<void> {
   followScheme();
   const queryClient = createQueryClient();
-  // What a prerendered page shows has to be there to take it over.
+  // Hydration needs the page's code.
   if (sessionStore.get().session !== null) await preloadPage(location.pathname);
 
   const app = (
@@ -25,7 +25,7 @@ async function start(root: HTMLElement): Promise<void> {
       </BrowserRouter>
     </StrictMode>
   );
-  // As a transition, the first rendering is cut into slices: a slow phone stays responsive.
+  // A transition splits the first render into slices, which keeps slow phones responsive.
   startTransition(() => {
     if (isPrerendered(root, sessionStore.get().session !== null)) {
       freezePrerendered();
@@ -38,5 +38,5 @@ async function start(root: HTMLElement): Promise<void> {
 
 const root = document.getElementById('root');
 if (root === null) throw new Error('index.html has no #root');
-// Not awaited: what is loaded ahead needs this module to be done.
+// Not awaited: the preloaded page imports modules that wait for this one to finish.
 start(root).catch(() => showNotLoaded(root));

@@ -4,7 +4,7 @@ import { showNotLoaded } from './notLoaded';
 
 afterEach(() => document.body.replaceChildren());
 
-it('says that the app could not be loaded, and holds no click back any more', () => {
+it('shows that the app could not be loaded and stops capturing clicks', () => {
   document.body.innerHTML =
     '<div id="root">Loading</div><template id="not-loaded"><button>Reload</button></template>';
   captureClicks();

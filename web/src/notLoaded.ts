@@ -1,6 +1,6 @@
 import { stopCapturingClicks } from './earlyClicks';
 
-/** The app's code did not come: says so, in the words that index.html has for it. */
+/** Shows the error page from index.html when the app's code can't be loaded. */
 export function showNotLoaded(root: HTMLElement): void {
   stopCapturingClicks();
   const template = document.getElementById('not-loaded');

@@ -1,28 +1,28 @@
 import { lazyWithPreload } from './ui/lazyWithPreload';
 import { Loading } from './ui/states';
 
-// What a first visit can do without until it is shown.
+// Components that are loaded on demand, to keep the first load small.
 
 export const AnalyticsPage = lazyWithPreload(
   () => import('./analytics/AnalyticsPage').then((module) => module.AnalyticsPage),
   <Loading label="Loading the page" />,
 );
 
-/** With it comes the library that all dialogs and popovers are made with. */
+/** Loads MUI too, which all dialogs and popovers use. */
 export const PictureView = lazyWithPreload(() =>
   import('./pictures/PictureView').then((module) => module.PictureView),
 );
 
-/** Loads ahead what the page at this address shows, while the rest of the app starts. */
+/** Loads the code of the page at this path. */
 export async function preloadPage(pathname: string): Promise<void> {
   if (pathname.startsWith('/analytics')) await AnalyticsPage.load();
   else if (pathname.startsWith('/pictures/')) await PictureView.load();
 }
 
-/** Late enough to keep out of the way of the first page, early enough to beat most clicks. */
+/** Late enough not to slow down the first page, early enough for most clicks. */
 const PRELOAD_DELAY_MS = 2_500;
 
-/** Loads the rest once the page has been quiet; answers what calls it off. */
+/** Preloads the remaining components after a delay; returns a function that cancels it. */
 export function preloadLater(): () => void {
   const timer = setTimeout(() => {
     AnalyticsPage.preload();

@@ -1,5 +1,5 @@
-// Asks for what the page at this address shows first, while the app's own code is still on its
-// way. Nothing of React is imported from here.
+// Prefetches the data of the current page while the app's code is loading. This module must not
+// import React.
 import { readFilters, toQuery } from './analytics/filters';
 import { fetchLogs, fetchTotals } from './analytics/requests';
 import { prefetch } from './api/prefetch';
@@ -7,10 +7,10 @@ import { sessionStore } from './api/session';
 import { fetchList, fetchPicture } from './pictures/requests';
 import { keys } from './queryKeys';
 
-/** How many bytes of pictures are asked for ahead: no more than the app's own code has. */
+/** The most picture bytes to prefetch: about as much as the app's own code. */
 const MAX_PREFETCH_BYTES = 100_000;
 
-/** The list, and the first pictures of it, as far as they don't keep the app waiting. */
+/** Prefetches the first page of the list and as many of its pictures as the budget allows. */
 function prefetchPictures(): void {
   const list = fetchList('');
   prefetch(keys.list, () => list);

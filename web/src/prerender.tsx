@@ -6,7 +6,7 @@ import { preloadPage } from './parts';
 import { PRERENDERED } from './prerendered';
 import { createQueryClient } from './queryClient';
 
-/** The pages that stand in index.html as templates; runs when the app is built. */
+/** Renders the templates embedded in index.html. Runs at build time. */
 export async function prerender(): Promise<string> {
   const templates: string[] = [];
   for (const { path, audience } of PRERENDERED) {
@@ -18,7 +18,7 @@ export async function prerender(): Promise<string> {
         <App queryClient={createQueryClient()} />
       </StaticRouter>,
     );
-    // The Content-Security-Policy allows neither within a page.
+    // The Content-Security-Policy forbids both.
     if (/<script|\sstyle=/.test(html)) throw new Error(`${path} has inline scripts or styles`);
     templates.push(`<template id="page:${path}">${html}</template>`);
   }

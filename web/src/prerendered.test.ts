@@ -27,31 +27,31 @@ function shownAt(address: string): string {
   return root.textContent;
 }
 
-it('leads from the front door to the login', () => {
+it('redirects / to the login when signed out', () => {
   expect(shownAt('/')).toBe('/login');
   expect(location.pathname).toBe('/login');
   expect(isPrerendered(root, false)).toBe(true);
 });
 
-it('leads whoever is logged in to the pictures', () => {
+it('redirects / to the pictures when signed in', () => {
   sessionStorage.setItem(SAVED_SESSION_KEY, '{}');
   expect(shownAt('/')).toBe('/pictures');
   expect(isPrerendered(root, true)).toBe(true);
-  // From here on it is in no storage.
+  // The session has been removed from storage.
   expect(sessionStorage.getItem(SAVED_SESSION_KEY)).toBeNull();
-  // The session may turn out to be none after all.
+  // The session may turn out to be invalid.
   expect(isPrerendered(root, false)).toBe(false);
 });
 
 it.each(['/analytics', '/pictures/7', '/signup?next=1', '/nowhere'])(
-  'shows nothing at %s that the app would not',
+  'shows no prerendered page at %s when signed out',
   (address) => {
     expect(shownAt(address)).toBe('');
     expect(isPrerendered(root, false)).toBe(false);
   },
 );
 
-it('shows no login to whoever is logged in', () => {
+it('shows no login when signed in', () => {
   sessionStorage.setItem(SAVED_SESSION_KEY, '{}');
   expect(shownAt('/login')).toBe('');
 });

@@ -1,10 +1,10 @@
 import { hasSavedSession } from './api/reloadSession';
 
 /*
- * Prerendered pages: rendered at build time (`prerender.tsx`), when the only thing known is whether
- * the visitor is signed in, and embedded in index.html as templates. `boot.ts` shows the one for the
- * current address before the app's code has loaded. React then hydrates its elements and keeps what
- * has been typed into them.
+ * Prerendered pages: rendered at build time (`prerender.tsx`) for signed-in or signed-out visitors,
+ * and embedded in index.html as templates. `boot.ts` shows the one for the current address before
+ * the app's code has loaded. React then hydrates its elements and keeps what has been typed into
+ * them.
  */
 
 const PAGES = {

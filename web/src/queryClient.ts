@@ -8,20 +8,20 @@ import { addToCache } from './pictures/queries';
 import { keys } from './queryKeys';
 import { uploads } from './uploads/uploads';
 
-/** What is asked anew when it is shown again after this long. */
+/** Data older than this is fetched again when it is shown. */
 const STALE_MS = 30_000;
 
-/** The cache of answers, and what outside of React empties or refreshes it. */
+/** Creates the query cache and connects it to the stores that clear or refresh it. */
 export function createQueryClient(): QueryClient {
   const client = new QueryClient({
     defaultOptions: {
       queries: {
-        // A browser that takes itself for offline may still reach a stack on the same machine.
+        // An offline browser can still reach a stack on the same machine.
         networkMode: 'always',
         refetchOnReconnect: true,
         staleTime: STALE_MS,
-        // A dropped connection deserves a second try. A transport that says it is down has used
-        // up its deadline: saying so at once beats waiting for it a second time.
+        // Retries lost connections only. A transport that reports being down has already used up
+        // its deadline, so the user shouldn't wait for it twice.
         retry: (failures, error) => failures < 1 && error instanceof ApiError && error.status === 0,
         retryDelay: 400,
       },
@@ -36,12 +36,12 @@ export function createQueryClient(): QueryClient {
   return client;
 }
 
-/** A changed transport is tried at once: what is on screen is fetched over it. */
+/** Fetches the data on screen again when the transport changes. */
 function followTransport(client: QueryClient): void {
   transportStore.subscribe(() => {
     void refetch(client, keys.list);
     void refetch(client, keys.analytics);
-    // Pictures' bytes never change; only those that failed to come are asked for again.
+    // A picture's bytes never change, so only failed ones are fetched again.
     void client.refetchQueries({
       queryKey: keys.images,
       type: 'active',
@@ -50,13 +50,13 @@ function followTransport(client: QueryClient): void {
   });
 }
 
-/** Also where the first answer is still awaited, over the transport of before. */
+/** Invalidates queries and cancels first loads still pending on the previous transport. */
 async function refetch(client: QueryClient, queryKey: readonly string[]): Promise<void> {
   await client.cancelQueries({ queryKey, predicate: ({ state }) => state.data === undefined });
   await client.invalidateQueries({ queryKey });
 }
 
-/** Nothing of one person's is left in memory for the next. */
+/** Clears the data of one user before the next one logs in. */
 function followSession(client: QueryClient): void {
   let lastUser = sessionStore.get().session?.username;
   sessionStore.subscribe(() => {
@@ -67,7 +67,7 @@ function followSession(client: QueryClient): void {
       if (reason === 'logged-out') uploads.clear();
       return;
     }
-    // After an expiry the same person goes on with the uploads that were cut off.
+    // After a session expires, the same user can continue interrupted uploads.
     if (lastUser !== session.username) uploads.clear();
     lastUser = session.username;
   });

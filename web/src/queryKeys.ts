@@ -1,6 +1,6 @@
 import type { LogFilters } from './api/types';
 
-/** The cache's keys, so that what reads and what invalidates can't drift apart. */
+/** The query cache's keys, shared by the code that reads and the code that invalidates. */
 export const keys = {
   list: ['pictures', 'list'],
   images: ['pictures', 'image'],

@@ -1,15 +1,14 @@
 import { createChoice } from './choice';
 
-/** What `public/scheme.js` reads before the first paint. */
+/** The localStorage key, which `public/scheme.js` also reads. */
 const KEY = 'trichrome.scheme';
 
 const SCHEMES = ['light', 'dark', 'system'] as const;
 
-/** Light, dark, or as the system has it. */
 const scheme = createChoice(KEY, SCHEMES, 'system');
 export const { store: schemeStore, choose: chooseScheme } = scheme;
 
-/** Keeps the page in the chosen scheme: when it, or the system's, changes, here or in another tab. */
+/** Applies the chosen scheme whenever it changes here, in another tab or in the system. */
 export function followScheme(): void {
   const dark = matchMedia('(prefers-color-scheme: dark)');
   const apply = () => {
@@ -20,6 +19,6 @@ export function followScheme(): void {
   schemeStore.subscribe(apply);
   dark.addEventListener('change', apply);
   addEventListener('storage', ({ key }) => {
-    if (key === KEY) scheme.recall();
+    if (key === KEY) scheme.reload();
   });
 }

@@ -1,13 +1,13 @@
-/** A value outside React that both plain code (the API client) and components can follow. */
+/** An observable value for code inside and outside React. */
 export interface Store<T> {
   readonly get: () => T;
-  /** What the page shows that was rendered when the app was built (see `prerender.tsx`). */
+  /** The value on prerendered pages (see `prerender.tsx`). */
   readonly prerendered: () => T;
   readonly set: (next: T) => void;
   readonly subscribe: (listener: () => void) => () => void;
 }
 
-/** `prerendered` is what a prerendered page shows instead of a value; the first one, unless said. */
+/** Creates a store. `prerendered` maps its value to the one on prerendered pages (`initial`). */
 export function createStore<T>(initial: T, prerendered: (value: T) => T = () => initial): Store<T> {
   let value = initial;
   const listeners = new Set<() => void>();

@@ -1,6 +1,6 @@
 /**
- * The facade's transports (`/{transport}/…`), in the order that the switch shows them.
- * Operations are not listed anywhere in the app: they come from the contract's types.
+ * The facade's transports (`/{transport}/…`), in the order of the switch. The app lists no
+ * operations: they come from the contract's types.
  */
 export const TRANSPORTS = ['rest', 'grpc', 'events'] as const;
 export type Transport = (typeof TRANSPORTS)[number];

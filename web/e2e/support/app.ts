@@ -6,14 +6,14 @@ export interface Person {
   readonly password: string;
 }
 
-// What a person does in the app, in the app's own words.
+// Actions of a user in the app.
 
 export async function signUp(page: Page, person: Person): Promise<void> {
   await page.goto('/signup');
   await signUpHere(page, person);
 }
 
-/** On the page that is open: what the app has in memory stays there. */
+/** Signs up on the current page, without a reload that would clear the app's memory. */
 export async function signUpHere(page: Page, person: Person): Promise<void> {
   await fillCredentials(page, person);
   await page.getByRole('button', { name: 'Sign up' }).click();
@@ -37,17 +37,17 @@ export async function logOut(page: Page): Promise<void> {
   await page.getByRole('heading', { name: 'Log in' }).waitFor();
 }
 
-/** Switches, and waits until it is so: a click before the app is there takes effect only then. */
+/** Chooses a transport and waits until the app, which may still be loading, shows the choice. */
 export async function chooseTransport(page: Page, label: string): Promise<void> {
   await page.getByRole('button', { name: label, exact: true }).click();
   await chosenTransport(page, label).waitFor();
 }
 
-/** The switch's part for a transport, once that is the chosen one. */
+/** The switch's button for a transport while it is the chosen one. */
 export const chosenTransport = (page: Page, label: string) =>
   page.getByRole('button', { name: label, exact: true, pressed: true });
 
-/** Opens the upload dialog and chooses files; sends nothing yet. */
+/** Opens the upload dialog and chooses files, without uploading them. */
 export async function chooseFiles(page: Page, paths: readonly string[]): Promise<Locator> {
   await page.getByRole('button', { name: 'Upload', exact: true }).click();
   const dialog = page.getByRole('dialog', { name: 'Upload pictures' });
@@ -58,7 +58,7 @@ export async function chooseFiles(page: Page, paths: readonly string[]): Promise
 /** Uploads files, waits until each is stored, and closes the dialog. */
 export async function upload(page: Page, paths: readonly string[]): Promise<void> {
   const dialog = await chooseFiles(page, paths);
-  // By the whole count: it stands there before the last file has been checked.
+  // The button shows the whole count once every file has been checked.
   const pictures = paths.length === 1 ? 'picture' : 'pictures';
   await dialog
     .getByRole('button', { name: `Upload ${paths.length} ${pictures}`, exact: true })
@@ -90,7 +90,7 @@ export async function isShown(image: Locator): Promise<boolean> {
   );
 }
 
-// What is beside the app: the facade itself, for preparing and cleaning up.
+// Direct calls to the facade, for setup and cleanup.
 
 async function call(path: string, method: string, body?: unknown, token?: string) {
   return fetch(`${readStack().gateway_url}/rest${path}`, {
@@ -103,13 +103,13 @@ async function call(path: string, method: string, body?: unknown, token?: string
   });
 }
 
-/** A token of the person's, and whose id it says; undefined where there is no such person. */
+/** Logs in; returns a token and the user's id, or undefined if there is no such user. */
 export async function tokenOf(
   person: Person,
 ): Promise<{ token: string; userId: string } | undefined> {
   const login = await call('/login', 'POST', person);
   if (login.status === 401) return undefined;
-  if (!login.ok) throw new Error(`the login answered with ${login.status}`);
+  if (!login.ok) throw new Error(`the login returned ${login.status}`);
   const { access_token } = (await login.json()) as { access_token: string };
   const validation = await call('/auth', 'POST', { access_token });
   const { user_id } = (await validation.json()) as { user_id: string };
@@ -122,7 +122,7 @@ export async function deleteUser(person: Person): Promise<void> {
   await call(`/users/${known.userId}`, 'DELETE', undefined, known.token);
 }
 
-/** How many pictures the service has of a person, whatever the app shows. */
+/** The number of pictures that the service has stored for a user. */
 export async function storedPictures(person: Person): Promise<number> {
   const known = await tokenOf(person);
   if (known === undefined) throw new Error(`no user ${person.username}`);

@@ -9,33 +9,32 @@ import { readStack } from './stack';
 export const DESKTOP = { width: 1280, height: 800 };
 export const PHONE = { width: 390, height: 844 };
 
-/** A page of a browser of its own, and what it complained of. */
+/** A page in a browser context of its own, and the errors it reported. */
 interface Opened {
   readonly page: Page;
-  readonly complaints: string[];
+  readonly errors: string[];
 }
 
 let browser: Browser;
 const opened: Opened[] = [];
 const people: Person[] = [];
 
-/** Call once a file: one browser for its tests, and nobody and nothing left behind. */
+/** Starts a browser for the tests of a file, and cleans up pages and users after each test. */
 export function useBrowser(): void {
   beforeAll(async () => {
     browser = await chromium.launch({ executablePath: chromiumPath(), args: CHROMIUM_ARGS });
   });
 
   afterEach(async ({ task }) => {
-    const complaints = opened.flatMap((one) => one.complaints);
+    const errors = opened.flatMap((one) => one.errors);
     try {
       if (task.result?.state === 'fail') await keepScreenshots(task.name);
     } finally {
-      // Each of them, whatever becomes of the others.
-      await eachOf(opened.splice(0), ({ page }) => page.context().close());
-      await eachOf(people.splice(0), deleteUser);
+      await cleanUp(opened.splice(0), ({ page }) => page.context().close());
+      await cleanUp(people.splice(0), deleteUser);
     }
-    // No test may pass over a script error, or over something that the policy refused.
-    expect(complaints).toEqual([]);
+    // A script error or a violation of the Content-Security-Policy fails any test.
+    expect(errors).toEqual([]);
   });
 
   afterAll(async () => {
@@ -44,25 +43,25 @@ export function useBrowser(): void {
   });
 }
 
-/** Cleaning up: what fails of it is said, and fails no test. */
-async function eachOf<T>(items: readonly T[], clean: (item: T) => Promise<void>): Promise<void> {
+/** Cleans up every item. Failures are logged and don't fail the test. */
+async function cleanUp<T>(items: readonly T[], clean: (item: T) => Promise<void>): Promise<void> {
   for (const item of items) {
-    await clean(item).catch((error: unknown) => console.warn('left behind:', error));
+    await clean(item).catch((error: unknown) => console.warn('cleanup failed:', error));
   }
 }
 
-/** What the browser showed when a test failed, for whoever has to find out why. */
+/** Saves a screenshot of each page of a failed test in `TRICHROME_SCREENSHOTS`. */
 async function keepScreenshots(test: string): Promise<void> {
   const folder = process.env['TRICHROME_SCREENSHOTS'];
   if (folder === undefined) return;
   for (const [index, { page }] of opened.entries()) {
     const path = join(folder, `${test.replace(/[^\p{L}\d]+/gu, ' ').trim()} ${index + 1}.png`);
     await page.screenshot({ path });
-    console.log(`${page.url()} as it was: ${path}`);
+    console.log(`screenshot of ${page.url()}: ${path}`);
   }
 }
 
-/** A fresh visitor's page. */
+/** Opens a page as a new visitor. */
 export async function newPage(options: BrowserContextOptions = {}): Promise<Page> {
   const context = await browser.newContext({
     baseURL: readStack().gateway_url,
@@ -72,19 +71,19 @@ export async function newPage(options: BrowserContextOptions = {}): Promise<Page
   });
   context.setDefaultTimeout(30_000);
   const page = await context.newPage();
-  const complaints: string[] = [];
-  page.on('pageerror', (error) => complaints.push(`script error: ${error.message}`));
+  const errors: string[] = [];
+  page.on('pageerror', (error) => errors.push(`script error: ${error.message}`));
   page.on('console', (message) => {
     const text = message.text();
-    if (/content security policy|trusted ?type/i.test(text)) complaints.push(text);
+    if (/content security policy|trusted ?type/i.test(text)) errors.push(text);
   });
-  opened.push({ page, complaints });
+  opened.push({ page, errors });
   return page;
 }
 
 let count = 0;
 
-/** A person whom nobody has met, and who is forgotten after the test. */
+/** Credentials for a new user, who is deleted after the test. */
 export function newPerson(): Person {
   count += 1;
   const unique = `${Date.now().toString(36)}-${process.pid}-${count}`;

@@ -1,6 +1,6 @@
 import { readStack } from './stack';
 
-/** Makes sure of a stack that serves the built app, before the first test. */
+/** Checks before the first test that the stack serves the built app. */
 export default async function setup(): Promise<void> {
   const { gateway_url } = readStack();
   const page = await fetch(gateway_url, { headers: { accept: 'text/html' } }).catch(

@@ -7,7 +7,7 @@ import { crc32, deflateSync } from 'node:zlib';
 
 const folder = fileURLToPath(new URL('../fixtures/', import.meta.url));
 
-/** One real file of each type the service takes. */
+/** One real file of each type that the service accepts. */
 export const FIXTURES = [
   { file: 'Evening_over_the_hills.jpg', title: 'Evening over the hills', type: 'JPEG' },
   { file: 'green-valley.png', title: 'green valley', type: 'PNG' },
@@ -20,7 +20,7 @@ export const bytesOf = (path: string) => readFileSync(path);
 
 let made: string | undefined;
 
-/** Writes a file that is not kept (see `removeTemporaryFiles`); answers its path. */
+/** Writes a temporary file (see `removeTemporaryFiles`) and returns its path. */
 export function temporaryFile(name: string, bytes: Uint8Array): string {
   made ??= mkdtempSync(join(tmpdir(), 'trichrome-e2e-'));
   const path = join(made, name);
@@ -33,7 +33,7 @@ export function removeTemporaryFiles(): void {
   made = undefined;
 }
 
-/** A real PNG of noise, which does not compress: about three bytes a pixel. */
+/** A real PNG of noise. It doesn't compress, so it has about three bytes per pixel. */
 export function noisePng(width: number, height: number): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);

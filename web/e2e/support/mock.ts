@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startControlSocket, startMockServer } from '../../mock/server';
 
-/** The mock backend behind a description file of its own, as a stack has one. */
+/** Starts the mock backend and writes a stack description file for it. */
 export default async function startMock(): Promise<() => Promise<void>> {
   const folder = mkdtempSync(join(tmpdir(), 'trichrome-mock-'));
   const { url, backend, close } = await startMockServer();

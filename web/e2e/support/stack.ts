@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** What a running stack says of itself, as far as these tests need it. */
+/** The fields of a stack's description file that these tests use. */
 interface Stack {
   readonly gateway_url: string;
   readonly control_socket: string;
@@ -16,7 +16,7 @@ interface Stack {
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** Reads the file that `TRICHROME_STACK` names, else a running `cargo xtask up`'s. */
+/** Reads the description file in `TRICHROME_STACK`, or that of a running `cargo xtask up`. */
 export function readStack(): Stack {
   const path = resolve(ROOT, process.env['TRICHROME_STACK'] ?? '.local/up/stack.json');
   try {
@@ -29,12 +29,12 @@ export function readStack(): Stack {
   }
 }
 
-/** Kafka takes its time to start on a machine that is busy otherwise. */
+/** Kafka starts slowly on a busy machine. */
 const CONTROL_MS = 150_000;
 
-/** Tells the stack's supervisor to stop or start a part of it. */
+/** Asks the stack's supervisor to stop or start a part. */
 export async function control(verb: 'stop' | 'start', part: string): Promise<void> {
-  const answer = await new Promise<string>((done, fail) => {
+  const reply = await new Promise<string>((done, fail) => {
     let text = '';
     const socket = connect(readStack().control_socket, () => socket.write(`${verb} ${part}\n`));
     socket.on('data', (data) => {
@@ -43,12 +43,14 @@ export async function control(verb: 'stop' | 'start', part: string): Promise<voi
     });
     socket.on('close', () => done(text.trim()));
     socket.on('error', fail);
-    socket.setTimeout(CONTROL_MS, () => socket.destroy(new Error(`no answer to ${verb} ${part}`)));
+    socket.setTimeout(CONTROL_MS, () =>
+      socket.destroy(new Error(`no response to ${verb} ${part}`)),
+    );
   });
-  if (answer !== 'ok') throw new Error(`${verb} ${part}: ${answer}`);
+  if (reply !== 'ok') throw new Error(`${verb} ${part}: ${reply}`);
 }
 
-/** A token of the stack's own making that was valid an hour ago; nonsense where it has no key. */
+/** A token signed by the stack's key that expired an hour ago; an invalid token without a key. */
 export function expiredToken(userId: string): string {
   const { token_key_file, issuer, audience } = readStack();
   if (token_key_file === undefined) return 'expired';
@@ -71,8 +73,8 @@ export function expiredToken(userId: string): string {
 }
 
 /**
- * The key of a PEM that also holds the public one (RFC 5958, version 2), which Node 20's OpenSSL
- * can't read: its 32 bytes, wrapped anew as version 1.
+ * Reads an Ed25519 private key in RFC 5958 version 2, which includes the public key. Node 20's OpenSSL
+ * can't parse that version, so the 32 key bytes are repackaged as version 1.
  */
 function ed25519Key(pem: string) {
   const der = Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ''), 'base64');

@@ -12,13 +12,14 @@ import {
 } from './app';
 import { FIXTURES, noisePng, temporaryFile } from './images';
 
-type Seen = (where: string) => Promise<void>;
+/** Called for each state of each page. */
+type Inspect = (state: string) => Promise<void>;
 
 const LIST = /\/(rest|grpc|events)\/pictures(\?.*)?$/;
 const PICTURE = /\/(rest|grpc|events)\/pictures\/[0-9a-f-]+$/;
 const ANALYTICS = /\/(rest|grpc|events)\/analytics/;
 
-/** What the gateway answers for a transport that it can't reach. */
+/** The gateway's response for a transport that it can't reach. */
 const DOWN = {
   status: 503,
   contentType: 'application/json',
@@ -31,57 +32,57 @@ const DOWN = {
   }),
 };
 
-/** Leads through every page, in every state that a person may find it in; `seen` looks at each. */
-export async function walk(page: Page, person: Person, seen: Seen): Promise<void> {
-  await outside(page, person, seen);
-  await emptyGrid(page, person, seen);
-  await uploads(page, seen);
-  await fullGrid(page, seen);
-  await onePicture(page, seen);
-  await shell(page, seen);
-  await analytics(page, seen);
-  await expired(page, person, seen);
+/** Visits every page in every state and calls `inspect` for each. */
+export async function walk(page: Page, person: Person, inspect: Inspect): Promise<void> {
+  await outside(page, person, inspect);
+  await emptyGrid(page, person, inspect);
+  await uploads(page, inspect);
+  await fullGrid(page, inspect);
+  await onePicture(page, inspect);
+  await shell(page, inspect);
+  await analytics(page, inspect);
+  await expired(page, person, inspect);
 }
 
-async function outside(page: Page, person: Person, seen: Seen) {
+async function outside(page: Page, person: Person, inspect: Inspect) {
   await page.goto('/login');
   await page.getByRole('heading', { name: 'Log in' }).waitFor();
-  await seen('login');
+  await inspect('login');
   await page.getByRole('button', { name: 'Log in' }).click();
   await page.getByText('Enter a username.').waitFor();
-  await seen('login with problems');
+  await inspect('login with errors');
   await logIn(page, person);
   await page.getByText('Wrong username or password.').waitFor();
-  await seen('login refused');
+  await inspect('login refused');
   await page.goto('/signup');
   await page.getByRole('heading', { name: 'Sign up' }).waitFor();
-  await seen('signup');
+  await inspect('signup');
   await page.goto('/no/such/page');
-  await page.getByText('There is no such page').waitFor();
-  await seen('not found');
+  await page.getByText('Page not found').waitFor();
+  await inspect('not found');
 }
 
-async function emptyGrid(page: Page, person: Person, seen: Seen) {
-  await page.route(LIST, () => undefined); // it never answers
+async function emptyGrid(page: Page, person: Person, inspect: Inspect) {
+  await page.route(LIST, () => undefined); // never responds
   await signUp(page, person);
   await page.getByRole('status', { name: 'Loading your pictures' }).waitFor();
-  await seen('pictures loading');
+  await inspect('pictures loading');
   await page.unroute(LIST);
   await page.route(LIST, (route) => route.fulfill(DOWN));
   await page.reload();
-  await page.getByText('Your pictures can’t be shown').waitFor();
-  await seen('pictures that fail');
+  await page.getByText('Couldn’t load your pictures').waitFor();
+  await inspect('pictures failed');
   await page.unroute(LIST);
   await page.getByRole('button', { name: 'Try again' }).click();
   await page.getByText('No pictures yet').waitFor();
-  await seen('no pictures');
+  await inspect('no pictures');
 }
 
-async function uploads(page: Page, seen: Seen) {
+async function uploads(page: Page, inspect: Inspect) {
   await page.getByRole('button', { name: 'Upload', exact: true }).click();
   const dialog = page.getByRole('dialog', { name: 'Upload pictures' });
   await dialog.waitFor();
-  await seen('upload');
+  await inspect('upload');
   await dialog
     .getByTestId('file-input')
     .setInputFiles([
@@ -90,29 +91,29 @@ async function uploads(page: Page, seen: Seen) {
       temporaryFile('words.png', Buffer.from('words')),
     ]);
   await dialog.getByText(/This is not a picture/).waitFor();
-  await seen('upload, one refused');
+  await inspect('upload, one refused');
   await dialog.getByRole('button', { name: 'Cancel' }).click();
   await dialog.waitFor({ state: 'detached' });
 
   let failing = true;
   await page.route(LIST, (route) => {
     if (route.request().method() !== 'POST') return route.fallback();
-    // The first fails, the second never ends.
+    // The first upload fails, the second never ends.
     if (!failing) return undefined;
     failing = false;
     return route.fulfill(DOWN);
   });
   await chooseFiles(page, [FIXTURES[1]?.path ?? '', temporaryFile('noise.png', noisePng(60, 60))]);
   await dialog.getByRole('button', { name: 'Upload 2 pictures' }).click();
-  await dialog.getByText(/isn’t answering/).waitFor();
+  await dialog.getByText(/isn’t responding/).waitFor();
   await dialog.getByRole('progressbar').waitFor();
-  await seen('upload, one failed and one under way');
+  await inspect('upload, one failed and one running');
   await dialog.getByRole('button', { name: 'Close' }).click();
   await page.getByRole('button', { name: 'Uploading 1 picture' }).waitFor();
-  await seen('upload in the background');
+  await inspect('upload in the background');
   await page.getByRole('button', { name: 'Uploading 1 picture' }).click();
   await dialog.getByRole('button', { name: /^Cancel / }).click();
-  // Either may be the one that failed: it would wait for another try.
+  // Either of the two may have failed, so both are removed.
   for (let left = 2; left > 0; left--) {
     await dialog
       .getByRole('button', { name: /^Remove / })
@@ -124,84 +125,84 @@ async function uploads(page: Page, seen: Seen) {
   await page.unroute(LIST);
 }
 
-async function fullGrid(page: Page, seen: Seen) {
+async function fullGrid(page: Page, inspect: Inspect) {
   await upload(
     page,
     FIXTURES.map(({ path }) => path),
   );
   await tiles(page).locator('img').nth(4).waitFor();
-  await seen('pictures');
+  await inspect('pictures');
   await page.evaluate(() => {
     const dataTransfer = new DataTransfer();
     dataTransfer.items.add(new File(['x'], 'x.png'));
     document.body.dispatchEvent(new DragEvent('dragenter', { bubbles: true, dataTransfer }));
   });
   await page.getByText('Drop pictures to upload them').waitFor();
-  await seen('dragging files');
+  await inspect('dragging files');
   await page.evaluate(() =>
     document.body.dispatchEvent(new DragEvent('dragleave', { bubbles: true })),
   );
   await page.route(PICTURE, (route) => route.fulfill(DOWN));
   await page.reload();
   await tiles(page).getByRole('button', { name: 'Try again' }).first().waitFor();
-  await seen('pictures without their images');
+  await inspect('thumbnails failed');
   await page.unroute(PICTURE);
   await page.reload();
   await tiles(page).locator('img').nth(4).waitFor();
 }
 
-async function onePicture(page: Page, seen: Seen) {
+async function onePicture(page: Page, inspect: Inspect) {
   const view = await openPicture(page, 'rose haze');
-  await seen('one picture');
+  await inspect('one picture');
   await view.getByRole('button', { name: 'Delete' }).click();
   await page.getByRole('alertdialog').waitFor();
-  await seen('deleting');
+  await inspect('deleting');
   await page.getByRole('button', { name: 'Keep it' }).click();
   await page.getByRole('alertdialog').waitFor({ state: 'detached' });
 
-  await page.route(PICTURE, () => undefined); // it never answers
+  await page.route(PICTURE, () => undefined); // never responds
   await page.reload();
   await page.getByRole('progressbar', { name: 'Loading the picture' }).waitFor();
-  await seen('one picture loading');
+  await inspect('one picture loading');
   await page.unroute(PICTURE);
   await page.route(PICTURE, (route) => route.fulfill(DOWN));
   await page.reload();
-  await page.getByText('The picture can’t be shown').waitFor();
-  await seen('one picture that fails');
+  await page.getByText('Couldn’t load the picture').waitFor();
+  await inspect('one picture failed');
   await page.unroute(PICTURE);
   await page.goto('/pictures/not-an-id');
-  await page.getByText('This picture isn’t here').waitFor();
-  await seen('a picture that is not there');
+  await page.getByText('Picture not found').waitFor();
+  await inspect('picture not found');
   await page.getByRole('button', { name: 'Close' }).click();
   await page.getByRole('dialog').waitFor({ state: 'detached' });
 }
 
-async function shell(page: Page, seen: Seen) {
-  // The last answers of before are there: none comes after those that are waited for here.
+async function shell(page: Page, inspect: Inspect) {
+  // Waits for pending responses, so that none arrives after those below.
   await tiles(page).locator('img').nth(4).waitFor();
-  // A call over each transport, to compare.
+  // Makes a call over each transport for the comparison.
   for (const transport of ['gRPC', 'Events', 'REST']) {
     await chooseTransport(page, transport);
     await page.getByRole('button', { name: new RegExp(`^Last call: ${transport}`) }).waitFor();
   }
   await page.getByTestId('last-call').click();
   await page.getByRole('dialog', { name: 'Recent calls' }).waitFor();
-  await seen('recent calls');
+  await inspect('recent calls');
   await page.keyboard.press('Escape');
   await page.getByRole('dialog').waitFor({ state: 'detached' });
   await page.getByRole('button', { name: 'Account and settings' }).click();
   await page.getByRole('dialog').waitFor();
-  await seen('account');
+  await inspect('account');
   await page.getByRole('button', { name: 'Delete account' }).click();
   await page.getByRole('alertdialog').waitFor();
-  await seen('deleting the account');
+  await inspect('deleting the account');
   await page.getByRole('button', { name: 'Keep it' }).click();
   await page.getByRole('alertdialog').waitFor({ state: 'detached' });
 }
 
-async function analytics(page: Page, seen: Seen) {
+async function analytics(page: Page, inspect: Inspect) {
   await page.goto('/analytics');
-  // The logs travel on their own: on a new stack the first may still be under way.
+  // Logs arrive asynchronously, so a new stack may not have any yet.
   await expect
     .poll(
       async () => {
@@ -217,23 +218,23 @@ async function analytics(page: Page, seen: Seen) {
   }
   await page.getByRole('region', { name: 'Calls' }).waitFor();
   await page.evaluate(() => scrollTo(0, 0));
-  await seen('analytics');
+  await inspect('analytics');
   await page.goto('/analytics?operation=no%2FCalls');
-  await page.getByText('No calls here').waitFor();
-  await seen('analytics without calls');
-  await page.route(ANALYTICS, () => undefined); // it never answers
+  await page.getByText('No calls found').waitFor();
+  await inspect('analytics without calls');
+  await page.route(ANALYTICS, () => undefined); // never responds
   await page.goto('/analytics');
   await page.getByRole('status', { name: 'Loading the totals' }).waitFor();
-  await seen('analytics loading');
+  await inspect('analytics loading');
   await page.unroute(ANALYTICS);
   await page.route(ANALYTICS, (route) => route.fulfill(DOWN));
   await page.reload();
-  await page.getByText('The totals can’t be shown').waitFor();
-  await seen('analytics that fail');
+  await page.getByText('Couldn’t load the totals').waitFor();
+  await inspect('analytics failed');
   await page.unroute(ANALYTICS);
 }
 
-async function expired(page: Page, person: Person, seen: Seen) {
+async function expired(page: Page, person: Person, inspect: Inspect) {
   await page.route(LIST, (route) =>
     route.fulfill({
       ...DOWN,
@@ -243,7 +244,7 @@ async function expired(page: Page, person: Person, seen: Seen) {
   );
   await page.goto('/pictures');
   await page.getByText(/session has expired/).waitFor();
-  await seen('login after an expiry');
+  await inspect('login after expiry');
   await page.unroute(LIST);
   await logIn(page, person);
   await tiles(page).first().waitFor();

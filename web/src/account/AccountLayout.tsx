@@ -6,11 +6,11 @@ import { Mark } from '../ui/Brand';
 interface AccountLayoutProps {
   readonly title: string;
   readonly children: ReactNode;
-  /** What stands beneath the form: the way to the other one. */
+  /** A link to the other form, shown below this one. */
   readonly footer: ReactNode;
 }
 
-/** The page around logging in and signing up. The switch is here too: a login is a call as well. */
+/** The layout of the login and signup pages. Both make calls, so it has the transport switch. */
 export function AccountLayout({ title, children, footer }: AccountLayoutProps) {
   return (
     <main className="account">

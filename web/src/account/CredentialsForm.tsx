@@ -7,12 +7,12 @@ import { PasswordField } from './PasswordField';
 import type { Credentials } from './queries';
 
 interface CredentialsFormProps {
-  /** What the button says. */
+  /** The button's label. */
   readonly action: string;
-  /** A new password has to be long enough; an old one only has to be right. */
+  /** Whether the password is new. Only new passwords are checked for their minimum length. */
   readonly newPassword: boolean;
   readonly pending: boolean;
-  /** What went wrong with the last try. */
+  /** Why the last attempt failed. */
   readonly failure: string | undefined;
   readonly onSubmit: (credentials: Credentials) => void;
 }
@@ -30,7 +30,7 @@ export function CredentialsForm({
 
   const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
-    // The fields keep what is typed themselves: it may have been typed before this code was there.
+    // Uncontrolled fields: people may type into the prerendered page before this code has loaded.
     const typed = new FormData(event.currentTarget);
     const text = (name: keyof Credentials) => {
       const value = typed.get(name);
@@ -55,7 +55,7 @@ export function CredentialsForm({
         autoCapitalize="none"
         spellCheck={false}
         required
-        // eslint-disable-next-line jsx-a11y/no-autofocus -- the page is about nothing else
+        // eslint-disable-next-line jsx-a11y/no-autofocus -- this form is the page's only purpose
         autoFocus
         error={problems.username}
       />

@@ -9,7 +9,7 @@ interface DeleteAccountDialogProps {
   readonly onClose: () => void;
 }
 
-/** All pictures go with the account, so it takes more than one click. */
+/** Deleting an account also deletes its pictures, so the username must be typed to confirm. */
 export function DeleteAccountDialog({ open, username, onClose }: DeleteAccountDialogProps) {
   const [typed, setTyped] = useState('');
   const deletion = useDeleteAccount();
@@ -26,8 +26,8 @@ export function DeleteAccountDialog({ open, username, onClose }: DeleteAccountDi
       title="Delete your account?"
       text={
         <>
-          The account and all of its pictures are deleted for good. There is no way to get them
-          back. Type <strong>{username}</strong> to confirm.
+          Your account and all of its pictures will be deleted for good. This can’t be undone. Type{' '}
+          <strong>{username}</strong> to confirm.
         </>
       }
       ready={typed === username}

@@ -28,7 +28,7 @@ export function LoginPage() {
       }
     >
       {reason === 'expired' && !login.isError && (
-        <Alert severity="info">Your session has expired. Log in to go on where you were.</Alert>
+        <Alert severity="info">Your session has expired. Log in to continue.</Alert>
       )}
       <CredentialsForm
         action="Log in"

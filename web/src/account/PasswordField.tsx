@@ -3,7 +3,7 @@ import { IconButton } from '../ui/IconButton';
 import { EyeIcon, EyeOffIcon } from '../ui/icons';
 import { TextField } from '../ui/TextField';
 
-/** A password, with a way to see what has been typed. */
+/** A password field with a button that shows the password. */
 export function PasswordField(props: Omit<ComponentProps<typeof TextField>, 'type' | 'end'>) {
   const [shown, setShown] = useState(false);
   return (

@@ -19,7 +19,7 @@ export function SignupPage() {
       title="Sign up"
       footer={
         <>
-          Have an account?{' '}
+          Already have an account?{' '}
           <Link to="/login" state={state}>
             Log in
           </Link>

@@ -15,20 +15,20 @@ export function useLogin() {
       const { data } = await unwrap(api().POST('/login', { body: credentials }));
       startSession(data.access_token, credentials.username);
     },
-    // A password is not for keeping in a cache of mutations.
+    // The mutation cache must not keep the password.
     gcTime: 0,
   });
 }
 
 export function useSignup() {
-  // It stands for one set of credentials: a retry after a lost answer is not a second signup. It
-  // goes with the page, as does the form, which has the password as well.
+  // One key per set of credentials, so that a retry after a lost response isn't a second signup.
+  // The credentials live no longer than the form.
   const signupKey = useRef<{ readonly for: string; readonly key: string }>(undefined);
   return useMutation({
     mutationFn: async (credentials: Credentials) => {
-      const meant = JSON.stringify(credentials);
-      if (signupKey.current?.for !== meant) {
-        signupKey.current = { for: meant, key: newIdempotencyKey() };
+      const request = JSON.stringify(credentials);
+      if (signupKey.current?.for !== request) {
+        signupKey.current = { for: request, key: newIdempotencyKey() };
       }
       const { data } = await unwrap(
         api().POST('/signup', {

@@ -17,16 +17,16 @@ import { useTotals } from './queries';
 
 export function AnalyticsPage() {
   useDocumentTitle('Analytics');
-  // Needed as soon as the totals are there, but not before the page itself.
+  // The charts need the library once the totals have loaded, but the page must render first.
   useEffect(() => void loadLibrary(), []);
   const [params, setParams] = useSearchParams();
   const client = useQueryClient();
-  // "The last hour" is counted from when it was asked for, so that pages stay pages of one list.
+  // Time ranges count back from a fixed moment, so that paging stays consistent.
   const [now, setNow] = useState(() => Date.now());
   const filters = readFilters(params);
   const query = toQuery(filters, now);
   const totals = useTotals(query);
-  // Deferred: the charts are drawn in slices between what the person does.
+  // Deferred, so that rendering the charts doesn't block input.
   const shown = useDeferredValue(totals.data);
 
   const change = (next: Filters) => {
@@ -53,7 +53,7 @@ export function AnalyticsPage() {
       </div>
       <FilterBar filters={filters} now={now} onChange={change} />
       {totals.isError && (
-        <Failure title="The totals can’t be shown" error={totals.error} onRetry={refresh} />
+        <Failure title="Couldn’t load the totals" error={totals.error} onRetry={refresh} />
       )}
       {shown === undefined && !totals.isError && <TotalsSkeleton />}
       {shown && (shown.calls === 0 ? <NoCalls /> : <Overview totals={shown} />)}
@@ -68,8 +68,8 @@ export function AnalyticsPage() {
 
 function NoCalls() {
   return (
-    <Empty icon={<AnalyticsIcon size={30} />} title="No calls here">
-      Nothing was called in this time with these filters. A call takes a moment to arrive.
+    <Empty icon={<AnalyticsIcon size={30} />} title="No calls found">
+      No calls match these filters. New calls take a moment to appear.
     </Empty>
   );
 }
@@ -85,7 +85,7 @@ function Overview({ totals }: { readonly totals: Totals }) {
           note={`${formatCount(totals.errors)} of ${formatCount(totals.calls)}`}
         />
         <Tile label="Median" value={formatMs(totals.p50_ms)} note="half are faster" />
-        <Tile label="95th percentile" value={formatMs(totals.p95_ms)} note="19 of 20 are faster" />
+        <Tile label="95th percentile" value={formatMs(totals.p95_ms)} note="95% are faster" />
       </Tiles>
       <Charts totals={totals} />
     </>
@@ -112,7 +112,6 @@ function Tile({ label, value, note }: TileProps) {
   );
 }
 
-/** The shape of what is coming. */
 function TotalsSkeleton() {
   return (
     <div role="status" aria-label="Loading the totals">

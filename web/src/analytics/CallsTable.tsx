@@ -12,13 +12,13 @@ import { LOG_PAGE_SIZE } from './requests';
 
 interface CallsTableProps {
   readonly filters: LogFilters;
-  /** The page says already that there is nothing to show, or that it can't be. */
+  /** Hides the table when the page already shows an empty state or an error. */
   readonly hidden: boolean;
 }
 
-/** The calls themselves, newest first, a page at a time. */
+/** The logged calls, newest first, one page at a time. */
 export function CallsTable({ filters, hidden }: CallsTableProps) {
-  // The cursors of the pages so far; the last one is the page shown.
+  // The cursors of the pages visited; the last one is the current page.
   const [cursors, setCursors] = useState<readonly string[]>(['']);
   const logs = useLogs(filters, cursors.at(-1) ?? '');
   const page = useDeferredValue(logs.data);
@@ -38,15 +38,14 @@ export function CallsTable({ filters, hidden }: CallsTableProps) {
       </div>
       {logs.isError && (
         <Failure
-          title="The calls can’t be shown"
+          title="Couldn’t load the calls"
           error={logs.error}
           onRetry={() => void logs.refetch()}
         />
       )}
       {page === undefined && !logs.isError && <Loading label="Loading calls" />}
       {shown > 0 && (
-        // It scrolls sideways on a narrow screen, so it has to be reachable by keyboard.
-        // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- see above
+        // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- scrollable, so it must be focusable
         <div tabIndex={0} role="region" aria-labelledby="calls-title" className="calls-scroll">
           <table>
             <thead>

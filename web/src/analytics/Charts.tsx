@@ -3,7 +3,7 @@ import type { Totals } from '../api/types';
 import { Figure } from './Figure';
 import { figuresOf } from './figures';
 
-/** The totals, drawn; every chart also says its figures in a table for screen readers. */
+/** The totals as charts. */
 export function Charts({ totals }: { readonly totals: Totals }) {
   const figures = useMemo(() => figuresOf(totals), [totals]);
   return (

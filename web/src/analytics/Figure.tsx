@@ -3,9 +3,9 @@ import { useInView } from '../ui/useInView';
 import { DrawnChart } from './charts/DrawnChart';
 import type { FigureData } from './figures';
 
-/** A chart under its name; it also says its figures in a table for screen readers. */
+/** A chart with a title, and its values as a table for screen readers. */
 export function Figure({ title, note, columns, rows, drawing }: FigureData) {
-  // Drawing takes time that a phone feels: only what is near the view, and then for good.
+  // Drawing is slow on phones, so a chart is drawn once it comes near the viewport.
   const [ref, near] = useInView('100px 0px');
   const [drawn, setDrawn] = useState(near);
   if (near && !drawn) setDrawn(true);

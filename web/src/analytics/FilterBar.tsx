@@ -5,14 +5,14 @@ import { useTotals } from './queries';
 
 interface FilterBarProps {
   readonly filters: Filters;
-  /** The moment that "the last hour" is counted from. */
+  /** The moment from which time ranges count back. */
   readonly now: number;
   readonly onChange: (filters: Filters) => void;
 }
 
 export function FilterBar({ filters, now, onChange }: FilterBarProps) {
-  // Which operations there are is asked of the service: the app has no list. It is the page's own
-  // question, unless one operation is chosen already.
+  // The options come from the service because the app has no list of operations. Without an
+  // operation filter, this is the same query as the page's.
   const any = useTotals(toQuery({ ...filters, operation: '' }, now));
   const operations = new Set(any.data?.by_operation.map(({ name }) => name));
   if (filters.operation !== '') operations.add(filters.operation);
@@ -66,7 +66,7 @@ function Choice({ label, value, options, onChange }: ChoiceProps) {
       <label htmlFor={id}>{label}</label>
       <div className="field-box">
         <select id={id} value={value} onChange={(event) => onChange(event.target.value)}>
-          {/* An unknown value in the address shows as no choice rather than as a wrong one. */}
+          {/* An unknown value in the URL is shown as no choice. */}
           {!known && <option value={value} hidden />}
           {options.map(([option, text]) => (
             <option key={option} value={option}>

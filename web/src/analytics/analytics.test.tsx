@@ -3,7 +3,7 @@ import { beforeEach, expect, it } from 'vitest';
 import { backend } from '../test/backend';
 import { renderLoggedIn } from '../test/renderApp';
 
-// Thirty calls: two thirds over REST, every fifth an error.
+// Two thirds of the calls are over REST; every fifth is an error.
 beforeEach(() => {
   backend.addLogs(
     Array.from({ length: 30 }, (_, i) => ({
@@ -20,14 +20,14 @@ beforeEach(() => {
   );
 });
 
-const asked = () => backend.requests.filter(({ url }) => url.startsWith('/analytics'));
+const analyticsCalls = () => backend.requests.filter(({ url }) => url.startsWith('/analytics'));
 
 async function choose(user: ReturnType<typeof renderLoggedIn>, filter: string, option: string) {
   const choice = screen.getByRole('combobox', { name: filter });
   await user.selectOptions(choice, await within(choice).findByRole('option', { name: option }));
 }
 
-it('shows totals, charts with their figures in words, and the calls', async () => {
+it('shows totals, charts with their values as tables, and the calls', async () => {
   renderLoggedIn('/analytics');
   const errors = await screen.findByText('Errors', { selector: 'dt' });
   expect(errors.parentElement).toHaveTextContent('20%');
@@ -45,7 +45,7 @@ it('shows totals, charts with their figures in words, and the calls', async () =
   expect(within(byTransport).getByRole('row', { name: /^Events 10 / })).toBeInTheDocument();
 });
 
-it('filters, and says in the address by what', async () => {
+it('sends the filters to the service', async () => {
   const user = renderLoggedIn('/analytics');
   await screen.findByText('Errors', { selector: 'dt' });
   await choose(user, 'Transport', 'Events');
@@ -53,7 +53,7 @@ it('filters, and says in the address by what', async () => {
   await choose(user, 'Time', 'Last hour');
   await choose(user, 'Operation', 'pictures/GetUserPictures');
   await waitFor(() => {
-    const { url } = asked().at(-1) ?? { url: '' };
+    const { url } = analyticsCalls().at(-1) ?? { url: '' };
     const query = new URLSearchParams(url.split('?')[1]);
     expect(Object.fromEntries(query)).toMatchObject({
       transport: 'events',
@@ -79,17 +79,17 @@ it('pages through the calls', async () => {
   expect(await screen.findByText('trace-29-0000000')).toBeInTheDocument();
 });
 
-it('says that there is nothing to see', async () => {
+it('shows an empty state without calls', async () => {
   renderLoggedIn('/analytics?transport=grpc');
-  expect(await screen.findByText('No calls here')).toBeVisible();
+  expect(await screen.findByText('No calls found')).toBeVisible();
 });
 
-it('says that it can’t be shown, and tries again', async () => {
+it('reports a failure and retries', async () => {
   backend.down.add('rest');
   const user = renderLoggedIn('/analytics');
-  await screen.findByText('The totals can’t be shown');
+  await screen.findByText('Couldn’t load the totals');
   const alert = screen.getByRole('alert');
-  expect(alert).toHaveTextContent('REST isn’t answering at the moment.');
+  expect(alert).toHaveTextContent('REST isn’t responding right now.');
   backend.down.clear();
   await user.click(within(alert).getByRole('button', { name: 'Try again' }));
   expect(await screen.findByText('Errors', { selector: 'dt' })).toBeVisible();

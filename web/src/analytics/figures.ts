@@ -3,7 +3,7 @@ import { formatCount, formatMs } from '../format';
 import { isTransport, TRANSPORT_LABELS, TRANSPORTS } from '../transports';
 import type { Drawing } from './charts/options';
 
-/** What a figure shows, as a drawing and in words. */
+/** A figure's content, as a chart and as a table. */
 export interface FigureData {
   readonly title: string;
   readonly note?: string;
@@ -12,7 +12,7 @@ export interface FigureData {
   readonly drawing: Drawing;
 }
 
-/** How many operations fit a chart that is still readable; the filter has them all. */
+/** The most operations per chart. The filter lists all of them. */
 const OPERATIONS_SHOWN = 8;
 
 const MINUTE_MS = 60_000;
@@ -40,7 +40,7 @@ function rank(transport: string): number {
 
 type Groups = Totals['by_operation'];
 
-/** Calls, by how they ended. */
+/** Calls by outcome. */
 const outcomes = (groups: readonly { readonly calls: number; readonly errors: number }[]) => ({
   stacked: true,
   whole: true,
@@ -63,21 +63,21 @@ const latency = (groups: Groups) => ({
   ],
 });
 
-/** The totals, figure by figure. */
+/** Builds the figures from the totals. */
 export function figuresOf(totals: Totals): readonly FigureData[] {
   const { by_operation } = totals;
-  // In the order and the colours of the switch, whichever is called most.
+  // Same order and colours as in the transport switch.
   const by_transport = [...totals.by_transport].sort((a, b) => rank(a.name) - rank(b.name));
 
   const buckets = totals.over_time.map((bucket) => ({ ...bucket, start: new Date(bucket.start) }));
-  // What there is to say in words; an hour of zeros is none of it.
+  // The tables leave out intervals without calls.
   const busy = buckets.filter(({ calls }) => calls > 0);
   const starts = buckets.map(({ start }) => start);
   const at = (index: number) => starts.at(index)?.getTime() ?? 0;
   const [span, length] = [at(-1) - at(0), at(1) - at(0)];
   const clock = length > 0 && length < MINUTE_MS ? precise : time;
   const exact = (start: Date) => `${day.format(start)}, ${clock.format(start)}`;
-  // As little as tells the buckets apart.
+  // The shortest label that distinguishes the intervals.
   const label = (start: Date) => {
     if (span < 24 * HOUR_MS) return clock.format(start);
     return span < 96 * HOUR_MS ? exact(start) : day.format(start);
@@ -113,7 +113,7 @@ export function figuresOf(totals: Totals): readonly FigureData[] {
           {
             label: '95th percentile',
             color: 'primary',
-            // A stretch without calls has no latency.
+            // An interval without calls has no latency.
             values: buckets.map(({ calls, p95_ms }) => (calls === 0 ? null : p95_ms)),
           },
         ],
@@ -122,7 +122,7 @@ export function figuresOf(totals: Totals): readonly FigureData[] {
     {
       title: 'By operation',
       ...(by_operation.length > OPERATIONS_SHOWN && {
-        note: `the ${OPERATIONS_SHOWN} most called`,
+        note: `top ${OPERATIONS_SHOWN} by calls`,
       }),
       columns: ['Operation', 'Calls', 'Errors'],
       rows: operations.map(({ name, calls, errors }) => [name, count(calls), count(errors)]),

@@ -1,9 +1,9 @@
 import type { LogFilters } from '../api/types';
 
-/** What the page is asked to show; kept in the address, so that it can be kept, shared and undone. */
+/** The page's filters. They are kept in the URL so that they can be bookmarked and shared. */
 export interface Filters {
   readonly transport: string;
-  /** `service/Method`, as the totals name it. */
+  /** `service/Method`, as in the totals. */
   readonly operation: string;
   readonly outcome: '' | 'errors';
   readonly range: Range;
@@ -29,7 +29,7 @@ export function readFilters(params: URLSearchParams): Filters {
   };
 }
 
-/** Only what differs from the defaults, so that the plain page has a plain address. */
+/** Leaves out defaults, to keep the URL short. */
 export function writeFilters(filters: Filters): URLSearchParams {
   const params = new URLSearchParams();
   for (const [name, value] of Object.entries<string>({ ...filters })) {
@@ -38,7 +38,7 @@ export function writeFilters(filters: Filters): URLSearchParams {
   return params;
 }
 
-/** As the contract has them. The time is rounded to the minute: one question, one cache entry. */
+/** Converts filters to query parameters. Rounding the time to the minute lets cache entries match. */
 export function toQuery(filters: Filters, now: number): LogFilters {
   const [service, method] = filters.operation.split('/');
   const { ms } = RANGES[filters.range];

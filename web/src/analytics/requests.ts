@@ -1,7 +1,7 @@
 import { api, unwrap } from '../api/client';
 import type { LogEntry, LogFilters, Totals } from '../api/types';
 
-/** How many calls a page of the table holds. */
+/** Calls per page of the table. */
 export const LOG_PAGE_SIZE = 25;
 
 export interface LogPageData {

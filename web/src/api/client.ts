@@ -11,7 +11,7 @@ type Send = (request: Request) => Promise<Response>;
 
 const plainFetch: Send = (request) => fetch(request);
 
-/** Sends one request over a transport, with the session's token, and records how it went. */
+/** Sends a request over a transport with the session's token, and records the call. */
 async function dispatch(transport: Transport, request: Request, send: Send): Promise<Response> {
   const expire = authorize(request);
   const operation = `${request.method} ${new URL(request.url).pathname.slice(transport.length + 1)}`;
@@ -52,18 +52,18 @@ const clients: Readonly<Record<Transport, Client<paths>>> = {
   events: clientOver('events'),
 };
 
-/** The contract's operations, over the transport that the person has chosen. */
+/** The contract's operations over the chosen transport. */
 export function api(): Client<paths> {
   return clients[transportStore.get()];
 }
 
-/** As the client's own way of sending, but by other means (an upload with progress). */
+/** Client options that replace how a request is sent, for example to report upload progress. */
 export function sendingWith(send: Send): { fetch: Send } {
   const transport = transportStore.get();
   return { fetch: (request) => dispatch(transport, request, send) };
 }
 
-/** The data of a successful answer, in the contract's shape; throws an ApiError otherwise. */
+/** Returns the data of a successful response; throws an `ApiError` for any other. */
 export async function unwrap<T>(
   call: Promise<{ data?: T; error?: unknown; response: Response }>,
 ): Promise<{ data: Filled<T>; response: Response }> {

@@ -8,7 +8,7 @@ const response = (status: number, id = 'from-header') =>
   });
 
 describe('toApiError', () => {
-  it('reads the contract’s error', () => {
+  it('reads an error body of the contract', () => {
     const body = { error: { code: 'NOT_FOUND', message: 'no such picture', request_id: 'r-1' } };
     expect(toApiError(body, response(404), 'grpc')).toMatchObject({
       code: 'NOT_FOUND',
@@ -21,7 +21,7 @@ describe('toApiError', () => {
   });
 
   it.each([undefined, '<html>', { error: 'text' }, { error: { code: 1 } }])(
-    'makes the best of %j',
+    'falls back to the headers for body %j',
     (body) => {
       expect(toApiError(body, response(502), 'rest')).toMatchObject({
         code: 'UNKNOWN',
@@ -33,17 +33,17 @@ describe('toApiError', () => {
 });
 
 it.each([
-  [0, 'Trichrome can’t be reached. Check the connection and try again.'],
+  [0, 'Trichrome can’t be reached. Check your connection and try again.'],
   [400, 'Title is too long.'],
   [429, 'Too many requests at once. Wait a moment and try again.'],
-  [500, 'The service failed on this one. Try again.'],
-  [503, 'gRPC isn’t answering at the moment.'],
-  [504, 'gRPC isn’t answering at the moment.'],
-])('describes status %i to a person', (status, text) => {
+  [500, 'Something went wrong on the server. Try again.'],
+  [503, 'gRPC isn’t responding right now.'],
+  [504, 'gRPC isn’t responding right now.'],
+])('describes status %i', (status, text) => {
   expect(describeError(new ApiError('title is too long', 'X', status, 'grpc', ''))).toBe(text);
 });
 
-it('says of a file that has changed what to do about it', () => {
+it('asks to choose a changed file again', () => {
   const error = new DOMException('changed', 'NotReadableError');
   expect(describeError(error)).toBe('The file has changed since it was chosen. Choose it again.');
 });

@@ -1,18 +1,18 @@
 import { traceIdOf } from './calls';
 import { TRANSPORT_LABELS, type Transport } from '../transports';
 
-/** A call that did not succeed: the contract's error, or no answer at all. */
+/** A failed call: an error response of the contract, or no response. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
 
-  /** The contract's error code, for example `NOT_FOUND`; `UNREACHABLE` where no answer came. */
+  /** The contract's error code, for example `NOT_FOUND`; `UNREACHABLE` without a response. */
   readonly code: string;
-  /** The HTTP status; 0 where no answer came. */
+  /** The HTTP status, or 0 without a response. */
   readonly status: number;
   readonly transport: Transport;
-  /** To name to an operator; empty where there is none. */
+  /** The request id to report to support, or empty. */
   readonly requestId: string;
-  /** Where the operator finds what happened; empty where there is none. */
+  /** The trace id to look the call up by, or empty. */
   readonly traceId: string;
 
   constructor(
@@ -32,7 +32,7 @@ export class ApiError extends Error {
   }
 }
 
-/** Whether the transport, rather than the request, is at fault: another one may well work. */
+/** Whether the transport failed rather than the request. Another transport may work. */
 export function isTransportDown(error: ApiError): boolean {
   return [0, 502, 503, 504].includes(error.status);
 }
@@ -41,7 +41,7 @@ export function isAbort(error: unknown): boolean {
   return error instanceof DOMException && error.name === 'AbortError';
 }
 
-/** Reads the contract's error body, or makes the best of what came instead. */
+/** Builds an error from a response. Without the contract's error body, it uses the headers. */
 export function toApiError(body: unknown, response: Response, transport: Transport): ApiError {
   const requestId = response.headers.get('x-request-id') ?? '';
   const traceId = traceIdOf(response.headers.get('traceparent'));
@@ -55,15 +55,15 @@ export function toApiError(body: unknown, response: Response, transport: Transpo
       }
     }
   }
-  const message = `the server answered with status ${response.status}`;
+  const message = `the server returned status ${response.status}`;
   return new ApiError(message, 'UNKNOWN', response.status, transport, requestId, traceId);
 }
 
 export function unreachable(transport: Transport): ApiError {
-  return new ApiError('no answer came', 'UNREACHABLE', 0, transport, '');
+  return new ApiError('no response', 'UNREACHABLE', 0, transport, '');
 }
 
-/** "file is too large" -> "File is too large." */
+/** Turns an error message into a sentence: "file is too large" -> "File is too large." */
 function sentence(text: string): string {
   const trimmed = text.trim();
   if (trimmed === '') return 'Something went wrong.';
@@ -71,21 +71,21 @@ function sentence(text: string): string {
   return /[.!?…]$/.test(capital) ? capital : `${capital}.`;
 }
 
-/** What browsers call a file that is no longer as it was when it was chosen, or no longer there. */
-function isGoneFile(error: unknown): boolean {
+/** Whether a chosen file has since been changed, moved or deleted. */
+function isChangedFile(error: unknown): boolean {
   return (
     error instanceof DOMException && ['NotReadableError', 'NotFoundError'].includes(error.name)
   );
 }
 
-/** What to tell a person about a failure. */
+/** The message shown to the user for an error. */
 export function describeError(error: unknown): string {
-  if (isGoneFile(error)) return 'The file has changed since it was chosen. Choose it again.';
+  if (isChangedFile(error)) return 'The file has changed since it was chosen. Choose it again.';
   if (!(error instanceof ApiError)) return 'Something went wrong in the app. Reload the page.';
   const label = TRANSPORT_LABELS[error.transport];
-  if (error.status === 0) return 'Trichrome can’t be reached. Check the connection and try again.';
-  if (isTransportDown(error)) return `${label} isn’t answering at the moment.`;
+  if (error.status === 0) return 'Trichrome can’t be reached. Check your connection and try again.';
+  if (isTransportDown(error)) return `${label} isn’t responding right now.`;
   if (error.status === 429) return 'Too many requests at once. Wait a moment and try again.';
-  if (error.status >= 500) return 'The service failed on this one. Try again.';
+  if (error.status >= 500) return 'Something went wrong on the server. Try again.';
   return sentence(error.message);
 }

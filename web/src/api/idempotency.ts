@@ -1,6 +1,6 @@
 /**
- * A fresh Idempotency-Key (UUID, version 4). `crypto.randomUUID` exists only in secure
- * contexts, and a local stack is also opened by its plain http address from a phone.
+ * Generates an idempotency key (a version 4 UUID). `crypto.randomUUID` exists only in secure
+ * contexts, but phones may open a local stack over plain HTTP.
  */
 export function newIdempotencyKey(): string {
   if (typeof crypto.randomUUID === 'function') return crypto.randomUUID();

@@ -1,38 +1,38 @@
 import { afterEach, expect, it, vi } from 'vitest';
-import { prefetch, takePrefetched, clearPrefetched } from './prefetch';
+import { clearPrefetched, prefetch, takePrefetched } from './prefetch';
 import { endSession, startSession } from './session';
 
 afterEach(clearPrefetched);
 
-it('asks once for what is shown later, and anew from then on', async () => {
-  const ask = vi.fn(() => Promise.resolve('ahead'));
-  const again = vi.fn(() => Promise.resolve('now'));
-  prefetch(['list'], ask);
-  expect(await takePrefetched(['list'], again)).toBe('ahead');
-  expect(await takePrefetched(['list'], again)).toBe('now');
-  expect(ask).toHaveBeenCalledOnce();
-  expect(again).toHaveBeenCalledOnce();
+it('hands out a prefetched response once', async () => {
+  const early = vi.fn(() => Promise.resolve('prefetched'));
+  const late = vi.fn(() => Promise.resolve('new'));
+  prefetch(['list'], early);
+  expect(await takePrefetched(['list'], late)).toBe('prefetched');
+  expect(await takePrefetched(['list'], late)).toBe('new');
+  expect(early).toHaveBeenCalledOnce();
+  expect(late).toHaveBeenCalledOnce();
 });
 
-it('gives a failure to whoever shows it', async () => {
+it('passes a failure to the query that takes the response', async () => {
   prefetch(['list'], () => Promise.reject(new Error('down')));
-  await expect(takePrefetched(['list'], () => Promise.resolve('now'))).rejects.toThrow('down');
+  await expect(takePrefetched(['list'], () => Promise.resolve('new'))).rejects.toThrow('down');
 });
 
-it('forgets what was asked for somebody else', async () => {
+it('discards responses when another user logs in', async () => {
   prefetch(['list'], () => Promise.resolve('theirs'));
-  startSession('token', 'somebody else');
+  startSession('token', 'another user');
   expect(await takePrefetched(['list'], () => Promise.resolve('mine'))).toBe('mine');
 });
 
-it('forgets the refusal that ended a session', async () => {
+it('discards the rejection that ended a session', async () => {
   startSession('token', 'ada');
   prefetch(['list'], () => Promise.reject(new Error('unauthenticated')));
   endSession('expired');
   expect(await takePrefetched(['list'], () => Promise.resolve('mine'))).toBe('mine');
 });
 
-it('does not show what is long past', async () => {
+it('discards responses that are too old', async () => {
   vi.useFakeTimers();
   prefetch(['list'], () => Promise.resolve('old'));
   await vi.advanceTimersByTimeAsync(31_000);

@@ -1,39 +1,39 @@
 import { sessionStore } from './session';
 import { transportStore } from './transport';
 
-/** Answers asked for before there was anything to show them, until they are shown. */
-const asked = new Map<string, Promise<unknown>>();
+/** Prefetched responses that no component has taken yet, by query key. */
+const prefetched = new Map<string, Promise<unknown>>();
 
-/** How long an answer counts as fresh that nothing has shown yet. */
+/** How long a prefetched response stays usable. */
 const FRESH_MS = 30_000;
 
-/** Asks now for what will be shown under this key. */
-export function prefetch(key: readonly unknown[], ask: () => Promise<unknown>): void {
+/** Starts a request whose response will be needed under this query key. */
+export function prefetch(key: readonly unknown[], request: () => Promise<unknown>): void {
   const name = JSON.stringify(key);
-  const answer = ask();
-  asked.set(name, answer);
-  // Whoever shows it says what went wrong; where nobody does, nothing did.
+  const response = request();
+  prefetched.set(name, response);
+  // A failure is reported by the query that takes the response, if any.
   const settled = () => {
     setTimeout(() => {
-      if (asked.get(name) === answer) asked.delete(name);
+      if (prefetched.get(name) === response) prefetched.delete(name);
     }, FRESH_MS);
   };
-  answer.then(settled, settled);
+  response.then(settled, settled);
 }
 
-/** The answer that was asked for ahead, once; else asks now. */
-export function takePrefetched<T>(key: readonly unknown[], ask: () => Promise<T>): Promise<T> {
+/** Takes the prefetched response for a key, or sends the request now. */
+export function takePrefetched<T>(key: readonly unknown[], request: () => Promise<T>): Promise<T> {
   const name = JSON.stringify(key);
-  const answer = asked.get(name) as Promise<T> | undefined;
-  asked.delete(name);
-  return answer ?? ask();
+  const response = prefetched.get(name) as Promise<T> | undefined;
+  prefetched.delete(name);
+  return response ?? request();
 }
 
-/** Nothing is as it was when it was asked for: another person is here, or another transport. */
 export function clearPrefetched(): void {
-  asked.clear();
+  prefetched.clear();
 }
 
-// From here, not from the app: the answer may come, and end the session, before the app does.
+// Responses don't apply to another user or transport. Subscribed here rather than in the app,
+// because a response may end the session before the app has loaded.
 sessionStore.subscribe(clearPrefetched);
 transportStore.subscribe(clearPrefetched);

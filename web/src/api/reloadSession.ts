@@ -1,41 +1,42 @@
-/** Where the session waits from one page of this tab to the next (see `session.ts`). */
-export const SAVED_SESSION_KEY = 'trichrome.parked';
+/** The sessionStorage key that carries the session over a reload (see `session.ts`). */
+export const SAVED_SESSION_KEY = 'trichrome.session';
 
-/** What has been taken out of there and not been asked for yet. */
-let taken: string | null = null;
+/** The session read from storage, until it is taken. */
+let saved: string | null = null;
 
-function take(): void {
+/** Moves a saved session from storage into memory. */
+function load(): void {
   try {
-    taken = sessionStorage.getItem(SAVED_SESSION_KEY) ?? taken;
+    saved = sessionStorage.getItem(SAVED_SESSION_KEY) ?? saved;
     sessionStorage.removeItem(SAVED_SESSION_KEY);
   } catch {
-    // Storage is off: nobody stays logged in.
+    // Storage is disabled: sessions don't survive a reload.
   }
 }
 
-/** Whether there is one that waits. It does so out of the storage from then on. */
+/** Whether there is a saved session. The first call removes it from storage. */
 export function hasSavedSession(): boolean {
-  take();
-  return taken !== null;
+  load();
+  return saved !== null;
 }
 
-/** The session that waits, once. */
+/** Returns the saved session once, then null. */
 export function takeSavedSession(): string | null {
-  take();
-  const parked = taken;
-  taken = null;
-  return parked;
+  load();
+  const session = saved;
+  saved = null;
+  return session;
 }
 
 export function saveSession(session: string): void {
   try {
     sessionStorage.setItem(SAVED_SESSION_KEY, session);
   } catch {
-    // Storage is off: the person logs in again.
+    // Storage is disabled: the user has to log in again.
   }
 }
 
-// A page that goes before the app has come leaves it to the next.
+// A page that is left before the app has loaded keeps the session for the next one.
 addEventListener('pagehide', () => {
-  if (taken !== null) saveSession(taken);
+  if (saved !== null) saveSession(saved);
 });

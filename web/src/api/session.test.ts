@@ -4,7 +4,7 @@ import { authorize, endSession, sessionStore, startSession } from './session';
 
 const request = (url = '/rest/pictures') => new Request(new URL(url, location.href));
 
-it('puts the token on requests to this origin only, and in no storage', () => {
+it('sends the token to this origin only and stores it nowhere', () => {
   startSession('secret', 'ada');
   const own = request();
   expect(authorize(own)).toBeTypeOf('function');
@@ -16,11 +16,11 @@ it('puts the token on requests to this origin only, and in no storage', () => {
   expect(JSON.stringify(sessionStore.get())).not.toContain('secret');
 });
 
-it('survives a reload, parked for just that long', async () => {
+it('survives a reload and is stored only during it', async () => {
   startSession('secret', 'ada');
   dispatchEvent(new Event('pagehide'));
   expect(stored()).toContain('secret');
-  // A page that has nothing in memory.
+  // A new page starts with nothing in memory.
   vi.resetModules();
   const next = await import('./session');
   expect(stored()).not.toContain('secret');
@@ -31,7 +31,7 @@ it('survives a reload, parked for just that long', async () => {
   next.endSession('logged-out');
 });
 
-it('is the same when the browser brings the page back as it was', () => {
+it('survives the back/forward cache', () => {
   startSession('secret', 'ada');
   dispatchEvent(new Event('pagehide'));
   dispatchEvent(new Event('pageshow'));
@@ -39,14 +39,14 @@ it('is the same when the browser brings the page back as it was', () => {
   expect(sessionStore.get().session).toEqual({ username: 'ada' });
 });
 
-it('parks nothing once logged out', () => {
+it('saves nothing after logging out', () => {
   startSession('secret', 'ada');
   endSession('logged-out');
   dispatchEvent(new Event('pagehide'));
   expect(stored()).not.toContain('secret');
 });
 
-it('ends by the refusal of its own token, not of an earlier one', () => {
+it('ends when its own token is rejected, not an earlier one', () => {
   startSession('first', 'ada');
   const expireFirst = authorize(request());
   startSession('second', 'ada');

@@ -2,34 +2,33 @@ import { createStore } from '../store';
 import { saveSession, takeSavedSession } from './reloadSession';
 
 /*
- * Where the token lives: in this module's closure, and nowhere else while the page is open.
+ * While the page is open, the token is kept only in this module's closure.
  *
- * - Not in a cookie: the API takes bearer tokens, the same over three transports; a cookie
- *   would bring CSRF with it and still have to be turned into a bearer token on the way.
- * - Not in localStorage: any script of this origin, in any tab, could read it long after
- *   the person has gone.
- * - Not lastingly in sessionStorage either: it is the first place that an injected script
- *   looks. Nothing exported from here gives the token out; it can only be put on a request
- *   to this origin (`authorize`). So an injected script can act while the page is open, which no
- *   place would prevent, but finds nothing to carry away in storage, on `window` or in the
- *   React tree. What keeps such a script out at all is the Content-Security-Policy
- *   (scripts from this origin only, Trusted Types), and `connect-src 'self'` leaves it
- *   nowhere to send what it has.
+ * - Not in a cookie: the API takes bearer tokens over all transports. A cookie would need CSRF
+ *   protection and would still have to be turned into a bearer token.
+ * - Not in localStorage: every script of this origin could read it, in any tab, long after the user
+ *   has left.
+ * - Not permanently in sessionStorage: injected scripts look there first. This module never exports
+ *   the token; `authorize` only adds it to requests to this origin. An injected script could still
+ *   send requests while the page is open, which no storage location prevents, but it can't find the
+ *   token in storage, on `window` or in the React tree. The Content-Security-Policy keeps such
+ *   scripts out (scripts from this origin only, Trusted Types), and `connect-src 'self'` keeps data
+ *   from being sent elsewhere.
  *
- * The price of memory is that a reload logs the person out, which people hate. So at `pagehide`
- * the token is parked in sessionStorage, which is the tab's own. The next page takes it out in
- * its very first module (`boot.ts`, by `parked.ts`), before the first paint; from one to the
- * other no script of this origin runs in the tab. It lies there for longer where no page follows:
- * in a tab that went to another site, and in a closed one, whose storage a browser keeps, on disk
- * too, for as long as it offers to reopen it. Such a token is of no use once its time is over.
+ * A token in memory alone would be lost on every reload. At `pagehide` it is therefore saved in
+ * sessionStorage, which belongs to the tab. The first module of the next page (`boot.ts`, through
+ * `reloadSession.ts`) removes it before the first paint, and no script of this origin runs in
+ * between. If no page follows, the token stays in storage: in a tab that went to another site, or in
+ * a closed tab, whose storage the browser keeps (also on disk) while it offers to reopen the tab. It
+ * is useless once it expires.
  */
 
-/** Who is logged in. The token is deliberately not part of it. */
+/** The logged-in user. The token is deliberately left out. */
 export interface Session {
   readonly username: string;
 }
 
-/** Why nobody is logged in: at first, after logging out, or because the token ran out. */
+/** Why no user is logged in. */
 export type SignedOutReason = 'start' | 'logged-out' | 'expired';
 
 export type SessionState =
@@ -38,37 +37,37 @@ export type SessionState =
 
 let token: string | null = null;
 
-/** Whoever it is: the prerendered pages know only that there is somebody. */
-const SOMEBODY: SessionState = { session: { username: '' } };
+/** The session on prerendered pages, which are the same for every logged-in user. */
+const ANY_USER: SessionState = { session: { username: '' } };
 
-const prerendered = (state: SessionState) => (state.session === null ? state : SOMEBODY);
+const prerendered = (state: SessionState) => (state.session === null ? state : ANY_USER);
 
-let held: SessionState | undefined;
+let frozen: SessionState | undefined;
 
 export const sessionStore = createStore<SessionState>(
   { session: null, reason: 'start' },
-  (state) => held ?? prerendered(state),
+  (state) => frozen ?? prerendered(state),
 );
 
 /**
- * A prerendered page is about to be taken over: until that is done, what it shows of the session
- * stays as it is now. (React can't take a page over that turns into another meanwhile.)
+ * Fixes the session that hydration sees. React can't hydrate a page that changes to another one in
+ * the meantime, for example because the session ends.
  */
 export function freezePrerendered(): void {
-  held = prerendered(sessionStore.get());
+  frozen = prerendered(sessionStore.get());
 }
 
 function restoreSession(): void {
   try {
-    const parked = takeSavedSession();
-    // Coming back from the back/forward cache, the closure still has the token.
-    if (parked === null || token !== null) return;
-    const value = JSON.parse(parked) as { token?: unknown; username?: unknown };
+    const saved = takeSavedSession();
+    // A page from the back/forward cache still has its token.
+    if (saved === null || token !== null) return;
+    const value = JSON.parse(saved) as { token?: unknown; username?: unknown };
     if (typeof value.token === 'string' && typeof value.username === 'string') {
       startSession(value.token, value.username);
     }
   } catch {
-    // It is something else: the person logs in again.
+    // The saved value is malformed: the user has to log in again.
   }
 }
 
@@ -89,20 +88,20 @@ export function endSession(reason: Exclude<SignedOutReason, 'start'>): void {
 }
 
 /**
- * Puts the token on a request. Answers what to call should the server say that the token is
- * no longer valid, or undefined where nobody is logged in.
+ * Adds the token to a request to this origin. Returns a function to call when the server rejects
+ * the token, or undefined when no token was added.
  */
 export function authorize(request: Request): (() => void) | undefined {
   const used = token;
   if (used === null || new URL(request.url).origin !== location.origin) return undefined;
   request.headers.set('authorization', `Bearer ${used}`);
   return () => {
-    // A late 401 to an old token must not end the session that has begun since.
+    // A late 401 for an old token must not end a newer session.
     if (token === used) endSession('expired');
   };
 }
 
-/** The body that asks the `validate` operation whose token this is. */
+/** The request body with which the `validate` operation looks up the token's user. */
 export function validationBody(): { access_token: string } {
   return { access_token: token ?? '' };
 }

@@ -1,7 +1,7 @@
 import { createChoice } from '../choice';
 import { TRANSPORTS } from '../transports';
 
-/** The transport that every call uses from now on. */
+/** The transport of every call. */
 export const { store: transportStore, choose: chooseTransport } = createChoice(
   'trichrome.transport',
   TRANSPORTS,

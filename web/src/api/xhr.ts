@@ -1,10 +1,9 @@
-/** How much of a request's body has left the browser, 0 to 1. */
+/** Receives the share of the request body that has been sent, 0 to 1. */
 export type OnProgress = (fraction: number) => void;
 
 /**
- * Sends a request with XMLHttpRequest, because fetch tells nothing of an upload's progress.
- * Otherwise as fetch: rejects with an AbortError when the request's signal aborts, and with a
- * TypeError when no answer comes.
+ * Sends a request with XMLHttpRequest, because fetch doesn't report upload progress. Like fetch, it
+ * rejects with an `AbortError` if the request is aborted and with a `TypeError` if no response comes.
  */
 export async function sendWithProgress(
   request: Request,
@@ -37,7 +36,7 @@ export async function sendWithProgress(
         }),
       );
     });
-    xhr.addEventListener('error', () => reject(new TypeError('the upload got no answer')));
+    xhr.addEventListener('error', () => reject(new TypeError('the upload got no response')));
     xhr.addEventListener('timeout', () => reject(new TypeError('the upload timed out')));
     xhr.addEventListener('abort', aborted);
     xhr.addEventListener('loadend', () => signal.removeEventListener('abort', abort));

@@ -20,7 +20,7 @@ export function DeletePictureDialog({
   const confirm = () =>
     deletion.mutate(picture.id, {
       onSuccess: () => {
-        notify(`“${picture.title}” is deleted.`);
+        notify(`“${picture.title}” was deleted.`);
         onDeleted();
       },
     });
@@ -34,7 +34,7 @@ export function DeletePictureDialog({
       open={open}
       id="delete"
       title="Delete this picture?"
-      text={`“${picture.title}” is deleted for good. There is no way to get it back.`}
+      text={`“${picture.title}” will be deleted for good. This can’t be undone.`}
       pending={deletion.isPending}
       error={deletion.error}
       onConfirm={confirm}

@@ -19,13 +19,13 @@ export function PictureGrid({ pictures, hasMore, loadingMore, onMore }: PictureG
           <PictureTile key={picture.id} picture={picture} />
         ))}
       </ul>
-      {hasMore && <More loading={loadingMore} onMore={onMore} />}
+      {hasMore && <LoadMore loading={loadingMore} onMore={onMore} />}
     </>
   );
 }
 
-/** Loads on by itself as it nears the view; a button, so that it also works without scrolling. */
-function More({ loading, onMore }: { readonly loading: boolean; readonly onMore: () => void }) {
+/** Loads the next page as it nears the viewport, or on a click. */
+function LoadMore({ loading, onMore }: { readonly loading: boolean; readonly onMore: () => void }) {
   const [ref, near] = useInView('600px 0px');
   useEffect(() => {
     if (near && !loading) onMore();
@@ -39,7 +39,7 @@ function More({ loading, onMore }: { readonly loading: boolean; readonly onMore:
   );
 }
 
-/** The shape of what is coming, so that nothing jumps when it is there. */
+/** A placeholder with the grid's dimensions, so that the layout doesn't shift. */
 export function GridSkeleton() {
   return (
     <div className="grid" role="status" aria-label="Loading your pictures">

@@ -9,7 +9,7 @@ import { useInView } from '../ui/useInView';
 import { usePicture } from './queries';
 import type { PictureInfo } from './requests';
 
-/** One picture of the grid; its bytes are fetched only while it is near the view. */
+/** A picture in the grid. Its bytes are fetched only while it is near the viewport. */
 export function PictureTile({ picture }: { readonly picture: PictureInfo }) {
   const [ref, near] = useInView('300px 0px');
   return (
@@ -34,14 +34,14 @@ function Thumbnail({ id }: { readonly id: string }) {
   const { data, isError } = usePicture(id);
   const [undecodable, setUndecodable] = useState(false);
   if (undecodable) return <BrokenIcon />;
-  // The title stands beneath: the picture itself would only repeat it.
+  // The empty `alt` avoids repeating the title below.
   if (data !== undefined) {
     return <BlobImage blob={data.blob} alt="" fit="cover" onError={() => setUndecodable(true)} />;
   }
   return isError ? null : <span className="skeleton" />;
 }
 
-/** Over the link, as a button can't be within one. */
+/** A retry button for a failed thumbnail. It overlays the link, which must not contain a button. */
 function ThumbnailRetry({ id }: { readonly id: string }) {
   const { data, isError, refetch } = usePicture(id);
   if (data !== undefined || !isError) return null;

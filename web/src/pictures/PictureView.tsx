@@ -24,7 +24,7 @@ import { fileName, typeName } from './image';
 import { usePicture, usePictures } from './queries';
 import type { LoadedPicture, PictureInfo } from './requests';
 
-/** One picture, large, over the grid; its address opens it directly. */
+/** A full-size picture in a dialog over the grid, with a URL of its own. */
 export function PictureView() {
   const { pictureId = '' } = useParams();
   const navigate = useNavigate();
@@ -32,17 +32,17 @@ export function PictureView() {
   const picture = usePicture(pictureId);
   const neighbours = useNeighbours(pictureId);
   const [deleting, setDeleting] = useState(false);
-  // What the list knows already is shown while the bytes are on their way.
+  // The list already has the details, so they are shown while the bytes load.
   const info = picture.data?.info ?? neighbours.current;
   useDocumentTitle(info?.title ?? 'Picture');
 
   const state = useLocation().state as { readonly fromGrid?: boolean } | null;
   const closing = useRef(false);
   const close = () => {
-    // Going back takes a moment: a second Escape must not go back twice.
+    // Navigation is asynchronous: a second Escape must not go back twice.
     if (closing.current) return;
     closing.current = true;
-    // To the grid, without leaving a way back into what was closed.
+    // Leaves no history entry that would open the picture again.
     if (state?.fromGrid === true) void navigate(-1);
     else void navigate('/pictures', { replace: true });
   };
@@ -111,7 +111,7 @@ export function PictureView() {
   );
 }
 
-/** What the list shows before and after this picture, as far as the list has been loaded. */
+/** A picture's entry in the list and its neighbours, as far as the list has loaded. */
 function useNeighbours(id: string): { current?: PictureInfo; previous?: string; next?: string } {
   const { data } = usePictures();
   const pictures = data?.pages.flatMap((page) => page.pictures) ?? [];
@@ -163,9 +163,9 @@ function Actions({ picture: { info, blob }, onDelete }: ActionsProps) {
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(`${location.origin}/pictures/${info.id}`);
-      notify('Link copied. It opens for you alone, once logged in.');
+      notify('Link copied. Only you can open it, after logging in.');
     } catch {
-      notify('The browser doesn’t allow copying here. The link is in the address bar.', 'info');
+      notify('Your browser blocked copying. Copy the link from the address bar.', 'info');
     }
   };
   const download = () => {
@@ -174,7 +174,7 @@ function Actions({ picture: { info, blob }, onDelete }: ActionsProps) {
     anchor.href = url;
     anchor.download = fileName(info.title, info.content_type);
     anchor.click();
-    // Not at once: some browsers read the address only after this turn.
+    // Some browsers read the URL only after the click has been handled.
     setTimeout(() => URL.revokeObjectURL(url), 10_000);
   };
   return (
@@ -204,7 +204,7 @@ function Content({
     if (undecodable === id) {
       return (
         <Empty icon={<BrokenIcon size={30} />} title="This browser can’t show this picture">
-          It is stored as it was sent. Download it to open it elsewhere.
+          It is stored unchanged. Download it to open it in another app.
         </Empty>
       );
     }
@@ -222,18 +222,18 @@ function Content({
   }
   if (picture.isError) {
     const { error } = picture;
-    // 400: the address holds something that is no picture's id at all.
+    // 400: the URL contains something that isn't a picture id.
     if (error instanceof ApiError && (error.status === 404 || error.status === 400)) {
       return (
-        <Empty icon={<BrokenIcon size={30} />} title="This picture isn’t here">
-          It may have been deleted, or it belongs to someone else.
+        <Empty icon={<BrokenIcon size={30} />} title="Picture not found">
+          It may have been deleted, or it may belong to someone else.
         </Empty>
       );
     }
     return (
       <div className="view-failure">
         <Failure
-          title="The picture can’t be shown"
+          title="Couldn’t load the picture"
           error={error}
           onRetry={() => void picture.refetch()}
         />

@@ -14,12 +14,12 @@ import { usePictures } from './queries';
 export function PicturesPage() {
   const { pictureId } = useParams();
   const list = usePictures();
-  // Deferred, so that many tiles at once are rendered in slices and never hold up a click.
+  // Deferred, so that rendering many tiles doesn't block input.
   const data = useDeferredValue(list.data);
   const pictures = data?.pages.flatMap((page) => page.pictures) ?? [];
   useDocumentTitle(pictureId === undefined ? 'Pictures' : undefined);
 
-  // A picture that was deleted in its large view leaves no tile to give the focus back to.
+  // After a picture was deleted in its dialog, its tile is gone and can't get the focus back.
   const openBefore = useRef(pictureId);
   useEffect(() => {
     const closed = openBefore.current !== undefined && pictureId === undefined;
@@ -45,9 +45,7 @@ export function PicturesPage() {
       {list.isError && (
         <Failure
           title={
-            pictures.length > 0
-              ? 'Your pictures can’t be brought up to date'
-              : 'Your pictures can’t be shown'
+            pictures.length > 0 ? 'Couldn’t refresh your pictures' : 'Couldn’t load your pictures'
           }
           error={list.error}
           onRetry={() => void (list.isFetchNextPageError ? list.fetchNextPage() : list.refetch())}

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { fileName, toBase64, toBlob } from './image';
 
-it('turns base64 into bytes and back', async () => {
+it('converts between base64 and bytes', async () => {
   const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
   const base64 = await toBase64(new Blob([bytes]));
   const blob = toBlob(base64, 'image/png');
@@ -11,7 +11,7 @@ it('turns base64 into bytes and back', async () => {
 });
 
 it.each(['text/html', 'image/svg+xml', ''])(
-  'makes plain bytes of what is said to be %s',
+  'treats the content type "%s" as plain bytes',
   (type) => {
     expect(toBlob('AAAA', type).type).toBe('application/octet-stream');
   },
@@ -22,6 +22,6 @@ it.each([
   ['a/b: c?', 'image/webp', 'a-b- c-.webp'],
   ['..', 'image/png', 'picture.png'],
   ['Notes', 'text/plain', 'Notes'],
-])('names the file of %s (%s) %s', (title, type, name) => {
+])('names the file for title %s (%s) %s', (title, type, name) => {
   expect(fileName(title, type)).toBe(name);
 });

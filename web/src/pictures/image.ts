@@ -1,4 +1,4 @@
-/** The types that the service takes and answers, with the ending that a file of each gets. */
+/** The image types of the service and their file extensions. */
 export const IMAGE_TYPES = {
   'image/png': 'png',
   'image/jpeg': 'jpg',
@@ -13,14 +13,14 @@ export function isImageType(type: string): type is ImageType {
   return Object.hasOwn(IMAGE_TYPES, type);
 }
 
-/** How a type is called among people: `JPEG`. */
+/** A type's common name, for example `JPEG`. */
 export function typeName(type: string): string {
   return type === 'image/webp' ? 'WebP' : type.replace('image/', '').toUpperCase();
 }
 
 /**
- * Bytes from base64, as a blob. A type that is no picture's becomes plain bytes, so that an
- * address made from the blob can never be a document with scripts of this origin.
+ * Decodes base64 into a blob. A type other than an image's becomes plain bytes, so that a blob URL
+ * can never be a document that runs scripts of this origin.
  */
 export function toBlob(base64: string, contentType: string): Blob {
   const binary = atob(base64);
@@ -31,7 +31,7 @@ export function toBlob(base64: string, contentType: string): Blob {
   });
 }
 
-/** Base64 of a file's bytes, without the `data:` prefix. */
+/** Encodes a file as base64, without the `data:` prefix. */
 export function toBase64(file: Blob): Promise<string> {
   return new Promise((resolve, reject) => {
     const reader = new FileReader();
@@ -44,10 +44,10 @@ export function toBase64(file: Blob): Promise<string> {
   });
 }
 
-/** A file name made of a title: what file systems refuse becomes a dash. */
+/** Builds a file name from a title. Characters that file systems forbid become dashes. */
 export function fileName(title: string, type: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what is being removed
+  // eslint-disable-next-line no-control-regex -- removes control characters
   const name = title.replace(/[\u0000-\u001f<>:"/\\|?*]+/g, '-').replace(/^\.+|[. ]+$/g, '');
-  const ending = isImageType(type) ? `.${IMAGE_TYPES[type]}` : '';
-  return `${name === '' ? 'picture' : name}${ending}`;
+  const extension = isImageType(type) ? `.${IMAGE_TYPES[type]}` : '';
+  return `${name === '' ? 'picture' : name}${extension}`;
 }

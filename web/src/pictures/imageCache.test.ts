@@ -5,7 +5,7 @@ import { limitImageCache } from './imageCache';
 
 const picture = () => ({ blob: new Blob([new Uint8Array(100)]) });
 
-it('lets the longest unseen pictures go, and none that is on screen', () => {
+it('evicts the oldest pictures that are not on screen', () => {
   const client = new QueryClient();
   limitImageCache(client, 250);
   client.setQueryData(keys.image('shown'), picture(), { updatedAt: 1 });
@@ -21,7 +21,7 @@ it('lets the longest unseen pictures go, and none that is on screen', () => {
       .map(({ queryKey }) => queryKey[2]);
   expect(left()).toEqual(['shown', 'unseen-4', 'unseen-5']);
 
-  // Out of view, it is the oldest of three that don't fit.
+  // Once hidden, it is the oldest of three pictures, which exceed the limit.
   unsubscribe();
   expect(left()).toEqual(['unseen-4', 'unseen-5']);
   client.clear();

@@ -1,7 +1,7 @@
 import type { QueryClient } from '@tanstack/react-query';
 import { keys } from '../queryKeys';
 
-/** How many bytes of pictures that nobody looks at are kept for when they come into view again. */
+/** The most bytes to keep for pictures that are not on screen. */
 const MAX_UNSEEN_BYTES = 64 * 1024 * 1024;
 
 interface HasBlob {
@@ -9,8 +9,8 @@ interface HasBlob {
 }
 
 /**
- * Keeps the cache of pictures' bytes within bounds: the longest unseen go first. Pictures on
- * screen are not touched; a tile far out of view lets go of its own (see PictureTile).
+ * Limits the cached picture bytes by evicting the oldest pictures. Pictures on screen are kept;
+ * tiles far outside the viewport release theirs (see PictureTile).
  */
 export function limitImageCache(client: QueryClient, maxBytes = MAX_UNSEEN_BYTES): void {
   const cache = client.getQueryCache();

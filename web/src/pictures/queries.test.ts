@@ -15,7 +15,7 @@ const stored = (id: string): PictureInfo => ({
   created_at: '2026-01-01T00:00:00Z',
 });
 
-it('puts pictures where the service has them, in whichever order their answers come', () => {
+it('orders new pictures like the service, regardless of the order of responses', () => {
   const client = new QueryClient();
   client.setQueryData<InfiniteData<Page, string>>(keys.list, {
     pages: [{ pictures: [stored('1')], nextCursor: '' }],
@@ -27,7 +27,7 @@ it('puts pictures where the service has them, in whichever order their answers c
   client.clear();
 });
 
-it('adds no picture that is on a later page already', () => {
+it('adds no picture that is already on a later page', () => {
   const client = new QueryClient();
   const pages = [['3'], ['2']].map((ids) => ({ pictures: ids.map(stored), nextCursor: '' }));
   client.setQueryData<InfiniteData<Page, string>>(keys.list, { pages, pageParams: ['', 'next'] });
@@ -36,7 +36,7 @@ it('adds no picture that is on a later page already', () => {
   client.clear();
 });
 
-it('forgets a deleted picture as soon as nothing shows it', async () => {
+it('removes a deleted picture from the cache once it is no longer shown', async () => {
   const client = new QueryClient();
   const left = () => client.getQueryCache().findAll({ queryKey: keys.images }).length;
   for (const id of ['shown', 'unseen']) client.setQueryData(keys.image(id), { blob: new Blob() });

@@ -20,10 +20,10 @@ import {
 
 type Pages = InfiniteData<Page, string>;
 
-/** How long the bytes of a picture that is no longer near the view are kept. */
+/** How long to keep the bytes of a picture that is no longer near the viewport. */
 const IMAGE_GC_MS = 2 * 60_000;
 
-/** The person's pictures, newest first, without their bytes. */
+/** The user's pictures, newest first, without their bytes. */
 export function usePictures() {
   return useInfiniteQuery({
     queryKey: keys.list,
@@ -36,7 +36,7 @@ export function usePictures() {
   });
 }
 
-/** One picture with its bytes; they never change, so once fetched they are not asked for again. */
+/** A picture with its bytes, which never change and are therefore fetched once. */
 export function usePicture(id: string, enabled = true) {
   return useQuery({
     queryKey: keys.image(id),
@@ -56,7 +56,7 @@ export function useDeletePicture() {
           api().DELETE('/pictures/{picture_id}', { params: { path: { picture_id: id } } }),
         );
       } catch (error) {
-        // Gone already (deleted in another tab, or by a first try whose answer was lost).
+        // Already deleted: in another tab, or by an earlier attempt whose response was lost.
         if (!(error instanceof ApiError && error.status === 404)) throw error;
       }
     },
@@ -67,7 +67,7 @@ export function useDeletePicture() {
   });
 }
 
-/** Forgets a picture's bytes, once nothing shows them any more: what does would ask for them anew. */
+/** Removes a picture's bytes from the cache once nothing shows it; otherwise they'd be refetched. */
 export function forgetImage(client: QueryClient, id: string): void {
   const cache = client.getQueryCache();
   const forget = () => {
@@ -81,8 +81,8 @@ export function forgetImage(client: QueryClient, id: string): void {
 }
 
 /**
- * Puts a picture that was just stored into the list, with the bytes that were sent: where the service
- * has it. Of two uploads under way at once the first to be stored need not be the first to answer.
+ * Adds a stored picture and its bytes to the cache. It is sorted into the list, because concurrent
+ * uploads may complete in another order than they were stored in.
  */
 export function addToCache(client: QueryClient, picture: PictureInfo, file: Blob): void {
   const { content_type } = picture;
@@ -91,14 +91,14 @@ export function addToCache(client: QueryClient, picture: PictureInfo, file: Blob
     blob: file.slice(0, file.size, content_type),
   });
   const pages = client.getQueryData<Pages>(keys.list)?.pages ?? [];
-  // A retry may answer with a picture of an earlier try, which may be on any page by now.
+  // A retry may return the picture of an earlier attempt, which may be on any page by now.
   if (pages.some(({ pictures }) => pictures.some(({ id }) => id === picture.id))) return;
   changePages(client, (pictures, page) =>
     page === 0 ? [picture, ...pictures].sort(newestFirst) : pictures,
   );
 }
 
-/** Ids are UUIDs of version 7 (RFC 9562): the later one is the greater one. */
+/** Ids are version 7 UUIDs (RFC 9562), which sort by time. */
 function newestFirst(a: PictureInfo, b: PictureInfo): number {
   return a.id < b.id ? 1 : -1;
 }
@@ -107,8 +107,8 @@ function changePages(
   client: QueryClient,
   change: (pictures: readonly PictureInfo[], page: number) => readonly PictureInfo[],
 ): void {
-  // An answer under way was asked for before this change, and would undo it.
-  const underWay = client.isFetching({ queryKey: keys.list }) > 0;
+  // A fetch in progress started before this change, so its response would undo it.
+  const fetching = client.isFetching({ queryKey: keys.list }) > 0;
   client.setQueryData<Pages>(keys.list, (data) =>
     data === undefined
       ? undefined
@@ -120,5 +120,5 @@ function changePages(
           })),
         },
   );
-  if (underWay) void client.invalidateQueries({ queryKey: keys.list });
+  if (fetching) void client.invalidateQueries({ queryKey: keys.list });
 }

@@ -2,7 +2,7 @@ import { api, unwrap } from '../api/client';
 import type { Picture } from '../api/types';
 import { toBlob } from './image';
 
-/** A picture without its bytes, as the list has it. */
+/** A picture without its bytes, as in the list. */
 export type PictureInfo = Omit<Picture, 'base64'>;
 
 /** A picture with its bytes. */
@@ -16,10 +16,10 @@ export interface Page {
   readonly nextCursor: string;
 }
 
-/** A page fills a large screen with room to scroll. */
+/** Enough pictures to fill a large screen and scroll. */
 const PAGE_SIZE = 30;
 
-/** A page of the person's pictures, without their bytes. */
+/** Fetches a page of the user's pictures, without their bytes. */
 export async function fetchList(cursor: string, signal?: AbortSignal): Promise<Page> {
   const query = { limit: PAGE_SIZE, metadata_only: true };
   const { data, response } = await unwrap(

@@ -7,7 +7,7 @@ const AccountPopover = lazyWithPreload(() =>
   import('./AccountPopover').then((module) => module.AccountPopover),
 );
 
-/** Who is logged in; opens the settings and the ways out. */
+/** The logged-in user's avatar, which opens the account settings. */
 export function AccountMenu({ session }: { readonly session: Session }) {
   const [anchor, setAnchor] = useState<HTMLElement | null>(null);
   const [used, setUsed] = useState(false);
@@ -30,7 +30,7 @@ export function AccountMenu({ session }: { readonly session: Session }) {
   );
 }
 
-/** The first letter, or what else a name begins with: a character, not half of one. */
+/** The first character of a name, as a whole code point. */
 function initialOf(username: string): string {
   return (Array.from(username.trim())[0] ?? '').toLocaleUpperCase('en');
 }

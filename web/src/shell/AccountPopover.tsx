@@ -12,7 +12,7 @@ interface AccountPopoverProps {
   readonly onClose: () => void;
 }
 
-/** Who is logged in, the colour scheme, and the ways out. */
+/** The username, the colour scheme, and buttons to log out or delete the account. */
 export function AccountPopover({ anchor, session, onClose }: AccountPopoverProps) {
   const [deleting, setDeleting] = useState(false);
   return (

@@ -12,7 +12,7 @@ const RecentCalls = lazyWithPreload(() =>
   import('./RecentCalls').then((module) => module.RecentCalls),
 );
 
-/** How long the last call took and its trace; opens the comparison of the transports. */
+/** The last call's duration and trace id. Opens a comparison of the transports. */
 export function LastCall() {
   const calls = useStore(callsStore);
   const [anchor, setAnchor] = useState<HTMLElement | null>(null);
@@ -41,7 +41,7 @@ export function LastCall() {
           {last.traceId !== '' && (
             <>
               <span className="visually-hidden">, trace</span>{' '}
-              {/* On a narrow screen it is in the list that this opens. */}
+              {/* Hidden on narrow screens; the list has it too. */}
               <span className="mono">{last.traceId.slice(0, 8)}</span>
             </>
           )}

@@ -13,14 +13,14 @@ export function NotFoundPage() {
       <Empty
         icon={<AlertIcon size={30} />}
         level={1}
-        title="There is no such page"
+        title="Page not found"
         action={
           <Link className={buttonClass({ variant: 'contained' })} to="/pictures">
-            To your pictures
+            Go to your pictures
           </Link>
         }
       >
-        The address may be mistyped, or what was here has moved.
+        The address may be mistyped, or the page may have moved.
       </Empty>
     </main>
   );

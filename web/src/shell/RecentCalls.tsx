@@ -8,8 +8,7 @@ import { notify } from '../ui/notices';
 import { TransportDot } from '../ui/TransportDot';
 import { isFailure, statusOf } from './outcome';
 
-/** How many calls the list shows. */
-const SHOWN = 8;
+const MAX_SHOWN = 8;
 
 interface RecentCallsProps {
   readonly calls: readonly CallRecord[];
@@ -17,7 +16,7 @@ interface RecentCallsProps {
   readonly onClose: () => void;
 }
 
-/** The latest calls, and how the transports compare. */
+/** The latest calls and a comparison of the transports. */
 export function RecentCalls({ calls, anchor, onClose }: RecentCallsProps) {
   return (
     <Popover
@@ -28,7 +27,7 @@ export function RecentCalls({ calls, anchor, onClose }: RecentCallsProps) {
     >
       <Comparison calls={calls} />
       <ul className="recent-calls" aria-label="Latest calls">
-        {calls.slice(0, SHOWN).map((call) => (
+        {calls.slice(0, MAX_SHOWN).map((call) => (
           <CallRow key={call.id} call={call} />
         ))}
       </ul>
@@ -36,7 +35,7 @@ export function RecentCalls({ calls, anchor, onClose }: RecentCallsProps) {
   );
 }
 
-/** This visit's median by transport. */
+/** The median duration of each transport in this visit. */
 function Comparison({ calls }: { readonly calls: readonly CallRecord[] }) {
   return (
     <dl className="comparison">
@@ -66,7 +65,7 @@ function CallRow({ call }: { readonly call: CallRecord }) {
       await navigator.clipboard.writeText(call.traceId);
       notify('Trace id copied.');
     } catch {
-      notify(`The browser doesn’t allow copying here: ${call.traceId}`, 'info');
+      notify(`Your browser blocked copying. Trace id: ${call.traceId}`, 'info');
     }
   };
   return (
@@ -91,7 +90,7 @@ function CallRow({ call }: { readonly call: CallRecord }) {
   );
 }
 
-/** Ids in paths are cut: `GET /pictures/0198c2…`. */
+/** Shortens the ids in a path: `GET /pictures/0198c2…`. */
 function shorten(operation: string): string {
   return operation.replace(/([0-9a-f]{6})[0-9a-f]{2}-[0-9a-f-]{27}/g, '$1…');
 }

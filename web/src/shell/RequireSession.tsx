@@ -2,12 +2,12 @@ import { Navigate, Outlet, useLocation } from 'react-router';
 import { sessionStore } from '../api/session';
 import { useStore } from '../useStore';
 
-/** Pages for people who are logged in; others log in first and come back to where they were. */
+/** Protects pages that need a login. After logging in, the user returns to the requested page. */
 export function RequireSession() {
   const { session, reason } = useStore(sessionStore);
   const location = useLocation();
   if (session !== null) return <Outlet />;
-  // Whoever logs out means to leave: the next one starts at the front.
+  // After a deliberate logout, the next login starts at the default page.
   const from = reason === 'logged-out' ? undefined : location;
   return <Navigate to="/login" replace state={{ from }} />;
 }

@@ -3,7 +3,7 @@ import { MoonIcon, SunIcon, SystemIcon } from '../ui/icons';
 import { ToggleGroup } from '../ui/ToggleGroup';
 import { useStore } from '../useStore';
 
-/** Light, dark, or as the system has it; remembered. */
+/** Chooses a light or dark colour scheme, or follows the system's. */
 export function SchemeChoice() {
   return (
     <ToggleGroup
@@ -14,7 +14,7 @@ export function SchemeChoice() {
       options={[
         { value: 'light', label: 'Light', content: <SunIcon /> },
         { value: 'dark', label: 'Dark', content: <MoonIcon /> },
-        { value: 'system', label: 'As the system', content: <SystemIcon /> },
+        { value: 'system', label: 'System', content: <SystemIcon /> },
       ]}
     />
   );

@@ -15,7 +15,7 @@ const PAGES = [
   { path: '/analytics', label: 'Analytics', icon: <AnalyticsIcon /> },
 ] as const;
 
-/** What surrounds every page of a person who is logged in. */
+/** The frame around every page that needs a login. */
 export function Shell() {
   const { session } = useStore(sessionStore);
   const { pathname } = useLocation();
@@ -27,7 +27,7 @@ export function Shell() {
   return (
     <>
       <a className="skip-link" href="#main">
-        Skip to the content
+        Skip to content
       </a>
       <header className="top-bar">
         <div className="container">
@@ -64,7 +64,7 @@ export function Shell() {
   );
 }
 
-/** A change of page is announced as a browser would: by focus at the top of the new content. */
+/** Moves the focus and the scroll position to the top of a new page, like a browser does. */
 function useFocusOnNewPage(main: React.RefObject<HTMLElement | null>, page: string | undefined) {
   const shown = useRef(page);
   useEffect(() => {

@@ -15,10 +15,10 @@ const OPTIONS = TRANSPORTS.map((value) => ({
   ),
 }));
 
-/** Which transport every call goes over from now on. */
+/** Chooses the transport for all later calls. */
 export function TransportSwitch() {
   const transport = useStore(transportStore);
-  // The prerendered page can't know the choice: better none than a wrong one for a moment.
+  // The prerendered page doesn't know the choice, so it shows none rather than a wrong one.
   const known = useHydrated();
   return (
     <ToggleGroup

@@ -5,5 +5,5 @@ export function isFailure(call: CallRecord): boolean {
 }
 
 export function statusOf(call: CallRecord): string {
-  return call.status === 0 ? 'no answer' : String(call.status);
+  return call.status === 0 ? 'no response' : String(call.status);
 }

@@ -2,14 +2,14 @@ import { http, passthrough } from 'msw';
 import { setupServer } from 'msw/node';
 import { MockBackend } from '../../mock/backend';
 
-/** The backend of the test that is running. */
+/** The mock backend of the current test. */
 export let backend = new MockBackend();
 
 export function freshBackend(): void {
   backend = new MockBackend();
 }
 
-/** Every call that the app makes, by fetch or by XMLHttpRequest, goes to the mock backend. */
+/** Routes every call of the app (fetch and XMLHttpRequest) to the mock backend. */
 export const server = setupServer(
   http.all('*', async ({ request }) => (await backend.handle(request)) ?? passthrough()),
 );

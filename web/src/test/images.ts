@@ -1,6 +1,6 @@
 const ascii = (text: string) => Array.from(text, (char) => char.charCodeAt(0));
 
-/** The first bytes of a file of each kind, as little of it as tells what it is. */
+/** The first bytes of a file of each kind, just enough to identify it. */
 export const HEADS = {
   png: [0x89, ...ascii('PNG\r\n\u001a\n'), 0, 0, 0, 13, ...ascii('IHDR')],
   jpeg: [0xff, 0xd8, 0xff, 0xe0, 0, 16, ...ascii('JFIF')],
@@ -15,14 +15,14 @@ export const HEADS = {
   text: ascii('just some words'),
 } as const;
 
-/** A file that starts as the kind does and is this long. */
+/** A file of a kind, padded to a size. */
 export function fileOf(kind: keyof typeof HEADS, name: string, size = 512): File {
   const bytes = new Uint8Array(Math.max(size, HEADS[kind].length));
   bytes.set(HEADS[kind]);
   return new File([bytes], name);
 }
 
-/** The base64 of such a file. */
+/** The base64 of a minimal file of a kind. */
 export function base64Of(kind: keyof typeof HEADS): string {
   return btoa(String.fromCharCode(...HEADS[kind], 0, 0, 0, 0));
 }

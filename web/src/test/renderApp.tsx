@@ -8,7 +8,7 @@ import { backend } from './backend';
 
 export const USER = { username: 'ada', password: 'correct horse' } as const;
 
-/** The whole app at an address, with the mock backend behind it. */
+/** Renders the whole app at an address, with the mock backend. */
 export function renderApp(address: string): UserEvent {
   const queryClient = createQueryClient();
   queryClient.setDefaultOptions({
@@ -19,11 +19,11 @@ export function renderApp(address: string): UserEvent {
       <App queryClient={queryClient} />
     </MemoryRouter>,
   );
-  // The file chooser's filter is only a help: dropped files never meet it.
+  // Tests may choose any file, because dropped files bypass the chooser's filter too.
   return userEvent.setup({ applyAccept: false });
 }
 
-/** As `renderApp`, for a person who is logged in already. */
+/** Like `renderApp`, with a logged-in user. */
 export function renderLoggedIn(address: string): UserEvent {
   startSession(backend.addUser(USER.username, USER.password), USER.username);
   return renderApp(address);

@@ -7,10 +7,10 @@ import { chooseTransport } from '../api/transport';
 import { uploadDialogStore, uploads } from '../uploads/uploads';
 import { freshBackend, server } from './backend';
 
-// Two cores that also compile: what takes 100 ms alone can take seconds.
+// Long, because the tests may share the machine with a compiler.
 configure({ asyncUtilTimeout: 10_000 });
 
-/** What jsdom has not: everything counts as in view. */
+/** Missing in jsdom. Reports every element as visible. */
 class VisibleObserver implements IntersectionObserver {
   readonly root = null;
   readonly rootMargin = '';
@@ -28,11 +28,11 @@ class VisibleObserver implements IntersectionObserver {
   }
 
   unobserve() {
-    // Nothing is being watched.
+    // Nothing to stop: `observe` reports once.
   }
 
   disconnect() {
-    // Nothing is being watched.
+    // Nothing to stop: `observe` reports once.
   }
 
   takeRecords() {
@@ -40,7 +40,7 @@ class VisibleObserver implements IntersectionObserver {
   }
 }
 
-/** A screen that fits no condition: wide, light. */
+/** A media query that never matches: a wide screen with a light scheme. */
 const anyScreen = (media: string) => Object.assign(new EventTarget(), { media, matches: false });
 
 beforeAll(() => {
@@ -52,7 +52,7 @@ beforeEach(() => {
   vi.stubGlobal('IntersectionObserver', VisibleObserver);
   vi.stubGlobal('matchMedia', anyScreen);
   vi.stubGlobal('scrollTo', vi.fn());
-  // It has no drawings: the figures of the charts are there in words.
+  // jsdom has no canvas; the charts' values are also in tables.
   HTMLCanvasElement.prototype.getContext = () => null;
   URL.createObjectURL = vi.fn(() => `blob:${location.origin}/${crypto.randomUUID()}`);
   URL.revokeObjectURL = vi.fn();

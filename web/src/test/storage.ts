@@ -1,4 +1,4 @@
-/** All that the browser keeps of the app, as one text to search. */
+/** Everything in the browser's storage, as text. */
 export function stored(): string {
   return JSON.stringify([Object.entries(localStorage), Object.entries(sessionStorage)]);
 }

@@ -10,7 +10,7 @@ interface AlertProps {
   readonly children: ReactNode;
 }
 
-/** Something to know at once; a screen reader says it as it appears. */
+/** A message that screen readers announce when it appears. */
 export function Alert({ severity, title, className = '', children }: AlertProps) {
   return (
     <div role="alert" className={`alert ${severity} ${className}`}>

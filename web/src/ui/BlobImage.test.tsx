@@ -2,7 +2,7 @@ import { render, screen } from '@testing-library/react';
 import { expect, it, vi } from 'vitest';
 import { BlobImage } from './BlobImage';
 
-it('revokes the address of its bytes when it goes, and when the bytes change', () => {
+it('revokes its blob URL when the blob changes and on unmount', () => {
   let made = 0;
   vi.spyOn(URL, 'createObjectURL').mockImplementation(() => `blob:${String(++made)}`);
   const revoked = vi.spyOn(URL, 'revokeObjectURL');

@@ -3,14 +3,14 @@ import { useCallback } from 'react';
 interface BlobImageProps {
   readonly blob: Blob;
   readonly alt: string;
-  /** `cover` fills its box and crops; `contain` shows all of the picture. */
+  /** `cover` fills the box and crops; `contain` shows the whole picture. */
   readonly fit: 'cover' | 'contain';
   readonly onError?: () => void;
 }
 
 /**
- * Shows bytes as a picture. The address made for them lives as long as the element does, and is
- * then revoked: until that happens a browser keeps the bytes.
+ * Shows a blob as an image. The blob URL is revoked with the element, because the browser keeps the
+ * bytes in memory until then.
  */
 export function BlobImage({ blob, alt, fit, onError }: BlobImageProps) {
   const show = useCallback(

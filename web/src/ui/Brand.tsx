@@ -1,4 +1,4 @@
-/** The mark: three colours, one picture. */
+/** The logo. */
 export function Mark({ size = 26 }: { readonly size?: number }) {
   return (
     <svg width={size} height={size} viewBox="0 0 32 32" aria-hidden="true">

@@ -4,7 +4,7 @@ import { Spinner } from './Spinner';
 
 interface ButtonProps extends ButtonLook, ButtonHTMLAttributes<HTMLButtonElement> {
   readonly startIcon?: ReactNode;
-  /** Waits for what a click began, and can't be clicked meanwhile. */
+  /** Shows a spinner and disables the button. */
   readonly loading?: boolean;
 }
 

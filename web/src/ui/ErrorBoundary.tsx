@@ -3,7 +3,7 @@ import { Button } from './Button';
 import { AlertIcon } from './icons';
 import { Empty } from './states';
 
-/** The last resort: a fault of the app itself, said instead of an empty page. */
+/** Shows an error page when rendering fails or code can't be loaded. */
 export class ErrorBoundary extends Component<
   { readonly children: ReactNode },
   { failed: boolean }
@@ -21,14 +21,14 @@ export class ErrorBoundary extends Component<
         <Empty
           icon={<AlertIcon />}
           level={1}
-          title="The app stumbled"
+          title="Something went wrong"
           action={
             <Button variant="contained" onClick={() => location.reload()}>
               Reload the page
             </Button>
           }
         >
-          A part of it is broken or could not be loaded. Your pictures are safe.
+          Part of the app failed or couldn’t be loaded. Your pictures are safe.
         </Empty>
       </main>
     );

@@ -1,10 +1,10 @@
 import type { ButtonHTMLAttributes, FocusEvent, KeyboardEvent, PointerEvent } from 'react';
 
 interface IconButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
-  /** What the icon stands for: said to screen readers, and shown beneath it as a hint. */
+  /** The accessible name, also shown as a hint below the button. */
   readonly label: string;
   readonly size?: 'small' | 'medium';
-  /** Which way the hint grows, so that it stays on the screen. */
+  /** The side that the hint extends to, so that it stays on screen. */
   readonly hint?: 'left' | 'right' | 'none';
 }
 
@@ -29,7 +29,7 @@ export function IconButton({
   );
 }
 
-/** Escape takes the hint away, for whoever it hides something from. */
+/** Escape hides the hint, which may cover other content. */
 function hideHint(event: KeyboardEvent<HTMLElement>): void {
   if (event.key === 'Escape') event.currentTarget.dataset['hintHidden'] = '';
 }

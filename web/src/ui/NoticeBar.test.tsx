@@ -4,13 +4,13 @@ import { NoticeBar } from './NoticeBar';
 import { noticeRegion } from './noticeRegion';
 import { notify } from './notices';
 
-it('tells of things where screen readers listen already, whatever is hidden from them', async () => {
+it('announces notices in a live region that stays visible to screen readers', async () => {
   const { container } = render(<NoticeBar />);
   const region = noticeRegion();
   expect(region).toHaveAttribute('aria-live', 'polite');
   expect(region).toBeEmptyDOMElement();
   expect(container).not.toContainElement(region);
-  // As a dialog does to all that is beside it.
+  // Dialogs do this to all their siblings.
   region.setAttribute('aria-hidden', 'true');
   await waitFor(() => expect(region).not.toHaveAttribute('aria-hidden'));
   act(() => notify('Link copied.'));

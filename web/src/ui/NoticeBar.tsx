@@ -9,13 +9,13 @@ import { type Notice, noticeStore } from './notices';
 import { useHydrated } from './useHydrated';
 
 const SHOWN_MS = 5_000;
-/** An error is read twice. */
+/** Errors take longer to read. */
 const ERROR_SHOWN_MS = 10_000;
 
-/** The one place where messages appear. */
+/** Shows the current notice. */
 export function NoticeBar() {
   const notice = useStore(noticeStore);
-  // A prerendered page has no place beside it.
+  // Portals can't be prerendered.
   if (!useHydrated()) return null;
   return createPortal(
     notice === null ? null : <Bar key={notice.key} notice={notice} />,
@@ -26,13 +26,13 @@ export function NoticeBar() {
 const close = () => noticeStore.set(null);
 
 function Bar({ notice: { severity, text } }: { readonly notice: Notice }) {
-  // Whoever is reading it, or about to close it, is not hurried.
-  const [held, setHeld] = useState(false);
+  // The timer pauses while the pointer or the focus is on the notice.
+  const [paused, setPaused] = useState(false);
   useEffect(() => {
-    if (held) return undefined;
+    if (paused) return undefined;
     const timer = setTimeout(close, severity === 'error' ? ERROR_SHOWN_MS : SHOWN_MS);
     return () => clearTimeout(timer);
-  }, [held, severity]);
+  }, [paused, severity]);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.key === 'Escape') close();
@@ -41,13 +41,13 @@ function Bar({ notice: { severity, text } }: { readonly notice: Notice }) {
     return () => removeEventListener('keydown', onKey);
   }, []);
   return (
-    // eslint-disable-next-line jsx-a11y/no-static-element-interactions -- only held, never operated
+    // eslint-disable-next-line jsx-a11y/no-static-element-interactions -- only pauses the timer
     <div
       className={`notice alert ${severity}`}
-      onPointerEnter={() => setHeld(true)}
-      onPointerLeave={() => setHeld(false)}
-      onFocus={() => setHeld(true)}
-      onBlur={() => setHeld(false)}
+      onPointerEnter={() => setPaused(true)}
+      onPointerLeave={() => setPaused(false)}
+      onFocus={() => setPaused(true)}
+      onBlur={() => setPaused(false)}
     >
       <SeverityIcon severity={severity} />
       <div>{text}</div>

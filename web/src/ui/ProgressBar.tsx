@@ -1,6 +1,6 @@
 interface ProgressBarProps {
   readonly label: string;
-  /** How much is done, 0 to 1; without it, nobody knows. */
+  /** The share that is done, 0 to 1; indeterminate if undefined. */
   readonly progress?: number;
   readonly thin?: boolean;
 }

@@ -1,16 +1,16 @@
 interface SpinnerProps {
   readonly size?: number;
-  /** What is being waited for; without it something else says so. */
+  /** The accessible name; without it, the spinner is hidden from screen readers. */
   readonly label?: string;
-  /** How much is done, 0 to 1; without it, nobody knows. */
+  /** The share that is done, 0 to 1; indeterminate if undefined. */
   readonly progress?: number;
 }
 
 const RADIUS = 10;
-const AROUND = 2 * Math.PI * RADIUS;
+const CIRCUMFERENCE = 2 * Math.PI * RADIUS;
 
 export function Spinner({ size = 40, label, progress }: SpinnerProps) {
-  const said =
+  const aria =
     label === undefined ? { 'aria-hidden': true } : { role: 'progressbar', 'aria-label': label };
   return (
     <svg
@@ -18,14 +18,14 @@ export function Spinner({ size = 40, label, progress }: SpinnerProps) {
       width={size}
       height={size}
       viewBox="0 0 24 24"
-      {...said}
+      {...aria}
     >
       <circle cx="12" cy="12" r={RADIUS} />
       <circle
         cx="12"
         cy="12"
         r={RADIUS}
-        strokeDasharray={`${(progress ?? 0.3) * AROUND} ${AROUND}`}
+        strokeDasharray={`${(progress ?? 0.3) * CIRCUMFERENCE} ${CIRCUMFERENCE}`}
         transform="rotate(-90 12 12)"
       />
     </svg>

@@ -3,12 +3,12 @@ import type { InputHTMLAttributes, ReactNode } from 'react';
 interface TextFieldProps extends Omit<InputHTMLAttributes<HTMLInputElement>, 'size'> {
   readonly id: string;
   readonly label: string;
-  /** What is wrong with what was typed. */
+  /** The validation error. */
   readonly error?: string | undefined;
-  /** What to know before typing; gives way to the error. */
+  /** The help text, replaced by the error if there is one. */
   readonly help?: string | undefined;
   readonly size?: 'small' | 'medium';
-  /** Stands within the field, at its end. */
+  /** Content at the end of the field, for example a button. */
   readonly end?: ReactNode;
 }
 
@@ -21,7 +21,7 @@ export function TextField({
   end,
   ...input
 }: TextFieldProps) {
-  const words = error ?? help;
+  const message = error ?? help;
   return (
     <div className={`field size-${size}`}>
       <label htmlFor={id}>{label}</label>
@@ -29,14 +29,14 @@ export function TextField({
         <input
           id={id}
           aria-invalid={error !== undefined}
-          aria-describedby={words === undefined ? undefined : `${id}-help`}
+          aria-describedby={message === undefined ? undefined : `${id}-help`}
           {...input}
         />
         {end}
       </div>
-      {words !== undefined && (
+      {message !== undefined && (
         <p id={`${id}-help`} className="field-helper">
-          {words}
+          {message}
         </p>
       )}
     </div>

@@ -4,14 +4,14 @@ interface ToggleGroupProps<T extends string> {
   readonly label: string;
   readonly options: readonly {
     readonly value: T;
-    /** Where the content says nothing to a screen reader. */
+    /** The accessible name, if the content has none. */
     readonly label?: string;
     readonly content: ReactNode;
   }[];
-  /** None while it isn't known yet. */
+  /** Undefined while it isn't known yet. */
   readonly value: T | undefined;
   readonly onChange: (value: T) => void;
-  /** Whether it is as wide as what is around it. */
+  /** Whether the group fills the width of its container. */
   readonly full?: boolean;
 }
 
@@ -22,7 +22,7 @@ const STEPS: Readonly<Record<string, number>> = {
   ArrowUp: -1,
 };
 
-/** One of a few; a single stop for the Tab key, with the arrow keys to walk within. */
+/** Chooses one of a few options. The group is one tab stop; arrow keys move within it. */
 export function ToggleGroup<T extends string>({
   label,
   options,
@@ -31,15 +31,15 @@ export function ToggleGroup<T extends string>({
   full = false,
 }: ToggleGroupProps<T>) {
   const chosen = options.findIndex((option) => option.value === value);
-  const [walked, setWalked] = useState<number>();
-  const stop = walked ?? Math.max(0, chosen);
+  const [focused, setFocused] = useState<number>();
+  const tabStop = focused ?? Math.max(0, chosen);
 
-  const walk = (event: KeyboardEvent<HTMLElement>) => {
+  const moveFocus = (event: KeyboardEvent<HTMLElement>) => {
     const step = STEPS[event.key];
     if (step === undefined) return;
     event.preventDefault();
-    const next = (stop + step + options.length) % options.length;
-    setWalked(next);
+    const next = (tabStop + step + options.length) % options.length;
+    setFocused(next);
     event.currentTarget.querySelectorAll('button')[next]?.focus();
   };
 
@@ -49,9 +49,9 @@ export function ToggleGroup<T extends string>({
       role="group"
       aria-label={label}
       className={full ? 'toggle-group full' : 'toggle-group'}
-      onKeyDown={walk}
+      onKeyDown={moveFocus}
       onBlur={(event) => {
-        if (!event.currentTarget.contains(event.relatedTarget)) setWalked(undefined);
+        if (!event.currentTarget.contains(event.relatedTarget)) setFocused(undefined);
       }}
     >
       {options.map((option, index) => (
@@ -60,8 +60,8 @@ export function ToggleGroup<T extends string>({
           type="button"
           aria-pressed={option.value === value}
           aria-label={option.label}
-          tabIndex={index === stop ? 0 : -1}
-          // One is always chosen: a click on it does not switch it off.
+          tabIndex={index === tabStop ? 0 : -1}
+          // Clicking the chosen option keeps it chosen.
           onClick={() => onChange(option.value)}
         >
           {option.content}

@@ -1,4 +1,4 @@
-/** A transport's colour, beside its name: never the only sign of which one it is. */
+/** A dot in a transport's colour. It always accompanies the name, never replaces it. */
 export function TransportDot({ transport }: { readonly transport: string }) {
   return <span className={`dot ${transport}`} aria-hidden="true" />;
 }

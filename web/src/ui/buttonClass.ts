@@ -4,7 +4,7 @@ export interface ButtonLook {
   readonly size?: 'small' | 'medium' | 'large';
 }
 
-/** The classes that make a button's look; for links that look like one. */
+/** The CSS classes of a button, also for links that look like one. */
 export function buttonClass({
   variant = 'text',
   tone = 'primary',

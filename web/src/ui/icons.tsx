@@ -1,13 +1,13 @@
 import type { ReactNode } from 'react';
 
 interface IconProps {
-  /** In pixels. */
+  /** The width and height in pixels. */
   readonly size?: number;
   readonly className?: string;
 }
 
-// The few icons that the app needs, drawn on a 24-pixel grid in one line weight; a package of
-// thousands would be most of the install.
+// Icons on a 24-pixel grid with one line weight. The app needs so few that an icon package isn't
+// worth its install size.
 function icon(drawing: ReactNode) {
   return function Icon({ size = 20, className = '' }: IconProps) {
     return (

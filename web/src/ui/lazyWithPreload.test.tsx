@@ -8,7 +8,7 @@ function Counter() {
   return <button onClick={() => setCount(count + 1)}>{count}</button>;
 }
 
-it('keeps what it shows when it is rendered again', async () => {
+it('keeps its state when it is rendered again', async () => {
   const Lazy = lazyWithPreload(() => Promise.resolve(Counter));
   const { rerender } = render(<Lazy />);
   (await screen.findByRole('button', { name: '0' })).click();
@@ -17,7 +17,7 @@ it('keeps what it shows when it is rendered again', async () => {
   expect(screen.getByRole('button')).toHaveTextContent('1');
 });
 
-it('is there at once where it was loaded ahead', async () => {
+it('renders at once when preloaded', async () => {
   const Lazy = lazyWithPreload(() => Promise.resolve(Counter), 'Loading');
   await Lazy.load();
   render(<Lazy />);

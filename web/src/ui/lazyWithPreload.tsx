@@ -1,16 +1,16 @@
 import { type ComponentType, lazy, type ReactNode, Suspense, useState } from 'react';
 
 type Component<P> = ComponentType<P> & {
-  /** Loads it ahead of its being shown. */
+  /** Loads the component's code. */
   readonly load: () => Promise<unknown>;
-  /** The same on a guess: what fails of it is tried again, and said, where it is shown. */
+  /** Loads the code speculatively. A failure is ignored: rendering loads it again. */
   readonly preload: () => void;
 };
 
 /**
- * A component whose code comes when it is first shown, or loaded ahead. Once the code is there it
- * is rendered as any other (React's own `lazy` would still wait for a moment, and take a
- * prerendered page apart for that).
+ * Creates a component whose code is loaded on first render or earlier. If the code has already
+ * loaded, it renders synchronously. React's own `lazy` would suspend once more, which breaks the
+ * hydration of a prerendered page.
  */
 export function lazyWithPreload<P extends object>(
   load: () => Promise<ComponentType<P>>,
@@ -23,7 +23,7 @@ export function lazyWithPreload<P extends object>(
   };
   const Lazy = lazy(once);
   function LazyWithPreload(props: P) {
-    // Once for all: with another one, what is shown would begin anew.
+    // Fixed for the component's lifetime: switching components would reset the state.
     const [Shown] = useState<ComponentType<P>>(() => Loaded ?? Lazy);
     return (
       <Suspense fallback={fallback}>

@@ -1,14 +1,14 @@
 let region: HTMLElement | undefined;
 
 /**
- * Where notices are put: on the page before the first of them, as a screen reader tells only of
- * changes to what it knows, and beside the app, which is hidden from it while a dialog is open.
+ * The live region for notices. It exists before the first notice, because screen readers announce
+ * only changes to known regions. It is outside the app's root, which open dialogs hide from them.
  */
 export function noticeRegion(): HTMLElement {
   if (region !== undefined) return region;
   const element = document.createElement('div');
   element.setAttribute('aria-live', 'polite');
-  // A dialog hides all that is beside it; but of what it has done, this is the one to tell.
+  // Dialogs hide their siblings from screen readers, but notices must still be announced.
   new MutationObserver(() => element.removeAttribute('aria-hidden')).observe(element, {
     attributeFilter: ['aria-hidden'],
   });

@@ -7,11 +7,11 @@ export interface Notice {
   readonly severity: Severity;
 }
 
-/** The message shown at the moment. */
+/** The notice currently shown. */
 export const noticeStore = createStore<Notice | null>(null);
 let nextKey = 1;
 
-/** Shows a short message at the foot of the page, and has it read out. */
+/** Shows a short message at the bottom of the page and announces it to screen readers. */
 export function notify(text: string, severity: Severity = 'success'): void {
   noticeStore.set({ key: nextKey++, text, severity });
 }

@@ -6,7 +6,7 @@ import { Alert } from './Alert';
 import { Button } from './Button';
 import { Spinner } from './Spinner';
 
-/** Something is on its way; says so to screen readers too. */
+/** A loading indicator, announced to screen readers. */
 export function Loading({ label }: { readonly label: string }) {
   return (
     <div role="status" className="loading">
@@ -17,15 +17,15 @@ export function Loading({ label }: { readonly label: string }) {
 }
 
 interface FailureProps {
-  /** What could not be done, for example "Your pictures can’t be shown". */
+  /** What failed, for example "Couldn’t load your pictures". */
   readonly title: string;
   readonly error: unknown;
   readonly onRetry: () => void;
 }
 
 /**
- * A failure, with what to do about it. Where it is the transport that is down, the others are
- * offered: whoever shows this fetches anew when the transport changes.
+ * A failure and what to do about it. If the transport is down, it offers the others; switching
+ * fetches the data again (see `queryClient.ts`).
  */
 export function Failure({ title, error, onRetry }: FailureProps) {
   const down =
@@ -69,11 +69,11 @@ interface EmptyProps {
   readonly title: string;
   readonly children?: ReactNode;
   readonly action?: ReactNode;
-  /** 1 where this is all that the page has to say. */
+  /** The heading level: 1 if this is the whole page. */
   readonly level?: 1 | 2;
 }
 
-/** There is nothing here yet, and how to change that. */
+/** An empty state with an explanation and an optional action. */
 export function Empty({ icon, title, children, action, level = 2 }: EmptyProps) {
   const Heading = level === 1 ? 'h1' : 'h2';
   return (

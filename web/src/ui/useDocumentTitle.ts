@@ -1,8 +1,8 @@
 import { useEffect } from 'react';
 
 /**
- * Names the page in the tab, the history and to screen readers. Without a title it leaves that to
- * what is shown within the page, whose effects run before its own.
+ * Sets the document's title. A parent passes undefined to keep the title set by its child, because
+ * effects of children run first.
  */
 export function useDocumentTitle(title: string | undefined): void {
   useEffect(() => {

@@ -2,7 +2,7 @@ import { useSyncExternalStore } from 'react';
 
 const never = () => () => undefined;
 
-/** False while the page is taken over as it was prerendered, which knows nothing of this browser. */
+/** False while a prerendered page is being hydrated, true afterwards. */
 export function useHydrated(): boolean {
   return useSyncExternalStore(
     never,

@@ -1,8 +1,8 @@
 import { useCallback, useState } from 'react';
 
 /**
- * Whether an element is within the view or this far from it. Give the first value to the
- * element as its ref.
+ * Whether an element is in the viewport or within `margin` of it. The first value is the ref for the
+ * element.
  */
 export function useInView(margin: string): readonly [(element: Element | null) => void, boolean] {
   const [inView, setInView] = useState(false);

@@ -12,7 +12,7 @@ import type { Upload } from './UploadQueue';
 import { UploadRow } from './UploadRow';
 import { closeUploads, uploads } from './uploads';
 
-/** Choosing pictures, giving them titles, and watching them go. */
+/** The dialog to choose pictures, edit their titles and follow their upload. */
 export function UploadDialog({ open }: { readonly open: boolean }) {
   const all = useStore(uploads.store);
   const narrow = useMediaQuery('(width < 600px)');
@@ -20,13 +20,13 @@ export function UploadDialog({ open }: { readonly open: boolean }) {
   const untitled = ready.some(({ title }) => title.trim() === '');
   const underWay = all.some(({ state }) => state.kind === 'waiting' || state.kind === 'sending');
 
-  // What had the focus may be gone (a retried upload's button, a removed row): it stays in here.
+  // Keeps the focus in the dialog when the focused button or row disappears.
   const paper = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (open && document.activeElement === document.body) paper.current?.focus();
   });
 
-  // What waits for the person is there again with the dialog: Escape comes too easily.
+  // Closing keeps pictures that haven't been uploaded: Escape is easily pressed by accident.
   const close = () => {
     closeUploads();
     uploads.clearSettled();
@@ -78,7 +78,7 @@ export function UploadDialog({ open }: { readonly open: boolean }) {
   );
 }
 
-/** Said aloud; changes only when an upload has ended, so that progress doesn't chatter. */
+/** Announced to screen readers. It changes only when an upload ends, not with its progress. */
 function summary(all: readonly Upload[]): string {
   const count = (kind: Upload['state']['kind']) =>
     all.filter(({ state }) => state.kind === kind).length;
@@ -110,7 +110,7 @@ function FileChooser({ compact }: { readonly compact: boolean }) {
         accept={Object.keys(IMAGE_TYPES).join(',')}
         onChange={(event) => {
           uploads.add(event.target.files ?? []);
-          // So that choosing the same file again is a change again.
+          // Choosing the same file again must trigger another change event.
           event.target.value = '';
         }}
       />

@@ -11,7 +11,7 @@ const UploadDialog = lazyWithPreload(() =>
   import('./UploadDialog').then((module) => module.UploadDialog),
 );
 
-/** Everything of uploads that is there on every page: drop, paste, the dialog, the status. */
+/** The parts of uploading that are on every page: drop, paste, the dialog and the status. */
 export function UploadPanel() {
   const dragging = useIncomingFiles();
   const open = useStore(uploadDialogStore);

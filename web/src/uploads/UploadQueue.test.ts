@@ -13,8 +13,8 @@ interface Sending {
   readonly fail: (error: Error) => void;
 }
 
-/** A queue whose sending is in the test's hands. */
-function queueInHand() {
+/** A queue whose uploads are completed by the test. */
+function controlledQueue() {
   const sendings: Sending[] = [];
   const queue = new UploadQueue(
     (upload, onProgress, signal) =>
@@ -31,14 +31,14 @@ function queueInHand() {
 const settled = () => new Promise((resolve) => setTimeout(resolve));
 
 async function withReady(count: number) {
-  const hand = queueInHand();
-  hand.queue.add(Array.from({ length: count }, (_, i) => fileOf('png', `file-${i}.png`)));
-  await expect.poll(hand.states).toEqual(Array<string>(count).fill('ready'));
-  return hand;
+  const controlled = controlledQueue();
+  controlled.queue.add(Array.from({ length: count }, (_, i) => fileOf('png', `file-${i}.png`)));
+  await expect.poll(controlled.states).toEqual(Array<string>(count).fill('ready'));
+  return controlled;
 }
 
-it('checks files, and sends nothing before it is told to', async () => {
-  const { queue, sendings, states } = queueInHand();
+it('checks files and sends nothing before it is started', async () => {
+  const { queue, sendings, states } = controlledQueue();
   queue.add([fileOf('png', 'a.png'), fileOf('pdf', 'b.png')]);
   expect(states()).toEqual(['checking', 'checking']);
   await expect.poll(states).toEqual(['ready', 'refused']);
@@ -54,7 +54,7 @@ it('sends two at a time, in order', async () => {
   expect(sendings.map(({ upload }) => upload.title)).toEqual(['file-0', 'file-1', 'file-2']);
 });
 
-it('tells of progress, of one and of all', async () => {
+it('reports the progress of each upload and of all together', async () => {
   const { queue, sendings } = await withReady(2);
   queue.start();
   sendings[0]?.onProgress(0.5);
@@ -62,12 +62,12 @@ it('tells of progress, of one and of all', async () => {
   expect(overall(queue.store.get())).toEqual({ underWay: 2, progress: 0.25 });
 });
 
-it('retries under the same key and title, so that nothing is stored twice', async () => {
+it('retries with the same key and title', async () => {
   const { queue, sendings, states } = await withReady(1);
   const id = queue.store.get()[0]?.id ?? 0;
   queue.setTitle(id, 'First\nlight');
   queue.start();
-  sendings[0]?.fail(new ApiError('no answer came', 'UNREACHABLE', 0, 'rest', ''));
+  sendings[0]?.fail(new ApiError('no response', 'UNREACHABLE', 0, 'rest', ''));
   await expect.poll(states).toEqual(['failed']);
 
   queue.setTitle(id, 'Another title');
@@ -79,7 +79,7 @@ it('retries under the same key and title, so that nothing is stored twice', asyn
   await expect.poll(states).toEqual(['stored']);
 });
 
-it('cancels what is under way, and gives its place to the next', async () => {
+it('cancels a running upload and starts the next', async () => {
   const { queue, sendings, states } = await withReady(3);
   const onOutcomeUnknown = vi.fn();
   queue.onOutcomeUnknown = onOutcomeUnknown;
@@ -87,13 +87,13 @@ it('cancels what is under way, and gives its place to the next', async () => {
   queue.cancel(sendings[0]?.upload.id ?? 0);
   expect(sendings[0]?.signal.aborted).toBe(true);
   await expect.poll(states).toEqual(['cancelled', 'sending', 'sending']);
-  // It may have been stored all the same: whoever shows the list asks anew.
+  // It may still have been stored, so the list must be fetched again.
   expect(onOutcomeUnknown).toHaveBeenCalledOnce();
   sendings[0]?.onProgress(0.9);
   expect(states()[0]).toBe('cancelled');
 });
 
-it('says of one that was cancelled whether it had left', async () => {
+it('records whether a cancelled upload had been sent completely', async () => {
   const { queue, sendings } = await withReady(2);
   queue.start();
   sendings[0]?.onProgress(1);
@@ -105,12 +105,12 @@ it('says of one that was cancelled whether it had left', async () => {
   ]);
 });
 
-it('takes what is settled off the list, and leaves what waits for a person', async () => {
+it('removes finished uploads and keeps those that await the user', async () => {
   const { queue, sendings, states } = await withReady(3);
   const [first, second, third] = queue.store.get().map(({ id }) => id);
   for (const id of [second, third]) queue.setTitle(id ?? 0, '');
   queue.start();
-  sendings[0]?.fail(new ApiError('no answer came', 'UNREACHABLE', 0, 'rest', ''));
+  sendings[0]?.fail(new ApiError('no response', 'UNREACHABLE', 0, 'rest', ''));
   await expect.poll(states).toEqual(['failed', 'ready', 'ready']);
   queue.setTitle(second ?? 0, 'Second');
   queue.start();
@@ -120,7 +120,7 @@ it('takes what is settled off the list, and leaves what waits for a person', asy
   expect(queue.store.get().map(({ id }) => id)).toEqual([first, third]);
 });
 
-it('reports what was stored, and forgets all on clearing', async () => {
+it('reports stored pictures and cancels everything on clear', async () => {
   const { queue, sendings, states } = await withReady(2);
   const onStored = vi.fn();
   queue.onStored = onStored;

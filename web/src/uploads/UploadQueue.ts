@@ -7,32 +7,31 @@ import { createStore, type Store } from '../store';
 import { checkFile, type FileCheck } from './checkFile';
 import { cleanTitle, titleOf } from './title';
 
-/** How an upload stands. */
 export type UploadState =
-  /** Its first bytes are being looked at. */
+  /** Its first bytes are being checked. */
   | { readonly kind: 'checking' }
-  /** The service would not take it. */
+  /** The service wouldn't accept it. */
   | { readonly kind: 'refused'; readonly reason: string }
-  /** It waits for the person to say go. */
+  /** It is waiting for the user to start it. */
   | { readonly kind: 'ready' }
-  /** It waits for its turn. */
+  /** It is queued. */
   | { readonly kind: 'waiting' }
-  /** On its way: 0 to 1 of it has left; at 1 the service is storing it. */
+  /** The share that has been sent, 0 to 1. At 1 the service is storing the picture. */
   | { readonly kind: 'sending'; readonly progress: number }
   | { readonly kind: 'stored'; readonly pictureId: string }
   | { readonly kind: 'failed'; readonly reason: string }
-  /** While `storing` it had left already: the service may store it all the same. */
+  /** `storing`: it had already been sent completely, so the service may still store it. */
   | { readonly kind: 'cancelled'; readonly storing: boolean };
 
 export interface Upload {
   readonly id: number;
   readonly file: File;
   readonly title: string;
-  /** The type told from the bytes, once they have been looked at. */
+  /** The type detected from the bytes, once they have been checked. */
   readonly type?: ImageType;
   /**
-   * Sent with every try, so that a retry after a lost answer makes no second picture. It stands
-   * for this file under this title: from the first try on, the title is fixed.
+   * Sent with every attempt, so that a retry after a lost response doesn't create a second picture.
+   * The key covers the title too, so the title can't change after the first attempt.
    */
   readonly idempotencyKey: string;
   readonly tried: boolean;
@@ -45,15 +44,15 @@ export type SendUpload = (
   signal: AbortSignal,
 ) => Promise<PictureInfo>;
 
-/** Two at a time fill the line and leave room for the calls that show the pictures. */
+/** Two uploads use the full bandwidth and leave connections for other calls. */
 const MAX_CONCURRENT = 2;
 
-/** The uploads of this page. Lives outside React: going to another page cancels nothing. */
+/** The upload queue. It lives outside React, so that navigating doesn't cancel uploads. */
 export class UploadQueue {
   readonly store: Store<readonly Upload[]> = createStore<readonly Upload[]>([]);
-  /** Told of every picture that was stored. */
+  /** Called for every stored picture. */
   onStored: (picture: PictureInfo, file: File) => void = () => undefined;
-  /** Told when an upload ended without an answer: the picture may or may not be stored. */
+  /** Called when an upload ends and the picture may or may not have been stored. */
   onOutcomeUnknown: () => void = () => undefined;
 
   private nextId = 1;
@@ -112,26 +111,26 @@ export class UploadQueue {
     this.running.get(id)?.abort();
   }
 
-  /** Takes one off the list; one that is under way is cancelled first. */
+  /** Removes an upload; a running one is cancelled. */
   remove(id: number): void {
     this.cancel(id);
     this.store.set(this.store.get().filter((upload) => upload.id !== id));
   }
 
-  /** Takes off the list what is settled: nothing under way, and nothing that waits for a person. */
+  /** Removes uploads that are stored, refused or cancelled. */
   clearSettled(): void {
     const settled = ['stored', 'refused', 'cancelled'];
     this.store.set(this.store.get().filter(({ state }) => !settled.includes(state.kind)));
   }
 
-  /** Takes off the list all that is not under way. */
+  /** Removes all uploads that aren't queued or running. */
   clearIdle(): void {
     this.store.set(
       this.store.get().filter(({ state }) => state.kind === 'waiting' || state.kind === 'sending'),
     );
   }
 
-  /** Cancels and forgets everything. */
+  /** Cancels and removes all uploads. */
   clear(): void {
     this.store.set([]);
     for (const controller of this.running.values()) controller.abort();
@@ -155,7 +154,7 @@ export class UploadQueue {
   private pump(): void {
     for (const upload of this.store.get()) {
       if (this.running.size >= MAX_CONCURRENT) return;
-      // One that was cancelled and retried waits until its first try has really ended.
+      // A retried upload waits until its cancelled attempt has ended.
       if (upload.state.kind === 'waiting' && !this.running.has(upload.id)) void this.run(upload);
     }
   }
@@ -185,7 +184,7 @@ export class UploadQueue {
   }
 }
 
-/** How many are under way, and how far they are together (0 to 1). */
+/** The number of queued and running uploads, and their combined progress (0 to 1). */
 export function overall(uploads: readonly Upload[]): { underWay: number; progress: number } {
   const active = uploads.filter(
     ({ state }) => state.kind === 'waiting' || state.kind === 'sending',

@@ -9,9 +9,9 @@ import { TextField } from '../ui/TextField';
 import type { Upload } from './UploadQueue';
 import { uploads } from './uploads';
 
-const CANCELLED_LATE = 'Cancelled while it was being stored: it may turn up all the same.';
+const CANCELLED_LATE = 'Cancelled while being stored. It may still appear in your pictures.';
 
-/** One picture on its way: preview, title, how it stands, and what can be done about it. */
+/** One upload: its preview, title, state and actions. */
 export function UploadRow({ upload }: { readonly upload: Upload }) {
   const { id, file, title, state } = upload;
   const underWay = state.kind === 'waiting' || state.kind === 'sending';
@@ -31,7 +31,7 @@ export function UploadRow({ upload }: { readonly upload: Upload }) {
             size="small"
             label="Title"
             value={title}
-            error={title.trim() === '' ? 'A title is needed.' : undefined}
+            error={title.trim() === '' ? 'Enter a title.' : undefined}
             onChange={(event) => uploads.setTitle(id, event.target.value)}
           />
         )}

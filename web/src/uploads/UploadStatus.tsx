@@ -4,7 +4,7 @@ import { useStore } from '../useStore';
 import { overall } from './UploadQueue';
 import { openUploads, uploads } from './uploads';
 
-/** While the dialog is closed: how the uploads are doing, and the way back to them. */
+/** The state of the uploads while the dialog is closed, as a button that opens it. */
 export function UploadStatus() {
   const all = useStore(uploads.store);
   const { underWay, progress } = overall(all);

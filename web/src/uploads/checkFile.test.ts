@@ -11,15 +11,15 @@ describe('imageTypeOf', () => {
     ['webp', 'image/webp'],
     ['avif', 'image/avif'],
     ['avifCompatible', 'image/avif'],
-  ] as const)('knows %s by its first bytes', (kind, type) => {
+  ] as const)('detects %s from its first bytes', (kind, type) => {
     expect(imageTypeOf(Uint8Array.from(HEADS[kind]))).toBe(type);
   });
 
-  it.each(['heic', 'mp4', 'pdf', 'svg', 'text'] as const)('takes no %s', (kind) => {
+  it.each(['heic', 'mp4', 'pdf', 'svg', 'text'] as const)('rejects %s', (kind) => {
     expect(imageTypeOf(Uint8Array.from(HEADS[kind]))).toBeUndefined();
   });
 
-  it('is not misled by a cut-off file', () => {
+  it('rejects truncated files', () => {
     for (const head of Object.values(HEADS)) {
       expect(imageTypeOf(Uint8Array.from(head.slice(0, 2)))).toBeUndefined();
     }
@@ -28,7 +28,7 @@ describe('imageTypeOf', () => {
 });
 
 describe('checkFile', () => {
-  it('trusts the bytes, not the name', async () => {
+  it('goes by the bytes, not the name', async () => {
     expect(await checkFile(fileOf('jpeg', 'photo.png'))).toEqual({ ok: true, type: 'image/jpeg' });
     expect(await checkFile(fileOf('pdf', 'photo.png'))).toMatchObject({ ok: false });
   });
@@ -39,14 +39,14 @@ describe('checkFile', () => {
     ['pdf', 'This is a PDF.'],
     ['svg', 'This is an SVG drawing.'],
     ['text', 'This is not a picture.'],
-  ] as const)('says what a %s is and what can be uploaded', async (kind, reason) => {
+  ] as const)('explains why a %s is refused', async (kind, reason) => {
     expect(await checkFile(fileOf(kind, 'file'))).toEqual({
       ok: false,
       reason: `${reason} PNG, JPEG, GIF, WebP or AVIF can be uploaded.`,
     });
   });
 
-  it('takes a picture at the limit and refuses one byte more', async () => {
+  it('accepts a picture at the limit and refuses one byte more', async () => {
     const { pictureBytes } = LIMITS;
     expect(await checkFile(fileOf('png', 'a.png', pictureBytes))).toMatchObject({ ok: true });
     expect(await checkFile(fileOf('png', 'a.png', pictureBytes + 1))).toEqual({

@@ -7,19 +7,19 @@ export type FileCheck =
 
 export const ACCEPTED_TYPES = 'PNG, JPEG, GIF, WebP or AVIF';
 
-/** Enough for every signature below; an AVIF file lists its brands in its first box. */
+/** Covers every signature below. An AVIF file lists its brands in its first box. */
 const HEAD_BYTES = 256;
 
 const TENTH_OF_MB = (1024 * 1024) / 10;
 
-/** Says whether the service would take this file, from its size and its first bytes. */
+/** Checks by size and first bytes whether the service would accept a file. */
 export async function checkFile(file: Blob): Promise<FileCheck> {
   if (file.size === 0) return { ok: false, reason: 'The file is empty.' };
   let head: Uint8Array;
   try {
     head = new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer());
   } catch {
-    // A folder, or a file that has been moved away since it was chosen.
+    // A folder, or a file that was moved after it was chosen.
     return { ok: false, reason: 'The file can’t be read. Choose it again.' };
   }
   const type = imageTypeOf(head);
@@ -30,14 +30,14 @@ export async function checkFile(file: Blob): Promise<FileCheck> {
   }
   if (file.size > LIMITS.pictureBytes) {
     const limit = formatBytes(LIMITS.pictureBytes);
-    // Rounded up, so that a byte too many doesn't read as the limit itself.
+    // Rounded up, so that a file just over the limit isn't shown with the limit's size.
     const size = formatBytes(Math.ceil(file.size / TENTH_OF_MB) * TENTH_OF_MB);
     return { ok: false, reason: `Too large: ${size}. The limit is ${limit}.` };
   }
   return { ok: true, type };
 }
 
-/** The type told from the bytes; the name and the browser's guess from it can both be wrong. */
+/** Detects the type from the bytes. The file name and the browser's guess from it can be wrong. */
 export function imageTypeOf(head: Uint8Array): ImageType | undefined {
   if (startsWith(head, [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])) return 'image/png';
   if (startsWith(head, [0xff, 0xd8, 0xff])) return 'image/jpeg';
@@ -48,7 +48,7 @@ export function imageTypeOf(head: Uint8Array): ImageType | undefined {
   return undefined;
 }
 
-/** What else people are likely to try, named so that they know what happened. */
+/** Names other types that people are likely to try. */
 function otherTypeOf(head: Uint8Array): string | undefined {
   if (ascii(head, 0, 5) === '%PDF-') return 'a PDF';
   if (ascii(head, 0, 2) === 'BM') return 'a BMP picture';

@@ -10,11 +10,11 @@ it.each([
   ['Grüße-nach-Köln.gif', 'Grüße nach Köln'],
   ['no ending', 'no ending'],
   ['.png', 'Untitled'],
-])('makes of the file name %s the title %s', (name, title) => {
+])('turns the file name %s into the title %s', (name, title) => {
   expect(titleOf(name)).toBe(title);
 });
 
-it('leaves no control characters and at most 255 characters, counted as the contract does', () => {
+it('removes control characters and limits the length as the contract does', () => {
   expect(cleanTitle('one\r\n\ttwo')).toBe('one two');
   expect(Array.from(cleanTitle('🙂'.repeat(300)))).toHaveLength(255);
 });

@@ -15,7 +15,7 @@ async function openDialog(): Promise<UserEvent> {
 const list = () => screen.getByRole('list', { name: 'Pictures to upload' });
 const uploadCalls = () => backend.requests.filter(({ method }) => method === 'POST');
 
-it('announces the limits, refuses with the reason, and uploads the rest under its titles', async () => {
+it('shows the limits, refuses invalid files with a reason, and uploads the rest', async () => {
   const user = await openDialog();
   expect(
     within(screen.getByRole('dialog')).getByText(/PNG, JPEG, GIF, WebP or AVIF, up to 4 MB each/),
@@ -42,11 +42,11 @@ it('announces the limits, refuses with the reason, and uploads the rest under it
   expect(await screen.findByRole('link', { name: /The lake/ })).toBeVisible();
 });
 
-it('says why an upload failed, and stores one picture however often it is tried', async () => {
+it('shows why an upload failed and retries with the same key', async () => {
   const user = await openDialog();
   backend.overrides.push({
     match: (request) => request.method === 'POST',
-    answer: () => Response.error(),
+    respond: () => Response.error(),
   });
   await user.upload(screen.getByTestId('file-input'), [fileOf('png', 'once.png')]);
   await user.click(await screen.findByRole('button', { name: 'Upload 1 picture' }));
@@ -60,7 +60,7 @@ it('says why an upload failed, and stores one picture however often it is tried'
   expect(sent[1]).toBe(sent[0]);
 });
 
-it('cancels an upload that is under way', async () => {
+it('cancels a running upload', async () => {
   const user = await openDialog();
   backend.latency.rest = 60_000;
   await user.upload(screen.getByTestId('file-input'), [fileOf('png', 'slow.png')]);
@@ -71,7 +71,7 @@ it('cancels an upload that is under way', async () => {
   expect(screen.getByRole('button', { name: 'Retry slow' })).toBeVisible();
 });
 
-it('goes on while the dialog is closed, and leads back to it', async () => {
+it('continues while the dialog is closed and can be reopened', async () => {
   const user = await openDialog();
   backend.latency.rest = 60_000;
   await user.upload(screen.getByTestId('file-input'), [fileOf('png', 'slow.png')]);
@@ -82,7 +82,7 @@ it('goes on while the dialog is closed, and leads back to it', async () => {
   expect(await screen.findByRole('progressbar', { name: 'Uploading slow' })).toBeVisible();
 });
 
-it('takes what is dropped anywhere on the page', async () => {
+it('accepts files dropped anywhere on the page', async () => {
   renderLoggedIn('/pictures');
   await screen.findByText('No pictures yet');
   const dataTransfer = { types: ['Files'], files: [fileOf('gif', 'dropped.gif')] };
@@ -93,7 +93,7 @@ it('takes what is dropped anywhere on the page', async () => {
   expect(screen.queryByText('Drop pictures to upload them')).not.toBeInTheDocument();
 });
 
-it('takes what is pasted, under a title that says so', async () => {
+it('accepts pasted pictures and titles them', async () => {
   renderLoggedIn('/pictures');
   await screen.findByText('No pictures yet');
   const paste = createEvent.paste(document.body, {
@@ -104,7 +104,7 @@ it('takes what is pasted, under a title that says so', async () => {
   expect(await screen.findByLabelText('Title')).toHaveValue('Pasted picture');
 });
 
-it('leaves a paste with words in it to the field that it is meant for', async () => {
+it('leaves pasted text to the focused field', async () => {
   const user = await openDialog();
   await user.upload(screen.getByTestId('file-input'), [fileOf('png', 'one.png')]);
   const title = await screen.findByLabelText('Title');
@@ -115,7 +115,7 @@ it('leaves a paste with words in it to the field that it is meant for', async ()
   expect(within(list()).getAllByRole('listitem')).toHaveLength(1);
 });
 
-it('keeps what was not sent yet when the dialog closes, unless by its Cancel', async () => {
+it('keeps unsent pictures when the dialog closes and discards them on Cancel', async () => {
   const user = await openDialog();
   await user.upload(screen.getByTestId('file-input'), [fileOf('png', 'one.png')]);
   await screen.findByRole('button', { name: 'Upload 1 picture' });

@@ -4,7 +4,7 @@ import { toBase64 } from '../pictures/image';
 import { createStore } from '../store';
 import { UploadQueue } from './UploadQueue';
 
-/** The page's one queue, over the transport chosen at the moment each upload begins. */
+/** The app's upload queue. Each upload uses the transport chosen when it starts. */
 export const uploads = new UploadQueue(async (upload, onProgress, signal) => {
   const base64 = await toBase64(upload.file);
   const { data } = await unwrap(
@@ -18,7 +18,7 @@ export const uploads = new UploadQueue(async (upload, onProgress, signal) => {
   return data;
 });
 
-/** Whether the upload dialog is open; files dropped or pasted anywhere open it. */
+/** Whether the upload dialog is open. */
 export const uploadDialogStore = createStore(false);
 
 export function openUploads(files: Iterable<File> = []): void {

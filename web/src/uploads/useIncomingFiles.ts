@@ -3,26 +3,26 @@ import { openUploads } from './uploads';
 
 const hasFiles = (event: DragEvent) => event.dataTransfer?.types.includes('Files') ?? false;
 
-/** A picture from the clipboard is always called `image.png`: no title that helps anyone. */
-function named(file: File): File {
+/** Gives a pasted picture a better name: browsers always call it `image.png`. */
+function renamePasted(file: File): File {
   return file.name === 'image.png'
     ? new File([file], 'Pasted picture.png', { type: file.type })
     : file;
 }
 
-/** Words for a field, though a picture of them comes along, as from an office document. */
-const isForField = ({ target, clipboardData }: ClipboardEvent) =>
+/** Whether a paste is text for a field. Office documents add a picture of the text. */
+const isTextForField = ({ target, clipboardData }: ClipboardEvent) =>
   target instanceof HTMLInputElement && (clipboardData?.types.includes('text/plain') ?? false);
 
 /**
- * Takes files that are dropped or pasted anywhere on the page. Answers whether files are being
- * dragged over it right now.
+ * Opens the upload dialog for files dropped or pasted anywhere on the page. Returns whether files
+ * are being dragged over the page.
  */
 export function useIncomingFiles(): boolean {
   const [dragging, setDragging] = useState(false);
 
   useEffect(() => {
-    // Entering a child comes before leaving its parent: only the count says where the edge is.
+    // `dragenter` of a child fires before `dragleave` of its parent, so the nesting is counted.
     let depth = 0;
     const enter = (event: DragEvent) => {
       if (!hasFiles(event)) return;
@@ -49,9 +49,9 @@ export function useIncomingFiles(): boolean {
     };
     const paste = (event: ClipboardEvent) => {
       const files = Array.from(event.clipboardData?.files ?? []);
-      if (files.length === 0 || isForField(event)) return;
+      if (files.length === 0 || isTextForField(event)) return;
       event.preventDefault();
-      openUploads(files.map(named));
+      openUploads(files.map(renamePasted));
     };
     addEventListener('dragenter', enter);
     addEventListener('dragover', over);

@@ -4,23 +4,23 @@ import { configure, type Drawing } from './options';
 import { loadLibrary } from './loadLibrary';
 import { useColors } from './useColors';
 
-/** A drawing as wide and as high as what is around it. */
+/** Draws a chart that fills its container. */
 export function DrawnChart({ drawing }: { readonly drawing: Drawing }) {
   const color = useColors();
   const draw = useCallback(
     (canvas: HTMLCanvasElement | null) => {
       const context = canvas?.getContext('2d');
-      // A browser has but so much room for drawings. The figures are in words too.
+      // Browsers limit the memory of canvases. The table still has the values.
       if (!context) return undefined;
-      let gone = false;
+      let removed = false;
       let chart: { readonly destroy: () => void } | undefined;
       void loadLibrary().then(({ Chart }) =>
         queueDraw(() => {
-          if (!gone) chart = new Chart(context, configure(drawing, color));
+          if (!removed) chart = new Chart(context, configure(drawing, color));
         }),
       );
       return () => {
-        gone = true;
+        removed = true;
         chart?.destroy();
       };
     },

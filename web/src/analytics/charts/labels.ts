@@ -1,10 +1,10 @@
-/** How wide a character of a chart's labels is, about, and the space between labels, in pixels. */
+/** The approximate width of a character and the gap between labels, in pixels. */
 const CHARACTER = 7;
 const GAP = 16;
 
 /**
- * Which of the labels in a row to write, so that none touches the next: of equal neighbours only
- * the first, and of those as many as there is room for.
+ * Picks the indexes of the labels to draw along an axis so that they don't overlap. Of equal
+ * neighbours only the first is drawn.
  */
 export function labelsThatFit(labels: readonly string[], room: number): readonly number[] {
   const first = labels.flatMap((label, index) => (label === labels[index - 1] ? [] : [index]));

@@ -1,2 +1,2 @@
-/** Loads what draws charts: the page does so ahead of its first one. */
+/** Loads Chart.js. The page calls it before the first chart is drawn. */
 export const loadLibrary = () => import('./library');

@@ -2,42 +2,41 @@ import type { ChartConfiguration, ChartDataset, ScaleOptionsByType } from 'chart
 import { labelsThatFit } from './labels';
 import type { ColorOf } from './useColors';
 
-/** One row of figures, one for each group; null where there is none to show. */
+/** A series with one value per group; null where there is no value. */
 interface Series {
   readonly label: string;
-  /** By its name in the style sheet: one for all groups, or each its own. */
+  /** The colour's name in the style sheet: one for all groups, or one per group. */
   readonly color: string | readonly string[];
   readonly faint?: boolean;
   readonly values: readonly (number | null)[];
 }
 
-/** What a chart shows, apart from how charts look here. */
+/** The content of a chart, without its styling. */
 export interface Drawing {
   readonly kind: 'bars' | 'horizontal bars' | 'line';
-  /** Whether the series stand on each other, rather than beside each other. */
+  /** Whether the series are stacked rather than side by side. */
   readonly stacked?: boolean;
-  /** How much of a group's room its bars take, 0 to 1. */
+  /** The share of a group's width that its bars fill, 0 to 1. */
   readonly fill?: number;
-  /** What the groups along the axis are called there. */
+  /** The groups' labels on the axis. */
   readonly labels: readonly string[];
-  /** What they are called where there is room; the labels, unless given. */
+  /** The groups' longer names for tooltips; defaults to the labels. */
   readonly names?: readonly string[];
   readonly series: readonly Series[];
-  /** How a figure reads. */
   readonly format: (value: number | null) => string;
-  /** Figures that count something: the axis has no halves. */
+  /** Whether the values are counts: the axis then has no fractions. */
   readonly whole?: boolean;
 }
 
 type Configuration = ChartConfiguration<'bar' | 'line', (number | null)[], string>;
 
-/** Put behind a colour's six digits: how much of it is left, of ff. */
+/** The alpha channel appended to a six-digit hex colour. */
 const FAINT = '73';
 
 const FONT = { family: '"Inter Variable", system-ui, sans-serif', size: 12 };
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
 
-/** The library's words for a drawing, in the colours of the scheme. */
+/** Converts a drawing to a Chart.js configuration in the current colour scheme. */
 export function configure(drawing: Drawing, color: ColorOf): Configuration {
   const { kind, stacked = false, labels, names = labels, series, format, whole } = drawing;
   const [quiet, text, divider] = [color('text-quiet'), color('text'), color('divider')];
@@ -124,9 +123,9 @@ function dataset(
     borderColor: colors,
     backgroundColor: colors,
     borderWidth: 2,
-    // A single figure has no line to be seen by.
+    // A single value has no line, so it is drawn as a point.
     pointRadius: values.filter((value) => value !== null).length === 1 ? 3 : 0,
-    // A stretch without figures is passed over, not through zero.
+    // The line connects across missing values instead of dropping to zero.
     spanGaps: true,
     cubicInterpolationMode: 'monotone',
   };

@@ -1,13 +1,13 @@
-let turns: Promise<void> = Promise.resolve();
+let queue: Promise<void> = Promise.resolve();
 
-/** Does it after what was asked for before, and as a task of its own: a click comes between. */
-export function queueDraw(act: () => void): void {
-  turns = turns.then(
+/** Runs draw calls one at a time, each in its own task so that input is handled in between. */
+export function queueDraw(draw: () => void): void {
+  queue = queue.then(
     () =>
       new Promise((resolve) => {
         setTimeout(() => {
           try {
-            act();
+            draw();
           } finally {
             resolve();
           }

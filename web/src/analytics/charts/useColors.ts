@@ -1,6 +1,6 @@
 import { useMemo, useSyncExternalStore } from 'react';
 
-/** A colour of the style sheet's, by its name there. */
+/** Looks up a colour of the style sheet by its name. */
 export type ColorOf = (name: string) => string;
 
 const page = () => document.documentElement;
@@ -11,7 +11,7 @@ function follow(changed: () => void): () => void {
   return () => observer.disconnect();
 }
 
-/** The colours of the scheme that the page is in, for what no style sheet reaches. */
+/** The colours of the current scheme, for canvases, which CSS can't style. */
 export function useColors(): ColorOf {
   const scheme = useSyncExternalStore(follow, () => page().dataset['scheme']);
   return useMemo(
@@ -19,7 +19,7 @@ export function useColors(): ColorOf {
       const style = getComputedStyle(page());
       return (name) => style.getPropertyValue(`--${name}`).trim();
     },
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- what was drawn in another scheme is drawn anew
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- charts are redrawn when the scheme changes
     [scheme],
   );
 }

@@ -6,12 +6,13 @@ import { Dialog } from './Dialog';
 
 interface ConfirmProps {
   readonly open: boolean;
-  /** Distinguishes it from others on the page. */
+  /** The prefix of element ids, unique on the page. */
   readonly id: string;
   readonly title: string;
   readonly text: ReactNode;
-  /** What has to be done first, if anything. */
+  /** Extra content, for example a field to fill in first. */
   readonly children?: ReactNode;
+  /** Whether the action can be confirmed. */
   readonly ready?: boolean;
   readonly pending: boolean;
   readonly error: Error | null;
@@ -53,7 +54,7 @@ export function Confirm({
       <div className="dialog-actions">
         <Button
           onClick={onClose}
-          // eslint-disable-next-line jsx-a11y/no-autofocus -- Enter on a fresh dialog must delete nothing
+          // eslint-disable-next-line jsx-a11y/no-autofocus -- Enter in a new dialog must not delete
           autoFocus
           disabled={pending}
         >

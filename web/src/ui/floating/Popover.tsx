@@ -5,14 +5,14 @@ import { theme } from './theme';
 
 interface PopoverProps {
   readonly label: string;
-  /** What it hangs from; closed without. */
+  /** The element to attach to; the popover is closed if null. */
   readonly anchor: HTMLElement | null;
   readonly width: number | string;
   readonly onClose: () => void;
   readonly children: ReactNode;
 }
 
-/** A small dialog beneath what opened it. */
+/** A small dialog below the element that opened it. */
 export function Popover({ label, anchor, width, onClose, children }: PopoverProps) {
   return (
     <ThemeProvider theme={theme}>

@@ -7,7 +7,7 @@ const SURFACE = {
   border: '1px solid var(--divider)',
 };
 
-/** What MUI draws (the surfaces of dialogs and popovers), in the app's own colours and corners. */
+/** Applies the app's colours and corners to MUI's dialogs and popovers. */
 export const theme = createTheme({
   typography: { fontFamily: 'var(--font)' },
   components: {
