@@ -1,5 +1,5 @@
-// Writes trichrome.postman_collection.json from ../../proto/openapi.json and steps.mjs, or with
-// --check says whether the one that is there is current.
+// Generates trichrome.postman_collection.json from ../../proto/openapi.json and steps.mjs. With
+// --check it only checks that the committed collection is current.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { STEPS } from './steps.mjs';
 
@@ -8,7 +8,7 @@ const COLLECTION = new URL('trichrome.postman_collection.json', import.meta.url)
 
 const contract = JSON.parse(readFileSync(CONTRACT, 'utf8'));
 
-/** Every operation of the contract by its id. */
+/** The contract's operations by id. */
 const operations = new Map(
   Object.entries(contract.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => [
@@ -22,7 +22,7 @@ function fail(message) {
   throw new Error(`steps.mjs: ${message}`);
 }
 
-/** A schema with its references replaced by what they refer to. */
+/** Resolves the references in a schema and drops descriptions. */
 function resolved(schema) {
   if (Array.isArray(schema)) return schema.map(resolved);
   if (typeof schema !== 'object' || schema === null) return schema;
@@ -43,25 +43,29 @@ function success(operation) {
 
 const isPublic = (operation) => (operation.security ?? contract.security ?? []).length === 0;
 
-/** Holds a step's parameters and body against the contract. */
-function hold(step, operation) {
+/** Checks a step's parameters and body against the contract. */
+function checkStep(step, operation) {
   const at = (place) => (operation.parameters ?? []).filter((parameter) => parameter.in === place);
   for (const place of ['path', 'query', 'header']) {
     for (const name of Object.keys(step[place] ?? {})) {
       if (!at(place).some((parameter) => parameter.name === name)) {
-        fail(`${step.operation} has no ${place} parameter ${name}`);
+        fail(`${step.operation} has no ${place} parameter \`${name}\``);
       }
     }
   }
   for (const { name, in: place, required } of operation.parameters ?? []) {
-    if (required && step[place]?.[name] === undefined) fail(`${step.operation} needs ${name}`);
+    if (required && step[place]?.[name] === undefined) {
+      fail(`${step.operation} requires ${place} parameter \`${name}\``);
+    }
   }
   const body = resolved(json(operation.requestBody));
   for (const name of Object.keys(step.body ?? {})) {
-    if (body?.properties?.[name] === undefined) fail(`${step.operation} takes no ${name}`);
+    if (body?.properties?.[name] === undefined) {
+      fail(`${step.operation} has no body field \`${name}\``);
+    }
   }
   for (const name of body?.required ?? []) {
-    if (step.body?.[name] === undefined) fail(`${step.operation} needs ${name}`);
+    if (step.body?.[name] === undefined) fail(`${step.operation} requires body field \`${name}\``);
   }
 }
 
@@ -99,15 +103,15 @@ function request(step, operation, authorized) {
 
 const script = (listen, exec) => ({ listen, script: { type: 'text/javascript', exec } });
 
-/** A value of steps.mjs as JavaScript: its variables are looked up when the test runs. */
+/** A value of steps.mjs as a JavaScript expression that resolves variables when the test runs. */
 const literal = (value) =>
   typeof value === 'string' && value.includes('{{')
     ? `pm.variables.replaceIn(${JSON.stringify(value)})`
     : JSON.stringify(value);
 
-function refusalTests(status, code) {
+function errorTests(status, code) {
   return [
-    `pm.test('answers ${status} ${code}', () => {`,
+    `pm.test('returns ${status} ${code}', () => {`,
     `  pm.response.to.have.status(${status});`,
     '  const { error } = pm.response.json();',
     `  pm.expect(error.code).to.equal('${code}');`,
@@ -118,11 +122,11 @@ function refusalTests(status, code) {
 }
 
 function tests(step, operation) {
-  if (step.fails !== undefined) return refusalTests(step.fails.status, step.fails.code);
+  if (step.fails !== undefined) return errorTests(step.fails.status, step.fails.code);
   const { status, schema } = success(operation);
   const lines = [
-    `pm.test('answers ${status}', () => pm.response.to.have.status(${status}));`,
-    "pm.test('names the request', () => pm.response.to.have.header('x-request-id'));",
+    `pm.test('returns ${status}', () => pm.response.to.have.status(${status}));`,
+    "pm.test('has a request id', () => pm.response.to.have.header('x-request-id'));",
   ];
   if (schema === undefined) {
     lines.push("pm.test('has no body', () => pm.expect(pm.response.text()).to.equal(''));");
@@ -130,32 +134,35 @@ function tests(step, operation) {
   }
   lines.push(
     `const schema = ${JSON.stringify(resolved(schema))};`,
-    "pm.test('answers in the contract’s shape', () => pm.response.to.have.jsonSchema(schema));",
-    'const answer = pm.response.json();',
+    "pm.test('matches the schema', () => pm.response.to.have.jsonSchema(schema));",
+    'const body = pm.response.json();',
   );
   if (step.count !== undefined) {
-    lines.push(`pm.test('answers ${step.count}', () => pm.expect(answer).to.have.length(${step.count}));`);
+    lines.push(
+      `pm.test('has length ${step.count}', () => pm.expect(body).to.have.length(${step.count}));`,
+    );
   }
   for (const [name, value] of Object.entries(step.expect ?? {})) {
     lines.push(
-      `pm.test('answers the right ${name}', () => pm.expect(answer.${name}).to.equal(${literal(value)}));`,
+      `pm.test('returns the right ${name}', () => pm.expect(body.${name}).to.equal(${literal(value)}));`,
     );
   }
   for (const [variable, name] of Object.entries(step.keep ?? {})) {
-    lines.push(`pm.collectionVariables.set('${variable}', answer.${name});`);
+    lines.push(`pm.collectionVariables.set('${variable}', body.${name});`);
   }
   return lines;
 }
 
 const FRESH = [
-  '// Every run has a user and an upload of its own.',
+  '// Each run uses a new user and a new upload.',
   "pm.collectionVariables.set('username', 'postman-' + pm.variables.replaceIn('{{$guid}}'));",
   "pm.collectionVariables.set('upload_key', pm.variables.replaceIn('{{$guid}}'));",
 ];
 
-function called(step) {
-  const operation = operations.get(step.operation) ?? fail(`no operation ${step.operation}`);
-  hold(step, operation);
+function item(step) {
+  const operation =
+    operations.get(step.operation) ?? fail(`the contract has no operation ${step.operation}`);
+  checkStep(step, operation);
   return {
     name: step.name ?? operation.summary.replace(/\.$/, ''),
     event: [
@@ -167,15 +174,15 @@ function called(step) {
   };
 }
 
-/** The first step of each operation that asks for a token, without one. */
-function refused() {
+/** Calls each operation that requires a token without one. */
+function unauthorizedItems() {
   return [...operations.values()]
     .filter((operation) => !isPublic(operation))
     .map((operation) => {
       const step = STEPS.find((one) => one.operation === operation.operationId);
       return {
         name: `${operation.method} ${operation.path}`,
-        event: [script('test', refusalTests(401, 'UNAUTHENTICATED'))],
+        event: [script('test', errorTests(401, 'UNAUTHENTICATED'))],
         request: request(step, operation, false),
         response: [],
       };
@@ -190,15 +197,15 @@ const collection = {
   info: {
     name: 'Trichrome',
     description:
-      'Every operation of the contract, in an order that works: run the collection as a whole. ' +
-      '`base_url` chooses the transport: the facade’s `http://localhost:3005/rest`, `/grpc` or ' +
-      '`/events`, or the REST API itself, `http://localhost:9000`.\n\n' +
-      'Generated by `npm run generate` from `proto/openapi.json`; change `steps.mjs` instead.',
+      'Every operation of the contract. The requests depend on each other, so run the whole ' +
+      'collection. `base_url` selects the transport: the facade at `http://localhost:3005/rest`, ' +
+      '`/grpc` or `/events`, or the REST API at `http://localhost:9000`.\n\n' +
+      'Generated by `npm run generate` from `proto/openapi.json` and `steps.mjs`; don’t edit it.',
     schema: 'https://schema.getpostman.com/json/collection/v2.1.0/collection.json',
   },
   item: [
-    { name: 'Every operation', item: STEPS.map(called) },
-    { name: 'Without a token', item: refused() },
+    { name: 'Every operation', item: STEPS.map(item) },
+    { name: 'Without a token', item: unauthorizedItems() },
   ],
   variable: [
     { key: 'base_url', value: 'http://localhost:3005/rest' },
@@ -214,6 +221,6 @@ const text = `${JSON.stringify(collection, null, 2)}\n`;
 if (!process.argv.includes('--check')) {
   writeFileSync(COLLECTION, text);
 } else if (readFileSync(COLLECTION, 'utf8') !== text) {
-  console.error('the Postman collection is not current: run `npm run generate` in docs/postman/');
+  console.error('the Postman collection is out of date: run `npm run generate` in docs/postman/');
   process.exit(1);
 }

@@ -1,6 +1,6 @@
-// Runs the collection with newman against a running stack, once for each way to reach the
-// operations. `TRICHROME_STACK` names the stack's description; else it is `cargo xtask up`'s.
-// With --report <file>, the counts are written there too, as Jest does.
+// Runs the collection with newman against a running stack, once per transport and once for the REST
+// API. `TRICHROME_STACK` names the stack's description file; the default is that of
+// `cargo xtask up`. With --report <file>, also writes the counts in Jest's format.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -36,7 +36,7 @@ function run(base) {
   });
 }
 
-/** Whether a request was answered, and all of its checks passed. */
+/** Whether a request got a response that passed all assertions. */
 const passed = ({ requestError, assertions = [] }) =>
   requestError == null && assertions.every(({ error }) => error === undefined);
 
@@ -44,10 +44,10 @@ const counts = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0 };
 for (const base of bases) {
   const { executions, failures } = await run(base);
   const good = executions.filter(passed).length;
-  console.log(`${base}: ${good} of ${executions.length} requests answered as they should`);
+  console.log(`${base}: ${good} of ${executions.length} requests passed`);
   for (const { source, error } of failures) console.log(`  ${source?.name ?? '?'}: ${error.message}`);
   counts.numPassedTests += good;
-  // A failure that belongs to no request (a script's own, say) is one all the same.
+  // Failures outside requests, for example in scripts, count as one failed test.
   counts.numFailedTests += Math.max(executions.length - good, Math.min(failures.length, 1));
 }
 if (given.report !== undefined) writeFileSync(given.report, JSON.stringify(counts));

@@ -1,8 +1,8 @@
-// The order in which the collection calls the operations, and with what. What each operation is
-// (method, path, fields, status, answer) comes from the contract: see generate.mjs, which refuses
-// a step that the contract does not know and an operation that no step calls.
+// The order of the collection's calls and their input. Method, path, fields, status and response come
+// from the contract. generate.mjs rejects steps that don't fit the contract and operations without a
+// step.
 
-/** The smallest PNG there is to look at: one pixel. */
+/** A PNG of one pixel. */
 const PICTURE =
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 
@@ -26,7 +26,7 @@ export const STEPS = [
   },
   {
     operation: 'pictures-create',
-    name: 'The same upload again makes no second picture',
+    name: 'Repeating an upload creates no second picture',
     body: { title: 'One pixel', base64: PICTURE },
     header: { 'idempotency-key': '{{upload_key}}' },
     expect: { id: '{{picture_id}}' },
@@ -45,17 +45,17 @@ export const STEPS = [
   { operation: 'pictures-delete', path: { picture_id: '{{picture_id}}' } },
   {
     operation: 'pictures-get',
-    name: 'A picture that was deleted is not found',
+    name: 'A deleted picture is not found',
     path: { picture_id: '{{picture_id}}' },
     fails: { status: 404, code: 'NOT_FOUND' },
   },
   { operation: 'users-delete', path: { user_id: '{{user_id}}' } },
   {
     operation: 'auth-login',
-    name: 'A user who was deleted can’t log in',
+    name: 'A deleted user can’t log in',
     body: first,
     fails: { status: 401, code: 'UNAUTHENTICATED' },
   },
-  { operation: 'auth-login', name: 'The second user, to tidy up', body: second, keep: { token: 'access_token' } },
-  { operation: 'users-delete', name: 'Nobody is left behind', path: { user_id: '{{second_user_id}}' } },
+  { operation: 'auth-login', name: 'Log in as the second user', body: second, keep: { token: 'access_token' } },
+  { operation: 'users-delete', name: 'Delete the second user', path: { user_id: '{{second_user_id}}' } },
 ];
