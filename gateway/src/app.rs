@@ -1,5 +1,7 @@
 //! The parts put together, started, and stopped again.
 
+pub(crate) mod shutdown;
+
 use std::{sync::Arc, time::Duration};
 
 use rdkafka::error::KafkaError;
@@ -9,29 +11,35 @@ use trichrome_proto::contract::{self, TRIGGERS};
 use trichrome_telemetry::Telemetry;
 use url::Url;
 
+use self::shutdown::Drain;
 use crate::{
-    call::Calls,
-    call_log::CallLog,
+    call::{
+        Calls,
+        call_log::CallLog,
+        invoke::{Invoke, Lambda},
+        rate_limit::RateLimits,
+    },
     config::Config,
-    facade::{Facade, events::Events, rest::Rest},
     grpc::{self, client::Client, service::Operations},
-    health::{self, Check, Readiness},
-    http,
-    invoke::{Invoke, Lambda},
+    http::{
+        self,
+        facade::{Facade, events::Events, rest::Rest},
+        server::Server,
+    },
     kafka::{
         commands::Commands,
         consumer::GroupConsumer,
-        dlq::DeadLetters,
+        dead_letters::DeadLetters,
         log_sink::KafkaLogSink,
         producer::Producer,
         results::{Awaiter, Results},
         trigger::{Batches, Delivery},
     },
-    metrics::Metrics,
-    profile,
-    rate_limit::RateLimits,
-    server::Server,
-    shutdown::{self, Drain},
+    ops::{
+        health::{self, Check, Readiness},
+        metrics::Metrics,
+        profile,
+    },
 };
 
 /// How long a collector may take for one request.

@@ -1,6 +1,19 @@
 //! The one path that every call takes, whichever transport it came over:
 //! limit, event, invocation, answer, call log.
 
+pub(crate) mod answer;
+pub(crate) mod args;
+pub(crate) mod backoff;
+pub(crate) mod call_guard;
+pub(crate) mod call_log;
+pub(crate) mod context;
+pub(crate) mod event;
+pub(crate) mod fault;
+pub(crate) mod invoke;
+pub(crate) mod limits;
+pub(crate) mod rate_limit;
+pub(crate) mod transport;
+
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -11,42 +24,41 @@ use trichrome_proto::{
 };
 use uuid::Uuid;
 
-use crate::{
-    answer::{self, Reply},
+use self::{
+    answer::Reply,
     args::Args,
     backoff::Backoff,
+    call_guard::CallGuard,
     call_log::CallLog,
     context::Context,
-    event,
-    fault::{self, error_chain},
+    fault::error_chain,
     invoke::{Invoke, InvokeError},
-    metrics::Metrics,
     rate_limit::RateLimits,
-    record::CallRecord,
     transport::Transport,
 };
+use crate::ops::metrics::Metrics;
 
 /// One call of an operation.
-pub struct Call<'a> {
+pub(crate) struct Call<'a> {
     /// Which operation.
-    pub operation: &'static Operation,
+    pub(crate) operation: &'static Operation,
     /// The request message.
-    pub args: Args<'a>,
+    pub(crate) args: Args<'a>,
     /// Who calls.
-    pub context: Context,
+    pub(crate) context: Context,
     /// How the call came.
-    pub transport: Transport,
+    pub(crate) transport: Transport,
     /// When the caller stops waiting.
-    pub deadline: Instant,
+    pub(crate) deadline: Instant,
     /// The id of its call log; the same call, delivered twice, has the same.
-    pub log_id: Uuid,
+    pub(crate) log_id: Uuid,
     /// What to do when the service fails.
-    pub failures: Failures,
+    pub(crate) failures: Failures,
 }
 
 /// What to do when the service, not the caller, is at fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failures {
+pub(crate) enum Failures {
     /// Say so: the caller is there to try again. Only a read that failed on the way is made
     /// once more; anything else might have had its effect.
     Answer,
@@ -55,7 +67,7 @@ pub enum Failures {
 }
 
 /// Times that a call is tried where its failures are retried.
-pub const ATTEMPTS: u32 = 5;
+pub(crate) const ATTEMPTS: u32 = 5;
 
 /// Times that a read is tried where they are answered.
 const READ_ATTEMPTS: u32 = 2;
@@ -65,7 +77,7 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from
 
 /// Makes calls. Cheap to clone.
 #[derive(Clone)]
-pub struct Calls {
+pub(crate) struct Calls {
     invoke: Arc<dyn Invoke>,
     limits: Arc<RateLimits>,
     log: CallLog,
@@ -74,7 +86,7 @@ pub struct Calls {
 
 impl Calls {
     /// Calls that reach functions through `invoke` and are logged to `log`.
-    pub fn new(
+    pub(crate) fn new(
         invoke: Arc<dyn Invoke>,
         limits: Arc<RateLimits>,
         log: CallLog,
@@ -94,7 +106,7 @@ impl Calls {
     /// # Errors
     ///
     /// What the function answered, or what kept the gateway from reaching it.
-    pub async fn call(&self, call: Call<'_>) -> Result<Reply, ApiError> {
+    pub(crate) async fn call(&self, call: Call<'_>) -> Result<Reply, ApiError> {
         let mut record = self.record(&call);
         let result = self.answer(call, &mut record).await;
         record.end(result.as_ref().err());
@@ -102,12 +114,12 @@ impl Calls {
     }
 
     /// Logs a call that was refused before there was a message to call with.
-    pub fn refused(&self, call: &Call<'_>, error: &ApiError) {
+    pub(crate) fn refused(&self, call: &Call<'_>, error: &ApiError) {
         self.record(call).end(Some(error));
     }
 
-    fn record(&self, call: &Call<'_>) -> CallRecord {
-        CallRecord::begin(
+    fn record(&self, call: &Call<'_>) -> CallGuard {
+        CallGuard::begin(
             call.operation,
             call.transport,
             &call.context,
@@ -117,7 +129,7 @@ impl Calls {
         )
     }
 
-    async fn answer(&self, mut call: Call<'_>, record: &mut CallRecord) -> Result<Reply, ApiError> {
+    async fn answer(&self, mut call: Call<'_>, record: &mut CallGuard) -> Result<Reply, ApiError> {
         self.limits.check(call.operation)?;
         let args = std::mem::take(&mut call.args);
         let event = event::encode(call.operation, args, &call.context, call.transport)?;
@@ -153,7 +165,7 @@ impl Calls {
         &self,
         call: &Call<'_>,
         event: &mut Bytes,
-        record: &mut CallRecord,
+        record: &mut CallGuard,
     ) -> Result<Reply, (ApiError, bool)> {
         let operation = call.operation;
         let answered = self
@@ -193,7 +205,7 @@ pub(crate) mod tests {
     use trichrome_proto::{contract::by_function, error::ErrorCode};
 
     use super::*;
-    use crate::{call_log::tests::Logged, invoke::tests::FakeInvoke};
+    use crate::call::{call_log::tests::Logged, invoke::tests::FakeInvoke};
 
     /// A call with a deadline of ten seconds.
     pub(crate) fn call(function: &str, args: Value) -> Call<'static> {

@@ -10,35 +10,35 @@ use url::Url;
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `GATEWAY_HTTP_ADDR`: where the facade, the web app and the operator's pages listen.
-    pub gateway_http_addr: SocketAddr,
+    pub(crate) gateway_http_addr: SocketAddr,
     /// `GATEWAY_GRPC_ADDR`: where gRPC and gRPC-Web listen.
-    pub gateway_grpc_addr: SocketAddr,
+    pub(crate) gateway_grpc_addr: SocketAddr,
     /// `GATEWAY_ADMIN_ADDR`: where profiles can be had, on loopback; nowhere if unset.
-    pub gateway_admin_addr: Option<SocketAddr>,
+    pub(crate) gateway_admin_addr: Option<SocketAddr>,
     /// `KAFKA_BROKERS`: bootstrap brokers, `host:port`, comma separated.
-    pub kafka_brokers: String,
+    pub(crate) kafka_brokers: String,
     /// `KAFKA_GROUP`: the consumer group that all replicas share.
-    pub kafka_group: String,
+    pub(crate) kafka_group: String,
     /// `ANALYTICS_TRIGGER`: `on` (default) or `off`: whether batches of call logs are handed to
     /// `analytics-ingest` from here; off where a Kafka event source of Lambda's does it.
-    pub analytics_trigger: bool,
+    pub(crate) analytics_trigger: bool,
     /// `REST_URL`: the REST API's base, which the facade's `rest` goes on to.
-    pub rest_url: Url,
+    pub(crate) rest_url: Url,
     /// `AWS_ENDPOINT_URL_LAMBDA` or `AWS_ENDPOINT_URL`: where Lambda's API is, if not AWS's
     /// own for the region. The AWS SDK reads the same names; here they serve readiness.
-    pub lambda_endpoint: Option<Url>,
+    pub(crate) lambda_endpoint: Option<Url>,
     /// `FUNCTION_PREFIX`: put before a function's name in the contract.
-    pub function_prefix: String,
+    pub(crate) function_prefix: String,
     /// `WEB_ORIGINS`: origins whose pages may call the gateway, comma separated.
-    pub web_origins: Vec<HeaderValue>,
+    pub(crate) web_origins: Vec<HeaderValue>,
     /// `WEB_ROOT`: the built web app, served at `/`.
-    pub web_root: Option<PathBuf>,
+    pub(crate) web_root: Option<PathBuf>,
     /// `CALL_TIMEOUT_MS`: how long one call may take, at most.
-    pub call_timeout: Duration,
+    pub(crate) call_timeout: Duration,
     /// `DRAIN_TIMEOUT_MS`: how long a stop may take.
-    pub drain_timeout: Duration,
+    pub(crate) drain_timeout: Duration,
     /// `INVOKE_CONCURRENCY`: invocations under way at once, over all transports.
-    pub invoke_concurrency: usize,
+    pub(crate) invoke_concurrency: usize,
 }
 
 /// Everything that is wrong with the environment, so that one run shows it all.
@@ -68,7 +68,7 @@ impl Config {
     /// # Errors
     ///
     /// Every variable that is missing or wrong.
-    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+    pub(crate) fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut vars = Vars {
             lookup: &lookup,
             problems: Vec::new(),

@@ -1,5 +1,12 @@
 //! The HTTP port: the facade, the operator's pages, the documentation and the web app.
 
+pub(crate) mod cors;
+pub(crate) mod docs;
+pub(crate) mod facade;
+pub(crate) mod fallback;
+pub(crate) mod server;
+pub(crate) mod site;
+
 use std::{any::Any, path::Path, sync::Arc};
 
 use axum::{
@@ -17,19 +24,20 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument as _, Span, field::Empty, info_span};
 use trichrome_telemetry as telemetry;
 
-use crate::{
-    context::{Context, REQUEST_ID, TRACEPARENT},
-    cors, docs,
-    facade::{self, Facade, answer::Refusal},
+use self::{
+    facade::{Facade, response::Refusal},
     fallback::{method_not_allowed, not_found},
-    fault::internal,
-    health::Readiness,
-    metrics::Metrics,
-    site,
+};
+use crate::{
+    call::{
+        context::{Context, REQUEST_ID, TRACEPARENT},
+        fault::internal,
+    },
+    ops::{health::Readiness, metrics::Metrics},
 };
 
 /// Everything on the HTTP port.
-pub fn router(
+pub(crate) fn router(
     facade: Facade,
     readiness: Readiness,
     metrics: Arc<Metrics>,

@@ -1,35 +1,19 @@
 //! gRPC, Kafka and the facade in front of the functions.
 //!
-//! Reading order: [`call`] is the one path that every call takes, with [`event`],
-//! [`invoke`] and [`answer`] as its steps and [`record`] as what it leaves behind.
-//! [`grpc`] and [`kafka`] lead into it. [`facade`] turns HTTP into either of them, or goes
-//! on to API Gateway. [`app`] puts the parts together, and stops them in order.
+//! Reading order: `call` is the one path that every call takes, with `call::event`,
+//! `call::invoke` and `call::answer` as its steps and `call::call_guard` as what it
+//! leaves behind. `grpc` and `kafka` lead into it. `http::facade` turns HTTP into
+//! either of them, or goes on to API Gateway. `app` puts the parts together, and stops
+//! them in order; `ops` is what an operator watches.
 
-pub mod answer;
-pub mod app;
-pub mod args;
-pub mod backoff;
-pub mod call;
-pub mod call_log;
-pub mod config;
-pub mod context;
-pub mod cors;
-pub mod docs;
-pub mod event;
-pub mod facade;
-pub mod fallback;
-pub mod fault;
-pub mod grpc;
-pub mod health;
-pub mod http;
-pub mod invoke;
-pub mod kafka;
-pub mod limits;
-pub mod metrics;
-pub mod profile;
-pub mod rate_limit;
-pub mod record;
-pub mod server;
-pub mod shutdown;
-pub mod site;
-pub mod transport;
+mod app;
+mod call;
+mod config;
+mod grpc;
+mod http;
+mod kafka;
+mod ops;
+
+pub use app::{StartError, run};
+pub use call::fault::error_chain;
+pub use config::{Config, ConfigError};

@@ -2,7 +2,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use trichrome_gateway::{app, config::Config, fault::error_chain};
+use trichrome_gateway::{Config, error_chain};
 use trichrome_telemetry::Service;
 use uuid::Uuid;
 
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let result = runtime.block_on(app::run(config, telemetry));
+    let result = runtime.block_on(trichrome_gateway::run(config, telemetry));
     // What still blocks, a Kafka client that does not close, must not hold the exit up.
     runtime.shutdown_timeout(Duration::from_millis(100));
     match result {

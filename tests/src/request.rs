@@ -12,7 +12,7 @@ use crate::{account::Account, reply::Reply, scenario::Scenario, transport::Trans
 
 /// A read straight through the REST API that has no answer after this is made again, as the
 /// facade does: cargo-lambda 1.9.2 now and then keeps an answer of megabytes until the same
-/// instance of its function is called again (`gateway/src/facade/rest.rs`).
+/// instance of its function is called again (`gateway/src/http/facade/rest.rs`).
 const LATE_READ: Duration = Duration::from_secs(5);
 
 /// How often that is done.

@@ -27,7 +27,7 @@ use super::{
     service::{self, Method},
     status,
 };
-use crate::{
+use crate::call::{
     context::Context,
     fault::{self, internal, timed_out},
     limits,
@@ -38,7 +38,7 @@ const WINDOW: u32 = 2 * 1024 * 1024;
 
 /// A client for every operation. Cheap to clone.
 #[derive(Clone)]
-pub struct Client {
+pub(crate) struct Client {
     channel: Channel,
     server: SocketAddr,
     methods: Arc<HashMap<&'static str, Method>>,
@@ -50,7 +50,7 @@ impl Client {
     /// # Errors
     ///
     /// The address makes no URL: not seen with a socket's own address.
-    pub fn new(server: SocketAddr) -> Result<Self, tonic::transport::Error> {
+    pub(crate) fn new(server: SocketAddr) -> Result<Self, tonic::transport::Error> {
         let server = reachable(server);
         let channel = Endpoint::from_shared(format!("http://{server}"))?
             .tcp_nodelay(true)
@@ -72,7 +72,7 @@ impl Client {
     /// # Errors
     ///
     /// What the server answered, or `UNAVAILABLE` where it is not there.
-    pub async fn call(
+    pub(crate) async fn call(
         &self,
         operation: &Operation,
         args: Map<String, Value>,

@@ -14,17 +14,17 @@ use tonic::{
 use trichrome_proto::error::ApiError;
 
 use super::status;
-use crate::fault::internal;
+use crate::call::fault::internal;
 
 /// Reads messages of one type; writes any.
 #[derive(Clone, Debug)]
-pub struct DynamicCodec {
+pub(crate) struct DynamicCodec {
     reads: MessageDescriptor,
 }
 
 impl DynamicCodec {
     /// A codec that reads messages of this type.
-    pub fn new(reads: MessageDescriptor) -> Self {
+    pub(crate) fn new(reads: MessageDescriptor) -> Self {
         Self { reads }
     }
 }
@@ -48,7 +48,7 @@ impl Codec for DynamicCodec {
 
 /// Writes messages.
 #[derive(Debug)]
-pub struct DynamicEncoder;
+pub(crate) struct DynamicEncoder;
 
 impl Encoder for DynamicEncoder {
     type Item = DynamicMessage;
@@ -65,7 +65,7 @@ impl Encoder for DynamicEncoder {
 
 /// Reads messages of one type.
 #[derive(Debug)]
-pub struct DynamicDecoder {
+pub(crate) struct DynamicDecoder {
     reads: MessageDescriptor,
 }
 
@@ -74,7 +74,7 @@ impl Decoder for DynamicDecoder {
     type Error = Status;
 
     fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Self::Item>, Status> {
-        debug_assert!(from.remaining() <= crate::limits::MAX_MESSAGE);
+        debug_assert!(from.remaining() <= crate::call::limits::MAX_MESSAGE);
         DynamicMessage::decode(self.reads.clone(), from)
             .map(Some)
             .map_err(|error| {
@@ -90,7 +90,7 @@ impl Decoder for DynamicDecoder {
 /// # Errors
 ///
 /// `INVALID_ARGUMENT` where JSON has no such value: a time out of range.
-pub fn to_args(mut message: DynamicMessage) -> Result<Map<String, Value>, ApiError> {
+pub(crate) fn to_args(mut message: DynamicMessage) -> Result<Map<String, Value>, ApiError> {
     const OPTIONS: SerializeOptions = SerializeOptions::new().use_proto_field_name(true);
     // Moved, not copied as all else is: a text can be a picture.
     let mut texts = Vec::new();
@@ -117,7 +117,7 @@ pub fn to_args(mut message: DynamicMessage) -> Result<Map<String, Value>, ApiErr
 /// # Errors
 ///
 /// `INTERNAL` where JSON has no such value.
-pub fn to_json(message: &DynamicMessage) -> Result<Value, ApiError> {
+pub(crate) fn to_json(message: &DynamicMessage) -> Result<Value, ApiError> {
     const OPTIONS: SerializeOptions = SerializeOptions::new()
         .use_proto_field_name(true)
         .skip_default_fields(false);
@@ -134,7 +134,7 @@ pub fn to_json(message: &DynamicMessage) -> Result<Value, ApiError> {
 /// # Errors
 ///
 /// `INVALID_ARGUMENT` where the JSON does not fit the message.
-pub fn from_args(
+pub(crate) fn from_args(
     descriptor: &MessageDescriptor,
     args: Map<String, Value>,
 ) -> Result<DynamicMessage, ApiError> {
@@ -148,7 +148,7 @@ pub fn from_args(
 /// # Errors
 ///
 /// `INTERNAL` where the JSON does not fit the message.
-pub fn from_json<'de>(
+pub(crate) fn from_json<'de>(
     descriptor: &MessageDescriptor,
     json: impl serde::Deserializer<'de, Error = serde_json::Error>,
 ) -> Result<DynamicMessage, ApiError> {

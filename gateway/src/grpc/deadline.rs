@@ -8,12 +8,12 @@ use std::time::Duration;
 use http::HeaderMap;
 
 /// The header's name.
-pub const GRPC_TIMEOUT: &str = "grpc-timeout";
+pub(crate) const GRPC_TIMEOUT: &str = "grpc-timeout";
 
 /// The caller's timeout; one that is not understood counts as none.
 ///
 /// At most eight digits and a unit (gRPC over HTTP/2, "Timeout").
-pub fn timeout(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn timeout(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(GRPC_TIMEOUT)?.to_str().ok()?;
     let unit_at = text.len().checked_sub(1)?;
     let (digits, unit) = text.split_at_checked(unit_at)?;

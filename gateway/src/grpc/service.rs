@@ -18,13 +18,8 @@ use trichrome_telemetry as telemetry;
 use uuid::Uuid;
 
 use super::{codec, codec::DynamicCodec, deadline, status};
-use crate::{
-    answer::Reply,
-    args::Args,
-    call::{Call, Calls, Failures},
-    context::Context,
-    fault::timed_out,
-    limits,
+use crate::call::{
+    Call, Calls, Failures, answer::Reply, args::Args, context::Context, fault::timed_out, limits,
     transport::Transport,
 };
 
@@ -34,7 +29,7 @@ const GRACE: Duration = Duration::from_millis(100);
 
 /// The operations, by the path of their gRPC requests. Cheap to clone.
 #[derive(Clone)]
-pub struct Operations {
+pub(crate) struct Operations {
     methods: Arc<HashMap<&'static str, Method>>,
     calls: Calls,
     call_timeout: Duration,
@@ -42,17 +37,17 @@ pub struct Operations {
 
 /// An operation with its descriptors at hand.
 #[derive(Clone)]
-pub struct Method {
+pub(crate) struct Method {
     /// The operation.
-    pub operation: &'static Operation,
+    pub(crate) operation: &'static Operation,
     /// The request message's type.
-    pub input: MessageDescriptor,
+    pub(crate) input: MessageDescriptor,
     /// The response message's type.
-    pub output: MessageDescriptor,
+    pub(crate) output: MessageDescriptor,
 }
 
 /// The operation table with its descriptors.
-pub fn methods() -> impl Iterator<Item = Method> {
+pub(crate) fn methods() -> impl Iterator<Item = Method> {
     OPERATIONS.iter().filter_map(|operation| {
         Some(Method {
             operation,
@@ -65,7 +60,7 @@ pub fn methods() -> impl Iterator<Item = Method> {
 impl Operations {
     /// Serves the contract's operations through `calls`; none may take longer than
     /// `call_timeout`, whatever its caller allows.
-    pub fn new(calls: Calls, call_timeout: Duration) -> Self {
+    pub(crate) fn new(calls: Calls, call_timeout: Duration) -> Self {
         let methods = methods()
             .map(|method| (method.operation.grpc_path, method))
             .collect();
@@ -77,7 +72,7 @@ impl Operations {
     }
 
     /// Serves one gRPC request.
-    pub async fn serve(self, request: Request<RequestBody>) -> Response<Body> {
+    pub(crate) async fn serve(self, request: Request<RequestBody>) -> Response<Body> {
         if !is_grpc(request.headers()) {
             // What the protocol asks for where a request is not gRPC's.
             let mut response = Response::new(Body::empty());

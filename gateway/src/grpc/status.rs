@@ -4,17 +4,17 @@ use http::{HeaderMap, HeaderValue};
 use tonic::{Code, Status, metadata::MetadataMap};
 use trichrome_proto::error::{ApiError, ErrorCode};
 
-use crate::context::Context;
+use crate::call::context::Context;
 
 /// The metadata that carries a code's text: two codes may share a number.
-pub const ERROR_CODE: &str = "error-code";
+pub(crate) const ERROR_CODE: &str = "error-code";
 /// The metadata that finds the call in the logs.
-pub const REQUEST_ID: &str = "request-id";
+pub(crate) const REQUEST_ID: &str = "request-id";
 /// The metadata that finds the call's trace.
-pub const TRACE_ID: &str = "trace-id";
+pub(crate) const TRACE_ID: &str = "trace-id";
 
 /// The status for an error, without a call that it is of.
-pub fn without_call(error: &ApiError) -> Status {
+pub(crate) fn without_call(error: &ApiError) -> Status {
     let mut status = Status::new(Code::from_i32(error.code.grpc()), &error.message);
     let headers: &mut HeaderMap = status.metadata_mut().as_mut();
     headers.insert(ERROR_CODE, HeaderValue::from_static(error.code.as_str()));
@@ -22,14 +22,14 @@ pub fn without_call(error: &ApiError) -> Status {
 }
 
 /// The status for an error of a call.
-pub fn from_error(error: &ApiError, context: &Context) -> Status {
+pub(crate) fn from_error(error: &ApiError, context: &Context) -> Status {
     let mut status = without_call(error);
     put_ids(status.metadata_mut().as_mut(), context);
     status
 }
 
 /// Puts a call's ids where callers find them.
-pub fn put_ids(headers: &mut HeaderMap, context: &Context) {
+pub(crate) fn put_ids(headers: &mut HeaderMap, context: &Context) {
     for (name, id) in [
         (REQUEST_ID, context.request_id.as_str()),
         (TRACE_ID, context.trace.id()),
@@ -41,7 +41,7 @@ pub fn put_ids(headers: &mut HeaderMap, context: &Context) {
 }
 
 /// A status's name, as the protocol and `rpc.response.status_code` have it.
-pub const fn name(code: Code) -> &'static str {
+pub(crate) const fn name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
         Code::Cancelled => "CANCELLED",
@@ -64,7 +64,7 @@ pub const fn name(code: Code) -> &'static str {
 }
 
 /// The error in a status.
-pub fn to_error(status: &Status) -> ApiError {
+pub(crate) fn to_error(status: &Status) -> ApiError {
     let code = error_code(status.metadata())
         .or_else(|| ErrorCode::from_grpc(status.code() as i32))
         .unwrap_or(ErrorCode::Internal);
@@ -83,9 +83,9 @@ fn error_code(metadata: &MetadataMap) -> Option<ErrorCode> {
 
 /// What the caller did wrong where tonic refused a request before it became a message.
 /// Tonic calls most of that internal or out of range.
-pub fn refusal(status: &Status) -> ApiError {
+pub(crate) fn refusal(status: &Status) -> ApiError {
     match status.code() {
-        Code::OutOfRange | Code::ResourceExhausted => crate::limits::body_too_large(),
+        Code::OutOfRange | Code::ResourceExhausted => crate::call::limits::body_too_large(),
         Code::Unimplemented => ApiError::new(
             ErrorCode::Unimplemented,
             "compressed messages are not taken; send them as they are",

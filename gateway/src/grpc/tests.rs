@@ -19,10 +19,12 @@ use trichrome_proto::{
 
 use super::*;
 use crate::{
-    call::tests::calls,
-    call_log::tests::Logged,
-    invoke::{InvokeError, tests::FakeInvoke},
-    server::Server,
+    call::{
+        call_log::tests::Logged,
+        invoke::{InvokeError, tests::FakeInvoke},
+        tests::calls,
+    },
+    http::server::Server,
 };
 
 pub(crate) struct Port {
@@ -235,7 +237,7 @@ async fn text_that_is_not_utf_8_is_garbage() {
 #[tokio::test]
 async fn a_message_over_the_limit_is_too_large() {
     let port = serve(&answering(json!({"statusCode": 200}))).await;
-    let message = vec![0; crate::limits::MAX_MESSAGE + 1];
+    let message = vec![0; crate::call::limits::MAX_MESSAGE + 1];
     let response = raw(&port, "/users.Users/GetUserData", &message).await;
     assert_eq!(response.headers()["grpc-status"], "8");
     assert_eq!(response.headers()["error-code"], "PAYLOAD_TOO_LARGE");

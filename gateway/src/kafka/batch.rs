@@ -16,11 +16,11 @@ use serde_json::{Map, Value};
 use super::tracker::Ticket;
 
 /// A record and its ticket.
-pub struct Item {
+pub(crate) struct Item {
     /// To end it with.
-    pub ticket: Ticket,
+    pub(crate) ticket: Ticket,
     /// The record.
-    pub message: OwnedMessage,
+    pub(crate) message: OwnedMessage,
 }
 
 impl Item {
@@ -34,7 +34,7 @@ impl Item {
     }
 
     /// About how many bytes it takes in the event.
-    pub fn encoded_len(&self) -> usize {
+    pub(crate) fn encoded_len(&self) -> usize {
         // Names, numbers and braces; base64 is 4 characters for 3 bytes.
         const FRAME: usize = 200;
         let length = |part: Option<&[u8]>| part.map_or(0, <[u8]>::len);
@@ -51,7 +51,7 @@ impl Item {
 }
 
 /// The event.
-pub fn encode(bootstrap: &str, items: &[Item]) -> serde_json::Result<Vec<u8>> {
+pub(crate) fn encode(bootstrap: &str, items: &[Item]) -> serde_json::Result<Vec<u8>> {
     let mut records: BTreeMap<String, Vec<Record<'_>>> = BTreeMap::new();
     for item in items {
         records
@@ -139,7 +139,10 @@ impl Serialize for SignedBytes<'_> {
 /// # Errors
 ///
 /// The report makes no sense; AWS then counts the whole batch as failed.
-pub fn divide(payload: &[u8], items: Vec<Item>) -> Result<(Vec<Item>, Vec<Item>), Misreport> {
+pub(crate) fn divide(
+    payload: &[u8],
+    items: Vec<Item>,
+) -> Result<(Vec<Item>, Vec<Item>), Misreport> {
     let Ok(reported) = reported(payload) else {
         let reason = "it is not a batch response".to_owned();
         return Err(Misreport { items, reason });
@@ -159,11 +162,11 @@ pub fn divide(payload: &[u8], items: Vec<Item>) -> Result<(Vec<Item>, Vec<Item>)
 }
 
 /// A report that makes no sense, and the batch it was about.
-pub struct Misreport {
+pub(crate) struct Misreport {
     /// The whole batch.
-    pub items: Vec<Item>,
+    pub(crate) items: Vec<Item>,
     /// What is wrong with the report.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 /// The items that a function reports as failed: none, where it answers nothing.

@@ -17,44 +17,46 @@ use uuid::Uuid;
 use super::{
     RESPONSE_KEY, RESULTS, STATUS,
     consumer::GroupConsumer,
-    dlq::DeadLetters,
+    dead_letters::DeadLetters,
     envelope::{self, Command, Envelope, Raw, Rejected},
     producer::{self, ProduceError, Producer, Record},
     results::EVENT_ID,
 };
 use crate::{
-    args::Args,
-    call::{Call, Calls, Failures},
-    context::{Context, REQUEST_ID, TRACEPARENT},
-    fault::{error_chain, internal},
-    metrics::{Metrics, RecordOutcome},
-    transport::Transport,
+    call::{
+        Call, Calls, Failures,
+        args::Args,
+        context::{Context, REQUEST_ID, TRACEPARENT},
+        fault::{error_chain, internal},
+        transport::Transport,
+    },
+    ops::metrics::{Metrics, RecordOutcome},
 };
 
 /// Serves the command topics.
-pub struct Commands {
+pub(crate) struct Commands {
     /// Reads them.
-    pub consumer: Arc<GroupConsumer>,
+    pub(crate) consumer: Arc<GroupConsumer>,
     /// Calls the operations.
-    pub calls: Calls,
+    pub(crate) calls: Calls,
     /// Produces the answers.
-    pub producer: Producer,
+    pub(crate) producer: Producer,
     /// Takes what cannot be served.
-    pub letters: DeadLetters,
+    pub(crate) letters: DeadLetters,
     /// Counts.
-    pub metrics: Arc<Metrics>,
+    pub(crate) metrics: Arc<Metrics>,
     /// How long one command may take, its retries included.
-    pub call_timeout: Duration,
+    pub(crate) call_timeout: Duration,
     /// Commands under way at once.
-    pub concurrency: usize,
+    pub(crate) concurrency: usize,
     /// The consumer's group, for traces.
-    pub group: String,
+    pub(crate) group: String,
 }
 
 impl Commands {
     /// Serves commands until `stop`, then finishes those under way until `abandon`. What is
     /// abandoned is not committed, and is read again.
-    pub async fn run(self, stop: CancellationToken, abandon: CancellationToken) {
+    pub(crate) async fn run(self, stop: CancellationToken, abandon: CancellationToken) {
         let places = Arc::new(Semaphore::new(self.concurrency));
         let consumer = Arc::clone(&self.consumer);
         let this = Arc::new(self);

@@ -16,16 +16,16 @@ use rdkafka::{
 };
 
 use super::{
-    client::{self, Reporter},
+    client_config::{self, Reporter},
     tracker::{Ticket, Tracker},
 };
-use crate::{config::Config, metrics::Metrics};
+use crate::{config::Config, ops::metrics::Metrics};
 
 /// After an error of the consumer; what it says of a broker it says again and again.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Reads the topics of a group.
-pub struct GroupConsumer {
+pub(crate) struct GroupConsumer {
     inner: StreamConsumer<GroupContext>,
 }
 
@@ -35,14 +35,14 @@ impl GroupConsumer {
     /// # Errors
     ///
     /// librdkafka refuses the settings.
-    pub fn join(
+    pub(crate) fn join(
         config: &Config,
         group: &str,
         name: &'static str,
         topics: &[&str],
         metrics: Arc<Metrics>,
     ) -> Result<Self, KafkaError> {
-        let inner: StreamConsumer<GroupContext> = client::consumer(&config.kafka_brokers)
+        let inner: StreamConsumer<GroupContext> = client_config::consumer(&config.kafka_brokers)
             .set("group.id", group)
             // A group that is new serves what was produced before it was there.
             .set("auto.offset.reset", "earliest")
@@ -60,7 +60,7 @@ impl GroupConsumer {
 
     /// The next record. Errors are waited out: a broker that is down, a topic that is not
     /// there. May be dropped at any point without losing a record.
-    pub async fn next(&self) -> (Ticket, OwnedMessage) {
+    pub(crate) async fn next(&self) -> (Ticket, OwnedMessage) {
         loop {
             match self.inner.recv().await {
                 Ok(message) => {
@@ -81,7 +81,7 @@ impl GroupConsumer {
     }
 
     /// A record is done with, and is not to be read again.
-    pub fn done(&self, ticket: &Ticket) {
+    pub(crate) fn done(&self, ticket: &Ticket) {
         let Some(offset) = self.inner.context().tracker().end(ticket) else {
             return;
         };
@@ -96,7 +96,7 @@ impl GroupConsumer {
     }
 
     /// Commits what is done with and leaves the group, within `patience`.
-    pub async fn leave(self: Arc<Self>, patience: Duration) {
+    pub(crate) async fn leave(self: Arc<Self>, patience: Duration) {
         let name = self.inner.context().reporter.name;
         // Both block, and leaving a group has been seen to hang where its broker is down.
         let leaving = tokio::task::spawn_blocking(move || {

@@ -14,7 +14,7 @@ use trichrome_proto::{
     error::{ApiError, ErrorBody, ErrorCode},
 };
 
-use crate::{
+use crate::call::{
     args::{Args, ObjectText},
     context::Context,
     fault::internal,
@@ -24,46 +24,46 @@ use crate::{
 const LONGEST_EVENT_ID: usize = 128;
 
 /// A record, by what of it matters here.
-pub struct Raw<'a> {
+pub(crate) struct Raw<'a> {
     /// The topic it was read from.
-    pub topic: &'a str,
+    pub(crate) topic: &'a str,
     /// The partition it was read from.
-    pub partition: i32,
+    pub(crate) partition: i32,
     /// Its offset.
-    pub offset: i64,
+    pub(crate) offset: i64,
     /// Its key.
-    pub key: Option<&'a [u8]>,
+    pub(crate) key: Option<&'a [u8]>,
     /// Its value.
-    pub value: Option<&'a [u8]>,
+    pub(crate) value: Option<&'a [u8]>,
 }
 
 impl Raw<'_> {
     /// The id of a command that brings none.
-    pub fn default_event_id(&self) -> String {
+    pub(crate) fn default_event_id(&self) -> String {
         format!("{}-{}-{}", self.topic, self.partition, self.offset)
     }
 }
 
 /// A command.
-pub struct Command<'a> {
+pub(crate) struct Command<'a> {
     /// Which operation.
-    pub operation: &'static Operation,
+    pub(crate) operation: &'static Operation,
     /// With what; a text is the record's own.
-    pub args: Args<'a>,
+    pub(crate) args: Args<'a>,
     /// Under which id it is answered.
-    pub event_id: String,
+    pub(crate) event_id: String,
 }
 
 /// A record that is no command.
-pub struct Rejected {
+pub(crate) struct Rejected {
     /// The operation it names, if it does.
-    pub operation: Option<&'static Operation>,
+    pub(crate) operation: Option<&'static Operation>,
     /// Under which id that is answered.
-    pub event_id: String,
+    pub(crate) event_id: String,
     /// What is wrong with it.
-    pub error: ApiError,
+    pub(crate) error: ApiError,
     /// The same, as a metric's label.
-    pub reason: &'static str,
+    pub(crate) reason: &'static str,
 }
 
 /// Reads a record.
@@ -71,7 +71,7 @@ pub struct Rejected {
 /// # Errors
 ///
 /// It names no operation, or its value is not JSON.
-pub fn parse<'a>(record: &Raw<'a>) -> Result<Command<'a>, Rejected> {
+pub(crate) fn parse<'a>(record: &Raw<'a>) -> Result<Command<'a>, Rejected> {
     let (event_id, request) = parse_value(record);
     let key = record.key.and_then(|key| std::str::from_utf8(key).ok());
     let operation = key.and_then(|key| by_command(record.topic, key));
@@ -192,7 +192,7 @@ fn is_event_id(id: &str) -> bool {
 
 /// The context of a command. The EventId makes a create have one effect, unless a key of
 /// its own came with it.
-pub fn context<'a>(
+pub(crate) fn context<'a>(
     span: &Span,
     event_id: &str,
     header: impl Fn(&str) -> Option<&'a str>,
@@ -206,18 +206,18 @@ pub fn context<'a>(
 
 /// An envelope, as it is written.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct Envelope<'a, D> {
+pub(crate) struct Envelope<'a, D> {
     /// Which command, or which command's answer.
     #[serde(rename = "EventId")]
-    pub event_id: &'a str,
+    pub(crate) event_id: &'a str,
     /// JSON text.
     #[serde(rename = "Data")]
-    pub data: D,
+    pub(crate) data: D,
 }
 
 impl<D: Serialize> Envelope<'_, D> {
     /// The envelope's bytes; its data is `about` so many.
-    pub fn to_bytes(&self, about: usize) -> Vec<u8> {
+    pub(crate) fn to_bytes(&self, about: usize) -> Vec<u8> {
         // Quotes are escaped; the rest of an envelope is its id.
         let mut bytes = Vec::with_capacity(about + about / 64 + 256);
         // Two texts always have JSON.
@@ -227,7 +227,7 @@ impl<D: Serialize> Envelope<'_, D> {
 }
 
 /// What a failure's `Data` says.
-pub fn failure_data(error: &ApiError, context: &Context) -> String {
+pub(crate) fn failure_data(error: &ApiError, context: &Context) -> String {
     let body = ErrorBody::new(
         error.code,
         &error.message,

@@ -10,11 +10,11 @@ use rdkafka::{
 };
 use trichrome_proto::contract::TRIGGERS;
 
-use super::client::{self, Reporter};
+use super::client_config::{self, Reporter};
 use crate::{
-    call_log::LogSink,
+    call::call_log::LogSink,
     config::Config,
-    metrics::{CallLogOutcome, Metrics},
+    ops::metrics::{CallLogOutcome, Metrics},
 };
 
 /// The function that call logs are for; its topic is where they go.
@@ -25,7 +25,7 @@ const INGEST: &str = "analytics-ingest";
 const QUEUE: &str = "100000";
 
 /// Writes call logs to their topic.
-pub struct KafkaLogSink {
+pub(crate) struct KafkaLogSink {
     producer: ThreadedProducer<Counting>,
     topic: &'static str,
     metrics: Arc<Metrics>,
@@ -38,12 +38,12 @@ impl KafkaLogSink {
     /// # Errors
     ///
     /// librdkafka refuses the settings.
-    pub fn new(config: &Config, metrics: Arc<Metrics>) -> Result<Self, KafkaError> {
+    pub(crate) fn new(config: &Config, metrics: Arc<Metrics>) -> Result<Self, KafkaError> {
         let topic = TRIGGERS
             .iter()
             .find(|trigger| trigger.function == INGEST)
             .map_or("analyticsdata", |trigger| trigger.topic);
-        let producer = client::base(&config.kafka_brokers)
+        let producer = client_config::base(&config.kafka_brokers)
             .set("acks", "all")
             .set("enable.idempotence", "true")
             // Nobody waits for these: full batches are cheaper for everyone.
@@ -69,7 +69,7 @@ impl KafkaLogSink {
     /// # Errors
     ///
     /// Some are not out.
-    pub fn flush(&self, timeout: Duration) -> Result<(), KafkaError> {
+    pub(crate) fn flush(&self, timeout: Duration) -> Result<(), KafkaError> {
         self.producer.flush(timeout)
     }
 }

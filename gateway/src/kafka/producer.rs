@@ -11,27 +11,31 @@ use rdkafka::{
 use tracing::{Span, info_span};
 use trichrome_telemetry as telemetry;
 
-use super::client::{self, Reporter};
-use crate::{backoff::Backoff, config::Config, fault::error_chain, metrics::Metrics};
+use super::client_config::{self, Reporter};
+use crate::{
+    call::{backoff::Backoff, fault::error_chain},
+    config::Config,
+    ops::metrics::Metrics,
+};
 
 /// The waits between attempts to produce what must be produced.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
 /// A record to produce.
-pub struct Record<'a> {
+pub(crate) struct Record<'a> {
     /// The topic.
-    pub topic: &'a str,
+    pub(crate) topic: &'a str,
     /// The key.
-    pub key: Option<&'a [u8]>,
+    pub(crate) key: Option<&'a [u8]>,
     /// The value.
-    pub value: Option<&'a [u8]>,
+    pub(crate) value: Option<&'a [u8]>,
     /// The headers.
-    pub headers: &'a [(&'a str, &'a [u8])],
+    pub(crate) headers: &'a [(&'a str, &'a [u8])],
 }
 
 /// Why a record was not produced.
 #[derive(Debug, thiserror::Error)]
-pub enum ProduceError {
+pub(crate) enum ProduceError {
     /// Kafka will not take it, today or tomorrow: it is too large, or there is no such topic.
     #[error("kafka refuses the record")]
     Refused(#[source] KafkaError),
@@ -57,7 +61,7 @@ impl From<KafkaError> for ProduceError {
 }
 
 /// A record on its way as a span, by the conventions for messaging, and Kafka's.
-pub fn span(topic: &str, key: Option<&str>) -> Span {
+pub(crate) fn span(topic: &str, key: Option<&str>) -> Span {
     let span = info_span!(
         "send",
         otel.kind = "producer",
@@ -74,7 +78,7 @@ pub fn span(topic: &str, key: Option<&str>) -> Span {
 }
 
 /// A record on its way.
-pub struct Produced(DeliveryFuture);
+pub(crate) struct Produced(DeliveryFuture);
 
 impl Produced {
     /// Waits for Kafka to have it.
@@ -82,7 +86,7 @@ impl Produced {
     /// # Errors
     ///
     /// As [`Producer::produce`].
-    pub async fn delivered(self) -> Result<(), ProduceError> {
+    pub(crate) async fn delivered(self) -> Result<(), ProduceError> {
         match self.0.await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err((error, _))) => Err(error.into()),
@@ -94,7 +98,7 @@ impl Produced {
 
 /// Produces records and waits for Kafka to have them. Cheap to clone.
 #[derive(Clone)]
-pub struct Producer {
+pub(crate) struct Producer {
     inner: FutureProducer<Reporter>,
 }
 
@@ -104,11 +108,11 @@ impl Producer {
     /// # Errors
     ///
     /// librdkafka refuses the settings.
-    pub fn new(config: &Config, metrics: Arc<Metrics>) -> Result<Self, KafkaError> {
+    pub(crate) fn new(config: &Config, metrics: Arc<Metrics>) -> Result<Self, KafkaError> {
         // A third of a call's time: a caller is told soon enough that Kafka is down. What
         // must be produced is tried again.
         let patience = (config.call_timeout / 3).as_millis().to_string();
-        let inner = client::base(&config.kafka_brokers)
+        let inner = client_config::base(&config.kafka_brokers)
             .set("acks", "all")
             .set("enable.idempotence", "true")
             // Somebody waits for each of these.
@@ -129,7 +133,7 @@ impl Producer {
     /// # Errors
     ///
     /// Kafka does not have it, or may have it but did not say so in time.
-    pub async fn produce(&self, record: &Record<'_>) -> Result<(), ProduceError> {
+    pub(crate) async fn produce(&self, record: &Record<'_>) -> Result<(), ProduceError> {
         self.begin(record)?.delivered().await
     }
 
@@ -138,7 +142,7 @@ impl Producer {
     /// # Errors
     ///
     /// The queue is full, or the record is larger than one may be.
-    pub fn begin(&self, record: &Record<'_>) -> Result<Produced, ProduceError> {
+    pub(crate) fn begin(&self, record: &Record<'_>) -> Result<Produced, ProduceError> {
         let headers = record
             .headers
             .iter()
@@ -163,7 +167,7 @@ impl Producer {
     /// # Errors
     ///
     /// [`ProduceError::Refused`] alone.
-    pub async fn insist(&self, record: &Record<'_>) -> Result<(), ProduceError> {
+    pub(crate) async fn insist(&self, record: &Record<'_>) -> Result<(), ProduceError> {
         let mut failures = 0;
         loop {
             match self.produce(record).await {
@@ -188,7 +192,7 @@ impl Producer {
     /// # Errors
     ///
     /// None does.
-    pub fn probe(&self, timeout: Duration) -> Result<(), KafkaError> {
+    pub(crate) fn probe(&self, timeout: Duration) -> Result<(), KafkaError> {
         let metadata = self.inner.client().fetch_metadata(None, timeout)?;
         if metadata.brokers().is_empty() {
             return Err(KafkaError::MetadataFetch(RDKafkaErrorCode::AllBrokersDown));
@@ -201,7 +205,7 @@ impl Producer {
     /// # Errors
     ///
     /// Some are not out.
-    pub fn flush(&self, timeout: Duration) -> Result<(), KafkaError> {
+    pub(crate) fn flush(&self, timeout: Duration) -> Result<(), KafkaError> {
         self.inner.flush(timeout)
     }
 }

@@ -26,13 +26,13 @@ use uuid::Uuid;
 
 use super::{
     RESULTS, STATUS,
-    client::{self, Reporter},
+    client_config::{self, Reporter},
 };
-use crate::{config::Config, metrics::Metrics};
+use crate::{config::Config, ops::metrics::Metrics};
 
 /// The header of an answer that names its command, so that the other replicas need not
 /// read an answer of megabytes to find that it is not theirs.
-pub const EVENT_ID: &str = "event-id";
+pub(crate) const EVENT_ID: &str = "event-id";
 
 /// Calls that may await an answer at once.
 const MOST_AWAITED: usize = 4096;
@@ -48,15 +48,15 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The answer to a command.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// The HTTP status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// The response message, or the error, as JSON text.
-    pub data: String,
+    pub(crate) data: String,
 }
 
 /// Who awaits which answer.
-pub struct Awaiter {
+pub(crate) struct Awaiter {
     awaited: Mutex<HashMap<String, oneshot::Sender<Answer>>>,
     /// Whether answers are read at all; before that nobody may wait for one.
     reading: AtomicBool,
@@ -65,7 +65,7 @@ pub struct Awaiter {
 
 impl Awaiter {
     /// Nobody awaits anything.
-    pub fn new(metrics: Arc<Metrics>) -> Arc<Self> {
+    pub(crate) fn new(metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Self {
             awaited: Mutex::default(),
             reading: AtomicBool::new(false),
@@ -74,7 +74,7 @@ impl Awaiter {
     }
 
     /// Whether answers are read at all: Kafka is there, and so is the topic.
-    pub fn is_reading(&self) -> bool {
+    pub(crate) fn is_reading(&self) -> bool {
         self.reading.load(Ordering::Acquire)
     }
 
@@ -83,7 +83,7 @@ impl Awaiter {
     /// # Errors
     ///
     /// `UNAVAILABLE` where answers are not read yet, or too many are awaited.
-    pub fn expect(self: &Arc<Self>, event_id: &str) -> Result<Awaited, ApiError> {
+    pub(crate) fn expect(self: &Arc<Self>, event_id: &str) -> Result<Awaited, ApiError> {
         if !self.is_reading() {
             return Err(ApiError::new(
                 ErrorCode::Unavailable,
@@ -129,7 +129,7 @@ impl Awaiter {
 }
 
 /// An answer that is awaited; forgotten when dropped.
-pub struct Awaited {
+pub(crate) struct Awaited {
     event_id: String,
     receiver: oneshot::Receiver<Answer>,
     awaiter: Arc<Awaiter>,
@@ -137,7 +137,7 @@ pub struct Awaited {
 
 impl Awaited {
     /// The answer. `None` is not seen: the sender is kept until it is here.
-    pub async fn answer(&mut self) -> Option<Answer> {
+    pub(crate) async fn answer(&mut self) -> Option<Answer> {
         (&mut self.receiver).await.ok()
     }
 }
@@ -151,7 +151,7 @@ impl Drop for Awaited {
 }
 
 /// Reads `results`.
-pub struct Results {
+pub(crate) struct Results {
     consumer: Arc<StreamConsumer<Reader>>,
     awaiter: Arc<Awaiter>,
     partitions: BTreeSet<i32>,
@@ -163,12 +163,12 @@ impl Results {
     /// # Errors
     ///
     /// librdkafka refuses the settings.
-    pub fn new(
+    pub(crate) fn new(
         config: &Config,
         awaiter: Arc<Awaiter>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, KafkaError> {
-        let consumer = client::consumer(&config.kafka_brokers)
+        let consumer = client_config::consumer(&config.kafka_brokers)
             // librdkafka wants a group's name; this one is never joined, nor committed to.
             .set(
                 "group.id",
@@ -189,7 +189,7 @@ impl Results {
     }
 
     /// Reads until `stop`.
-    pub async fn run(mut self, stop: CancellationToken) {
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
         let consumer = Arc::clone(&self.consumer);
         let mut look = tokio::time::interval(LOOK_SOON);
         loop {

@@ -23,21 +23,24 @@ use trichrome_proto::contract::{self, TRIGGERS};
 use super::{
     commands::Commands,
     consumer::GroupConsumer,
-    dlq::DeadLetters,
+    dead_letters::DeadLetters,
     producer::{Producer, Record},
     results::{Awaiter, Results},
     trigger::{Batches, Delivery},
     *,
 };
 use crate::{
-    call::{Calls, tests::calls},
-    call_log::{CallLog, tests::Logged},
+    call::{
+        Calls,
+        call_log::{CallLog, tests::Logged},
+        context::Context,
+        invoke::{Invoke, InvokeError, tests::FakeInvoke},
+        rate_limit::RateLimits,
+        tests::calls,
+    },
     config::Config,
-    context::Context,
-    facade::events::Events,
-    invoke::{Invoke, InvokeError, tests::FakeInvoke},
-    metrics::Metrics,
-    rate_limit::RateLimits,
+    http::facade::events::Events,
+    ops::metrics::Metrics,
 };
 
 /// A broker with the contract's topics, each of one partition.

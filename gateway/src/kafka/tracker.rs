@@ -9,19 +9,19 @@ use std::collections::{HashMap, VecDeque};
 
 /// A record that is being worked on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ticket {
+pub(crate) struct Ticket {
     /// The topic it was read from.
-    pub topic: String,
+    pub(crate) topic: String,
     /// The partition it was read from.
-    pub partition: i32,
+    pub(crate) partition: i32,
     /// Its offset.
-    pub offset: i64,
+    pub(crate) offset: i64,
     assignment: u64,
 }
 
 /// Keeps track of the records under way, over all partitions.
 #[derive(Debug, Default)]
-pub struct Tracker {
+pub(crate) struct Tracker {
     partitions: HashMap<(String, i32), Window>,
     assignments: u64,
 }
@@ -42,12 +42,12 @@ struct Record {
 impl Tracker {
     /// A partition was assigned, or taken away: what is under way of it counts no more, as
     /// its next owner reads it again.
-    pub fn forget(&mut self, topic: &str, partition: i32) {
+    pub(crate) fn forget(&mut self, topic: &str, partition: i32) {
         self.partitions.remove(&(topic.to_owned(), partition));
     }
 
     /// A record was read. Offsets of one partition come in order.
-    pub fn begin(&mut self, topic: &str, partition: i32, offset: i64) -> Ticket {
+    pub(crate) fn begin(&mut self, topic: &str, partition: i32, offset: i64) -> Ticket {
         let assignments = &mut self.assignments;
         let window = self
             .partitions
@@ -84,7 +84,7 @@ impl Tracker {
 
     /// A record is done with. `Some` is the offset up to which everything is, and that may
     /// be stored; the next to read is the one after it.
-    pub fn end(&mut self, ticket: &Ticket) -> Option<i64> {
+    pub(crate) fn end(&mut self, ticket: &Ticket) -> Option<i64> {
         let window = self
             .partitions
             .get_mut(&(ticket.topic.clone(), ticket.partition))
@@ -102,7 +102,7 @@ impl Tracker {
     }
 
     /// Records under way, and those that are done but wait for one before them.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.partitions
             .values()
             .map(|window| window.records.len())
@@ -110,7 +110,7 @@ impl Tracker {
     }
 
     /// Whether nothing is under way.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }

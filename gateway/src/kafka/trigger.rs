@@ -22,13 +22,15 @@ use trichrome_telemetry as telemetry;
 use super::{
     batch::{self, Item},
     consumer::GroupConsumer,
-    dlq::DeadLetters,
+    dead_letters::DeadLetters,
 };
 use crate::{
-    backoff::Backoff,
-    fault::{error_chain, internal},
-    invoke::{Invoke, InvokeError},
-    metrics::{Metrics, RecordOutcome},
+    call::{
+        backoff::Backoff,
+        fault::{error_chain, internal},
+        invoke::{Invoke, InvokeError},
+    },
+    ops::metrics::{Metrics, RecordOutcome},
 };
 
 /// The most records in a batch. AWS takes up to 10,000.
@@ -53,19 +55,19 @@ const ATTEMPTS: u32 = 4;
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
 /// Hands a topic's records to a function.
-pub struct Batches {
+pub(crate) struct Batches {
     /// Which topic, which function.
-    pub trigger: &'static Trigger,
+    pub(crate) trigger: &'static Trigger,
     /// Reads the topic.
-    pub consumer: Arc<GroupConsumer>,
+    pub(crate) consumer: Arc<GroupConsumer>,
     /// Where batches go.
-    pub delivery: Delivery,
+    pub(crate) delivery: Delivery,
 }
 
 impl Batches {
     /// Hands on batches until `stop`, then finishes those under way until `abandon`. What is
     /// abandoned is not committed, and is read again.
-    pub async fn run(self, stop: CancellationToken, abandon: CancellationToken) {
+    pub(crate) async fn run(self, stop: CancellationToken, abandon: CancellationToken) {
         let places = Arc::new(Semaphore::new(CONCURRENCY));
         let delivery = Arc::new(self.delivery);
         let mut tasks = JoinSet::new();
@@ -118,7 +120,7 @@ async fn collect(consumer: &GroupConsumer, first: Item) -> Vec<Item> {
 }
 
 /// Takes what the function will not.
-pub trait Letters: Send + Sync {
+pub(crate) trait Letters: Send + Sync {
     /// Puts one record away.
     fn put<'a>(
         &'a self,
@@ -142,17 +144,17 @@ impl Letters for DeadLetters {
 }
 
 /// Gets a batch to its function, however long that takes.
-pub struct Delivery {
+pub(crate) struct Delivery {
     /// Which topic, which function.
-    pub trigger: &'static Trigger,
+    pub(crate) trigger: &'static Trigger,
     /// What the event names as its brokers.
-    pub bootstrap: String,
+    pub(crate) bootstrap: String,
     /// Reaches the function.
-    pub invoke: Arc<dyn Invoke>,
+    pub(crate) invoke: Arc<dyn Invoke>,
     /// Takes what the function will not.
-    pub letters: Arc<dyn Letters>,
+    pub(crate) letters: Arc<dyn Letters>,
     /// Counts.
-    pub metrics: Arc<Metrics>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// Records that share a fate, and how often it was failure.
@@ -173,7 +175,7 @@ impl Delivery {
     /// Hands the items over. An outage is waited out: they wait in Kafka as well as
     /// anywhere. A failure is retried, then narrowed down to the records at fault, and
     /// those are put away, so that a poison record holds nothing up.
-    pub async fn deliver(&self, items: Vec<Item>) {
+    pub(crate) async fn deliver(&self, items: Vec<Item>) {
         let mut pieces = vec![Piece { items, failures: 0 }];
         let mut outages = 0;
         while let Some(mut piece) = pieces.pop() {
@@ -335,7 +337,7 @@ mod tests {
     use trichrome_proto::contract::TRIGGERS;
 
     use super::{super::batch::tests::items, *};
-    use crate::invoke::tests::FakeInvoke;
+    use crate::call::invoke::tests::FakeInvoke;
 
     #[derive(Default)]
     struct Put(Mutex<Vec<(i64, &'static str)>>);

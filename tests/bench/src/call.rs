@@ -89,7 +89,7 @@ impl Direct {
     }
 }
 
-/// The event as the gateway makes it (`gateway/src/event.rs`).
+/// The event as the gateway makes it (`gateway/src/call/event.rs`).
 fn event(token: &str) -> Result<Value> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
     Ok(json!({

@@ -1,0 +1,231 @@
+//! A function's answer: the HTTP response that its event asked for.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use serde::Deserialize;
+use serde_json::Value;
+use trichrome_proto::{
+    binding,
+    contract::Operation,
+    error::{ApiError, ErrorBody, ErrorCode},
+};
+
+use super::fault::{self, internal};
+
+/// The header in which a function names the caller it verified; goes no further than here.
+const USER_ID: &str = "trichrome-user-id";
+
+/// A good answer.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    operation: &'static Operation,
+    headers: HashMap<String, String>,
+    body: String,
+}
+
+impl Reply {
+    /// The HTTP response's body.
+    pub(crate) fn body(&self) -> &str {
+        &self.body
+    }
+
+    /// The response message, as JSON text.
+    ///
+    /// # Errors
+    ///
+    /// `INTERNAL` where the body is not JSON.
+    pub(crate) fn message(&self) -> Result<Cow<'_, str>, ApiError> {
+        if self.operation.output.is_empty() {
+            return Ok(Cow::Borrowed("{}"));
+        }
+        // Most answers are the message as it is; it can be megabytes, so it is not parsed.
+        if self.operation.http.response_body.is_none() {
+            return Ok(Cow::Borrowed(&self.body));
+        }
+        Ok(Cow::Owned(self.message_value()?.to_string()))
+    }
+
+    /// The response message.
+    ///
+    /// # Errors
+    ///
+    /// `INTERNAL` where the body is not JSON.
+    pub(crate) fn message_value(&self) -> Result<Value, ApiError> {
+        let header = |name: &str| self.headers.get(name).cloned();
+        binding::join_response(self.operation, self.body.as_bytes(), header).map_err(|error| {
+            tracing::error!(function = self.operation.function, %error, "the answer is not JSON");
+            internal()
+        })
+    }
+}
+
+/// API Gateway's response format, version 2.0; a function may leave out all but the status.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Response {
+    status_code: u16,
+    #[serde(default)]
+    headers: Option<HashMap<String, String>>,
+    #[serde(default)]
+    body: Option<String>,
+    #[serde(default)]
+    is_base64_encoded: Option<bool>,
+}
+
+/// Reads what a function answered, and who called it.
+pub(crate) fn read(
+    operation: &'static Operation,
+    payload: &[u8],
+) -> (Result<Reply, ApiError>, Option<String>) {
+    let response: Response = match serde_json::from_slice(payload) {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::error!(function = operation.function, %error, "the answer is no HTTP response");
+            return (Err(internal()), None);
+        }
+    };
+    let mut headers: HashMap<_, _> = response
+        .headers
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(name, value)| (name.to_ascii_lowercase(), value))
+        .collect();
+    let user_id = headers.remove(USER_ID).filter(|id| !id.is_empty());
+    let body = response.body.unwrap_or_default();
+    let body = if response.is_base64_encoded.unwrap_or_default() {
+        match decode(&body) {
+            Some(body) => body,
+            None => {
+                tracing::error!(
+                    function = operation.function,
+                    "the answer's body is not base64"
+                );
+                return (Err(internal()), user_id);
+            }
+        }
+    } else {
+        body
+    };
+    let result = match ErrorCode::from_http(response.status_code) {
+        None => Ok(Reply {
+            operation,
+            headers,
+            body,
+        }),
+        Some(code) => Err(read_error(code, body.as_bytes())),
+    };
+    (result, user_id)
+}
+
+fn decode(body: &str) -> Option<String> {
+    String::from_utf8(BASE64_STANDARD.decode(body).ok()?).ok()
+}
+
+/// The error in a body; where the body is not of the contract's shape (API Gateway's own
+/// errors are not), a general one for the status.
+pub(crate) fn read_error(status: ErrorCode, body: &[u8]) -> ApiError {
+    if let Ok(ErrorBody { error }) = serde_json::from_slice(body) {
+        let code = ErrorCode::from_text(&error.code).unwrap_or(status);
+        return ApiError::new(code, error.message);
+    }
+    if status.is_fault() {
+        return fault::told(status);
+    }
+    let message = match status {
+        ErrorCode::Unauthenticated => "send a valid token, as \"authorization: Bearer …\"",
+        ErrorCode::PermissionDenied => "this is not yours to do",
+        ErrorCode::NotFound => "there is no such thing",
+        ErrorCode::PayloadTooLarge => return crate::call::limits::body_too_large(),
+        ErrorCode::ResourceExhausted => "too many calls; try again shortly",
+        _ => "the request was refused",
+    };
+    ApiError::new(status, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use trichrome_proto::contract::by_function;
+
+    use super::*;
+
+    fn answer(function: &str, response: Value) -> (Result<Reply, ApiError>, Option<String>) {
+        read(
+            by_function(function).unwrap(),
+            response.to_string().as_bytes(),
+        )
+    }
+
+    #[test]
+    fn the_caller_is_told_apart_from_the_answer() {
+        let (reply, user) = answer(
+            "users-get",
+            json!({"statusCode": 200, "headers": {"Trichrome-User-Id": "u"}, "body": "{}"}),
+        );
+        assert_eq!(user.as_deref(), Some("u"));
+        assert!(reply.unwrap().headers.is_empty());
+    }
+
+    #[test]
+    fn a_bare_list_becomes_the_message_again() {
+        let (reply, _) = answer(
+            "pictures-list",
+            json!({"statusCode": 200, "headers": {"next-cursor": "c"}, "body": "[{\"id\":\"p\"}]"}),
+        );
+        let message: Value = serde_json::from_str(&reply.unwrap().message().unwrap()).unwrap();
+        assert_eq!(
+            message,
+            json!({"pictures": [{"id": "p"}], "next_cursor": "c"})
+        );
+    }
+
+    #[test]
+    fn an_empty_answer_is_the_empty_message() {
+        let (reply, user) = answer("users-delete", json!({"statusCode": 204, "body": null}));
+        assert_eq!(reply.unwrap().message().unwrap(), "{}");
+        assert_eq!(user, None);
+    }
+
+    #[test]
+    fn a_binary_answer_is_decoded() {
+        let (reply, _) = answer(
+            "users-get",
+            json!({"statusCode": 200, "body": BASE64_STANDARD.encode("{}"), "isBase64Encoded": true}),
+        );
+        assert_eq!(reply.unwrap().body(), "{}");
+        let (reply, _) = answer(
+            "users-get",
+            json!({"statusCode": 200, "body": "***", "isBase64Encoded": true}),
+        );
+        assert_eq!(reply.unwrap_err().code, ErrorCode::Internal);
+    }
+
+    #[test]
+    fn an_error_keeps_its_code_and_words() {
+        let body = ErrorBody::new(ErrorCode::Aborted, "at odds", "r", "t");
+        let (reply, _) = answer(
+            "users-create",
+            json!({"statusCode": 409, "body": serde_json::to_string(&body).unwrap()}),
+        );
+        assert_eq!(
+            reply.unwrap_err(),
+            ApiError::new(ErrorCode::Aborted, "at odds")
+        );
+    }
+
+    #[test]
+    fn an_error_without_a_shape_goes_by_its_status() {
+        let (reply, _) = answer("users-create", json!({"statusCode": 502, "body": "<html>"}));
+        assert_eq!(reply.unwrap_err().code, ErrorCode::Unavailable);
+        let (reply, _) = answer("users-create", json!({"statusCode": 403}));
+        assert_eq!(reply.unwrap_err().code, ErrorCode::PermissionDenied);
+    }
+
+    #[test]
+    fn what_is_no_response_is_the_services_fault() {
+        let operation = by_function("users-get").unwrap();
+        let (reply, _) = read(operation, b"null");
+        assert_eq!(reply.unwrap_err(), internal());
+    }
+}

@@ -1,0 +1,300 @@
+//! A request message, taken apart no further than its call needs.
+//!
+//! A picture is megabytes of base64 in its request's JSON, and an operation that creates
+//! something has that JSON as its HTTP body. So text that a caller wrote is looked through,
+//! and then becomes the body as it is: borrowed from where it came, copied once.
+
+use std::{borrow::Cow, cell::Cell, fmt, str::Chars};
+
+use serde::{Serialize, Serializer, de::IgnoredAny};
+use serde_json::{Map, Value, value::RawValue};
+use trichrome_proto::{binding::parse_object, error::ApiError};
+
+/// A request message.
+pub(crate) enum Args<'a> {
+    /// Its fields.
+    Fields(Map<String, Value>),
+    /// Its JSON, as the caller wrote it.
+    Text(ObjectText<'a>),
+}
+
+impl Default for Args<'_> {
+    fn default() -> Self {
+        Self::Fields(Map::new())
+    }
+}
+
+/// The text of a JSON object; serialized, it is a text in JSON.
+pub(crate) struct ObjectText<'a> {
+    written: Written<'a>,
+    length: usize,
+}
+
+enum Written<'a> {
+    Plain(&'a str),
+    /// With the quotes and escapes of a text in JSON.
+    Quoted(&'a RawValue),
+}
+
+impl<'a> ObjectText<'a> {
+    /// Text as it is.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT` where it is no JSON object.
+    pub(crate) fn plain(text: &'a str) -> Result<Self, ApiError> {
+        check(text)?;
+        Ok(Self {
+            written: Written::Plain(text),
+            length: text.len(),
+        })
+    }
+
+    /// A text in JSON, whose characters are JSON again.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT` where it is no text, or where that is no JSON object.
+    pub(crate) fn quoted(quoted: &'a RawValue) -> Result<Self, ApiError> {
+        let text = unquote(quoted.get())?;
+        check(&text)?;
+        Ok(Self {
+            written: Written::Quoted(quoted),
+            length: text.len(),
+        })
+    }
+
+    /// How long the text is, in bytes, without quotes and escapes.
+    pub(crate) fn length(&self) -> usize {
+        self.length
+    }
+
+    /// The object's fields.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT` where a value is none after all: a number over the greatest, an
+    /// object in an object a hundred times over.
+    pub(crate) fn fields(&self) -> Result<Map<String, Value>, ApiError> {
+        let text = match self.written {
+            Written::Plain(text) => Cow::Borrowed(text),
+            Written::Quoted(quoted) => Cow::Owned(unquote(quoted.get())?),
+        };
+        parse_object(text.as_bytes())
+    }
+}
+
+impl Serialize for ObjectText<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self.written {
+            Written::Plain(text) => to.serialize_str(text),
+            Written::Quoted(quoted) => quoted.serialize(to),
+        }
+    }
+}
+
+/// Looks through the text, and keeps nothing of it.
+fn check(text: &str) -> Result<(), ApiError> {
+    if text.trim_start().starts_with('{') && serde_json::from_str::<IgnoredAny>(text).is_ok() {
+        return Ok(());
+    }
+    // Says what is wrong, in the contract's words.
+    parse_object(text.as_bytes()).map(drop)
+}
+
+/// A text in JSON without its quotes and escapes.
+///
+/// By hand, since serde_json puts such a text together in a buffer that doubles, and copies
+/// it from there: three times a picture where one is enough.
+fn unquote(quoted: &str) -> Result<String, ApiError> {
+    let quotes = quoted.strip_prefix('"');
+    let mut rest = quotes
+        .and_then(|text| text.strip_suffix('"'))
+        .ok_or_else(|| ApiError::invalid("the body must be text"))?;
+    let mut text = String::with_capacity(rest.len());
+    while let Some((plain, escaped)) = rest.split_once('\\') {
+        let mut chars = escaped.chars();
+        let character = escape(&mut chars).ok_or_else(|| {
+            ApiError::invalid("the body is not JSON: an escape stands for no character")
+        })?;
+        text.push_str(plain);
+        text.push(character);
+        rest = chars.as_str();
+    }
+    text.push_str(rest);
+    Ok(text)
+}
+
+/// The character that an escape stands for; its backslash has been read (RFC 8259, section 7).
+fn escape(chars: &mut Chars<'_>) -> Option<char> {
+    Some(match chars.next()? {
+        'b' => '\u{8}',
+        'f' => '\u{c}',
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'u' => {
+            let first = unit(chars)?;
+            let second = if matches!(first, 0xd800..0xdc00) {
+                *chars = chars.as_str().strip_prefix("\\u")?.chars();
+                Some(unit(chars)?)
+            } else {
+                None
+            };
+            char::decode_utf16([first].into_iter().chain(second))
+                .next()?
+                .ok()?
+        }
+        itself => itself,
+    })
+}
+
+/// Four hexadecimal digits.
+fn unit(chars: &mut Chars<'_>) -> Option<u16> {
+    let (digits, rest) = chars.as_str().split_at_checked(4)?;
+    *chars = rest.chars();
+    u16::from_str_radix(digits, 16).ok()
+}
+
+/// An object whose JSON is a text in JSON: serialized, it goes straight to where it belongs.
+pub(crate) struct Nested {
+    object: Value,
+    written: Cell<usize>,
+}
+
+impl Nested {
+    /// An object of these fields.
+    pub(crate) fn new(fields: Map<String, Value>) -> Self {
+        Self {
+            object: Value::Object(fields),
+            written: Cell::new(0),
+        }
+    }
+
+    /// How long its JSON is about, in bytes: a field that matters here is one long text.
+    pub(crate) fn about(&self) -> usize {
+        let fields = self.object.as_object().into_iter().flatten();
+        fields
+            .map(|(name, value)| name.len() + value.as_str().map_or(16, str::len))
+            .sum()
+    }
+
+    /// How long its JSON was when it was last written, in bytes, without escapes.
+    pub(crate) fn length(&self) -> usize {
+        self.written.get()
+    }
+}
+
+impl Serialize for Nested {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.written.set(0);
+        to.collect_str(self)
+    }
+}
+
+impl fmt::Display for Nested {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use fmt::Write as _;
+        let mut counted = Counted {
+            to,
+            written: &self.written,
+        };
+        write!(counted, "{}", self.object)
+    }
+}
+
+struct Counted<'a, 'b> {
+    to: &'a mut fmt::Formatter<'b>,
+    written: &'a Cell<usize>,
+}
+
+impl fmt::Write for Counted<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.written.set(self.written.get() + text.len());
+        self.to.write_str(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use trichrome_proto::error::ErrorCode;
+
+    use super::*;
+
+    fn raw(json: &str) -> &RawValue {
+        serde_json::from_str(json).unwrap()
+    }
+
+    /// What comes out of JSON in which this stands as a text.
+    fn text_of(written: &impl Serialize) -> String {
+        let json = serde_json::to_string(written).unwrap();
+        serde_json::from_str(&json).unwrap()
+    }
+
+    #[test]
+    fn escapes_are_read_as_json_has_them() {
+        for json in [
+            r#""""#,
+            r#""plain é""#,
+            r#""\" \\ \/ \b\f\n\r\t""#,
+            r#""\u0041\u00e9\u20AC \ud83d\ude00.""#,
+            r#""\\u0041\\""#,
+        ] {
+            let expected: String = serde_json::from_str(json).unwrap();
+            let read = unquote(json).unwrap();
+            assert_eq!(read, expected);
+            assert!(read.capacity() <= json.len());
+        }
+        for json in [
+            r#""\ud83d""#,
+            r#""\ud83d\n""#,
+            r#""\ud83dA""#,
+            r#""\ud83d\u0041""#,
+            r#""\ude00""#,
+        ] {
+            assert!(unquote(json).is_err(), "{json}");
+        }
+        assert!(unquote("7").is_err());
+    }
+
+    #[test]
+    fn a_text_is_the_same_plain_and_in_quotes() {
+        let json = r#"{"title":"a \"b\" é","base64":"AA=="}"#;
+        let plain = ObjectText::plain(json).unwrap();
+        let in_quotes = serde_json::to_string(json).unwrap();
+        let quoted = ObjectText::quoted(raw(&in_quotes)).unwrap();
+        for text in [&plain, &quoted] {
+            assert_eq!(text_of(text), json);
+            assert_eq!(text.length(), json.len());
+            assert_eq!(text.fields().unwrap()["title"], "a \"b\" é");
+        }
+    }
+
+    #[test]
+    fn only_an_object_is_one() {
+        for (json, words) in [
+            ("", "is empty"),
+            (" ", "is empty"),
+            ("[1]", "must be a JSON object"),
+            ("7", "must be a JSON object"),
+            ("{", "not JSON: line 1"),
+            ("{} {}", "not JSON: line 1"),
+        ] {
+            let quotes = serde_json::to_string(json).unwrap();
+            for result in [ObjectText::plain(json), ObjectText::quoted(raw(&quotes))] {
+                let error = result.err().unwrap();
+                assert_eq!(error.code, ErrorCode::InvalidArgument);
+                assert!(error.message.contains(words), "{json}: {}", error.message);
+            }
+        }
+    }
+
+    #[test]
+    fn an_object_is_nested_without_a_copy_between() {
+        let object = json!({"title": "a \"b\" é", "limit": 3});
+        let nested = Nested::new(object.as_object().unwrap().clone());
+        assert_eq!(text_of(&nested), object.to_string());
+        assert_eq!(nested.length(), object.to_string().len());
+    }
+}

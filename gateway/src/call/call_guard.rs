@@ -1,0 +1,101 @@
+//! What one call leaves behind: its call log, its metrics and a line in the log.
+
+use std::{sync::Arc, time::SystemTime};
+
+use tokio::time::Instant;
+use trichrome_proto::{
+    analytics::AnalyticsEntryMessage,
+    contract::Operation,
+    error::{ApiError, ErrorCode},
+};
+use uuid::Uuid;
+
+use super::{call_log::CallLog, context::Context, transport::Transport};
+use crate::ops::metrics::Metrics;
+
+/// Written when it is dropped, so that no way out of a call goes unlogged.
+pub(crate) struct CallGuard {
+    operation: &'static Operation,
+    transport: Transport,
+    request_id: String,
+    trace_id: String,
+    id: Uuid,
+    begun: Instant,
+    /// The caller, once a function has verified who it is.
+    pub(crate) user_id: Option<String>,
+    /// A call that is dropped before it ends was given up by its caller.
+    status: u16,
+    log: CallLog,
+    metrics: Arc<Metrics>,
+}
+
+impl CallGuard {
+    /// Begins to time a call; `id` is its call log's.
+    pub(crate) fn begin(
+        operation: &'static Operation,
+        transport: Transport,
+        context: &Context,
+        id: Uuid,
+        log: CallLog,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        metrics.call_begun(transport);
+        Self {
+            operation,
+            transport,
+            request_id: context.request_id.clone(),
+            trace_id: context.trace.id().to_owned(),
+            id,
+            begun: Instant::now(),
+            user_id: None,
+            status: ErrorCode::Canceled.http(),
+            log,
+            metrics,
+        }
+    }
+
+    /// Ends it: with this error, or well.
+    pub(crate) fn end(mut self, error: Option<&ApiError>) {
+        self.status = error.map_or(self.operation.http.success, |error| error.code.http());
+    }
+}
+
+impl Drop for CallGuard {
+    fn drop(&mut self) {
+        let took = self.begun.elapsed();
+        self.metrics
+            .call_ended(self.transport, self.operation, self.status, took);
+        let duration_ms = took.as_secs_f64() * 1000.0;
+        match self.status {
+            500.. => tracing::warn!(
+                request_id = self.request_id,
+                trace_id = self.trace_id,
+                transport = self.transport.as_str(),
+                operation = self.operation.function,
+                status = self.status,
+                duration_ms,
+                "call failed"
+            ),
+            _ => tracing::debug!(
+                request_id = self.request_id,
+                trace_id = self.trace_id,
+                transport = self.transport.as_str(),
+                operation = self.operation.function,
+                status = self.status,
+                duration_ms,
+                "call"
+            ),
+        }
+        self.log.write(&AnalyticsEntryMessage {
+            transport: self.transport.as_str().to_owned(),
+            service: self.operation.package.to_owned(),
+            method: self.operation.method.to_owned(),
+            status: self.status.into(),
+            duration_ms,
+            user_id: self.user_id.take().unwrap_or_default(),
+            trace_id: std::mem::take(&mut self.trace_id),
+            at: Some(SystemTime::now().into()),
+            id: self.id.to_string(),
+        });
+    }
+}

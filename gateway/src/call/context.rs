@@ -1,0 +1,134 @@
+//! What travels beside a request, under the same lower-case names on every transport:
+//! HTTP headers, gRPC metadata and Kafka record headers.
+
+use tracing::Span;
+use trichrome_telemetry::{Origin, Trace};
+use uuid::Uuid;
+
+/// `authorization`: the caller's token.
+pub(crate) const AUTHORIZATION: &str = "authorization";
+/// `idempotency-key`: makes a create have one effect however often it arrives.
+pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// `x-request-id`: finds the call in the logs.
+pub(crate) const REQUEST_ID: &str = "x-request-id";
+/// `traceparent`: W3C trace context.
+pub(crate) const TRACEPARENT: &str = "traceparent";
+/// `tracestate`: W3C trace context.
+pub(crate) const TRACESTATE: &str = "tracestate";
+
+/// The longest request id taken from a caller; a longer one is replaced.
+const LONGEST_REQUEST_ID: usize = 128;
+
+/// Who calls, and how to find the call again.
+#[derive(Clone)]
+pub(crate) struct Context {
+    /// The caller's token, as `Bearer …`. Never logged.
+    pub(crate) authorization: Option<String>,
+    /// The key under which a create has one effect.
+    pub(crate) idempotency_key: Option<String>,
+    /// The caller's request id, or a new one.
+    pub(crate) request_id: String,
+    /// Where this is in the caller's trace, or in a new one.
+    pub(crate) trace: Trace,
+}
+
+impl Context {
+    /// Reads the context through `header`, which finds a value by its lower-case name.
+    pub(crate) fn read<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Self {
+        Self::begin(&Span::none(), header)
+    }
+
+    /// Reads the context of a request that `span` stands for: the span becomes part of the
+    /// caller's trace, and says the request's id. It must not have been entered yet.
+    pub(crate) fn begin<'a>(span: &Span, header: impl Fn(&str) -> Option<&'a str>) -> Self {
+        let text = |name| {
+            header(name)
+                .filter(|value| is_header_text(value))
+                .map(str::to_owned)
+        };
+        let request_id = header(REQUEST_ID)
+            .filter(|id| is_request_id(id))
+            .map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
+        let trace = Trace::adopt(span, Origin::read(&header));
+        span.record("request_id", request_id.as_str());
+        span.record("trace_id", trace.id());
+        Self {
+            authorization: text(AUTHORIZATION),
+            idempotency_key: text(IDEMPOTENCY_KEY),
+            request_id,
+            trace,
+        }
+    }
+
+    /// The same context for a request that is made in `span`.
+    pub(crate) fn at(&self, span: &Span) -> Self {
+        let mut context = self.clone();
+        if let Some(trace) = Trace::of(span) {
+            context.trace = trace;
+        }
+        context
+    }
+
+    /// The context as headers for the next hop.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [
+            (AUTHORIZATION, self.authorization.as_deref()),
+            (IDEMPOTENCY_KEY, self.idempotency_key.as_deref()),
+            (REQUEST_ID, Some(self.request_id.as_str())),
+            (TRACEPARENT, Some(self.trace.parent())),
+            (TRACESTATE, self.trace.state()),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+    }
+}
+
+/// Whether a text can travel as a header's value: visible ASCII and spaces.
+pub(crate) fn is_header_text(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
+/// A request id goes into logs and headers as it came, so it has to be short and plain.
+fn is_request_id(id: &str) -> bool {
+    !id.is_empty()
+        && id.len() <= LONGEST_REQUEST_ID
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/=+".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(headers: &[(&str, &'static str)]) -> Context {
+        Context::read(|name| headers.iter().find(|(n, _)| *n == name).map(|(_, v)| *v))
+    }
+
+    #[test]
+    fn what_came_goes_on() {
+        let given = [
+            ("authorization", "Bearer t"),
+            ("idempotency-key", "k"),
+            ("x-request-id", "r-1"),
+            (
+                "traceparent",
+                "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            ),
+            ("tracestate", "a=b"),
+        ];
+        let context = read(&given);
+        assert_eq!(context.headers().collect::<Vec<_>>(), given);
+    }
+
+    #[test]
+    fn what_is_missing_or_odd_is_made_new() {
+        for odd in ["", "two words", "line\nbreak", "é"] {
+            let context = read(&[("x-request-id", odd)]);
+            assert!(Uuid::parse_str(&context.request_id).is_ok(), "{odd:?}");
+        }
+        let context = read(&[("authorization", "Bearer \u{1}")]);
+        assert_eq!(context.authorization, None);
+        assert_eq!(context.headers().count(), 2);
+    }
+}

@@ -1,0 +1,586 @@
+//! Reaching functions: AWS Lambda's Invoke API, on AWS or on anything that speaks it.
+
+use std::{collections::HashMap, error::Error as StdError, sync::Arc, time::Duration};
+
+use aws_sdk_lambda::{
+    Client,
+    config::{
+        BehaviorVersion, StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig,
+    },
+    error::{ProvideErrorMetadata, SdkError},
+    operation::invoke::{InvokeError as SdkInvokeError, InvokeOutput},
+    primitives::Blob,
+};
+use aws_smithy_http_client::tls;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use bytes::{Bytes, BytesMut};
+use futures::future::BoxFuture;
+use serde::Deserialize;
+use tokio::{sync::Semaphore, time::Instant};
+use tracing::{Instrument as _, Span, info_span};
+use trichrome_proto::error::{ErrorCode, Fault};
+use trichrome_telemetry::{self as telemetry, Trace};
+
+use crate::{
+    config::Config,
+    ops::metrics::{InvokeOutcome, Metrics},
+};
+
+/// Something that invokes functions.
+pub(crate) trait Invoke: Send + Sync {
+    /// Invokes `function`, named as in the contract, and waits for its answer until
+    /// `deadline`.
+    ///
+    /// The event is lent: it can be megabytes, and is there for another attempt without a
+    /// copy. It comes back as it was but for its trace, which is that of this invocation.
+    fn invoke<'a>(
+        &'a self,
+        function: &'static str,
+        event: &'a mut Bytes,
+        deadline: Instant,
+    ) -> BoxFuture<'a, Result<Bytes, InvokeError>>;
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InvokeError {
+    /// Every place under [`Config::invoke_concurrency`] was taken until the deadline.
+    #[error("no place for another invocation before the deadline")]
+    Busy,
+    /// Lambda could not be reached, or failed before the function ran.
+    #[error("lambda cannot be reached")]
+    Unreachable(#[source] Box<dyn StdError + Send + Sync>),
+    /// Lambda turned the invocation away for now.
+    #[error("lambda is throttling this function")]
+    Throttled,
+    /// The deadline passed.
+    #[error("no answer before the deadline")]
+    TimedOut,
+    /// The event is larger than Lambda takes.
+    #[error("{}", crate::call::limits::body_too_large())]
+    TooLarge,
+    /// The function ran and failed: it crashed, or answered an error instead of a response.
+    #[error("the function failed: {kind}: {message}")]
+    Function {
+        /// The error's type, as the function or the runtime named it.
+        kind: String,
+        /// What it said.
+        message: String,
+    },
+    /// Lambda refused: no permission, no such function, a wrong configuration.
+    #[error("lambda refused the invocation")]
+    Refused(#[source] Box<dyn StdError + Send + Sync>),
+}
+
+impl Fault for InvokeError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Busy | Self::Unreachable(_) | Self::Throttled => ErrorCode::Unavailable,
+            Self::TimedOut => ErrorCode::DeadlineExceeded,
+            Self::TooLarge => ErrorCode::PayloadTooLarge,
+            // A function that is not called over HTTP names its error by the same codes.
+            Self::Function { kind, .. } if kind == SANDBOX_TIMEOUT => ErrorCode::DeadlineExceeded,
+            Self::Function { kind, .. } => ErrorCode::from_text(kind)
+                .filter(|code| code.is_fault())
+                .unwrap_or(ErrorCode::Internal),
+            Self::Refused(_) => ErrorCode::Internal,
+        }
+    }
+}
+
+impl InvokeError {
+    /// Whether it went wrong on the way there or back, and may go right if tried again at
+    /// once. The function may have run all the same.
+    pub(crate) fn is_on_the_way(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::Throttled)
+    }
+
+    fn outcome(&self) -> InvokeOutcome {
+        match self {
+            Self::Busy => InvokeOutcome::Busy,
+            Self::Unreachable(_) => InvokeOutcome::Unavailable,
+            Self::Throttled => InvokeOutcome::Throttled,
+            Self::TimedOut => InvokeOutcome::Timeout,
+            Self::TooLarge | Self::Function { .. } | Self::Refused(_) => {
+                InvokeOutcome::FunctionError
+            }
+        }
+    }
+}
+
+/// How Lambda names a function that ran into its own timeout.
+const SANDBOX_TIMEOUT: &str = "Sandbox.Timedout";
+
+/// How long a connection to Lambda may take to open.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Lambda, through the AWS SDK.
+pub(crate) struct Lambda {
+    client: Client,
+    prefix: String,
+    places: Semaphore,
+    region: Option<String>,
+    metrics: Arc<Metrics>,
+}
+
+impl Lambda {
+    /// A client by the SDK's default chain: credentials, region and endpoint come from the
+    /// environment, the profile or the machine's role.
+    pub(crate) async fn connect(config: &Config, metrics: Arc<Metrics>) -> Self {
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(tls::Provider::Rustls(
+                tls::rustls_provider::CryptoMode::Ring,
+            ))
+            .build_https();
+        let shared = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http)
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT_TIMEOUT)
+                    .build(),
+            )
+            // Every call has a deadline of its own, so a stalled answer ends there.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            // What the SDK repeats is in no metric, nor are the throttles that made it.
+            .retry_config(RetryConfig::disabled())
+            .load()
+            .await;
+        Self {
+            client: Client::new(&shared),
+            prefix: config.function_prefix.clone(),
+            places: Semaphore::new(config.invoke_concurrency),
+            region: shared.region().map(ToString::to_string),
+            metrics,
+        }
+    }
+
+    /// The region that the SDK found.
+    pub(crate) fn region(&self) -> Option<&str> {
+        self.region.as_deref()
+    }
+
+    async fn send(&self, function: &str, event: &mut Bytes) -> Result<Bytes, InvokeError> {
+        let mut request = self
+            .client
+            .invoke()
+            .function_name(format!("{}{function}", self.prefix));
+        if let Some(trace) = Trace::of(&Span::current())
+            && !put_trace(event, &trace)
+        {
+            request = request.client_context(client_context(&trace));
+        }
+        let output = request
+            .payload(Blob::from_maybe_shared(event.clone()))
+            .send()
+            .await
+            .map_err(read_failure)?;
+        read_output(output)
+    }
+
+    /// An invocation as a span, by the conventions for AWS's SDK and for FaaS clients.
+    fn span(&self, function: &str) -> Span {
+        let span = info_span!(
+            "invoke",
+            otel.kind = "client",
+            otel.name = "Lambda.Invoke",
+            rpc.system.name = "aws-api",
+            rpc.method = "Lambda/Invoke",
+            faas.invoked_name = format!("{}{function}", self.prefix),
+            faas.invoked_provider = "aws",
+        );
+        if let Some(region) = &self.region {
+            telemetry::set(&span, "faas.invoked_region", region.clone());
+        }
+        span
+    }
+}
+
+/// Puts where the invocation is into the event's headers, in place of where its call is: an
+/// event is encoded once, and may be sent several times. Whether it has such a header.
+fn put_trace(event: &mut Bytes, trace: &Trace) -> bool {
+    /// Comes before anything that a caller says, and within JSON's texts quotes are escaped.
+    const HEADER: &[u8] = b"\"traceparent\":\"";
+    /// The event's head is smaller; its body need not be looked through.
+    const HEAD: usize = 16 * 1024;
+    let head = event.get(..HEAD).unwrap_or(event);
+    let at = head.windows(HEADER.len()).position(|text| text == HEADER);
+    let Some(start) = at.map(|at| at + HEADER.len()) else {
+        return false;
+    };
+    let parent = trace.parent().as_bytes();
+    let end = start + parent.len();
+    // A parent from a later version of the standard may be longer.
+    if event.get(end) != Some(&b'"') {
+        return false;
+    }
+    // Copied where a connection that was given up holds it for a moment longer.
+    let mut own = BytesMut::from(std::mem::take(event));
+    own[start..end].copy_from_slice(parent);
+    *event = own.freeze();
+    true
+}
+
+/// For events that have no headers of their own: a batch of records.
+fn client_context(trace: &Trace) -> String {
+    let custom = HashMap::from([("traceparent", trace.parent())]);
+    BASE64_STANDARD.encode(serde_json::json!({"custom": custom, "env": {}}).to_string())
+}
+
+impl Invoke for Lambda {
+    fn invoke<'a>(
+        &'a self,
+        function: &'static str,
+        event: &'a mut Bytes,
+        deadline: Instant,
+    ) -> BoxFuture<'a, Result<Bytes, InvokeError>> {
+        Box::pin(async move {
+            let place = tokio::time::timeout_at(deadline, self.places.acquire()).await;
+            let span = self.span(function);
+            let begun = Instant::now();
+            let send = async {
+                let result = match place {
+                    Ok(Ok(_place)) => {
+                        let send = self.send(function, event);
+                        let sent = tokio::time::timeout_at(deadline, send).await;
+                        sent.unwrap_or(Err(InvokeError::TimedOut))
+                    }
+                    _ => Err(InvokeError::Busy),
+                };
+                let outcome = result
+                    .as_ref()
+                    .map_or_else(InvokeError::outcome, |_| InvokeOutcome::Answered);
+                self.metrics.invoked(function, outcome, begun.elapsed());
+                result
+            };
+            let result = send.instrument(span.clone()).await;
+            if let Err(error) = &result {
+                telemetry::failed(&span, error.code().as_str());
+            }
+            result
+        })
+    }
+}
+
+/// AWS answers 200 for a function that failed, and says so beside the payload.
+fn read_output(output: InvokeOutput) -> Result<Bytes, InvokeError> {
+    let failed = output.function_error.is_some();
+    let payload = output.payload.map(Blob::into_bytes).unwrap_or_default();
+    if failed {
+        return Err(read_function_error(&payload));
+    }
+    Ok(payload)
+}
+
+fn read_failure(error: SdkError<SdkInvokeError, HttpResponse>) -> InvokeError {
+    let status = error.raw_response().map(|raw| raw.status().as_u16());
+    match (&error, status) {
+        (SdkError::ServiceError(_), Some(429)) => InvokeError::Throttled,
+        (SdkError::ServiceError(_), Some(413)) => InvokeError::TooLarge,
+        // cargo-lambda answers 500 for a function that failed, and AWS for its own faults;
+        // those carry an error code.
+        (SdkError::ServiceError(service), Some(500)) if service.err().code().is_none() => {
+            let body = service.raw().body().bytes().unwrap_or_default();
+            read_function_error(body)
+        }
+        (SdkError::ServiceError(_), Some(500..)) => InvokeError::Unreachable(error.into()),
+        (SdkError::ServiceError(_) | SdkError::ConstructionFailure(_), _) => {
+            InvokeError::Refused(error.into())
+        }
+        _ => InvokeError::Unreachable(error.into()),
+    }
+}
+
+fn read_function_error(payload: &[u8]) -> InvokeError {
+    #[derive(Default, Deserialize)]
+    #[serde(default, rename_all = "camelCase")]
+    struct FunctionError {
+        error_type: String,
+        error_message: String,
+    }
+    let error: FunctionError = serde_json::from_slice(payload).unwrap_or_default();
+    let or = |text: String, other: &str| {
+        if text.is_empty() {
+            other.to_owned()
+        } else {
+            text
+        }
+    };
+    InvokeError::Function {
+        kind: or(error.error_type, "unknown"),
+        message: or(error.error_message, "no message"),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    };
+
+    use serde_json::Value;
+
+    use super::*;
+
+    type Script = dyn Fn(u32, Value) -> Result<Value, InvokeError> + Send + Sync;
+
+    /// Answers by a script, which gets the number of the call (from 0) and its event.
+    pub(crate) struct FakeInvoke {
+        script: Option<Box<Script>>,
+        calls: AtomicU32,
+        functions: Mutex<Vec<String>>,
+    }
+
+    impl FakeInvoke {
+        pub(crate) fn answering(
+            script: impl Fn(u32, Value) -> Result<Value, InvokeError> + Send + Sync + 'static,
+        ) -> Arc<Self> {
+            Arc::new(Self {
+                script: Some(Box::new(script)),
+                calls: AtomicU32::new(0),
+                functions: Mutex::default(),
+            })
+        }
+
+        /// Never answers.
+        pub(crate) fn hanging() -> Arc<Self> {
+            Arc::new(Self {
+                script: None,
+                calls: AtomicU32::new(0),
+                functions: Mutex::default(),
+            })
+        }
+
+        pub(crate) fn calls(&self) -> u32 {
+            self.calls.load(Ordering::SeqCst)
+        }
+
+        pub(crate) fn functions(&self) -> Vec<String> {
+            self.functions.lock().unwrap().clone()
+        }
+    }
+
+    impl Invoke for FakeInvoke {
+        fn invoke<'a>(
+            &'a self,
+            function: &'static str,
+            event: &'a mut Bytes,
+            deadline: Instant,
+        ) -> BoxFuture<'a, Result<Bytes, InvokeError>> {
+            Box::pin(async move {
+                let number = self.calls.fetch_add(1, Ordering::SeqCst);
+                self.functions.lock().unwrap().push(function.to_owned());
+                let Some(script) = &self.script else {
+                    tokio::time::sleep_until(deadline).await;
+                    return Err(InvokeError::TimedOut);
+                };
+                let event = serde_json::from_slice(event).unwrap();
+                script(number, event).map(|answer| Bytes::from(answer.to_string()))
+            })
+        }
+    }
+
+    fn function_error(payload: &str) -> InvokeError {
+        read_function_error(payload.as_bytes())
+    }
+
+    #[test]
+    fn a_failed_function_is_an_internal_error() {
+        let error = function_error(r#"{"errorType":"Runtime.ExitError","errorMessage":"boom"}"#);
+        assert_eq!(error.code(), ErrorCode::Internal);
+        assert!(error.to_string().contains("Runtime.ExitError: boom"));
+        assert_eq!(function_error("").code(), ErrorCode::Internal);
+    }
+
+    #[test]
+    fn a_function_may_name_its_error() {
+        let error = function_error(r#"{"errorType":"UNAVAILABLE","errorMessage":"postgres"}"#);
+        assert_eq!(error.code(), ErrorCode::Unavailable);
+        let error = function_error(r#"{"errorType":"NOT_FOUND"}"#);
+        assert_eq!(
+            error.code(),
+            ErrorCode::Internal,
+            "not a fault, so not to be trusted"
+        );
+        let error = function_error(r#"{"errorType":"Sandbox.Timedout"}"#);
+        assert_eq!(error.code(), ErrorCode::DeadlineExceeded);
+    }
+
+    #[test]
+    fn an_event_says_which_invocation_it_is() {
+        let trace = Trace::begin();
+        let mut event = Bytes::from(format!(
+            "{{\"rawPath\":\"/a\\\"traceparent\\\":\\\"b\",\"headers\":{{\"traceparent\":\"{}\"}},\
+             \"body\":\"\\\"traceparent\\\":\\\"\"}}",
+            Trace::begin().parent()
+        ));
+        assert!(put_trace(&mut event, &trace));
+        let event: Value = serde_json::from_slice(&event).unwrap();
+        assert_eq!(event["headers"]["traceparent"], trace.parent());
+        assert!(!put_trace(&mut Bytes::from(r#"{"records":{}}"#), &trace));
+        assert!(!put_trace(
+            &mut Bytes::from(r#"{"traceparent":"00"}"#),
+            &trace
+        ));
+    }
+
+    #[test]
+    fn an_event_is_sent_again_without_a_copy() {
+        let trace = Trace::begin();
+        let header = format!("{{\"traceparent\":\"{}\"}}", trace.parent());
+        let mut event = Bytes::from(header);
+        let place = event.as_ptr();
+        for _ in 0..3 {
+            assert!(put_trace(&mut event, &Trace::begin()));
+            let sent = Blob::from_maybe_shared(event.clone());
+            assert_eq!(sent.as_ref().as_ptr(), place);
+        }
+        let held = event.clone();
+        assert!(put_trace(&mut event, &trace));
+        assert_ne!(held, event);
+    }
+
+    #[test]
+    fn aws_says_beside_the_payload_that_a_function_failed() {
+        let failed = InvokeOutput::builder()
+            .function_error("Unhandled")
+            .payload(Blob::new(r#"{"errorType":"x"}"#))
+            .build();
+        assert!(matches!(
+            read_output(failed),
+            Err(InvokeError::Function { .. })
+        ));
+        let good = InvokeOutput::builder().payload(Blob::new("{}")).build();
+        assert_eq!(read_output(good).unwrap(), "{}");
+    }
+
+    mod over_http {
+        use std::net::SocketAddr;
+
+        use aws_sdk_lambda::config::{Credentials, Region};
+        use axum::{Router, http::StatusCode, response::IntoResponse, routing::post};
+
+        use super::*;
+
+        async fn lambda_at(address: SocketAddr) -> Lambda {
+            let config = aws_sdk_lambda::Config::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .region(Region::new("us-east-1"))
+                .credentials_provider(Credentials::for_tests())
+                .endpoint_url(format!("http://{address}"))
+                .http_client(aws_smithy_http_client::Builder::new().build_http())
+                .retry_config(RetryConfig::disabled())
+                .build();
+            Lambda {
+                client: Client::from_conf(config),
+                prefix: "stack-".into(),
+                places: Semaphore::new(1),
+                region: None,
+                metrics: Arc::default(),
+            }
+        }
+
+        async fn lambda(answer: impl IntoResponse + Clone + Send + Sync + 'static) -> Lambda {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let path = "/2015-03-31/functions/stack-users-get/invocations";
+            let router = Router::new().route(path, post(async move || answer));
+            tokio::spawn(async move { axum::serve(listener, router).await });
+            lambda_at(address).await
+        }
+
+        async fn code(lambda: &Lambda) -> Result<Bytes, ErrorCode> {
+            code_within(lambda, Duration::from_secs(10)).await
+        }
+
+        async fn code_within(lambda: &Lambda, patience: Duration) -> Result<Bytes, ErrorCode> {
+            let deadline = Instant::now() + patience;
+            lambda
+                .invoke("users-get", &mut Bytes::from("{}"), deadline)
+                .await
+                .map_err(|error| error.code())
+        }
+
+        /// For what is waited out.
+        const SHORT: Duration = Duration::from_millis(500);
+
+        #[tokio::test]
+        async fn an_answer_comes_back() {
+            let lambda = lambda("{\"statusCode\":200}").await;
+            assert_eq!(code(&lambda).await.unwrap(), "{\"statusCode\":200}");
+        }
+
+        #[tokio::test]
+        async fn cargo_lambdas_500_is_the_function() {
+            let body = r#"{"errorType":"UNAVAILABLE","errorMessage":"m"}"#;
+            let lambda = lambda((StatusCode::INTERNAL_SERVER_ERROR, body)).await;
+            assert_eq!(code(&lambda).await, Err(ErrorCode::Unavailable));
+        }
+
+        #[tokio::test]
+        async fn awss_own_faults_and_throttles_are_unavailable() {
+            let fault = (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                [("x-amzn-errortype", "ServiceException")],
+                "{}",
+            );
+            assert_eq!(
+                code(&lambda(fault).await).await,
+                Err(ErrorCode::Unavailable)
+            );
+            let throttle = (
+                StatusCode::TOO_MANY_REQUESTS,
+                [("x-amzn-errortype", "TooManyRequestsException")],
+                "{}",
+            );
+            assert_eq!(
+                code(&lambda(throttle).await).await,
+                Err(ErrorCode::Unavailable)
+            );
+        }
+
+        #[tokio::test]
+        async fn a_missing_function_is_a_fault_of_ours() {
+            let missing = (
+                StatusCode::NOT_FOUND,
+                [("x-amzn-errortype", "ResourceNotFoundException")],
+                "{}",
+            );
+            assert_eq!(code(&lambda(missing).await).await, Err(ErrorCode::Internal));
+        }
+
+        #[tokio::test]
+        async fn nobody_there_is_unavailable() {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            drop(listener);
+            assert_eq!(
+                code(&lambda_at(address).await).await,
+                Err(ErrorCode::Unavailable)
+            );
+        }
+
+        #[tokio::test]
+        async fn waiting_for_a_place_ends_at_the_deadline() {
+            let lambda = lambda("{}").await;
+            let _taken = lambda.places.acquire().await.unwrap();
+            let code = code_within(&lambda, SHORT).await;
+            assert_eq!(code, Err(ErrorCode::Unavailable));
+            let text = lambda.metrics.render().unwrap();
+            let busy = "invokes_total{operation=\"users-get\",outcome=\"busy\"} 1\n";
+            assert!(text.contains(busy), "{text}");
+            let timed = "invoke_duration_seconds_count{operation=\"users-get\"}";
+            assert!(!text.contains(timed), "{text}");
+        }
+
+        #[tokio::test]
+        async fn a_slow_answer_ends_at_the_deadline() {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            // Accepts by its backlog, and never answers.
+            let lambda = lambda_at(listener.local_addr().unwrap()).await;
+            let code = code_within(&lambda, SHORT).await;
+            assert_eq!(code, Err(ErrorCode::DeadlineExceeded));
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Which pages may call the gateway from a browser, and what they may read of an answer.
+
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Method, header};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::{
+    call::context::{IDEMPOTENCY_KEY, REQUEST_ID, TRACEPARENT, TRACESTATE},
+    grpc::{deadline::GRPC_TIMEOUT, status},
+};
+
+/// How long a browser may remember a permission; two hours is the most that Chrome does.
+const MAX_AGE: Duration = Duration::from_secs(7200);
+
+/// For the facade and the pages beside it.
+pub(crate) fn http(origins: &[HeaderValue]) -> CorsLayer {
+    base(origins)
+        .allow_methods([Method::GET, Method::POST, Method::DELETE])
+        .allow_headers(names(&[
+            header::AUTHORIZATION.as_str(),
+            header::CONTENT_TYPE.as_str(),
+            IDEMPOTENCY_KEY,
+            REQUEST_ID,
+            TRACEPARENT,
+            TRACESTATE,
+        ]))
+        .expose_headers(names(&[REQUEST_ID, TRACEPARENT, "next-cursor"]))
+}
+
+/// For gRPC-Web.
+pub(crate) fn grpc(origins: &[HeaderValue]) -> CorsLayer {
+    base(origins)
+        .allow_methods([Method::POST])
+        .allow_headers(names(&[
+            header::AUTHORIZATION.as_str(),
+            header::CONTENT_TYPE.as_str(),
+            IDEMPOTENCY_KEY,
+            REQUEST_ID,
+            TRACEPARENT,
+            TRACESTATE,
+            GRPC_TIMEOUT,
+            // Sent by the gRPC-Web clients of browsers.
+            "x-grpc-web",
+            "x-user-agent",
+        ]))
+        .expose_headers(names(&[
+            "grpc-status",
+            "grpc-message",
+            "grpc-status-details-bin",
+            status::ERROR_CODE,
+            status::REQUEST_ID,
+        ]))
+}
+
+fn base(origins: &[HeaderValue]) -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins.iter().cloned()))
+        .max_age(MAX_AGE)
+}
+
+fn names(names: &[&'static str]) -> Vec<HeaderName> {
+    names
+        .iter()
+        .map(|name| HeaderName::from_static(name))
+        .collect()
+}

@@ -1,0 +1,127 @@
+//! Request bodies, up to their limit.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use http::{
+    HeaderMap,
+    header::{CONTENT_LENGTH, EXPECT},
+};
+use http_body_util::BodyExt as _;
+use tokio::time::{Instant, timeout_at};
+use trichrome_proto::error::{ApiError, ErrorCode};
+
+use crate::call::limits::{self, MAX_BODY};
+
+/// A client that is told "too large" while it still sends would mostly see its connection
+/// break, and not the answer: up to this much more is read and thrown away.
+const THROWN_AWAY: usize = 32 * 1024 * 1024;
+
+/// How long that may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Reads a body.
+///
+/// # Errors
+///
+/// `PAYLOAD_TOO_LARGE`; `INVALID_ARGUMENT` where it breaks off; `DEADLINE_EXCEEDED` where it
+/// takes too long to come.
+pub(crate) async fn read(headers: &HeaderMap, mut body: Body) -> Result<Bytes, ApiError> {
+    let announced = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > MAX_BODY) {
+        // A client that asks first has sent nothing yet, and need not.
+        if !headers.contains_key(EXPECT) {
+            throw_away(body).await;
+        }
+        return Err(limits::body_too_large());
+    }
+    let until = Instant::now() + limits::UPLOAD_TIMEOUT;
+    let mut bytes = BytesMut::with_capacity(announced.unwrap_or_default());
+    loop {
+        let frame = match timeout_at(until, body.frame()).await {
+            Ok(None) => return Ok(bytes.freeze()),
+            Ok(Some(Ok(frame))) => frame,
+            Ok(Some(Err(_))) => return Err(ApiError::invalid("the body broke off")),
+            Err(_) => {
+                let message = "the body took too long to arrive";
+                return Err(ApiError::new(ErrorCode::DeadlineExceeded, message));
+            }
+        };
+        let Some(data) = frame.data_ref() else {
+            continue;
+        };
+        if bytes.len() + data.len() > MAX_BODY {
+            throw_away(body).await;
+            return Err(limits::body_too_large());
+        }
+        bytes.extend_from_slice(data);
+    }
+}
+
+async fn throw_away(mut body: Body) {
+    let until = Instant::now() + PATIENCE;
+    let mut left = THROWN_AWAY;
+    while let Ok(Some(Ok(frame))) = timeout_at(until, body.frame()).await {
+        let length = frame.data_ref().map_or(0, Bytes::len);
+        match left.checked_sub(length) {
+            Some(rest) => left = rest,
+            None => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+
+    use super::*;
+
+    fn chunks(count: usize) -> Body {
+        let chunk = Bytes::from(vec![b'a'; 1024 * 1024]);
+        Body::from_stream(stream::iter(
+            (0..count).map(move |_| Ok::<_, std::io::Error>(chunk.clone())),
+        ))
+    }
+
+    #[tokio::test]
+    async fn a_body_within_the_limit_is_read() {
+        let bytes = read(&HeaderMap::new(), chunks(5)).await.unwrap();
+        assert_eq!(bytes.len(), 5 * 1024 * 1024);
+    }
+
+    #[tokio::test]
+    async fn one_over_it_is_too_large_whether_announced_or_not() {
+        let error = read(&HeaderMap::new(), chunks(7)).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::PayloadTooLarge);
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_LENGTH, "7340032".parse().unwrap());
+        let error = read(&headers, chunks(7)).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::PayloadTooLarge);
+    }
+
+    #[tokio::test]
+    async fn one_without_an_end_is_given_up() {
+        let endless = Body::from_stream(stream::repeat_with(|| {
+            Ok::<_, std::io::Error>(Bytes::from(vec![0; 1024 * 1024]))
+        }));
+        let error = read(&HeaderMap::new(), endless).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::PayloadTooLarge);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_does_not_come_is_not_waited_for() {
+        let never = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
+        let error = read(&HeaderMap::new(), never).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::DeadlineExceeded);
+    }
+
+    #[tokio::test]
+    async fn one_that_breaks_off_is_the_clients_mistake() {
+        let broken = Body::from_stream(stream::iter([Err::<Bytes, _>(std::io::Error::other("x"))]));
+        let error = read(&HeaderMap::new(), broken).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::InvalidArgument);
+    }
+}

@@ -1,0 +1,297 @@
+//! `/rest/…`: on to API Gateway, over HTTP.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::response::Response;
+use bytes::Bytes;
+use futures::stream::{FuturesUnordered, StreamExt as _};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Request, Uri,
+    header::{CONTENT_TYPE, RETRY_AFTER},
+    response::Parts,
+};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::time::{Instant, timeout, timeout_at};
+use tracing::{Instrument as _, Span, info_span};
+use trichrome_proto::{
+    binding,
+    contract::Operation,
+    error::{ApiError, ErrorCode},
+};
+use trichrome_telemetry as telemetry;
+use url::Url;
+
+use super::response;
+use crate::call::{
+    answer::read_error,
+    context::Context,
+    fault::{error_chain, internal, timed_out},
+    limits,
+};
+
+/// How long a connection to the API may take to open.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A read that has no answer after this is made once more, and again, and the first answer is
+/// taken. The local API (cargo-lambda 1.9.2) now and then keeps an answer of megabytes until
+/// the same instance of its function is called again; and any API has requests that are late
+/// for no reason of theirs.
+const NEXT_READ: Duration = Duration::from_secs(2);
+
+/// How often a read is made, at most.
+const READS: usize = 4;
+
+/// The REST API, as a client sees it. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Rest {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    /// Without a slash at its end: `https://…/prod`.
+    base: String,
+    host: String,
+    port: Option<u16>,
+    next_read: Duration,
+}
+
+impl Rest {
+    /// A client of the API at `base`.
+    ///
+    /// # Errors
+    ///
+    /// The system's certificates cannot be read.
+    pub(crate) fn new(base: &Url) -> std::io::Result<Self> {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls(base)?)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(tcp);
+        Ok(Self {
+            client: Client::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .build(connector),
+            base: base.as_str().trim_end_matches('/').to_owned(),
+            host: base.host_str().unwrap_or_default().to_owned(),
+            port: base.port_or_known_default(),
+            next_read: NEXT_READ,
+        })
+    }
+
+    /// Makes the same request of the API, and hands its answer back.
+    ///
+    /// # Errors
+    ///
+    /// What the API answered, or `UNAVAILABLE` where it is not there.
+    pub(crate) async fn call(
+        &self,
+        operation: &Operation,
+        target: &str,
+        content_type: Option<&HeaderValue>,
+        body: Bytes,
+        context: &Context,
+        deadline: Instant,
+    ) -> Result<Response, ApiError> {
+        let span = self.span(operation, target);
+        let context = context.at(&span);
+        let request = self.request(operation, target, content_type, body, &context)?;
+        let answer = async {
+            match operation.http.method {
+                "GET" => self.read(request).await,
+                _ => self.send(request).await,
+            }
+        };
+        let (parts, body) = timeout_at(deadline, answer.instrument(span.clone()))
+            .await
+            .unwrap_or_else(|_| Err(timed_out()))
+            .inspect_err(|error| telemetry::failed(&span, error.code.as_str()))?;
+        let status = parts.status.as_u16();
+        match ErrorCode::from_http(status) {
+            Some(code) => {
+                telemetry::failed(&span, status.to_string());
+                Err(read_error(code, &body))
+            }
+            None => Ok(forward(operation, status, &parts.headers, body)),
+        }
+    }
+
+    /// A request as a span, by the conventions for HTTP clients. The query is left out: it
+    /// may say who is asked for.
+    fn span(&self, operation: &Operation, target: &str) -> Span {
+        let path = target.split_once('?').map_or(target, |(path, _)| path);
+        let span = info_span!(
+            "rest",
+            otel.kind = "client",
+            otel.name = format!("{} {}", operation.http.method, operation.http.path),
+            http.request.method = operation.http.method,
+            url.full = format!("{}{path}", self.base),
+            url.template = operation.http.path,
+            server.address = self.host,
+        );
+        if let Some(port) = self.port {
+            telemetry::set(&span, "server.port", i64::from(port));
+        }
+        span
+    }
+
+    fn request(
+        &self,
+        operation: &Operation,
+        target: &str,
+        content_type: Option<&HeaderValue>,
+        body: Bytes,
+        context: &Context,
+    ) -> Result<Request<Full<Bytes>>, ApiError> {
+        let uri: Uri = format!("{}{target}", self.base)
+            .parse()
+            .map_err(|_| ApiError::invalid("the path is not valid"))?;
+        let mut request = Request::builder().method(operation.http.method).uri(uri);
+        for (name, value) in context.headers() {
+            request = request.header(name, value);
+        }
+        // Without one, API Gateway and its local stand-in take a body for something else.
+        let json = HeaderValue::from_static("application/json");
+        if operation.http.body {
+            request = request.header(CONTENT_TYPE, content_type.unwrap_or(&json));
+        }
+        request.body(Full::new(body)).map_err(|error| {
+            tracing::error!(%error, "a request for the REST API could not be made");
+            internal()
+        })
+    }
+
+    /// Sends a request that may be sent again.
+    async fn read(&self, request: Request<Full<Bytes>>) -> Result<(Parts, Bytes), ApiError> {
+        let mut reads = FuturesUnordered::new();
+        while reads.len() < READS {
+            reads.push(self.send(request.clone()));
+            if let Ok(Some(answer)) = timeout(self.next_read, reads.next()).await {
+                return answer;
+            }
+            tracing::debug!("no answer yet");
+        }
+        reads.next().await.unwrap_or_else(|| Err(timed_out()))
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<(Parts, Bytes), ApiError> {
+        let unavailable = |error: &dyn std::error::Error| {
+            tracing::warn!(error = error_chain(error), "the REST API failed");
+            let code = ErrorCode::Unavailable;
+            ApiError::new(code, "the REST API cannot be reached; try again shortly")
+        };
+        let response = self
+            .client
+            .request(request)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        let (parts, body) = response.into_parts();
+        // Now: the rest of the answer may never come.
+        telemetry::set(
+            &Span::current(),
+            "http.response.status_code",
+            i64::from(parts.status.as_u16()),
+        );
+        let body = Limited::new(body, limits::MAX_RECORD)
+            .collect()
+            .await
+            .map_err(|error| unavailable(&*error))?
+            .to_bytes();
+        Ok((parts, body))
+    }
+}
+
+/// The system's certificates, where they are needed: the local API speaks plain HTTP, and
+/// a container may hold none.
+fn tls(base: &Url) -> std::io::Result<ClientConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(std::io::Error::other)?;
+    let builder = if base.scheme() == "https" {
+        builder.with_native_roots()?
+    } else {
+        builder.with_root_certificates(RootCertStore::empty())
+    };
+    Ok(builder.with_no_client_auth())
+}
+
+/// The API's answer, with those of its headers that are the contract's: not its CORS, nor
+/// what it says of its connection.
+fn forward(operation: &Operation, status: u16, headers: &HeaderMap, body: Bytes) -> Response {
+    let empty = body.is_empty();
+    let mut response = response::json(status, body);
+    let fields = operation
+        .output
+        .fields
+        .iter()
+        .filter(|_| operation.http.response_body.is_some())
+        .filter_map(|field| HeaderName::try_from(binding::header_name(field.name)).ok());
+    for name in [CONTENT_TYPE, RETRY_AFTER].into_iter().chain(fields) {
+        if let Some(value) = headers.get(&name) {
+            response.headers_mut().insert(name, value.clone());
+        }
+    }
+    if empty {
+        response.headers_mut().remove(CONTENT_TYPE);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use axum::{Router, routing::any};
+    use trichrome_proto::contract::by_function;
+
+    use super::*;
+
+    /// What comes of a call of an API that never answers the first two requests.
+    async fn called(function: &str) -> (Result<u16, ErrorCode>, u32) {
+        let requests = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&requests);
+        let answer = async move || {
+            if count.fetch_add(1, Ordering::SeqCst) < 2 {
+                std::future::pending::<()>().await;
+            }
+            "{}"
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let router = Router::new().fallback(any(answer));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let rest = Rest {
+            next_read: Duration::from_millis(100),
+            ..Rest::new(&base.parse().unwrap()).unwrap()
+        };
+        let operation = by_function(function).unwrap();
+        let reads = operation.http.method == "GET";
+        let patience = Duration::from_millis(if reads { 10_000 } else { 500 });
+        let context = Context::read(|_| None);
+        let deadline = Instant::now() + patience;
+        let answer = rest
+            .call(operation, "/it", None, Bytes::new(), &context, deadline)
+            .await;
+        let answer = answer.map(|it| it.status().as_u16());
+        (
+            answer.map_err(|error| error.code),
+            requests.load(Ordering::SeqCst),
+        )
+    }
+
+    #[tokio::test]
+    async fn a_read_without_an_answer_is_made_again_and_nothing_else_is() {
+        let (answer, requests) = called("pictures-get").await;
+        assert_eq!(answer, Ok(200));
+        assert!(requests >= 3, "{requests}");
+        let late = Err(ErrorCode::DeadlineExceeded);
+        assert_eq!(called("pictures-delete").await, (late, 1));
+    }
+}

@@ -1,0 +1,333 @@
+//! The facade over each transport, in front of functions that are not there.
+
+use axum::{body::Body, routing::any};
+use http::{Request, StatusCode, header::ALLOW};
+use http_body_util::BodyExt as _;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+use trichrome_proto::error::ErrorCode;
+use url::Url;
+
+use super::*;
+use crate::{
+    call::{
+        call_log::{CallLog, tests::Logged},
+        invoke::tests::FakeInvoke,
+        limits::MAX_BODY,
+    },
+    config::Config,
+    grpc::tests::serve,
+    kafka::{producer::Producer, results::Awaiter},
+    ops::health::Readiness,
+};
+
+/// A facade whose REST API and functions both answer `answer`, and that has no Kafka.
+async fn app(answer: Value) -> Router {
+    let upstream = rest_api(answer.clone()).await;
+    let invoke = FakeInvoke::answering(move |_, _| Ok(answer.clone()));
+    let port = serve(&invoke).await;
+    let vars = [
+        ("KAFKA_BROKERS", "127.0.0.1:1"),
+        ("REST_URL", upstream.as_str()),
+    ];
+    let config = Config::read(|name| {
+        let var = vars.iter().find(|(n, _)| *n == name);
+        var.map(|(_, value)| (*value).to_owned())
+    })
+    .unwrap();
+    let metrics = Arc::new(Metrics::new());
+    let limits = Arc::new(RateLimits::from_contract());
+    let facade = Facade {
+        calls: Calls::new(
+            Arc::clone(&invoke) as _,
+            Arc::clone(&limits),
+            CallLog::new(Arc::new(Logged::default())),
+            Arc::clone(&metrics),
+        ),
+        rest: rest::Rest::new(&config.rest_url).unwrap(),
+        grpc: grpc::client::Client::new(port.address).unwrap(),
+        events: events::Events {
+            producer: Producer::new(&config, Arc::clone(&metrics)).unwrap(),
+            awaiter: Awaiter::new(Arc::clone(&metrics)),
+        },
+        limits,
+        metrics: Arc::clone(&metrics),
+        call_timeout: Duration::from_secs(5),
+    };
+    let readiness = Readiness::new(Vec::new(), CancellationToken::new());
+    crate::http::router(facade, readiness, metrics, &[], None)
+}
+
+/// Answers as API Gateway does for a function that answered `answer`.
+async fn rest_api(answer: Value) -> Url {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/stage/", listener.local_addr().unwrap());
+    let router = Router::new().route(
+        "/stage/{*path}",
+        any(async move |request: axum::extract::Request| {
+            assert!(request.headers().contains_key("x-request-id"));
+            let status = answer["statusCode"].as_u64().unwrap() as u16;
+            let mut response = http::Response::builder().status(status);
+            for (name, value) in answer["headers"].as_object().into_iter().flatten() {
+                response = response.header(name, value.as_str().unwrap());
+            }
+            let body = answer["body"].as_str().unwrap_or_default().to_owned();
+            response
+                .header("access-control-allow-origin", "*")
+                .header("content-type", "application/json")
+                .body(Body::from(body))
+                .unwrap()
+        }),
+    );
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url.parse().unwrap()
+}
+
+struct Answered {
+    status: StatusCode,
+    headers: http::HeaderMap,
+    body: String,
+}
+
+async fn ask(app: &Router, method: &str, path: &str, body: impl Into<Body>) -> Answered {
+    let request = Request::builder().method(method).uri(path);
+    let response = app
+        .clone()
+        .oneshot(request.body(body.into()).unwrap())
+        .await
+        .unwrap();
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    assert!(
+        parts.headers.contains_key("x-request-id"),
+        "{method} {path}"
+    );
+    assert!(parts.headers.contains_key("traceparent"), "{method} {path}");
+    Answered {
+        status: parts.status,
+        headers: parts.headers,
+        body: String::from_utf8(body.to_vec()).unwrap(),
+    }
+}
+
+fn assert_error(answered: &Answered, status: u16, code: &str) {
+    assert_eq!(answered.status, status, "{}", answered.body);
+    let body: Value = serde_json::from_str(&answered.body).unwrap();
+    assert_eq!(body["error"]["code"], code);
+    assert!(
+        body["error"]["message"]
+            .as_str()
+            .is_some_and(|m| !m.is_empty())
+    );
+    assert_eq!(
+        body["error"]["request_id"].as_str().unwrap(),
+        answered.headers["x-request-id"]
+    );
+}
+
+#[tokio::test]
+async fn rest_and_grpc_answer_alike() {
+    let id = "0190a1b2-0000-7000-8000-000000000abc";
+    let picture = json!({
+        "id": id, "title": "t", "base64": "AA==", "user_id": "u", "content_type": "image/png",
+        "size_bytes": 1, "width": 2, "height": 3, "created_at": "2026-01-31T12:00:00Z",
+    });
+    let app = app(json!({"statusCode": 200, "body": picture.to_string()})).await;
+    for transport in ["rest", "grpc"] {
+        let answered = ask(&app, "GET", &format!("/{transport}/pictures/{id}"), "").await;
+        assert_eq!(answered.status, 200, "{}", answered.body);
+        assert_eq!(answered.headers["content-type"], "application/json");
+        let body: Value = serde_json::from_str(&answered.body).unwrap();
+        assert_eq!(body, picture, "{transport}");
+        assert!(!answered.headers.contains_key("access-control-allow-origin"));
+    }
+}
+
+#[tokio::test]
+async fn a_list_is_bare_and_its_cursor_a_header() {
+    let app = app(json!({
+        "statusCode": 200, "headers": {"next-cursor": "c"}, "body": "[]",
+    }))
+    .await;
+    for transport in ["rest", "grpc"] {
+        let answered = ask(&app, "GET", &format!("/{transport}/pictures?limit=1"), "").await;
+        assert_eq!(answered.body, "[]", "{transport}");
+        assert_eq!(answered.headers["next-cursor"], "c", "{transport}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_answer_is_204() {
+    let id = "0190a1b2-0000-7000-8000-000000000abc";
+    let app = app(json!({"statusCode": 204})).await;
+    for transport in ["rest", "grpc"] {
+        let answered = ask(&app, "DELETE", &format!("/{transport}/pictures/{id}"), "").await;
+        assert_eq!(
+            (answered.status.as_u16(), answered.body.as_str()),
+            (204, "")
+        );
+        assert!(
+            !answered.headers.contains_key("content-type"),
+            "{transport}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_create_is_201() {
+    let app = app(json!({"statusCode": 201, "body": "{\"access_token\":\"t\"}"})).await;
+    let body = json!({"username": "u", "password": "long enough"}).to_string();
+    for transport in ["rest", "grpc"] {
+        let answered = ask(&app, "POST", &format!("/{transport}/signup"), body.clone()).await;
+        assert_eq!(answered.status, 201);
+        assert_eq!(answered.body, "{\"access_token\":\"t\"}");
+    }
+}
+
+#[tokio::test]
+async fn errors_have_one_shape() {
+    let error = json!({"error": {"code": "ALREADY_EXISTS", "message": "taken", "request_id": "x"}});
+    let app = app(json!({"statusCode": 409, "body": error.to_string()})).await;
+    let body = json!({"username": "u", "password": "long enough"}).to_string();
+    for transport in ["rest", "grpc"] {
+        let answered = ask(&app, "POST", &format!("/{transport}/signup"), body.clone()).await;
+        assert_error(&answered, 409, "ALREADY_EXISTS");
+        assert!(answered.body.contains("taken"));
+    }
+}
+
+#[tokio::test]
+async fn api_gateways_own_errors_get_it_too() {
+    let app = app(json!({"statusCode": 403, "body": "{\"message\":\"Forbidden\"}"})).await;
+    assert_error(
+        &ask(&app, "GET", "/rest/analytics", "").await,
+        403,
+        "PERMISSION_DENIED",
+    );
+}
+
+#[tokio::test]
+async fn without_kafka_events_are_unavailable() {
+    let app = app(json!({"statusCode": 200, "body": "{}"})).await;
+    let answered = ask(&app, "GET", "/events/analytics", "").await;
+    assert_error(&answered, 503, "UNAVAILABLE");
+    assert!(answered.body.contains("Kafka"));
+}
+
+#[tokio::test]
+async fn what_is_unknown_says_so() {
+    let app = app(json!({"statusCode": 200, "body": "{}"})).await;
+    for path in [
+        "/rest",
+        "/rest/",
+        "/grpc/nothing",
+        "/events/pictures/a/b",
+        "/soap/pictures",
+        "/pictures",
+        "/",
+    ] {
+        assert_error(&ask(&app, "GET", path, "").await, 404, "NOT_FOUND");
+    }
+    for transport in ["rest", "grpc", "events"] {
+        let answered = ask(&app, "PUT", &format!("/{transport}/pictures"), "").await;
+        assert_error(&answered, 405, "METHOD_NOT_ALLOWED");
+        assert_eq!(answered.headers[ALLOW], "GET, POST");
+    }
+    assert_error(
+        &ask(&app, "POST", "/healthz", "").await,
+        405,
+        "METHOD_NOT_ALLOWED",
+    );
+}
+
+#[tokio::test]
+async fn a_bad_body_says_what_to_change() {
+    let app = app(json!({"statusCode": 400, "body": ""})).await;
+    for transport in ["rest", "grpc", "events"] {
+        let path = format!("/{transport}/signup");
+        let answered = ask(&app, "POST", &path, "{").await;
+        assert_error(&answered, 400, "INVALID_ARGUMENT");
+        let answered = ask(&app, "POST", &path, b"{\"username\":\"\xff\"}".to_vec()).await;
+        assert_error(&answered, 400, "INVALID_ARGUMENT");
+        assert!(answered.body.contains("not JSON"), "{}", answered.body);
+        let answered = ask(&app, "POST", &path, vec![b' '; MAX_BODY + 1]).await;
+        assert_error(&answered, 413, "PAYLOAD_TOO_LARGE");
+    }
+}
+
+#[tokio::test]
+async fn what_fits_no_message_is_the_functions_to_refuse() {
+    let refusal = json!({"error": {"code": "UNAUTHENTICATED", "message": "log in"}});
+    let app_of = |status, body: Value| app(json!({"statusCode": status, "body": body.to_string()}));
+    let body = "{\"user\":\"u\"}";
+    let answered = ask(&app_of(401, refusal).await, "POST", "/grpc/signup", body).await;
+    assert_error(&answered, 401, "UNAUTHENTICATED");
+    // A function that would take it does not change what it is.
+    let answered = ask(&app_of(201, json!({})).await, "POST", "/grpc/signup", body).await;
+    assert_error(&answered, 400, "INVALID_ARGUMENT");
+    assert!(answered.body.contains("unknown field"), "{}", answered.body);
+}
+
+#[tokio::test]
+async fn the_request_id_is_the_callers() {
+    let app = app(json!({"statusCode": 200, "body": "{}"})).await;
+    let request = Request::get("/nowhere").header("x-request-id", "mine");
+    let response = app
+        .oneshot(request.body(Body::empty()).unwrap())
+        .await
+        .unwrap();
+    assert_eq!(response.headers()["x-request-id"], "mine");
+}
+
+#[tokio::test]
+async fn a_rest_api_that_is_down_is_unavailable() {
+    let rest = rest::Rest::new(&"http://127.0.0.1:1".parse().unwrap()).unwrap();
+    let operation = trichrome_proto::contract::by_function("analytics-get").unwrap();
+    let error = rest
+        .call(
+            operation,
+            "/analytics",
+            None,
+            Default::default(),
+            &Context::read(|_| None),
+            Instant::now() + Duration::from_secs(5),
+        )
+        .await
+        .unwrap_err();
+    assert_eq!(error.code, ErrorCode::Unavailable);
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_what_they_are_for() {
+    let app = app(json!({"statusCode": 200, "body": "{}"})).await;
+    for path in ["analytics", "nowhere"] {
+        ask(&app, "GET", &format!("/rest/{path}"), "").await;
+    }
+    let metrics = ask(&app, "GET", "/metrics", "").await.body;
+    for (operation, status) in [("analytics-get", "2xx"), ("other", "4xx")] {
+        let labels = format!("transport=\"rest\",operation=\"{operation}\",status=\"{status}\"");
+        let line = format!("trichrome_gateway_facade_requests_total{{{labels}}} 1\n");
+        assert!(metrics.contains(&line), "{line}{metrics}");
+    }
+}
+
+#[tokio::test]
+async fn the_operators_pages_are_there() {
+    let app = app(json!({"statusCode": 200, "body": "{}"})).await;
+    assert_eq!(ask(&app, "GET", "/healthz", "").await.status, 200);
+    assert_eq!(ask(&app, "GET", "/readyz", "").await.status, 200);
+    let metrics = ask(&app, "GET", "/metrics", "").await.body;
+    let described = "# TYPE trichrome_gateway_build_info gauge\n";
+    assert!(metrics.contains(described), "{metrics}");
+    let openapi: Value =
+        serde_json::from_str(&ask(&app, "GET", "/openapi.json", "").await.body).unwrap();
+    assert!(openapi["openapi"].is_string());
+    let docs = ask(&app, "GET", "/docs", "").await;
+    assert!(
+        docs.headers["content-type"]
+            .to_str()
+            .unwrap()
+            .starts_with("text/html")
+    );
+}

@@ -1,0 +1,163 @@
+//! The built web app, at `/`.
+
+use std::path::Path;
+
+use axum::{
+    Extension, Router,
+    body::Body,
+    extract::{Request, State},
+    response::{IntoResponse, Response},
+};
+use http::{
+    HeaderMap, HeaderValue, Method, StatusCode,
+    header::{
+        ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+        X_FRAME_OPTIONS,
+    },
+};
+use tower::ServiceExt as _;
+use tower_http::services::ServeDir;
+
+use super::fallback::not_found;
+use crate::call::context::Context;
+
+/// Vite puts a hash of the content into the names of what it builds here, so a name never
+/// means anything else.
+const HASHED: &str = "/assets/";
+const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+/// Asked for again each time: it names the current assets.
+const FRESH: HeaderValue = HeaderValue::from_static("no-cache");
+
+/// Scripts, styles and calls from here alone. The app's own file, so that its container and
+/// its tests send the same. The hash is that of an empty style element: the one kind of
+/// inline style that the app's styling library (Emotion) makes, and fills by script.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    include_str!("../../../web/content-security-policy.txt").trim_ascii_end(),
+);
+
+/// Files under `root`. A path that is none, asked for by a browser that wants a page, is one
+/// of the app's own routes.
+pub(crate) fn router(root: &Path) -> Router {
+    Router::new().fallback(serve).with_state(Files {
+        // The build writes `.br` and `.gz` beside each file.
+        dir: ServeDir::new(root)
+            .append_index_html_on_directories(true)
+            .precompressed_br()
+            .precompressed_gzip(),
+    })
+}
+
+#[derive(Clone)]
+struct Files {
+    dir: ServeDir,
+}
+
+async fn serve(
+    State(files): State<Files>,
+    Extension(context): Extension<Context>,
+    request: Request,
+) -> Response {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return not_found(Extension(context)).await;
+    }
+    let hashed = request.uri().path().starts_with(HASHED);
+    let wants_page = !hashed && accepts_html(request.headers());
+    let page = page_request(&request);
+    let Ok(mut response) = files.dir.clone().oneshot(request).await;
+    if response.status() == StatusCode::NOT_FOUND {
+        if !wants_page {
+            return not_found(Extension(context)).await;
+        }
+        let Ok(index) = files.dir.oneshot(page).await;
+        response = index;
+    }
+    let mut response = response.into_response();
+    let cached = if hashed { FOREVER } else { FRESH };
+    response.headers_mut().insert(CACHE_CONTROL, cached);
+    secure(response.headers_mut());
+    response
+}
+
+/// A request for `index.html`, with what the browser said of the copy it may have.
+fn page_request(request: &Request) -> Request {
+    let mut page = Request::new(Body::empty());
+    page.method_mut().clone_from(request.method());
+    page.headers_mut().clone_from(request.headers());
+    page
+}
+
+fn accepts_html(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.contains("text/html"))
+}
+
+/// What every page says of itself to browsers.
+pub(crate) fn secure(headers: &mut HeaderMap) {
+    for (name, value) in [
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+        (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    ] {
+        headers.insert(name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::middleware;
+    use http::header::CONTENT_TYPE;
+
+    use super::*;
+
+    fn app() -> (tempfile::TempDir, Router) {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("assets")).unwrap();
+        std::fs::write(root.path().join("index.html"), "<html>").unwrap();
+        std::fs::write(root.path().join("assets/app-1a2b.js"), "1").unwrap();
+        let router = router(root.path()).layer(middleware::from_fn(
+            async |mut request: Request, next: middleware::Next| {
+                request.extensions_mut().insert(Context::read(|_| None));
+                next.run(request).await
+            },
+        ));
+        (root, router)
+    }
+
+    async fn get(path: &str, accept: &str) -> Response {
+        let (_root, app) = app();
+        let request = Request::get(path).header(ACCEPT, accept);
+        app.oneshot(request.body(Body::empty()).unwrap())
+            .await
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_page_is_asked_for_again_and_assets_are_kept() {
+        let page = get("/", "text/html").await;
+        assert_eq!(page.status(), 200);
+        assert_eq!(page.headers()[CACHE_CONTROL], "no-cache");
+        let script = get("/assets/app-1a2b.js", "*/*").await;
+        assert_eq!(script.headers()[CACHE_CONTROL], FOREVER);
+        assert_eq!(script.headers()[X_CONTENT_TYPE_OPTIONS], "nosniff");
+    }
+
+    #[tokio::test]
+    async fn the_apps_routes_are_its_page() {
+        let page = get("/pictures/7", "text/html,*/*").await;
+        assert_eq!(page.status(), 200);
+        assert_eq!(page.headers()[CONTENT_TYPE], "text/html");
+        let policy = page.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap();
+        assert!(!policy.contains("unsafe"), "{policy}");
+    }
+
+    #[tokio::test]
+    async fn what_is_neither_file_nor_page_is_not_found() {
+        assert_eq!(get("/nowhere", "application/json").await.status(), 404);
+        assert_eq!(get("/assets/gone.js", "text/html").await.status(), 404);
+        assert_eq!(get("/../../etc/passwd", "*/*").await.status(), 404);
+    }
+}

@@ -1,0 +1,5 @@
+//! What operators watch: health, metrics and profiles.
+
+pub(crate) mod health;
+pub(crate) mod metrics;
+pub(crate) mod profile;
