@@ -1,13 +1,15 @@
 //! Holds what the tree says of the operations against the contract, each read from where
 //! it is used. Needs nothing running.
 
+mod yaml;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
     process::Command,
 };
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde_json::Value;
 use trichrome_proto::contract::{Access, OPERATIONS, TRIGGERS};
 
@@ -31,17 +33,22 @@ fn metadata() -> Result<Value> {
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
-/// The programs that AWS itself calls, which are no functions of the contract, and their packages.
-const BESIDE: [(&str, &str); 2] = [
-    ("analytics-migrate", "trichrome-migrate"),
-    ("pictures-sweep", "trichrome-sweep"),
-];
-
-/// Every function's name: the operations' and the triggers'.
-fn functions() -> BTreeSet<String> {
-    let operations = OPERATIONS.iter().map(|operation| operation.function);
-    let triggers = TRIGGERS.iter().map(|trigger| trigger.function);
-    operations.chain(triggers).map(str::to_owned).collect()
+/// The functions that `template.yaml` deploys: the contract's, and those that only AWS calls.
+/// `template.rs` compares them with the contract.
+fn deployed() -> Result<BTreeSet<String>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
+    let template = yaml::read(&std::fs::read_to_string(path)?)?;
+    let resources = template["Resources"].as_object().context("Resources")?;
+    resources
+        .iter()
+        .filter(|(_, resource)| resource["Type"] == "AWS::Serverless::Function")
+        .map(|(id, function)| {
+            let name = function["Properties"]["FunctionName"]["Fn::Sub"].as_str();
+            let name = name.and_then(|name| name.strip_prefix("${AWS::StackName}-"));
+            let name = name.with_context(|| format!("the name of {id}"))?;
+            Ok(name.to_owned())
+        })
+        .collect()
 }
 
 #[test]
@@ -58,14 +65,11 @@ fn every_function_has_its_binary_and_every_binary_its_function() {
             }
         }
     }
-    for (name, package) in BESIDE {
-        assert_eq!(binaries.remove(name).as_deref(), Some(package));
-    }
     let names: BTreeSet<_> = binaries.keys().cloned().collect();
     assert_eq!(
         names,
-        functions(),
-        "binaries under functions/ and functions of the contract"
+        deployed().unwrap(),
+        "binaries under functions/ and functions of template.yaml"
     );
     for (binary, package) in binaries {
         let domain = binary.split('-').next().unwrap();

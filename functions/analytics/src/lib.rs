@@ -8,6 +8,7 @@
 
 mod analytics;
 mod buckets;
+pub mod cloudformation;
 mod config;
 mod cursor;
 mod database;

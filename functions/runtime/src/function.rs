@@ -31,24 +31,24 @@ pub trait Function: Sized + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self::Output, Self::Error>> + Send;
 }
 
-/// A function that no caller of the service calls: a Kafka topic with batches of records, a
-/// schedule, a deployment.
-pub trait BatchFunction: Sized + Send + Sync + 'static {
-    /// The function's name, in the contract or in the template.
+/// A function that AWS invokes with an event of its own, not a caller with a request: a batch
+/// of Kafka records, a schedule, a request from CloudFormation.
+pub trait EventFunction: Sized + Send + Sync + 'static {
+    /// The function's name in the contract or in `template.yaml`.
     const NAME: &'static str;
-    /// What calls it, in OpenTelemetry's words (`faas.trigger`).
-    const TRIGGER: &'static str = "pubsub";
-    /// The event, in the shape that AWS gives it.
+    /// The kind of event source, one of OpenTelemetry's values of `faas.trigger`.
+    const TRIGGER: &'static str;
+    /// The event, as AWS encodes it.
     type Event: DeserializeOwned + Send;
-    /// The answer that AWS expects.
+    /// The response that AWS expects.
     type Output: Serialize + Send;
-    /// The domain's error; it makes the whole batch come again.
+    /// The domain's error. The invocation fails with it, so that the event is redelivered.
     type Error: Fault + Send + Sync + 'static;
 
-    /// As [`Function::build`].
+    /// See [`Function::build`].
     fn build(env: &mut Env) -> Self;
 
-    /// Takes one batch.
+    /// Handles one event.
     fn call(
         &self,
         event: Self::Event,

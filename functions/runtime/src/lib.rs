@@ -21,6 +21,6 @@ mod token;
 
 pub use aws_spans::AwsSpans;
 pub use env::Env;
-pub use function::{BatchFunction, Call, Function, Transport};
-pub use start::{run, run_batch};
+pub use function::{Call, EventFunction, Function, Transport};
+pub use start::{run, run_events};
 pub use token::{Claims, TokenError, Verifier};

@@ -23,7 +23,7 @@ use crate::{
     after::{self, After, Finished},
     call_log::CallLog,
     emf::Sample,
-    function::{BatchFunction, Function, Transport},
+    function::{EventFunction, Function, Transport},
     logs,
     shell::Shell,
 };
@@ -97,38 +97,38 @@ async fn serve<F: Function>(shell: Shell<F>, after: After) -> Result<(), Runtime
     }
 }
 
-/// Serves a Kafka-triggered function until Lambda ends the process.
+/// Handles AWS's events until Lambda ends the process.
 ///
-/// A failure is answered as a function error, which makes the batch come again.
-pub fn run_batch<B: BatchFunction>() -> ExitCode {
-    start(B::NAME, |env, telemetry| {
+/// A failure is returned as a function error, so that the event source redelivers the event.
+pub fn run_events<F: EventFunction>() -> ExitCode {
+    start(F::NAME, |env, telemetry| {
         let log = CallLog::none();
         let after = After::from_env(env, log, telemetry.spans);
-        let function = Arc::new(B::build(env));
-        serve_batches(function, after)
+        let function = Arc::new(F::build(env));
+        serve_events(function, after)
     })
 }
 
-async fn serve_batches<B: BatchFunction>(
-    function: Arc<B>,
+async fn serve_events<F: EventFunction>(
+    function: Arc<F>,
     after: After,
 ) -> Result<(), RuntimeError> {
     let (outbox, extension) = after::register(after).await;
     let outbox = Arc::new(outbox);
     let cold = Arc::new(AtomicBool::new(true));
-    let function = lambda_runtime::run(service_fn(move |event: LambdaEvent<B::Event>| {
+    let function = lambda_runtime::run(service_fn(move |event: LambdaEvent<F::Event>| {
         let (function, outbox, cold) = (function.clone(), outbox.clone(), cold.clone());
         async move {
             let begun = Instant::now();
             let cold = cold.swap(false, Ordering::Relaxed);
-            let span = batch_span::<B>(&event.context, cold);
+            let span = event_span::<F>(&event.context, cold);
             let trace = Trace::adopt(&span, origin(&event.context));
             span.record("trace_id", trace.id());
             let outcome = function.call(event.payload).instrument(span.clone()).await;
             let outcome = outcome.map_err(|error| {
                 let _entered = span.enter();
                 let (code, causes) = (error.code().as_str(), logs::causes(&error));
-                tracing::error!(code, %error, causes, "batch failed");
+                tracing::error!(code, %error, causes, "event failed");
                 telemetry::failed(&span, code);
                 // The gateway's trigger tells from the type whether waiting helps.
                 Diagnostic {
@@ -138,7 +138,7 @@ async fn serve_batches<B: BatchFunction>(
             });
             drop(span);
             let sample = Sample {
-                operation: B::NAME,
+                operation: F::NAME,
                 transport: Transport::Internal.as_str(),
                 failed: outcome.is_err(),
                 took: begun.elapsed(),
@@ -160,24 +160,24 @@ async fn serve_batches<B: BatchFunction>(
     }
 }
 
-/// A batch as a span, by the conventions for FaaS.
-fn batch_span<B: BatchFunction>(context: &Context, cold: bool) -> Span {
+/// The span of an event, by the conventions for FaaS.
+fn event_span<F: EventFunction>(context: &Context, cold: bool) -> Span {
     info_span!(
-        "batch",
+        "event",
         otel.kind = "server",
-        otel.name = B::NAME,
-        function = B::NAME,
+        otel.name = F::NAME,
+        function = F::NAME,
         request_id = context.request_id,
         trace_id = Empty,
-        faas.trigger = B::TRIGGER,
+        faas.trigger = F::TRIGGER,
         faas.invocation_id = context.request_id,
         faas.coldstart = cold,
         aws.lambda.invoked_arn = context.invoked_function_arn,
     )
 }
 
-/// A batch has no headers: the gateway says in the client context where its invocation is,
-/// and of AWS's own event sources X-Ray knows.
+/// The trace that an event belongs to. Events have no headers: the gateway sends the trace in
+/// the client context, and AWS's own event sources send it in X-Ray's header.
 fn origin(context: &Context) -> Option<Origin> {
     let client = context.client_context.as_ref();
     let traceparent = client.and_then(|client| client.custom.get("traceparent"));

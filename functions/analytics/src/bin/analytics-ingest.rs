@@ -3,12 +3,13 @@
 use std::process::ExitCode;
 
 use trichrome_analytics::{Analytics, Error, kafka};
-use trichrome_runtime::{BatchFunction, Env};
+use trichrome_runtime::{Env, EventFunction};
 
 struct Ingest(Analytics);
 
-impl BatchFunction for Ingest {
+impl EventFunction for Ingest {
     const NAME: &'static str = "analytics-ingest";
+    const TRIGGER: &'static str = "pubsub";
     type Event = kafka::Event;
     type Output = kafka::Answer;
     type Error = Error;
@@ -23,5 +24,5 @@ impl BatchFunction for Ingest {
 }
 
 fn main() -> ExitCode {
-    trichrome_runtime::run_batch::<Ingest>()
+    trichrome_runtime::run_events::<Ingest>()
 }

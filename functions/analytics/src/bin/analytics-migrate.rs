@@ -3,15 +3,15 @@
 //! CloudFormation invokes it as a custom resource, waits for the answer, and rolls the
 //! deployment back if that says so.
 
-mod cloudformation;
-
 use std::{process::ExitCode, time::Duration};
 
-use trichrome_analytics::{Database, schema::migrate_database};
+use trichrome_analytics::{
+    Database,
+    cloudformation::{Answer, Event, RequestType},
+    schema::migrate_database,
+};
 use trichrome_proto::error::{ErrorCode, Fault};
-use trichrome_runtime::{BatchFunction, Env};
-
-use cloudformation::{Answer, Event, RequestType};
+use trichrome_runtime::{Env, EventFunction};
 
 /// A cluster that has just been made may refuse connections for a while, and a large index
 /// takes minutes; Lambda ends a function after 15, and CloudFormation has to be told before.
@@ -33,7 +33,7 @@ impl Fault for Unanswered {
     }
 }
 
-impl BatchFunction for Migrate {
+impl EventFunction for Migrate {
     const NAME: &'static str = "analytics-migrate";
     const TRIGGER: &'static str = "other";
     type Event = Event;
@@ -78,5 +78,5 @@ async fn run(database: &Database) -> Result<(), String> {
 }
 
 fn main() -> ExitCode {
-    trichrome_runtime::run_batch::<Migrate>()
+    trichrome_runtime::run_events::<Migrate>()
 }

@@ -5,7 +5,7 @@ use std::{process::ExitCode, time::Duration};
 use serde::de::IgnoredAny;
 use tokio::time::Instant;
 use trichrome_pictures::{Error, PictureStore, Swept, setup};
-use trichrome_runtime::{BatchFunction, Env};
+use trichrome_runtime::{Env, EventFunction};
 
 /// Lambda ends a function after 15 minutes. The next sweep begins anew, so a bucket of many
 /// million pictures wants its inventory looked through instead.
@@ -13,7 +13,7 @@ const TIMEOUT: Duration = Duration::from_secs(14 * 60);
 
 struct Sweep(PictureStore);
 
-impl BatchFunction for Sweep {
+impl EventFunction for Sweep {
     const NAME: &'static str = "pictures-sweep";
     const TRIGGER: &'static str = "timer";
     /// The schedule says nothing that matters.
@@ -37,5 +37,5 @@ impl BatchFunction for Sweep {
 }
 
 fn main() -> ExitCode {
-    trichrome_runtime::run_batch::<Sweep>()
+    trichrome_runtime::run_events::<Sweep>()
 }

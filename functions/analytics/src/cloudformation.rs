@@ -17,18 +17,18 @@ const PUT_TIMEOUT: Duration = Duration::from_secs(20);
 /// One request.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct Event {
-    pub(crate) request_type: RequestType,
+pub struct Event {
+    pub request_type: RequestType,
     /// Where the answer goes: whoever knows it can answer, so it is not logged.
     #[serde(rename = "ResponseURL")]
-    pub(crate) response_url: String,
+    pub response_url: String,
     stack_id: String,
     request_id: String,
     logical_resource_id: String,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-pub(crate) enum RequestType {
+pub enum RequestType {
     Create,
     Update,
     Delete,
@@ -37,7 +37,7 @@ pub(crate) enum RequestType {
 /// The answer to one.
 #[derive(Debug, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct Answer {
+pub struct Answer {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -48,7 +48,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    pub(crate) fn to(event: &Event, outcome: Result<(), String>) -> Self {
+    pub fn to(event: &Event, outcome: Result<(), String>) -> Self {
         Self {
             status: if outcome.is_ok() { "SUCCESS" } else { "FAILED" },
             reason: outcome.err().map(shortened),
@@ -60,7 +60,7 @@ impl Answer {
     }
 
     /// Blocks.
-    pub(crate) fn put(&self, url: &str) -> Result<(), ureq::Error> {
+    pub fn put(&self, url: &str) -> Result<(), ureq::Error> {
         let body = serde_json::to_vec(self).map_err(std::io::Error::other)?;
         ureq::put(url)
             .config()
