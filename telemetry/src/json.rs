@@ -37,7 +37,6 @@ pub(crate) fn put(line: &mut Map<String, Value>, name: &str, value: Value) {
         "message" => ("message", value),
         "error" => ("error.message", value),
         "code" => ("error.code", value),
-        "causes" => ("error.stack_trace", value),
         "trace_id" => ("trace.id", value),
         // The schema has no name that fits a call over any transport.
         "request_id" => ("request_id", value),

@@ -9,7 +9,6 @@
 mod analytics;
 mod buckets;
 pub mod cloudformation;
-mod config;
 mod cursor;
 mod database;
 mod entry;
@@ -26,6 +25,7 @@ pub mod schema;
 mod store;
 mod totals;
 mod transport;
+mod wiring;
 
 pub use analytics::Analytics;
 pub use database::{Database, DatabaseError};

@@ -4,7 +4,6 @@
 //! token one is. Who a user is, and what their password is, is `trichrome-users`' to know;
 //! checking a signature is the shell's, which does it for every function.
 
-mod env;
 mod error;
 pub mod guard;
 mod key;
@@ -12,8 +11,8 @@ mod session;
 mod sign;
 #[cfg(test)]
 mod testing;
+mod wiring;
 
-pub use env::from_env;
 pub use error::Error;
 pub use session::Sessions;
 pub use sign::{Ready, Signer, TokenTerms};

@@ -1,21 +1,17 @@
 //! Making tokens: EdDSA (Ed25519), typed and named as RFC 8725 asks.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::config::Builder;
+use aws_sdk_secretsmanager::{Client, config::Builder};
 use aws_types::SdkConfig;
 use jsonwebtoken::{Algorithm, Header, encode, get_current_timestamp};
 use serde::Serialize;
-use tokio::sync::Mutex;
-use tokio::time::Instant;
-use trichrome_runtime::AwsSpans;
-use trichrome_users::aws::{Failure, is_outage};
+use tokio::{sync::Mutex, time::Instant};
+use trichrome_aws::{AwsSpans, Failure};
+use trichrome_startup::error_chain;
 use uuid::Uuid;
 
-use crate::Error;
-use crate::key::Key;
+use crate::{Error, key::Key};
 
 /// The token's type (RFC 9068 2.1): no other kind of token can pass for this one.
 const TYPE: &str = "at+jwt";
@@ -99,9 +95,9 @@ impl Signer {
             (Ok(key), _) => (Arc::new(key), Instant::now() + REFRESH),
             (Err(error), Some(old)) => {
                 tracing::warn!(
-                    error = %Failure::of(&error),
+                    error = error_chain(&error),
                     kid = old.key.id,
-                    "the token key could not be read again; the old one goes on"
+                    "the token key could not be refreshed; signing with the old one"
                 );
                 (old.key, Instant::now() + RETRY)
             }
@@ -129,11 +125,11 @@ impl Signer {
             .send()
             .await
             .map_err(|error| {
-                let failure = Failure::of(&error).into();
-                if is_outage(&error) {
-                    Error::KeyUnavailable(failure)
+                let failure = Failure::from(error);
+                if failure.is_transient() {
+                    Error::KeyUnavailable(failure.into())
                 } else {
-                    Error::Key(failure)
+                    Error::Key(failure.into())
                 }
             })?;
         let secret = answer

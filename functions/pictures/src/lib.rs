@@ -3,7 +3,7 @@
 //! [`content`] and [`image`] say what is taken as a picture. [`create`], [`list`], [`get`]
 //! and [`delete`] are the operations of the contract, over a [`PictureStore`]: bytes in S3,
 //! a row about them in DynamoDB. [`sweep`] cleans up after them. None of them knows of
-//! Lambda, HTTP or Kafka; only [`setup`] and the binaries know the shell.
+//! Lambda, HTTP or Kafka; only `wiring` and the binaries know the shell.
 
 pub mod content;
 mod create;
@@ -15,11 +15,11 @@ pub mod image;
 mod list;
 mod picture;
 mod purge;
-pub mod setup;
 mod store;
 mod sweep;
 #[cfg(test)]
 mod testing;
+mod wiring;
 
 pub use create::{NewPictures, UsersTable};
 pub use error::Error;

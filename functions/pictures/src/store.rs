@@ -5,18 +5,19 @@
 //! takes care of that, [`PictureStore::sweep`] finds what a process left that was ended in
 //! between, and [`PictureStore::purge`] takes all with its user.
 
-mod failure;
 mod insert;
 mod objects;
 mod rows;
 
 use aws_types::SdkConfig;
+use trichrome_aws::Failure;
 
 pub(crate) use self::{
     insert::{Insertion, KeyUse, NotInserted},
     objects::{Objects, key, owner_and_picture},
     rows::{READ_BATCH, Rows},
 };
+use crate::Error;
 
 /// Where the rows and the objects are.
 #[derive(Clone, Debug)]
@@ -41,5 +42,17 @@ impl PictureStore {
             rows: Rows::new(dynamodb, places.table),
             objects: Objects::new(s3, places.bucket),
         }
+    }
+}
+
+/// The error for a failed request. `doing` completes "could not …".
+pub(crate) fn failed(doing: &'static str, failure: impl Into<Failure>) -> Error {
+    let failure = failure.into();
+    let is_transient = failure.is_transient();
+    let source = Box::new(failure);
+    if is_transient {
+        Error::Unavailable { doing, source }
+    } else {
+        Error::Internal { doing, source }
     }
 }

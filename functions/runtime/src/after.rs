@@ -40,14 +40,14 @@ pub(crate) struct After {
 impl After {
     /// `METRICS=off` leaves the figures out: CloudWatch charges for each metric.
     pub(crate) fn from_env(env: &mut Env, log: CallLog, spans: Option<Spans>) -> Self {
-        let measured = match env.optional("METRICS").as_deref() {
-            None | Some("emf") => true,
-            Some("off") => false,
-            Some(_) => {
-                env.problem("METRICS", "must be emf or off");
-                true
-            }
-        };
+        let measured = env
+            .variables()
+            .optional_with("METRICS", "emf or off", |text| match text {
+                "emf" => Some(true),
+                "off" => Some(false),
+                _ => None,
+            })
+            .unwrap_or(true);
         Self {
             log,
             spans,

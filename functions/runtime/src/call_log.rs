@@ -9,10 +9,11 @@ use aws_sdk_lambda::{Client, primitives::Blob, types::InvocationType};
 use serde_json::json;
 use tracing::{Instrument as _, info_span};
 use trichrome_proto::{analytics::AnalyticsEntryMessage, contract::Operation};
+use trichrome_startup::error_chain;
 use trichrome_telemetry::{self as telemetry, Origin, Trace};
 use uuid::Uuid;
 
-use crate::{Env, logs};
+use crate::Env;
 
 /// `requestContext.apiId` of the event that carries an entry.
 pub(crate) const API_ID: &str = "trichrome-internal";
@@ -95,8 +96,8 @@ impl CallLog {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => {
                 telemetry::failed(&span, "no_answer");
-                let causes = logs::causes(&error);
-                tracing::warn!(%error, causes, trace_id = entry.trace_id, "call not logged");
+                let error = error_chain(&error);
+                tracing::warn!(error, trace_id = entry.trace_id, "call not logged");
             }
             Err(_) => {
                 telemetry::failed(&span, "timeout");

@@ -6,8 +6,6 @@
 //! the only place that knows Lambda and HTTP.
 
 mod after;
-mod aws;
-mod aws_spans;
 mod call_log;
 mod emf;
 mod env;
@@ -19,7 +17,6 @@ mod shell;
 mod start;
 mod token;
 
-pub use aws_spans::AwsSpans;
 pub use env::Env;
 pub use function::{Call, EventFunction, Function, Transport};
 pub use start::{run, run_events};

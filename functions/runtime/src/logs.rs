@@ -28,11 +28,3 @@ pub(crate) fn start(function: &str) -> Telemetry {
         lambda: true,
     })
 }
-
-/// What caused an error, from the outside in: its own text leaves its sources out.
-pub(crate) fn causes(error: &dyn std::error::Error) -> String {
-    std::iter::successors(error.source(), |cause| cause.source())
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
-}

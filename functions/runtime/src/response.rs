@@ -13,10 +13,10 @@ use trichrome_proto::{
     contract::Operation,
     error::{ErrorBody, ErrorCode, Fault},
 };
-
+use trichrome_startup::error_chain;
 use trichrome_telemetry::Trace;
 
-use crate::{logs, request::Head};
+use crate::request::Head;
 
 /// The caller's id, told to the gateway alone, which logs the call and strips it.
 const USER_ID: &str = "trichrome-user-id";
@@ -41,8 +41,8 @@ pub(crate) fn success<T: Serialize>(operation: &Operation, output: &T) -> Respon
         Ok(body) => body,
         Err(error) => {
             tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "the answer is not JSON"
+                error = error_chain(&error),
+                "the response can't be encoded as JSON"
             );
             return plain(ErrorCode::Internal.http(), String::new());
         }
@@ -62,8 +62,8 @@ pub(crate) fn success<T: Serialize>(operation: &Operation, output: &T) -> Respon
 pub(crate) fn failure(error: &dyn Fault, head: &Head) -> Response<Body> {
     let code = error.code();
     let message = if code.is_fault() {
-        let causes = logs::causes(error);
-        tracing::error!(code = code.as_str(), %error, causes, "call failed");
+        let error = error_chain(error);
+        tracing::error!(code = code.as_str(), error, "call failed");
         code.fault_message().to_owned()
     } else {
         tracing::info!(code = code.as_str(), %error, "call refused");

@@ -16,6 +16,7 @@ use trichrome_proto::{
     contract::{self, Access},
     error::{ErrorCode, Fault as _},
 };
+use trichrome_startup::error_chain;
 use trichrome_telemetry::{self as telemetry, Origin, Telemetry, Trace};
 
 use crate::{
@@ -28,11 +29,8 @@ use crate::{
     shell::Shell,
 };
 
-/// The exit status of a wrong configuration (`EX_USAGE` of sysexits.h).
-const BAD_CONFIGURATION: u8 = 64;
-
-/// A function that ran this long will not answer in time for the gateway, which waits 10 s.
-const CALL_TIMEOUT_MS: u64 = 9_000;
+/// The default of `CALL_TIMEOUT_MS`: a second less than the gateway waits for a function.
+const CALL_TIMEOUT: Duration = Duration::from_secs(9);
 
 type RuntimeError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -55,7 +53,7 @@ pub fn run<F: Function>() -> ExitCode {
         let log = CallLog::from_env(env);
         let after = After::from_env(env, log, telemetry.spans);
         let cors_origin = env.optional("CORS_ORIGIN");
-        let timeout = Duration::from_millis(env.parse_or("CALL_TIMEOUT_MS", CALL_TIMEOUT_MS));
+        let timeout = env.variables().millis_or("CALL_TIMEOUT_MS", CALL_TIMEOUT);
         let function = F::build(env);
         let shell = operation.map(|operation| Shell {
             function,
@@ -127,8 +125,8 @@ async fn serve_events<F: EventFunction>(
             let outcome = function.call(event.payload).instrument(span.clone()).await;
             let outcome = outcome.map_err(|error| {
                 let _entered = span.enter();
-                let (code, causes) = (error.code().as_str(), logs::causes(&error));
-                tracing::error!(code, %error, causes, "event failed");
+                let code = error.code().as_str();
+                tracing::error!(code, error = error_chain(&error), "event failed");
                 telemetry::failed(&span, code);
                 // The gateway's trigger tells from the type whether waiting helps.
                 Diagnostic {
@@ -201,7 +199,7 @@ where
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            tracing::error!(%error, "no runtime");
+            tracing::error!(%error, "the function can't start");
             return ExitCode::FAILURE;
         }
     };
@@ -209,14 +207,14 @@ where
     let entered = runtime.enter();
     let work = build(&mut env, telemetry);
     drop(entered);
-    if !env.problems().is_empty() {
-        tracing::error!(problems = env.problems().join("; "), "bad configuration");
-        return ExitCode::from(BAD_CONFIGURATION);
+    if let Err(error) = env.check() {
+        tracing::error!(%error, "the function can't start");
+        return error.exit_code();
     }
     match runtime.block_on(work) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(%error, "the runtime ended");
+            tracing::error!(error = error_chain(error.as_ref()), "the runtime ended");
             ExitCode::FAILURE
         }
     }

@@ -4,9 +4,7 @@
 //! passwords with argon2id ([`Passwords`]) and knows nothing of Lambda, HTTP or Kafka.
 //! Each file in `src/bin` puts one of its operations behind the shell.
 
-pub mod aws;
 mod delete;
-mod env;
 mod error;
 mod password;
 mod store;
@@ -15,9 +13,9 @@ mod testing;
 mod user;
 mod username;
 mod users;
+mod wiring;
 
 pub use delete::Purge;
-pub use env::from_env;
 pub use error::Error;
 pub use password::Passwords;
 pub use store::UserStore;

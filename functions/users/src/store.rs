@@ -9,19 +9,20 @@
 //! needs lies beside it: one read. All reads are consistent, so that a user who was just
 //! created can log in and one who was just deleted cannot.
 
-mod cancel;
 mod item;
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::Builder;
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::{
+    Client,
+    config::Builder,
+    error::BuildError,
+    types::{AttributeValue, Delete, Put, TransactWriteItem, Update},
+};
 use aws_types::SdkConfig;
-use trichrome_runtime::AwsSpans;
+use trichrome_aws::{AwsSpans, Failure, TransactionError, transact};
+use trichrome_users_table::{PARTITION_KEY, USER_EXISTS, user_key};
 
-use crate::aws::{Failure, is_outage};
+pub(crate) use self::item::{Owner, Record};
 use crate::{Error, User};
-use cancel::{Cancelled, transact};
-pub(crate) use item::{Owner, Record};
 
 /// The users table.
 #[derive(Debug, Clone)]
@@ -76,10 +77,14 @@ impl UserStore {
                 Ok(TransactWriteItem::builder().put(put).build())
             })
             .collect::<Result<Vec<_>, Error>>()?;
-        match transact(&self.client, items).await? {
+        match transact(&self.client, items, None).await {
             Ok(()) => Ok(Insert::Done),
-            Err(Cancelled { position: 0 }) => Ok(Insert::Taken),
-            Err(Cancelled { .. }) => Err(Error::Store("two users with one id".into())),
+            Err(TransactionError::ConditionFailed { position: 0 }) => Ok(Insert::Taken),
+            Err(TransactionError::ConditionFailed { .. }) => {
+                Err(Error::Store("the new user's id exists already".into()))
+            }
+            Err(TransactionError::Conflict(_)) => Err(Error::Conflict),
+            Err(TransactionError::Failed(failure)) => Err(failed(failure)),
         }
     }
 
@@ -89,7 +94,7 @@ impl UserStore {
             .client
             .get_item()
             .table_name(&self.table)
-            .key("pk", item::user_key(user_id))
+            .key(PARTITION_KEY, user_key(user_id))
             .consistent_read(true)
             .send()
             .await
@@ -103,7 +108,7 @@ impl UserStore {
             .client
             .get_item()
             .table_name(&self.table)
-            .key("pk", item::name_key(username))
+            .key(PARTITION_KEY, item::name_key(username))
             .consistent_read(true)
             .send()
             .await
@@ -117,7 +122,7 @@ impl UserStore {
             .client
             .get_item()
             .table_name(&self.table)
-            .key("pk", item::name_key(username))
+            .key(PARTITION_KEY, item::name_key(username))
             .projection_expression("user_id")
             .consistent_read(true)
             .send()
@@ -134,15 +139,15 @@ impl UserStore {
     pub(crate) async fn mark_deleting(&self, user: &User) -> Result<(), Error> {
         let mark = Update::builder()
             .table_name(&self.table)
-            .key("pk", item::user_key(&user.id))
+            .key(PARTITION_KEY, user_key(&user.id))
             .update_expression("SET deleting = :true")
-            .condition_expression("attribute_exists(pk) AND attribute_not_exists(deleting)")
+            .condition_expression(USER_EXISTS)
             .expression_attribute_values(":true", AttributeValue::Bool(true))
             .build()
             .map_err(broken)?;
         let free = Delete::builder()
             .table_name(&self.table)
-            .key("pk", item::name_key(&user.username))
+            .key(PARTITION_KEY, item::name_key(&user.username))
             .condition_expression("user_id = :id")
             .expression_attribute_values(":id", AttributeValue::S(user.id.clone()))
             .build()
@@ -151,9 +156,13 @@ impl UserStore {
             TransactWriteItem::builder().update(mark).build(),
             TransactWriteItem::builder().delete(free).build(),
         ];
-        match transact(&self.client, items).await? {
-            Ok(()) | Err(Cancelled { position: 0 }) => Ok(()),
-            Err(Cancelled { .. }) => Err(Error::Store("a user whose name is not theirs".into())),
+        match transact(&self.client, items, None).await {
+            Ok(()) | Err(TransactionError::ConditionFailed { position: 0 }) => Ok(()),
+            Err(TransactionError::ConditionFailed { .. }) => Err(Error::Store(
+                "the user's name belongs to another user".into(),
+            )),
+            Err(TransactionError::Conflict(_)) => Err(Error::Conflict),
+            Err(TransactionError::Failed(failure)) => Err(failed(failure)),
         }
     }
 
@@ -162,7 +171,7 @@ impl UserStore {
         self.client
             .delete_item()
             .table_name(&self.table)
-            .key("pk", item::user_key(user_id))
+            .key(PARTITION_KEY, user_key(user_id))
             .send()
             .await
             .map_err(failed)?;
@@ -170,24 +179,17 @@ impl UserStore {
     }
 }
 
-/// A request that this crate built wrongly.
-fn broken(error: aws_sdk_dynamodb::error::BuildError) -> Error {
+/// The error for a request that lacks a required field.
+fn broken(error: BuildError) -> Error {
     Error::Store(error.into())
 }
 
-/// A request that failed.
-fn failed<E>(error: aws_sdk_dynamodb::error::SdkError<E>) -> Error
-where
-    E: aws_smithy_types::error::metadata::ProvideErrorMetadata
-        + std::error::Error
-        + Send
-        + Sync
-        + 'static,
-{
-    let failure = Failure::of(&error).into();
-    if is_outage(&error) {
-        Error::Unavailable(failure)
+/// The error for a failed request.
+fn failed(failure: impl Into<Failure>) -> Error {
+    let failure = failure.into();
+    if failure.is_transient() {
+        Error::Unavailable(failure.into())
     } else {
-        Error::Store(failure)
+        Error::Store(failure.into())
     }
 }

@@ -17,10 +17,7 @@ use trichrome_runtime::{Env, EventFunction};
 /// takes minutes; Lambda ends a function after 15, and CloudFormation has to be told before.
 const TIMEOUT: Duration = Duration::from_secs(14 * 60);
 
-struct Migrate {
-    /// None only where the start has been refused for want of it.
-    database: Option<Database>,
-}
+struct Migrate(Database);
 
 /// Why CloudFormation was not told how it went.
 #[derive(Debug, thiserror::Error)]
@@ -41,23 +38,16 @@ impl EventFunction for Migrate {
     type Error = Unanswered;
 
     fn build(env: &mut Env) -> Self {
-        let url = env.required("DATABASE_URL");
-        let database = url.parse::<Database>();
-        if let (Err(error), false) = (&database, url.is_empty()) {
-            env.problem("DATABASE_URL", &error.to_string());
-        }
-        Self {
-            database: database.ok(),
-        }
+        Self(Database::from_env(env))
     }
 
     /// A failed migration is an answer, and no failure of the call: an asynchronous call that
     /// fails is made again, and CloudFormation waits for the answer alone.
     async fn call(&self, event: Event) -> Result<(), Unanswered> {
-        let outcome = match (event.request_type, &self.database) {
-            (RequestType::Create | RequestType::Update, Some(database)) => run(database).await,
+        let outcome = match event.request_type {
+            RequestType::Create | RequestType::Update => run(&self.0).await,
             // The call logs outlive the stack.
-            (RequestType::Delete, _) | (_, None) => Ok(()),
+            RequestType::Delete => Ok(()),
         };
         let answer = Answer::to(&event, outcome);
         let url = event.response_url;

@@ -16,7 +16,7 @@ impl Function for Login {
 
     fn build(env: &mut Env) -> Self {
         Self {
-            sessions: trichrome_auth::from_env(env),
+            sessions: Sessions::from_env(env),
         }
     }
 

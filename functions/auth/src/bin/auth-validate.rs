@@ -20,7 +20,7 @@ impl Function for Validate {
     fn build(env: &mut Env) -> Self {
         Self {
             verifier: env.verifier(),
-            users: trichrome_users::from_env(env),
+            users: Users::from_env(env),
         }
     }
 

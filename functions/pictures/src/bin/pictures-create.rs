@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use trichrome_pictures::{Error, NewPictures, setup};
+use trichrome_pictures::{Error, NewPictures};
 use trichrome_proto::pictures::{CreateUserPictureRequest, PictureMessage};
 use trichrome_runtime::{Call, Env, Function};
 
@@ -15,7 +15,7 @@ impl Function for Create {
     type Error = Error;
 
     fn build(env: &mut Env) -> Self {
-        Self(setup::new_pictures(env))
+        Self(NewPictures::from_env(env))
     }
 
     async fn call(

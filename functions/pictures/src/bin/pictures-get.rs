@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use trichrome_pictures::{Error, PictureStore, setup};
+use trichrome_pictures::{Error, PictureStore};
 use trichrome_proto::pictures::{GetUserPictureRequest, PictureMessage};
 use trichrome_runtime::{Call, Env, Function};
 
@@ -15,7 +15,7 @@ impl Function for Get {
     type Error = Error;
 
     fn build(env: &mut Env) -> Self {
-        Self(setup::store(env))
+        Self(PictureStore::from_env(env))
     }
 
     async fn call(

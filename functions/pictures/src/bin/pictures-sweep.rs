@@ -4,7 +4,7 @@ use std::{process::ExitCode, time::Duration};
 
 use serde::de::IgnoredAny;
 use tokio::time::Instant;
-use trichrome_pictures::{Error, PictureStore, Swept, setup};
+use trichrome_pictures::{Error, PictureStore, Swept};
 use trichrome_runtime::{Env, EventFunction};
 
 /// Lambda ends a function after 15 minutes. The next sweep begins anew, so a bucket of many
@@ -22,7 +22,7 @@ impl EventFunction for Sweep {
     type Error = Error;
 
     fn build(env: &mut Env) -> Self {
-        Self(setup::store(env))
+        Self(PictureStore::from_env(env))
     }
 
     async fn call(&self, _: IgnoredAny) -> Result<Swept, Error> {

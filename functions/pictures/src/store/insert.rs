@@ -3,16 +3,16 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::{
-    config::http::HttpResponse,
-    error::SdkError,
-    operation::transact_write_items::TransactWriteItemsError,
-    types::{AttributeValue, CancellationReason, ConditionCheck, Put, TransactWriteItem},
+    error::BuildError,
+    types::{AttributeValue, Put, TransactWriteItem},
 };
 use tokio::time::timeout;
+use trichrome_aws::{Failure, TransactionError, transact};
+use trichrome_users_table::user_exists;
 use uuid::Uuid;
 
 use super::{
-    failure::{backoff, failed, has_no_effect},
+    failed,
     rows::{Item, Rows, broken, item, key_of, number, text},
 };
 use crate::{Error, Picture};
@@ -21,11 +21,11 @@ use crate::{Error, Picture};
 /// default, so that no record outlives the memory of its effect.
 const KEY_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// How often a transaction is tried that meets another one on the same items. All uploads of
-/// one user meet on the user's item, so a person who drops ten files makes such meetings.
-const ATTEMPTS: u32 = 7;
+/// Positions in the transaction: the check of the user, and the picture's row.
+const USER: usize = 0;
+const ROW: usize = 1;
 
-/// How long the caller, who waits for an error, waits for its being settled on top.
+/// Extra time allowed for finding out whether a failed transaction took effect.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What an idempotency key was used for.
@@ -107,55 +107,29 @@ impl Rows {
         let items = self
             .transaction(users_table, picture, key)
             .map_err(|error| NotInserted::Certainly(broken(doing, error)))?;
-        let mut attempt = 1;
-        loop {
-            let sent = self
-                .client
-                .transact_write_items()
-                // The same for each attempt: one that was carried out and not answered is
-                // answered then, not carried out again.
-                .client_request_token(picture.id)
-                .set_transact_items(Some(items.clone()))
-                .send()
-                .await;
-            let Err(error) = sent else {
-                return Ok(Insertion::Done);
-            };
-            let again = match error.as_service_error() {
-                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                    match cancellation(cancelled.cancellation_reasons()) {
-                        Some(Cancelled::For(insertion)) => return Ok(insertion),
-                        Some(Cancelled::ForNow) => true,
-                        None => false,
-                    }
-                }
-                Some(TransactWriteItemsError::TransactionInProgressException(_)) => true,
-                _ => false,
-            };
-            if !again || attempt == ATTEMPTS {
-                return self.settle(picture, doing, again, error).await;
+        // All attempts share the token: one that succeeded without a response is not repeated.
+        match transact(&self.client, items, Some(picture.id.to_string())).await {
+            Ok(()) => Ok(Insertion::Done),
+            Err(TransactionError::ConditionFailed { position: USER }) => Ok(Insertion::UserGone),
+            // The id is new with each call: only an earlier attempt of this one wrote it.
+            Err(TransactionError::ConditionFailed { position: ROW }) => Ok(Insertion::Done),
+            Err(TransactionError::ConditionFailed { .. }) => Ok(Insertion::KeyTaken),
+            Err(TransactionError::Conflict(failure) | TransactionError::Failed(failure)) => {
+                self.settle(picture, doing, failure).await
             }
-            backoff(attempt).await;
-            attempt += 1;
         }
     }
 
-    /// Tells how a transaction ended that was not answered with success.
+    /// Finds out how a failed transaction ended.
     async fn settle(
         &self,
         picture: &Picture,
         doing: &'static str,
-        is_passing: bool,
-        error: SdkError<TransactWriteItemsError, HttpResponse>,
+        failure: Failure,
     ) -> Result<Insertion, NotInserted> {
-        let has_no_effect = has_no_effect(&error);
-        let error = if is_passing {
-            let source = Box::new(error);
-            Error::Unavailable { doing, source }
-        } else {
-            failed(doing, error)
-        };
-        if has_no_effect {
+        let had_no_effect = failure.had_no_effect();
+        let error = failed(doing, failure);
+        if had_no_effect {
             return Err(NotInserted::Certainly(error));
         }
         let row = self.get(&picture.user_id, picture.id);
@@ -166,18 +140,14 @@ impl Rows {
         }
     }
 
-    /// The parts of the transaction; [`cancellation`] knows them by their places.
+    /// The items of the transaction: [`USER`], [`ROW`], and the idempotency key if there is one.
     fn transaction(
         &self,
         users_table: &str,
         picture: &Picture,
         key: Option<&KeyUse>,
-    ) -> Result<Vec<TransactWriteItem>, aws_sdk_dynamodb::error::BuildError> {
-        let user = ConditionCheck::builder()
-            .table_name(users_table)
-            .key("pk", text(format!("user#{}", picture.user_id)))
-            .condition_expression("attribute_exists(pk) AND attribute_not_exists(deleting)")
-            .build()?;
+    ) -> Result<Vec<TransactWriteItem>, BuildError> {
+        let user = user_exists(users_table, &picture.user_id)?;
         let row = Put::builder()
             .table_name(&self.table)
             .set_item(Some(item(picture)))
@@ -224,37 +194,4 @@ fn partition(user_id: &str) -> String {
 fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
-}
-
-/// Why DynamoDB cancelled a transaction.
-#[derive(Debug, PartialEq, Eq)]
-enum Cancelled {
-    /// A condition did not hold, and that decides it.
-    For(Insertion),
-    /// Another transaction was at work, or the table at its limit.
-    ForNow,
-}
-
-/// Reads the reasons, which have the order of [`Rows::transaction`]'s parts; `None` if they
-/// are none that this transaction can explain.
-fn cancellation(reasons: &[CancellationReason]) -> Option<Cancelled> {
-    const REFUSED: &str = "ConditionalCheckFailed";
-    let code = |place: usize| reasons.get(place).and_then(CancellationReason::code);
-    if code(0) == Some(REFUSED) {
-        return Some(Cancelled::For(Insertion::UserGone));
-    }
-    if code(1) == Some(REFUSED) {
-        // The id is new with each call: only an earlier attempt of this one wrote it.
-        return Some(Cancelled::For(Insertion::Done));
-    }
-    if code(2) == Some(REFUSED) {
-        return Some(Cancelled::For(Insertion::KeyTaken));
-    }
-    let is_passing = reasons.iter().any(|reason| {
-        matches!(
-            reason.code(),
-            Some("TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")
-        )
-    });
-    is_passing.then_some(Cancelled::ForNow)
 }

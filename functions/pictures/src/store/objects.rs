@@ -8,10 +8,10 @@ use aws_sdk_s3::{
 };
 use aws_types::SdkConfig;
 use bytes::Bytes;
-use trichrome_runtime::AwsSpans;
+use trichrome_aws::AwsSpans;
 use uuid::Uuid;
 
-use super::failure::failed;
+use super::failed;
 use crate::{
     Error,
     content::{Encoder, MAX_BYTES},

@@ -9,10 +9,10 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, DeleteRequest, KeysAndAttributes, WriteRequest},
 };
 use aws_types::SdkConfig;
-use trichrome_runtime::AwsSpans;
+use trichrome_aws::{AwsSpans, backoff};
 use uuid::Uuid;
 
-use super::failure::{backoff, failed};
+use super::failed;
 use crate::{Error, Picture};
 
 /// The table's partition key: the owner.

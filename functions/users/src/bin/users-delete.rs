@@ -1,24 +1,13 @@
-//! `users-delete`: deletes the caller, and all pictures of theirs.
+//! `users-delete`: deletes the caller and all their pictures.
 
-use trichrome_pictures::{PictureStore, Places};
+use trichrome_pictures::PictureStore;
 use trichrome_proto::users::DeleteUserRequest;
 use trichrome_runtime::{Call, Env, Function};
-use trichrome_users::{Error, Purge, Users};
+use trichrome_users::{Error, Users};
 
 struct Delete {
     users: Users,
-    pictures: Pictures,
-}
-
-/// What goes with a user.
-struct Pictures(PictureStore);
-
-impl Purge for Pictures {
-    type Error = trichrome_pictures::Error;
-
-    async fn purge(&self, user_id: &str) -> Result<(), Self::Error> {
-        self.0.purge(user_id).await.map(|_| ())
-    }
+    pictures: PictureStore,
 }
 
 impl Function for Delete {
@@ -28,14 +17,9 @@ impl Function for Delete {
     type Error = Error;
 
     fn build(env: &mut Env) -> Self {
-        let places = Places {
-            table: env.required("PICTURES_TABLE"),
-            bucket: env.required("PICTURES_BUCKET"),
-        };
-        let (dynamodb, s3) = (env.aws("dynamodb"), env.aws("s3"));
         Self {
-            users: trichrome_users::from_env(env),
-            pictures: Pictures(PictureStore::new(&dynamodb, &s3, places)),
+            users: Users::from_env(env),
+            pictures: PictureStore::from_env(env),
         }
     }
 

@@ -16,7 +16,7 @@ impl Function for Get {
 
     fn build(env: &mut Env) -> Self {
         Self {
-            users: trichrome_users::from_env(env),
+            users: Users::from_env(env),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use trichrome_users_table::{PARTITION_KEY, user_key};
 
 use super::NewUser;
 use crate::{Error, User};
@@ -28,11 +29,6 @@ pub(crate) struct Owner {
     pub(crate) idempotency_key: Option<String>,
 }
 
-/// The key of a user's item; what stores pictures checks it in its transactions.
-pub(super) fn user_key(user_id: &str) -> AttributeValue {
-    AttributeValue::S(format!("user#{user_id}"))
-}
-
 /// The key of a name's item. At 255 characters of 4 bytes it stays far below DynamoDB's 2,048
 /// bytes.
 pub(super) fn name_key(username: &str) -> AttributeValue {
@@ -42,7 +38,7 @@ pub(super) fn name_key(username: &str) -> AttributeValue {
 /// The item of a new user.
 pub(super) fn user(new: &NewUser<'_>) -> Item {
     HashMap::from([
-        ("pk".to_owned(), user_key(&new.user.id)),
+        (PARTITION_KEY.to_owned(), user_key(&new.user.id)),
         ("id".to_owned(), string(&new.user.id)),
         ("username".to_owned(), string(&new.user.username)),
         ("created_at".to_owned(), string(new.created_at)),
@@ -52,7 +48,7 @@ pub(super) fn user(new: &NewUser<'_>) -> Item {
 /// The item of a new user's name.
 pub(super) fn name(new: &NewUser<'_>) -> Item {
     let mut item = HashMap::from([
-        ("pk".to_owned(), name_key(&new.user.username)),
+        (PARTITION_KEY.to_owned(), name_key(&new.user.username)),
         ("user_id".to_owned(), string(&new.user.id)),
         ("password_hash".to_owned(), string(new.password_hash)),
     ]);

@@ -1,5 +1,4 @@
-//! Calls of AWS services as spans, by OpenTelemetry's conventions for AWS's SDK, and for
-//! databases where it is one.
+//! Calls to AWS services as spans, by OpenTelemetry's conventions for AWS SDKs and databases.
 
 use aws_smithy_runtime_api::{
     box_error::BoxError,
@@ -16,14 +15,14 @@ use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 use tracing::{Span, info_span};
 use trichrome_telemetry as telemetry;
 
-/// Headers in which services name a request.
+/// Headers with the id that a service gave a request.
 const REQUEST_IDS: [&str; 2] = ["x-amzn-requestid", "x-amz-request-id"];
 
-/// Makes a span of every call of one client: to be set as its interceptor.
+/// An interceptor that records a span of every call of a client.
 #[derive(Clone, Debug)]
 pub struct AwsSpans(Resource);
 
-/// What a client's calls are about.
+/// The resource that a client uses.
 #[derive(Clone, Debug)]
 enum Resource {
     Table(String),
@@ -69,23 +68,23 @@ impl AwsSpans {
     }
 }
 
-/// A call that is under way.
+/// A call in progress.
 #[derive(Clone, Debug)]
-struct UnderWay {
+struct ActiveCall {
     span: Span,
-    /// Which call it is, as in its span's name.
-    call: String,
-    /// Those that have ended.
+    /// The span's name.
+    name: String,
+    /// How many attempts have ended.
     attempts: u32,
-    /// How the last of them failed that did.
+    /// How the last failed attempt failed.
     failure: Option<String>,
 }
 
-impl Storable for UnderWay {
+impl Storable for ActiveCall {
     type Storer = StoreReplace<Self>;
 }
 
-/// How an attempt or a call failed, by a word from a small set.
+/// How an attempt or a call failed: a status, or one of a few words.
 fn failure(context: &FinalizerInterceptorContextRef<'_>) -> Option<String> {
     let Some(Err(error)) = context.output_or_error() else {
         return None;
@@ -103,8 +102,8 @@ impl Intercept for AwsSpans {
         "AwsSpans"
     }
 
-    // The first hook at which the SDK says which operation this is: a client's interceptors
-    // are asked before the operation's own settings are there.
+    // The first hook at which the operation is known: earlier ones run before the operation's
+    // own settings are loaded.
     fn read_before_serialization(
         &self,
         _: &BeforeSerializationInterceptorContextRef<'_>,
@@ -112,13 +111,13 @@ impl Intercept for AwsSpans {
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if let Some(call) = cfg.load::<Metadata>() {
-            let under_way = UnderWay {
+            let active = ActiveCall {
                 span: self.span(call.service(), call.name()),
-                call: format!("{}.{}", call.service(), call.name()),
+                name: format!("{}.{}", call.service(), call.name()),
                 attempts: 0,
                 failure: None,
             };
-            cfg.interceptor_state().store_put(under_way);
+            cfg.interceptor_state().store_put(active);
         }
         Ok(())
     }
@@ -129,10 +128,10 @@ impl Intercept for AwsSpans {
         _: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if let Some(mut under_way) = cfg.load::<UnderWay>().cloned() {
-            under_way.attempts += 1;
-            under_way.failure = failure(context).or(under_way.failure);
-            cfg.interceptor_state().store_put(under_way);
+        if let Some(mut active) = cfg.load::<ActiveCall>().cloned() {
+            active.attempts += 1;
+            active.failure = failure(context).or(active.failure);
+            cfg.interceptor_state().store_put(active);
         }
         Ok(())
     }
@@ -143,12 +142,12 @@ impl Intercept for AwsSpans {
         _: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let Some(mut under_way) = cfg.load::<UnderWay>().cloned() else {
+        let Some(mut active) = cfg.load::<ActiveCall>().cloned() else {
             return Ok(());
         };
-        // It ends here, and not when the SDK lets go of its state.
-        let span = std::mem::replace(&mut under_way.span, Span::none());
-        cfg.interceptor_state().store_put(under_way.clone());
+        // End the span here, not when the SDK drops its state.
+        let span = std::mem::replace(&mut active.span, Span::none());
+        cfg.interceptor_state().store_put(active.clone());
         if let Some(response) = context.response() {
             let headers = response.headers();
             if let Some(id) = REQUEST_IDS.iter().find_map(|name| headers.get(name)) {
@@ -157,15 +156,15 @@ impl Intercept for AwsSpans {
             let status = response.status().as_u16();
             telemetry::set(&span, "http.response.status_code", i64::from(status));
         }
-        if under_way.attempts > 1 {
-            let resent = i64::from(under_way.attempts - 1);
+        if active.attempts > 1 {
+            let resent = i64::from(active.attempts - 1);
             telemetry::set(&span, "http.request.resend_count", resent);
             span.in_scope(|| {
                 tracing::warn!(
-                    call = under_way.call,
-                    attempts = under_way.attempts,
-                    error = under_way.failure,
-                    "tried more than once"
+                    call = active.name,
+                    attempts = active.attempts,
+                    error = active.failure,
+                    "a call was retried"
                 );
             });
         }
@@ -183,13 +182,10 @@ mod tests {
         time::Duration,
     };
 
-    use aws_sdk_lambda::{
-        Client,
-        config::{BehaviorVersion, Credentials, Region, retry::RetryConfig},
-    };
+    use aws_sdk_dynamodb::{Client, config::retry::RetryConfig};
     use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
     use aws_smithy_types::body::SdkBody;
-    use lambda_http::http::{Request, Response};
+    use http::{Request, Response};
     use tracing::{
         Event, Subscriber,
         field::{Field, Visit},
@@ -198,8 +194,9 @@ mod tests {
     use tracing_subscriber::{Layer, Registry, layer::Context, layer::SubscriberExt as _};
 
     use super::*;
+    use crate::testing::config;
 
-    /// Keeps the names of spans, and how often a call was tried that a line tells of.
+    /// Records the names of spans, and the attempts and errors of log lines.
     #[derive(Clone, Default)]
     struct Names(Arc<Mutex<Vec<String>>>);
 
@@ -227,8 +224,8 @@ mod tests {
         }
     }
 
-    /// What is told of a call that is answered with these statuses, one after the other.
-    async fn told(statuses: &[u16]) -> Vec<String> {
+    /// What is recorded of a call whose attempts get these statuses.
+    async fn recorded(statuses: &[u16]) -> Vec<String> {
         let names = Names::default();
         let _guard = tracing::subscriber::set_default(Registry::default().with(names.clone()));
         let answer = |status: &u16| {
@@ -239,32 +236,29 @@ mod tests {
             )
         };
         let retries = RetryConfig::standard().with_initial_backoff(Duration::from_millis(1));
-        let config = aws_sdk_lambda::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
+        let config = config()
             .http_client(StaticReplayClient::new(
                 statuses.iter().map(answer).collect(),
             ))
             .retry_config(retries)
             .interceptor(AwsSpans::other())
             .build();
-        let invoke = Client::from_conf(config).invoke().function_name("f");
-        invoke.send().await.unwrap();
-        let mut told = names.0.lock().unwrap().clone();
-        // The SDK has spans too, under names of its own.
-        told.retain(|it| it == "Lambda.Invoke" || it.parse::<u32>().is_ok());
-        told
+        let sent = Client::from_conf(config).list_tables().send().await;
+        sent.unwrap();
+        let mut recorded = names.0.lock().unwrap().clone();
+        // Ignore the SDK's own spans.
+        recorded.retain(|it| it == "DynamoDB.ListTables" || it.parse::<u32>().is_ok());
+        recorded
     }
 
     #[tokio::test]
-    async fn a_call_is_one_span_by_its_services_and_operations_names() {
-        assert_eq!(told(&[200]).await, ["Lambda.Invoke"]);
+    async fn a_call_is_one_span_named_after_service_and_operation() {
+        assert_eq!(recorded(&[200]).await, ["DynamoDB.ListTables"]);
     }
 
     #[tokio::test]
-    async fn a_call_that_was_tried_again_says_so_once() {
-        let told = told(&[503, 500, 200]).await;
-        assert_eq!(told, ["Lambda.Invoke", "3", "500"]);
+    async fn retries_are_logged_once() {
+        let recorded = recorded(&[503, 500, 200]).await;
+        assert_eq!(recorded, ["DynamoDB.ListTables", "3", "500"]);
     }
 }

@@ -1,0 +1,24 @@
+//! The domain's parts, built from a function's environment.
+
+use trichrome_runtime::Env;
+
+use crate::{NewPictures, PictureStore, Places, UsersTable};
+
+impl PictureStore {
+    /// The pictures in `PICTURES_TABLE` and `PICTURES_BUCKET`.
+    pub fn from_env(env: &mut Env) -> Self {
+        let places = Places {
+            table: env.required("PICTURES_TABLE"),
+            bucket: env.required("PICTURES_BUCKET"),
+        };
+        Self::new(&env.aws("dynamodb"), &env.aws("s3"), places)
+    }
+}
+
+impl NewPictures {
+    /// New pictures for [`PictureStore::from_env`], of the users in `USERS_TABLE`.
+    pub fn from_env(env: &mut Env) -> Self {
+        let store = PictureStore::from_env(env);
+        Self::new(store, UsersTable(env.required("USERS_TABLE")))
+    }
+}
