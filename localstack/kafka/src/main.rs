@@ -6,9 +6,7 @@ use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
-
-/// `EX_USAGE` of sysexits.h.
-const USAGE: u8 = 64;
+use trichrome_startup::{EX_USAGE, error_chain};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -17,12 +15,12 @@ async fn main() -> ExitCode {
         (arguments.next(), arguments.next(), arguments.next())
     else {
         eprintln!("usage: local-kafka <host:port> <directory>");
-        return ExitCode::from(USAGE);
+        return ExitCode::from(EX_USAGE);
     };
     match serve(&address.to_string_lossy(), Path::new(&directory)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("local-kafka: {error:#}");
+            eprintln!("local-kafka: {}", error_chain(error.as_ref()));
             ExitCode::FAILURE
         }
     }

@@ -1,13 +1,17 @@
 //! What `prepare` reads from its environment, under the names that the functions use.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
-use trichrome_analytics::{Database, DatabaseError};
+use trichrome_analytics::Database;
+use trichrome_startup::{InvalidEnvironment, Variables};
 
 use crate::steps::Step;
 
-/// Without `PREPARE_TIMEOUT_SECONDS`, in seconds.
-const TIMEOUT_SECONDS: u64 = 60;
+/// The default of `PREPARE_TIMEOUT_SECONDS`.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What `DATABASE_URL` takes.
+const DATABASE_URL: &str = "a Postgres URL such as postgres://user:password@host:5432/name";
 
 /// The configuration of `prepare`: of each step that is to be done, and of no other.
 #[derive(Debug)]
@@ -58,18 +62,6 @@ pub struct KeyFiles {
     pub jwks_file: PathBuf,
 }
 
-/// All that is wrong with the environment.
-#[derive(Debug, PartialEq, Eq)]
-pub struct ConfigError(Vec<String>);
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("; "))
-    }
-}
-
-impl std::error::Error for ConfigError {}
-
 impl Config {
     /// Reads the variables of `steps` from `lookup`.
     ///
@@ -79,11 +71,8 @@ impl Config {
     pub fn read(
         steps: &[Step],
         lookup: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, ConfigError> {
-        let mut vars = Vars {
-            lookup: &lookup,
-            problems: Vec::new(),
-        };
+    ) -> Result<Self, InvalidEnvironment> {
+        let mut vars = Variables::new(lookup);
         let wanted = |step| steps.contains(&step);
         let config = Self {
             storage: wanted(Step::Storage).then(|| Storage {
@@ -94,65 +83,20 @@ impl Config {
             keys: wanted(Step::Keys).then(|| Keys {
                 secret: vars.required("TOKEN_KEY_SECRET_ID"),
                 jwks_file: vars.required("TOKEN_JWKS_FILE").into(),
-                key_file: vars.get("TOKEN_KEY_FILE").map(Into::into),
+                key_file: vars.optional("TOKEN_KEY_FILE").map(Into::into),
             }),
             key_files: wanted(Step::KeyFiles).then(|| KeyFiles {
                 key_file: vars.required("TOKEN_KEY_FILE").into(),
                 jwks_file: vars.required("TOKEN_JWKS_FILE").into(),
             }),
             kafka_brokers: wanted(Step::Topics).then(|| vars.required("KAFKA_BROKERS")),
-            database: wanted(Step::Schema).then(|| vars.database()).flatten(),
-            timeout: vars.seconds("PREPARE_TIMEOUT_SECONDS", TIMEOUT_SECONDS),
+            database: wanted(Step::Schema)
+                .then(|| vars.required_with("DATABASE_URL", DATABASE_URL, |url| url.parse().ok()))
+                .flatten(),
+            timeout: vars.seconds_or("PREPARE_TIMEOUT_SECONDS", TIMEOUT),
         };
-        if vars.problems.is_empty() {
-            Ok(config)
-        } else {
-            Err(ConfigError(vars.problems))
-        }
-    }
-}
-
-/// Reads variables and gathers what is wrong with them.
-struct Vars<'a> {
-    lookup: &'a dyn Fn(&str) -> Option<String>,
-    problems: Vec<String>,
-}
-
-impl Vars<'_> {
-    fn get(&self, name: &str) -> Option<String> {
-        (self.lookup)(name).filter(|value| !value.is_empty())
-    }
-
-    fn required(&mut self, name: &str) -> String {
-        self.get(name).unwrap_or_else(|| {
-            self.problems.push(format!("{name} is not set"));
-            String::new()
-        })
-    }
-
-    fn database(&mut self) -> Option<Database> {
-        let url = self.required("DATABASE_URL");
-        match url.parse() {
-            Ok(database) => Some(database),
-            Err(_) if url.is_empty() => None,
-            Err(error) => {
-                let error: DatabaseError = error;
-                self.problems.push(format!("DATABASE_URL {error}"));
-                None
-            }
-        }
-    }
-
-    fn seconds(&mut self, name: &str, default: u64) -> Duration {
-        let seconds = match self.get(name).map(|text| text.parse()) {
-            None => default,
-            Some(Ok(seconds)) => seconds,
-            Some(Err(_)) => {
-                self.problems.push(format!("{name} must be a whole number"));
-                default
-            }
-        };
-        Duration::from_secs(seconds)
+        vars.check()?;
+        Ok(config)
     }
 }
 
@@ -208,7 +152,7 @@ mod tests {
         let error = Config::read(&[Step::KeyFiles], brokers).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "TOKEN_KEY_FILE is not set; TOKEN_JWKS_FILE is not set"
+            "invalid environment: TOKEN_KEY_FILE is not set; TOKEN_JWKS_FILE is not set"
         );
     }
 }

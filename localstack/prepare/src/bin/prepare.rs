@@ -14,23 +14,21 @@ use trichrome_prepare::{
     steps::Step,
     tables, topics,
 };
-
-/// The exit status of a wrong configuration (`EX_USAGE` of sysexits.h).
-const BAD_CONFIGURATION: u8 = 64;
+use trichrome_startup::{EX_USAGE, error_chain};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let config = match configuration() {
         Ok(config) => config,
         Err(error) => {
-            eprintln!("prepare: {error}");
-            return ExitCode::from(BAD_CONFIGURATION);
+            eprintln!("prepare: {}", error_chain(error.as_ref()));
+            return ExitCode::from(EX_USAGE);
         }
     };
     match prepare(&config).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("prepare: {error:#}");
+            eprintln!("prepare: {}", error_chain(error.as_ref()));
             ExitCode::FAILURE
         }
     }

@@ -14,9 +14,7 @@ use std::{env, fs, path::Path, process::ExitCode};
 
 use anyhow::{Context as _, bail, ensure};
 use trichrome_prepare::{key::TokenKey, keyring, secret};
-
-/// The exit status of a wrong call (`EX_USAGE` of sysexits.h).
-const USAGE: u8 = 64;
+use trichrome_startup::{EX_USAGE, error_chain};
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args().skip(1).collect();
@@ -26,13 +24,13 @@ fn main() -> ExitCode {
         ["jwks", files @ ..] if !files.is_empty() => jwks(files),
         _ => {
             eprintln!("usage: token-key new FILE | token-key jwks FILE…");
-            return ExitCode::from(USAGE);
+            return ExitCode::from(EX_USAGE);
         }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("token-key: {error:#}");
+            eprintln!("token-key: {}", error_chain(error.as_ref()));
             ExitCode::FAILURE
         }
     }
