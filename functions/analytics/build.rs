@@ -1,4 +1,4 @@
-//! Has the migrations embedded anew when a file is added to their directory.
+//! Rebuilds the crate when a file is added to `migrations/`, whose files are embedded.
 
 fn main() {
     println!("cargo::rerun-if-changed=migrations");

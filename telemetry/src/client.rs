@@ -1,4 +1,4 @@
-//! Sending spans, by the HTTP client that calls AWS: every binary here has it already.
+//! Sending spans with the HTTP client of the AWS SDK, which every binary contains anyway.
 
 use std::time::Duration;
 
@@ -18,26 +18,26 @@ use http::{Request, Response};
 use http_body_util::{BodyExt as _, Limited};
 use opentelemetry_http::{HttpClient, HttpError};
 
-/// How long a connection to the collector may take to open.
+/// How long connecting to the collector may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A collector's answer, in bytes, at most.
-const LONGEST_ANSWER: usize = 64 * 1024;
+/// The largest response of a collector, in bytes.
+const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
 /// A client of the collector.
 #[derive(Debug)]
 pub(crate) struct Http(SharedHttpConnector);
 
 impl Http {
-    /// `encrypted`: whether the collector is reached by https. The system's certificates are
-    /// read only then: that takes time that a function's start has not, and a container may
-    /// hold none.
+    /// Creates a client. `encrypted` says whether the collector is reached over https. Only then
+    /// the system's certificates are read: that lengthens a function's start, and a container may
+    /// have none.
     ///
     /// # Errors
     ///
-    /// None is expected: nothing about TLS is configured but the certificates.
+    /// None in practice: only the certificates are configured.
     pub(crate) fn new(encrypted: bool) -> Result<Self, HttpClientError> {
-        let trusted = TrustStore::empty().with_native_roots(encrypted);
+        let roots = TrustStore::empty().with_native_roots(encrypted);
         let settings = HttpConnectorSettings::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .build();
@@ -46,7 +46,7 @@ impl Http {
             .sleep_impl(TokioSleep::new())
             .pool_max_idle_per_host(1)
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .tls_context(TlsContext::builder().with_trust_store(trusted).build()?)
+            .tls_context(TlsContext::builder().with_trust_store(roots).build()?)
             .build();
         Ok(Self(SharedHttpConnector::new(connector)))
     }
@@ -58,7 +58,7 @@ impl HttpClient for Http {
         let request = HttpRequest::try_from(request.map(SdkBody::from))?;
         let response = self.0.call(request).await?.try_into_http1x()?;
         let (parts, body) = response.into_parts();
-        let body = Limited::new(body, LONGEST_ANSWER).collect().await?;
+        let body = Limited::new(body, MAX_RESPONSE_BYTES).collect().await?;
         Ok(Response::from_parts(parts, body.to_bytes()))
     }
 }

@@ -1,11 +1,11 @@
-//! Spans on their way to the collector.
+//! Exporting spans to the collector.
 //!
-//! OpenTelemetry's own batch processor works on a thread of its own, with a client that
-//! blocks. A function is frozen once its call is over and has one thread, so here it is the
-//! process that says when to send: a function after each call, the gateway all the time.
+//! OpenTelemetry's batch processor has a thread of its own and a blocking client. A function has
+//! one thread and is frozen after each call, so here the process decides when to export: a
+//! function after each call, the gateway continuously.
 //!
-//! A collector that is down costs its spans and nothing else: what waits is bounded, sending
-//! has an end, and after a failure it rests for a while.
+//! A collector that is down costs only its spans: the queue is bounded, exports have a timeout,
+//! and after a failure they pause.
 
 use std::{
     fmt,
@@ -27,33 +27,34 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-/// Spans that wait, at most: about 2 MB. (The default of `OTEL_BSP_MAX_QUEUE_SIZE`.)
-const MOST_WAITING: usize = 2048;
+/// The size of the queue: about 2 MB. (The default of `OTEL_BSP_MAX_QUEUE_SIZE`.)
+const MAX_QUEUE: usize = 2048;
 
-/// Spans in one request, at most. (The default of `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`.)
-const BATCH: usize = 512;
+/// Spans in a request, at most. (The default of `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`.)
+const MAX_BATCH: usize = 512;
 
-/// How often spans are sent by [`Spans::run`].
-const EVERY: Duration = Duration::from_secs(1);
+/// How often [`Spans::run`] exports.
+const INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long sending rests after a first failure; twice as long after each further one.
-const REST: Duration = Duration::from_secs(1);
-const LONGEST_REST: Duration = Duration::from_secs(30);
+/// How long exports pause after the first failure. The pause doubles with each further one.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(30);
 
-/// Spans that ended and wait to be sent. Cheap to clone.
+/// Finished spans, queued for export. Cheap to clone.
 #[derive(Clone)]
 pub struct Spans(Arc<Inner>);
 
 struct Inner {
-    waiting: Mutex<Vec<SpanData>>,
-    enough: Notify,
+    queue: Mutex<Vec<SpanData>>,
+    /// Notified when the queue has a full batch.
+    batch_ready: Notify,
     lost: AtomicU64,
     exporter: SpanExporter,
-    /// Held while sending, so that requests go out one after the other.
+    /// Locked while exporting, so that there is one request at a time.
     outage: AsyncMutex<Option<Outage>>,
 }
 
-/// The collector does not take spans.
+/// The collector fails.
 struct Outage {
     failures: u32,
     retry_at: Instant,
@@ -62,34 +63,34 @@ struct Outage {
 impl Spans {
     pub(crate) fn new(exporter: SpanExporter) -> Self {
         Self(Arc::new(Inner {
-            waiting: Mutex::default(),
-            enough: Notify::new(),
+            queue: Mutex::default(),
+            batch_ready: Notify::new(),
             lost: AtomicU64::new(0),
             exporter,
             outage: AsyncMutex::default(),
         }))
     }
 
-    /// Sends what waits now, within `patience` together. What the collector does not take is
-    /// lost; what there is no time for waits for the next flush.
-    pub async fn flush(&self, patience: Duration) {
-        self.send(patience, Some(Instant::now() + patience)).await;
+    /// Exports the queued spans within `timeout` overall. Spans that the collector refuses are
+    /// lost; spans for which there is no time stay queued.
+    pub async fn flush(&self, timeout: Duration) {
+        self.export(timeout, Some(Instant::now() + timeout)).await;
     }
 
-    /// Sends every second, and at once where there is enough for a request, for as long as
-    /// it is polled. Each request may take `patience`.
-    pub async fn run(&self, patience: Duration) {
+    /// Exports every second, or as soon as there is a full batch, as long as it is polled. Each
+    /// request may take `timeout`.
+    pub async fn run(&self, timeout: Duration) {
         loop {
-            let enough = self.0.enough.notified();
-            // Elapsed or notified: both are the time to send.
-            let _when = tokio::time::timeout(EVERY, enough).await;
-            self.send(patience, None).await;
+            let batch_ready = self.0.batch_ready.notified();
+            // Elapsed or notified, it's time to export.
+            let _elapsed = tokio::time::timeout(INTERVAL, batch_ready).await;
+            self.export(timeout, None).await;
         }
     }
 
-    /// Sends what waits, until `end` where there is one; else each request has `patience`.
-    async fn send(&self, patience: Duration, end: Option<Instant>) {
-        let deadline = || end.unwrap_or_else(|| Instant::now() + patience);
+    /// Exports the queued spans until `end`, or without one with `timeout` for each request.
+    async fn export(&self, timeout: Duration, end: Option<Instant>) {
+        let deadline = || end.unwrap_or_else(|| Instant::now() + timeout);
         let Ok(mut outage) = timeout_at(deadline(), self.0.outage.lock()).await else {
             return;
         };
@@ -99,13 +100,13 @@ impl Spans {
         {
             return;
         }
-        // Not what ends meanwhile: a busy process would have no end of it.
-        let mut left = self.waiting().len();
-        let mut answered = false;
+        // Ignore spans that end in the meantime: a busy process would never finish.
+        let mut left = self.queue().len();
+        let mut responded = false;
         while left > 0 {
             let until = deadline();
-            if answered && until < Instant::now() + patience / 2 {
-                // Too little for one more request, which would be cut, and its spans lost.
+            if responded && until < Instant::now() + timeout / 2 {
+                // Too little time for another request: it would be canceled and its spans lost.
                 return;
             }
             let batch = self.take(left);
@@ -114,15 +115,15 @@ impl Spans {
             let sent = match timeout_at(until, self.0.exporter.export(batch)).await {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(error)) => Err((error.to_string(), true)),
-                // One that has just answered is not down where the time left was short.
+                // A collector that just responded isn't down because little time was left.
                 Err(_) => Err((
-                    format!("no answer within {patience:?}"),
-                    !answered || end.is_none(),
+                    format!("no response within {timeout:?}"),
+                    !responded || end.is_none(),
                 )),
             };
             match sent {
                 Ok(()) => {
-                    answered = true;
+                    responded = true;
                     self.recovered(&mut outage);
                 }
                 Err((error, down)) => {
@@ -134,50 +135,49 @@ impl Spans {
                 }
             }
         }
-        if self.waiting().len() >= BATCH {
-            self.0.enough.notify_one();
+        if self.queue().len() >= MAX_BATCH {
+            self.0.batch_ready.notify_one();
         }
     }
 
-    /// Spans that were lost so far: the collector did not take them, or too many waited.
+    /// The number of lost spans: the collector failed, or the queue was full.
     pub fn lost(&self) -> u64 {
         self.0.lost.load(Ordering::Relaxed)
     }
 
-    /// The oldest, `most` of them and no more than a request takes.
-    fn take(&self, most: usize) -> Vec<SpanData> {
-        let mut waiting = self.waiting();
-        let count = waiting.len().min(most).min(BATCH);
-        waiting.drain(..count).collect()
+    /// Takes the oldest spans from the queue: at most `limit`, and at most a batch.
+    fn take(&self, limit: usize) -> Vec<SpanData> {
+        let mut queue = self.queue();
+        let count = queue.len().min(limit).min(MAX_BATCH);
+        queue.drain(..count).collect()
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<SpanData>> {
-        self.0
-            .waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn queue(&self) -> std::sync::MutexGuard<'_, Vec<SpanData>> {
+        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn recovered(&self, outage: &mut Option<Outage>) {
         if outage.take().is_some() {
-            tracing::info!(lost = self.lost(), "the collector takes spans again");
+            tracing::info!(lost = self.lost(), "the collector accepts spans again");
         }
     }
 }
 
-/// One line when it begins, and not one for each attempt.
+/// Records a failure, and logs the first one of an outage.
 fn failed(outage: &mut Option<Outage>, error: &str) {
     let failures = outage.as_ref().map_or(0, |outage| outage.failures);
     if failures == 0 {
         tracing::warn!(
             error,
-            "the collector does not take spans; they are lost until it does"
+            "the collector fails; spans are lost until it recovers"
         );
     }
-    let rest = REST.saturating_mul(1 << failures.min(5)).min(LONGEST_REST);
+    let pause = FIRST_PAUSE
+        .saturating_mul(1 << failures.min(5))
+        .min(MAX_PAUSE);
     *outage = Some(Outage {
         failures: failures.saturating_add(1),
-        retry_at: Instant::now() + rest,
+        retry_at: Instant::now() + pause,
     });
 }
 
@@ -194,14 +194,14 @@ impl SpanProcessor for Spans {
         if !span.span_context.is_sampled() {
             return;
         }
-        let mut waiting = self.waiting();
-        if waiting.len() < MOST_WAITING {
-            waiting.push(span);
+        let mut queue = self.queue();
+        if queue.len() < MAX_QUEUE {
+            queue.push(span);
         } else {
             self.0.lost.fetch_add(1, Ordering::Relaxed);
         }
-        if waiting.len() == BATCH {
-            self.0.enough.notify_one();
+        if queue.len() == MAX_BATCH {
+            self.0.batch_ready.notify_one();
         }
     }
 
@@ -224,15 +224,14 @@ mod tests {
     use opentelemetry::trace::{Tracer as _, TracerProvider as _};
     use opentelemetry_otlp::WithExportConfig as _;
     use opentelemetry_sdk::trace::SdkTracerProvider;
+    use tracing_subscriber::layer::SubscriberExt as _;
     use trichrome_otlp::{Receiver, spans};
 
     use super::*;
-    use tracing_subscriber::layer::SubscriberExt as _;
-
     use crate::{Origin, Trace, client::Http, setup::exporter};
 
-    /// Makes spans that are sent to this address.
-    fn sending_to(address: SocketAddr) -> (Spans, impl Fn(usize)) {
+    /// A queue that exports to this address, and a function that makes spans.
+    fn exporting_to(address: SocketAddr) -> (Spans, impl Fn(usize)) {
         let exporter = exporter(Http::new(false).unwrap())
             .with_endpoint(format!("http://{address}/v1/traces"))
             .build()
@@ -250,27 +249,27 @@ mod tests {
         (spans, make)
     }
 
-    fn nobody() -> SocketAddr {
+    fn unused_address() -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap()
     }
 
     #[tokio::test]
-    async fn spans_arrive_in_requests_of_some_size() {
+    async fn spans_are_exported_in_batches() {
         let (sender, requests) = mpsc::channel();
         let receiver = Receiver::start(([127, 0, 0, 1], 0).into(), move |request| {
             sender.send(spans(&request).len()).unwrap();
         })
         .unwrap();
-        let (spans, make) = sending_to(receiver.address());
-        make(BATCH + 3);
+        let (spans, make) = exporting_to(receiver.address());
+        make(MAX_BATCH + 3);
         spans.flush(Duration::from_secs(10)).await;
-        assert_eq!(requests.try_iter().collect::<Vec<_>>(), [BATCH, 3]);
+        assert_eq!(requests.try_iter().collect::<Vec<_>>(), [MAX_BATCH, 3]);
         assert_eq!(spans.lost(), 0);
     }
 
     #[tokio::test]
-    async fn spans_that_keep_coming_wait_for_the_next_time() {
+    async fn new_spans_wait_for_the_next_export() {
         type Make = Box<dyn Fn(usize) + Send + Sync>;
         let make = Arc::new(OnceLock::<Make>::new());
         let more = Arc::clone(&make);
@@ -280,64 +279,67 @@ mod tests {
             (more.get().unwrap())(2);
         })
         .unwrap();
-        let (spans, fill) = sending_to(receiver.address());
+        let (spans, fill) = exporting_to(receiver.address());
         assert!(make.set(Box::new(fill)).is_ok());
-        (make.get().unwrap())(BATCH + 1);
+        (make.get().unwrap())(MAX_BATCH + 1);
         for _ in 0..3 {
             spans.flush(Duration::from_secs(10)).await;
         }
-        assert_eq!(requests.try_iter().collect::<Vec<_>>(), [BATCH, 1, 4, 2]);
-        assert_eq!((spans.lost(), spans.waiting().len()), (0, 2));
+        assert_eq!(
+            requests.try_iter().collect::<Vec<_>>(),
+            [MAX_BATCH, 1, 4, 2]
+        );
+        assert_eq!((spans.lost(), spans.queue().len()), (0, 2));
     }
 
     #[tokio::test]
-    async fn one_that_answers_is_not_down_when_the_time_is_up() {
-        let (go_on, held) = mpsc::channel::<()>();
+    async fn a_collector_that_responds_is_not_down_when_time_is_up() {
+        let (release, held) = mpsc::channel::<()>();
         let held = Mutex::new(held);
         let receiver = Receiver::start(([127, 0, 0, 1], 0).into(), move |request| {
-            if spans(&request).len() < BATCH {
-                // Until the test is over.
-                let _over = held.lock().unwrap().recv();
+            if spans(&request).len() < MAX_BATCH {
+                // Hold the response until the test ends.
+                let _released = held.lock().unwrap().recv();
             }
         })
         .unwrap();
-        let (spans, make) = sending_to(receiver.address());
-        make(BATCH + 1);
+        let (spans, make) = exporting_to(receiver.address());
+        make(MAX_BATCH + 1);
         spans.flush(Duration::from_secs(2)).await;
-        drop(go_on);
+        drop(release);
         assert!(spans.0.outage.lock().await.is_none());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_collector_that_is_down_costs_its_spans_and_is_left_alone() {
-        let (spans, make) = sending_to(nobody());
+    async fn exports_pause_while_the_collector_is_down() {
+        let (spans, make) = exporting_to(unused_address());
         make(1);
         spans.flush(Duration::from_secs(10)).await;
         assert_eq!(spans.lost(), 1);
         make(1);
-        // It rests: nothing is tried, so nothing more is lost.
+        // During the pause nothing is exported, so nothing is lost.
         spans.flush(Duration::from_secs(10)).await;
-        assert_eq!((spans.lost(), spans.waiting().len()), (1, 1));
+        assert_eq!((spans.lost(), spans.queue().len()), (1, 1));
     }
 
     #[tokio::test]
-    async fn a_failure_is_not_repeated_at_once() {
+    async fn a_failed_request_is_not_repeated() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (spans, make) = sending_to(listener.local_addr().unwrap());
+        let (spans, make) = exporting_to(listener.local_addr().unwrap());
         let counting = listener.try_clone().unwrap();
-        let hung_up = std::thread::spawn(move || drop(counting.accept()));
+        let server = std::thread::spawn(move || drop(counting.accept()));
         make(1);
         spans.flush(Duration::from_secs(10)).await;
-        hung_up.join().unwrap();
+        server.join().unwrap();
         assert_eq!(spans.lost(), 1);
         listener.set_nonblocking(true).unwrap();
         assert!(listener.accept().is_err(), "a second attempt");
     }
 
     #[tokio::test]
-    async fn one_that_does_not_answer_is_not_waited_for() {
+    async fn a_response_is_awaited_only_until_the_timeout() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (spans, make) = sending_to(listener.local_addr().unwrap());
+        let (spans, make) = exporting_to(listener.local_addr().unwrap());
         make(1);
         let begun = std::time::Instant::now();
         spans.flush(Duration::from_millis(50)).await;
@@ -346,16 +348,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_waits_is_bounded() {
-        let (spans, make) = sending_to(nobody());
-        make(MOST_WAITING + 5);
-        assert_eq!(spans.waiting().len(), MOST_WAITING);
+    async fn the_queue_is_bounded() {
+        let (spans, make) = exporting_to(unused_address());
+        make(MAX_QUEUE + 5);
+        assert_eq!(spans.queue().len(), MAX_QUEUE);
         assert_eq!(spans.lost(), 5);
     }
 
     #[tokio::test]
-    async fn what_is_said_of_a_span_later_is_sent_too() {
-        let (spans, _) = sending_to(nobody());
+    async fn later_changes_of_a_span_are_exported() {
+        let (spans, _) = exporting_to(unused_address());
         let provider = SdkTracerProvider::builder()
             .with_span_processor(spans.clone())
             .build();
@@ -372,9 +374,9 @@ mod tests {
             crate::set(&span, "http.route", "/users");
             crate::failed(&span, "503");
         });
-        let waiting = spans.waiting();
-        let [span] = waiting.as_slice() else {
-            panic!("one span: {waiting:?}");
+        let queue = spans.queue();
+        let [span] = queue.as_slice() else {
+            panic!("one span: {queue:?}");
         };
         assert_eq!(span.name, "GET /users");
         assert_eq!(span.parent_span_id.to_string(), &parent[36..52]);
@@ -384,11 +386,11 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn after_a_rest_it_is_tried_again() {
+    async fn the_pause_grows_with_failures() {
         let mut outage = None;
         failed(&mut outage, "down");
         failed(&mut outage, "down");
-        let rest = outage.unwrap().retry_at - Instant::now();
-        assert!(rest > REST && rest <= 2 * REST, "{rest:?}");
+        let pause = outage.unwrap().retry_at - Instant::now();
+        assert!(pause > FIRST_PAUSE && pause <= 2 * FIRST_PAUSE, "{pause:?}");
     }
 }

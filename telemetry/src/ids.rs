@@ -1,4 +1,4 @@
-//! New ids for traces and spans.
+//! Generating the ids of traces and spans.
 
 use std::cell::Cell;
 
@@ -6,16 +6,16 @@ use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 
 thread_local! {
-    static GIVEN: Cell<Option<TraceId>> = const { Cell::new(None) };
+    static NEXT: Cell<Option<TraceId>> = const { Cell::new(None) };
 }
 
-/// Random ids, unless a trace's id is given.
+/// Generates random ids, except for a trace id set by [`with_trace_id`].
 #[derive(Debug, Default)]
 pub(crate) struct Ids(RandomIdGenerator);
 
 impl IdGenerator for Ids {
     fn new_trace_id(&self) -> TraceId {
-        GIVEN.take().unwrap_or_else(|| self.0.new_trace_id())
+        NEXT.take().unwrap_or_else(|| self.0.new_trace_id())
     }
 
     fn new_span_id(&self) -> SpanId {
@@ -23,10 +23,10 @@ impl IdGenerator for Ids {
     }
 }
 
-/// Runs `begin`, in which a trace that begins on this thread gets this id.
+/// Runs `begin`. A trace that begins in it, on this thread, gets this id.
 pub(crate) fn with_trace_id<T>(id: TraceId, begin: impl FnOnce() -> T) -> T {
-    GIVEN.set(Some(id));
+    NEXT.set(Some(id));
     let outcome = begin();
-    GIVEN.set(None);
+    NEXT.set(None);
     outcome
 }

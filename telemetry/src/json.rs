@@ -1,19 +1,18 @@
-//! One log line: a JSON object with the Elastic Common Schema's names (ECS 8.17), and beside
-//! them those that Lambda reads levels and times by.
+//! A log line: a JSON object with the names of the Elastic Common Schema (ECS 8.17), and those
+//! from which Lambda reads time and level.
 
 use serde_json::{Map, Value};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-/// The version of the schema.
-const ECS: &str = "8.17.0";
+const ECS_VERSION: &str = "8.17.0";
 
-/// Begins a line: when, how bad, and who says it.
+/// Begins a line with time, level and service.
 ///
-/// `lambda` adds `timestamp` and `level`, by which CloudWatch filters a function's log.
+/// `lambda` adds `timestamp` and `level`, by which CloudWatch filters the log of a function.
 /// (AWS Lambda, "Working with advanced logging controls".)
 pub fn line(service: &str, version: &str, level: &str, lambda: bool) -> Map<String, Value> {
     let now = OffsetDateTime::now_utc();
-    // Microseconds: more digits tell nothing here.
+    // Microseconds are precise enough.
     let now = now
         .replace_nanosecond(now.nanosecond() / 1000 * 1000)
         .unwrap_or(now);
@@ -25,20 +24,20 @@ pub fn line(service: &str, version: &str, level: &str, lambda: bool) -> Map<Stri
     }
     line.insert("@timestamp".into(), at.into());
     line.insert("log.level".into(), level.to_ascii_lowercase().into());
-    line.insert("ecs.version".into(), ECS.into());
+    line.insert("ecs.version".into(), ECS_VERSION.into());
     line.insert("service.name".into(), service.into());
     line.insert("service.version".into(), version.into());
     line
 }
 
-/// Puts a field under its name in the schema; what that has no name for is a label.
+/// Adds a field under its name in the schema, or as a label if there is none.
 pub(crate) fn put(line: &mut Map<String, Value>, name: &str, value: Value) {
     let (name, value) = match name {
         "message" => ("message", value),
         "error" => ("error.message", value),
         "code" => ("error.code", value),
         "trace_id" => ("trace.id", value),
-        // The schema has no name that fits a call over any transport.
+        // The schema has no name for the request id of every transport.
         "request_id" => ("request_id", value),
         "status" => ("http.response.status_code", value),
         "operation" => ("event.action", value),
@@ -62,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_have_the_schemas_names() {
+    fn fields_have_the_names_of_the_schema() {
         let mut line = Map::new();
         put(&mut line, "status", 503.into());
         put(&mut line, "duration_ms", 1.5.into());
@@ -80,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn cloudwatch_finds_level_and_time() {
+    fn lambda_lines_have_level_and_timestamp() {
         let line = line("users-get", "1.0.0", "WARN", true);
         assert_eq!(line["level"], "WARN");
         assert_eq!(line["log.level"], "warn");

@@ -1,4 +1,4 @@
-//! Which lines are logged: by level and target, and none of what callers sent.
+//! Which lines are logged, by level and target.
 
 use tracing::{Level, Metadata};
 use tracing_subscriber::{
@@ -6,13 +6,13 @@ use tracing_subscriber::{
     layer::Filter,
 };
 
-/// The lines of these levels. At their finest, `trace`, libraries print whole requests and
-/// what goes over the wire, passwords, tokens and pictures included: it is not to be had.
+/// The lines of these levels, except `trace` of libraries. At that level they print whole requests
+/// and the bytes on the wire, with passwords, tokens and pictures.
 pub(crate) fn lines<S>(levels: Targets) -> impl Filter<S> {
-    levels.and(filter_fn(is_discreet))
+    levels.and(filter_fn(has_no_payload))
 }
 
-fn is_discreet(metadata: &Metadata<'_>) -> bool {
+fn has_no_payload(metadata: &Metadata<'_>) -> bool {
     metadata.target().starts_with("trichrome") || *metadata.level() <= Level::DEBUG
 }
 
@@ -28,7 +28,7 @@ mod tests {
 
     use super::*;
 
-    /// Keeps the targets and levels of lines.
+    /// Records the targets and levels of lines.
     #[derive(Clone, Default)]
     struct Seen(Arc<Mutex<Vec<String>>>);
 
@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn libraries_do_not_show_what_is_sent_whoever_asks() {
+    fn trace_lines_of_libraries_are_never_logged() {
         let seen = Seen::default();
         let levels = Targets::new().with_default(LevelFilter::TRACE);
         let layer = seen.clone().with_filter(lines(levels));

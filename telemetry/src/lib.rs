@@ -1,8 +1,8 @@
-//! Traces and logs, alike in the gateway and the functions.
+//! Traces and logs of the gateway and the functions.
 //!
-//! Reading order: [`Trace`] is what travels between processes, [`start`] sets a process up,
-//! [`Spans`] sends what it recorded. Spans are `tracing` spans; those of the workspace's own
-//! crates are exported, by OpenTelemetry's semantic conventions, version 1.42.
+//! Reading order: [`Trace`] is the context that processes exchange, [`start`] sets up a process,
+//! and [`Spans`] exports its spans. Spans are `tracing` spans. Those of the workspace's own
+//! crates are exported and follow OpenTelemetry's semantic conventions, version 1.42.
 
 mod client;
 mod export;

@@ -1,4 +1,4 @@
-//! Logs: JSON to stdout, one event a line.
+//! Logs: JSON on stdout, one line for each event.
 
 use std::{
     fmt::Debug,
@@ -22,8 +22,8 @@ use tracing_subscriber::{
 
 use crate::json;
 
-/// What a line takes over from the spans around it; the rest of a span is in its trace.
-const TAKEN_OVER: [&str; 5] = [
+/// The fields of enclosing spans that a line repeats. The others are in the trace.
+const SPAN_FIELDS: [&str; 5] = [
     "request_id",
     "trace_id",
     "transport",
@@ -31,13 +31,13 @@ const TAKEN_OVER: [&str; 5] = [
     "function",
 ];
 
-/// Writes events.
+/// Writes events as lines.
 pub(crate) struct Logs<W> {
     service: String,
     version: &'static str,
     lambda: bool,
     out: Mutex<W>,
-    /// To find a span's ids with.
+    /// Needed to look up the ids of spans.
     dispatch: OnceLock<WeakDispatch>,
 }
 
@@ -52,7 +52,7 @@ impl<W: Write> Logs<W> {
         }
     }
 
-    /// The ids of a span that is recorded.
+    /// Adds the ids of a recorded span.
     fn put_ids(&self, line: &mut Map<String, Value>, span: &Id) {
         let Some(dispatch) = self.dispatch.get().and_then(WeakDispatch::upgrade) else {
             return;
@@ -61,15 +61,15 @@ impl<W: Write> Logs<W> {
             return;
         };
         let span = context.span();
-        let place = span.span_context();
-        if place.is_valid() {
-            line.insert("trace.id".into(), place.trace_id().to_string().into());
-            line.insert("span.id".into(), place.span_id().to_string().into());
+        let context = span.span_context();
+        if context.is_valid() {
+            line.insert("trace.id".into(), context.trace_id().to_string().into());
+            line.insert("span.id".into(), context.span_id().to_string().into());
         }
     }
 }
 
-/// A span's fields that lines take over.
+/// The fields of a span that lines repeat.
 struct Fields(Vec<(&'static str, Value)>);
 
 impl<S, W> Layer<S> for Logs<W>
@@ -78,7 +78,7 @@ where
     W: Write + 'static,
 {
     fn on_register_dispatch(&self, subscriber: &Dispatch) {
-        // The first is the one that stays.
+        // Only the first subscriber counts.
         let _set = self.dispatch.set(subscriber.downgrade());
     }
 
@@ -87,7 +87,7 @@ where
             return;
         };
         let mut fields = Vec::new();
-        attributes.record(&mut taking_over(&mut fields));
+        attributes.record(&mut collect(&mut fields));
         span.extensions_mut().insert(Fields(fields));
     }
 
@@ -96,7 +96,7 @@ where
             return;
         };
         if let Some(Fields(fields)) = span.extensions_mut().get_mut() {
-            values.record(&mut taking_over(fields));
+            values.record(&mut collect(fields));
         }
     }
 
@@ -127,20 +127,20 @@ where
         let mut text = Value::Object(line).to_string();
         text.push('\n');
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        // Nobody is left to be told that the log cannot be written.
+        // An error writing the log can't be reported anywhere.
         let _written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }
 }
 
-fn taking_over(fields: &mut Vec<(&'static str, Value)>) -> Visitor<impl FnMut(&Field, Value)> {
+fn collect(fields: &mut Vec<(&'static str, Value)>) -> Visitor<impl FnMut(&Field, Value)> {
     Visitor(|field: &Field, value| {
-        if let Some(name) = TAKEN_OVER.into_iter().find(|name| *name == field.name()) {
+        if let Some(name) = SPAN_FIELDS.into_iter().find(|name| *name == field.name()) {
             fields.push((name, value));
         }
     })
 }
 
-/// Hands each field to a function, as JSON.
+/// Passes each field to a function as JSON.
 struct Visitor<F>(F);
 
 impl<F: FnMut(&Field, Value)> Visit for Visitor<F> {
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_one_line_with_what_its_call_is() {
+    fn an_event_is_one_line_with_the_fields_of_its_call() {
         let lines = logged(|| {
             let call = tracing::info_span!("call", request_id = "r-1", http.route = "/users");
             let _call = call.enter();
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn outside_a_call_there_is_no_id() {
+    fn outside_a_call_there_is_no_request_id() {
         let lines = logged(|| tracing::info!(trace_id = "t", "start"));
         assert_eq!(lines[0].get("requestId"), None);
         assert_eq!(lines[0]["trace.id"], "t");

@@ -1,37 +1,36 @@
-//! Which traces are kept, by OpenTelemetry's variables.
+//! Which traces are sampled, by OpenTelemetry's variables.
 //!
-//! The SDK reads them too, but keeps every trace where they are wrong, and says so only in
-//! its own log, which nobody here sees.
+//! The SDK reads them too, but samples every trace if they are invalid, and reports that only
+//! in its internal log, which is off.
 
 use opentelemetry_sdk::trace::Sampler;
 
-/// Why all traces are kept.
+/// Why a sampler is invalid.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub(crate) enum Problem {
     #[error(
-        "OTEL_TRACES_SAMPLER is {0:?}; it takes always_on, always_off, traceidratio, each also \
-         as parentbased_…"
+        "OTEL_TRACES_SAMPLER is {0:?}; it must be always_on, always_off or traceidratio, or one of \
+         them with the prefix parentbased_"
     )]
     Name(String),
-    #[error("OTEL_TRACES_SAMPLER_ARG is {0:?}; {1} takes a share from 0 to 1")]
-    Share(String, String),
+    #[error("OTEL_TRACES_SAMPLER_ARG is {0:?}; for {1} it must be a ratio from 0 to 1")]
+    Ratio(String, String),
 }
 
-/// The sampler of this name and argument; all that have no parent, or one that is kept,
-/// where there is no name.
+/// The sampler with this name and argument. Without a name it is [`all`].
 ///
 /// # Errors
 ///
-/// There is no such sampler, or its argument is no share.
+/// The name is unknown, or the argument isn't a ratio.
 pub(crate) fn read(name: Option<&str>, argument: Option<&str>) -> Result<Sampler, Problem> {
     let name = name.unwrap_or("parentbased_always_on").trim();
-    let share = || {
+    let ratio = || {
         let text = argument.unwrap_or_default().trim();
         text.parse()
             .ok()
-            .filter(|share| (0.0..=1.0).contains(share))
+            .filter(|ratio| (0.0..=1.0).contains(ratio))
             .map(Sampler::TraceIdRatioBased)
-            .ok_or_else(|| Problem::Share(text.to_owned(), name.to_owned()))
+            .ok_or_else(|| Problem::Ratio(text.to_owned(), name.to_owned()))
     };
     let (root, by_parent) = match name.strip_prefix("parentbased_") {
         Some(root) => (root, true),
@@ -40,7 +39,7 @@ pub(crate) fn read(name: Option<&str>, argument: Option<&str>) -> Result<Sampler
     let sampler = match root {
         "always_on" => Sampler::AlwaysOn,
         "always_off" => Sampler::AlwaysOff,
-        "traceidratio" => share()?,
+        "traceidratio" => ratio()?,
         _ => return Err(Problem::Name(name.to_owned())),
     };
     Ok(if by_parent {
@@ -50,7 +49,7 @@ pub(crate) fn read(name: Option<&str>, argument: Option<&str>) -> Result<Sampler
     })
 }
 
-/// What is kept where the variables are wrong.
+/// The default: samples every trace unless the caller doesn't.
 pub(crate) fn all() -> Sampler {
     Sampler::ParentBased(Box::new(Sampler::AlwaysOn))
 }
@@ -65,11 +64,11 @@ mod tests {
 
     use super::*;
 
-    /// Whether a trace is kept, of a parent that is kept, or is not, or of none.
-    fn keeps(name: &str, argument: Option<&str>, parent: Option<bool>) -> bool {
+    /// Whether a trace is sampled, without a parent or with one that is sampled or not.
+    fn samples(name: &str, argument: Option<&str>, parent: Option<bool>) -> bool {
         let trace = TraceId::from(0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736);
-        let parent = parent.map(|kept| {
-            let flags = TraceFlags::default().with_sampled(kept);
+        let parent = parent.map(|sampled| {
+            let flags = TraceFlags::default().with_sampled(sampled);
             let span = SpanContext::new(trace, 7.into(), flags, true, TraceState::default());
             Context::new().with_remote_span_context(span)
         });
@@ -80,17 +79,17 @@ mod tests {
     }
 
     #[test]
-    fn a_share_of_nothing_keeps_what_a_caller_keeps() {
-        let none = |parent| keeps("parentbased_traceidratio", Some("0"), parent);
+    fn a_ratio_of_zero_samples_what_the_caller_samples() {
+        let none = |parent| samples("parentbased_traceidratio", Some("0"), parent);
         assert!(!none(None) && !none(Some(false)) && none(Some(true)));
-        assert!(keeps("parentbased_traceidratio", Some("1"), None));
-        assert!(!keeps("traceidratio", Some("0.0"), Some(true)));
-        assert!(!keeps("always_off", None, Some(true)));
-        assert!(keeps("always_on", None, Some(false)));
+        assert!(samples("parentbased_traceidratio", Some("1"), None));
+        assert!(!samples("traceidratio", Some("0.0"), Some(true)));
+        assert!(!samples("always_off", None, Some(true)));
+        assert!(samples("always_on", None, Some(false)));
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn an_invalid_variable_is_named() {
         assert!(read(None, Some("unused")).is_ok());
         for (name, argument, variable) in [
             ("xray", None, "OTEL_TRACES_SAMPLER is"),

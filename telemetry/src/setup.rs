@@ -1,4 +1,4 @@
-//! Setting a process up: its logs always, its traces where there is a collector.
+//! Setting up a process: logs always, traces if there is a collector.
 
 use std::env;
 
@@ -21,46 +21,46 @@ use tracing_subscriber::{
 
 use crate::{Spans, client::Http, ids::Ids, levels, logs::Logs, sampler};
 
-/// Which process this is, in traces and logs.
+/// How a process is identified in traces and logs.
 #[derive(Clone, Debug)]
 pub struct Service {
-    /// `service.name`; `OTEL_SERVICE_NAME` wins.
+    /// `service.name`, overridden by `OTEL_SERVICE_NAME`.
     pub name: String,
     /// `service.version`.
     pub version: &'static str,
-    /// What else its traces say of it: attributes of the resource.
+    /// Further attributes of the resource in traces.
     pub attributes: Vec<(&'static str, String)>,
-    /// Whether its log goes to CloudWatch, from a function.
+    /// Whether this is a Lambda function, which logs to CloudWatch.
     pub lambda: bool,
 }
 
-/// What a process that is set up has to see to.
+/// What a process has to do after [`start`].
 #[derive(Clone, Debug, Default)]
 pub struct Telemetry {
-    /// To be sent; `None` where there is no collector.
+    /// The spans to export; `None` without a collector.
     pub spans: Option<Spans>,
 }
 
-/// Why there are no traces.
+/// Why no traces are exported.
 #[derive(Debug, thiserror::Error)]
 enum Problem {
-    #[error("OTEL_EXPORTER_OTLP_PROTOCOL is {0:?}; spans are sent as http/protobuf alone")]
+    #[error("OTEL_EXPORTER_OTLP_PROTOCOL is {0:?}; only http/protobuf is supported")]
     Protocol(String),
-    #[error("no TLS to the collector: {0}")]
+    #[error("TLS can't be set up: {0}")]
     Tls(#[from] aws_smithy_http_client::HttpClientError),
-    #[error("the collector's address is not right: {0}")]
+    #[error("the collector's URL is invalid: {0}")]
     Exporter(#[from] ExporterBuildError),
 }
 
-/// Starts logs and traces, for the whole process.
+/// Starts logs and traces for the whole process.
 ///
-/// `RUST_LOG` sets the level by target (`info,trichrome_gateway=debug`); `info` if unset, and
-/// of libraries `debug` at the most.
-/// Traces are on where `OTEL_EXPORTER_OTLP_ENDPOINT` (or `…_TRACES_ENDPOINT`) says where the
-/// collector is; `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_TRACES_SAMPLER`, `…_SAMPLER_ARG`,
-/// `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME` are OpenTelemetry's. Nothing of them is
-/// set up where there is no endpoint. What is wrong with them is logged: a process serves
-/// without traces too.
+/// `RUST_LOG` sets the level by target, as in `info,trichrome_gateway=debug`. The default is
+/// `info`, and the most of libraries is `debug`.
+///
+/// Traces are exported if `OTEL_EXPORTER_OTLP_ENDPOINT` (or `…_TRACES_ENDPOINT`) is set.
+/// `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_TRACES_SAMPLER`, `…_SAMPLER_ARG`,
+/// `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME` are those of OpenTelemetry. Problems with
+/// them are logged, and the process runs without traces.
 pub fn start(mut service: Service) -> Telemetry {
     if let Some(name) = variable("OTEL_SERVICE_NAME") {
         service.name = name;
@@ -77,7 +77,7 @@ pub fn start(mut service: Service) -> Telemetry {
         service.lambda,
         std::io::stdout(),
     );
-    // A span of ours says which call a line belongs to, whatever the level of lines is.
+    // Our spans identify the call of a line, at every level.
     let logs = logs.with_filter(levels::lines(asked).or(filter_fn(is_our_span)));
 
     let sampler = sampler::read(
@@ -103,21 +103,21 @@ pub fn start(mut service: Service) -> Telemetry {
             .with_tracer(tracer)
             .with_filter(filter_fn(is_our_span))
     });
-    // Fails only where a subscriber is already set, which then serves.
+    // Fails only if a subscriber is already set, which is then used.
     let _set = Registry::default().with(traces).with(logs).try_init();
     if wrong_levels {
-        tracing::warn!("RUST_LOG is not understood; it takes info,trichrome_gateway=debug");
+        tracing::warn!("RUST_LOG is invalid; it takes values such as info,trichrome_gateway=debug");
     }
     if let Some(problem) = problem {
-        tracing::warn!(error = %problem, "no traces are sent");
+        tracing::warn!(error = %problem, "traces are not exported");
     }
     if let Some(problem) = all.filter(|_| spans.is_some()) {
-        tracing::warn!(error = %problem, "every trace is kept");
+        tracing::warn!(error = %problem, "every trace is sampled");
     }
     Telemetry { spans }
 }
 
-/// Libraries have spans of their own, by no convention.
+/// Spans of libraries follow no conventions.
 fn is_our_span(metadata: &Metadata<'_>) -> bool {
     metadata.is_span() && metadata.target().starts_with("trichrome")
 }
@@ -141,21 +141,22 @@ fn traces(service: &Service, sampler: Sampler) -> Result<Option<(SdkTracer, Span
         .with_sampler(sampler)
         .with_span_processor(spans.clone())
         .build();
-    // The tracer keeps the provider.
+    // The tracer keeps a reference to the provider.
     Ok(Some((provider.tracer("trichrome"), spans)))
 }
 
-/// How spans are sent.
+/// The configuration of the exporter.
 pub(crate) fn exporter(client: Http) -> SpanExporterBuilder<HttpExporterBuilderSet> {
     SpanExporter::builder()
         .with_http()
         .with_protocol(Protocol::HttpBinary)
-        // Its own would sleep on the thread, and a function has one; `Spans` rests instead.
+        // The exporter's retries would block the thread, and a function has only one. `Spans`
+        // pauses instead.
         .with_retry_policy(RetryPolicy::disabled())
         .with_http_client(client)
 }
 
-/// Where spans go, unless somebody said that they go nowhere.
+/// The collector's URL, unless exporting is disabled.
 fn endpoint() -> Option<String> {
     let is = |name, expected: &str| {
         variable(name).is_some_and(|value| value.eq_ignore_ascii_case(expected))
@@ -180,7 +181,7 @@ fn resource(service: &Service) -> Resource {
         .build()
 }
 
-/// A variable that is set to nothing is as good as unset.
+/// The value of a variable. A blank one counts as unset.
 fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.trim().is_empty())
 }

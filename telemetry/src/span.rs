@@ -1,4 +1,4 @@
-//! What is said of a span after it has begun.
+//! Changing a span after it began.
 
 use opentelemetry::{
     Array, Key, StringValue, Value,
@@ -7,25 +7,24 @@ use opentelemetry::{
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-/// Sets an attribute; does nothing where no spans are exported.
+/// Sets an attribute. Does nothing if no spans are exported.
 pub fn set(span: &Span, key: &'static str, value: impl Into<Value>) {
     span.set_attribute(Key::from_static_str(key), value);
 }
 
-/// Gives a span another name, once more is known of what it stands for. (Recording the field
-/// `otel.name` does that only until the span has ids.)
+/// Renames a span. (Recording the field `otel.name` only works until the span has ids.)
 pub fn rename(span: &Span, name: String) {
     span.context().span().update_name(name);
 }
 
-/// Sets an attribute that is a list.
+/// Sets a list attribute.
 pub fn set_list(span: &Span, key: &'static str, values: Vec<String>) {
     let values = values.into_iter().map(StringValue::from).collect();
     set(span, key, Value::Array(Array::String(values)));
 }
 
-/// Says that what a span stands for failed. `kind` is its `error.type`, from a small set: a
-/// status, an error's code or name.
+/// Marks a span as failed. `kind` is its `error.type`, from a small set: a status, or an error's
+/// code or name.
 pub fn failed(span: &Span, kind: impl Into<String>) {
     let kind = kind.into();
     span.set_status(Status::error(kind.clone()));

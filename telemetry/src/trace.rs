@@ -1,4 +1,4 @@
-//! Trace context between processes: W3C's headers, and X-Ray's where only that comes.
+//! Trace context between processes: W3C's headers, or X-Ray's if there is no other.
 
 use std::fmt;
 
@@ -12,42 +12,42 @@ use uuid::Uuid;
 
 use crate::ids;
 
-/// The longest `tracestate` handed on: the least that the standard (section 3.3.1.5) asks
-/// every participant to carry.
-const LONGEST_STATE: usize = 512;
+/// The longest `tracestate` that is passed on: the minimum that the standard (section 3.3.1.5)
+/// requires of every participant.
+const MAX_STATE_LENGTH: usize = 512;
 
-/// A place in a trace: a `traceparent`, with what may come beside it.
+/// A position in a trace: a `traceparent`, with an optional `tracestate`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
     traceparent: String,
     tracestate: Option<String>,
 }
 
-/// What a caller's headers say of the trace that a request belongs to.
+/// The trace of a request, from the caller's headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// The span that the request was made in.
+    /// The caller's span.
     Parent(Trace),
-    /// The trace alone: API Gateway and load balancers make an id for every request, also
-    /// where X-Ray keeps no segment that could be a parent.
+    /// Only the trace: API Gateway and load balancers generate an id for every request, even if
+    /// X-Ray has no segment that could be the parent.
     Id(Trace),
 }
 
 impl Origin {
-    /// Reads `traceparent` and `tracestate` or, where there is none that is valid,
-    /// `x-amzn-trace-id`, through `header`, which finds a value by its lower-case name.
+    /// Reads `traceparent` and `tracestate` or, without a valid one, `x-amzn-trace-id`. `header`
+    /// returns the value of a header by its lower-case name.
     pub fn read<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Option<Self> {
         let w3c = header("traceparent").and_then(|parent| {
             let state = header("tracestate")
-                .filter(|state| state.len() <= LONGEST_STATE && !state.is_empty());
+                .filter(|state| state.len() <= MAX_STATE_LENGTH && !state.is_empty());
             Trace::accept(parent, state)
         });
         w3c.map(Self::Parent)
             .or_else(|| Self::from_xray(header("x-amzn-trace-id")?))
     }
 
-    /// `Root=1-<8 hex>-<24 hex>;Parent=<16 hex>;Sampled=<0|1>`; a root is a W3C trace id with
-    /// dashes. (AWS X-Ray, "Tracing header".) Only a segment that X-Ray keeps is a parent.
+    /// Reads `Root=1-<8 hex>-<24 hex>;Parent=<16 hex>;Sampled=<0|1>`. The root is a W3C trace id
+    /// with dashes. (AWS X-Ray, "Tracing header".) Only a sampled segment is a parent.
     pub fn from_xray(value: &str) -> Option<Self> {
         let part = |name: &str| {
             value
@@ -87,23 +87,22 @@ impl Trace {
         })
     }
 
-    /// A new trace with random ids, not sampled: nobody here keeps its spans.
+    /// A new trace with random ids. It isn't sampled, because its spans aren't exported.
     pub fn begin() -> Self {
-        // An id of all zeros is not valid; the odds of 2^-64 are not worth a loop, the
-        // lowest bit is.
+        // Set the lowest bit, because an id of zeros is invalid.
         let (trace, parent) = (random_id() | 1, random_id() as u64 | 1);
         Self::new(format!("00-{trace:032x}-{parent:016x}-00"))
     }
 
-    /// Makes `span` part of the caller's trace, or the first of one, and answers where that
-    /// is. To be called before the span is entered.
+    /// Makes `span` part of the caller's trace, or the root of a new one, and returns its
+    /// position. Must be called before the span is entered.
     ///
-    /// Where no spans are exported the caller's context is answered as it came: a parent
-    /// that nobody exports would tear the trace in two.
+    /// If no spans are exported, the caller's context is returned unchanged: a parent that isn't
+    /// exported would split the trace.
     pub fn adopt(span: &Span, origin: Option<Origin>) -> Self {
         let own = match &origin {
             Some(Origin::Parent(parent)) => {
-                // Fails only where there is no exporter.
+                // Fails only without an exporter.
                 let _not_exported = span.set_parent(parent.to_context());
                 Self::of(span)
             }
@@ -117,19 +116,19 @@ impl Trace {
         .unwrap_or_else(Self::begin)
     }
 
-    /// Where a span is; `None` where no spans are exported.
+    /// The position of a span; `None` if no spans are exported.
     pub fn of(span: &Span) -> Option<Self> {
         let context = span.context();
         let span = context.span();
-        let place = span.span_context();
-        place.is_valid().then(|| {
-            let state = place.trace_state().header();
+        let context = span.span_context();
+        context.is_valid().then(|| {
+            let state = context.trace_state().header();
             Self {
                 traceparent: format!(
                     "00-{}-{}-{:02x}",
-                    place.trace_id(),
-                    place.span_id(),
-                    place.trace_flags()
+                    context.trace_id(),
+                    context.span_id(),
+                    context.trace_flags()
                 ),
                 tracestate: Some(state).filter(|state| !state.is_empty()),
             }
@@ -151,7 +150,7 @@ impl Trace {
         self.tracestate.as_deref()
     }
 
-    /// Whether its spans are kept.
+    /// Whether its spans are exported.
     pub fn is_sampled(&self) -> bool {
         self.to_span_context().is_sampled()
     }
@@ -195,13 +194,13 @@ fn is_hex(part: &str, length: usize) -> bool {
             .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// Not all zeros.
+/// Hexadecimal, and not all zeros.
 fn is_id(part: &str, length: usize) -> bool {
     is_hex(part, length) && part.bytes().any(|byte| byte != b'0')
 }
 
-/// `version-traceid-parentid-flags`, lower-case hexadecimal (section 3.2). A later version
-/// may be longer, and is read as far as this one goes.
+/// Checks `version-traceid-parentid-flags` in lower-case hexadecimal (section 3.2). A later
+/// version may be longer; the parts of this one are read.
 fn is_traceparent(text: &str) -> bool {
     let parts: Vec<_> = text.splitn(5, '-').collect();
     let [version, trace, parent, flags, rest @ ..] = parts.as_slice() else {
@@ -213,7 +212,7 @@ fn is_traceparent(text: &str) -> bool {
         && rest
             .iter()
             .all(|rest| rest.bytes().all(|byte| byte.is_ascii_graphic()))
-        && text.len() <= LONGEST_STATE
+        && text.len() <= MAX_STATE_LENGTH
         && is_id(trace, 32)
         && is_id(parent, 16)
         && is_hex(flags, 2)
@@ -231,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_valid_context_is_taken_over() {
+    fn a_valid_context_is_read() {
         let Some(Origin::Parent(trace)) = read(&[("traceparent", GOOD), ("tracestate", "a=b")])
         else {
             panic!("a parent");
@@ -246,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_none() {
+    fn an_invalid_context_is_ignored() {
         for bad in [
             "",
             "00",
@@ -270,13 +269,13 @@ mod tests {
     }
 
     #[test]
-    fn no_two_begin_alike() {
+    fn new_traces_have_different_ids() {
         assert_ne!(Trace::begin().id(), Trace::begin().id());
         assert!(is_traceparent(Trace::begin().parent()));
     }
 
     #[test]
-    fn a_segment_that_xray_keeps_is_a_parent() {
+    fn a_sampled_segment_of_xray_is_a_parent() {
         let header = "Self=1-0-0;Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;\
                       Parent=00f067aa0ba902b7;Sampled=1";
         let Some(Origin::Parent(trace)) = read(&[("x-amzn-trace-id", header)]) else {
@@ -286,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn of_any_other_only_the_trace_is_taken() {
+    fn of_other_segments_only_the_trace_is_read() {
         for header in [
             "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736",
             "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Parent=00f067aa0ba902b7;Sampled=0",
@@ -307,14 +306,14 @@ mod tests {
     }
 
     #[test]
-    fn w3cs_header_wins() {
+    fn the_header_of_w3c_has_precedence() {
         let xray = "Root=1-0af76519-16cd43dd8448eb211c80319c";
         let origin = read(&[("x-amzn-trace-id", xray), ("traceparent", GOOD)]);
         assert!(matches!(origin, Some(Origin::Parent(trace)) if trace.id() == ID));
     }
 
     #[test]
-    fn without_an_exporter_the_callers_context_goes_on() {
+    fn without_an_exporter_the_callers_context_is_passed_on() {
         let span = tracing::info_span!("call");
         let origin = read(&[("traceparent", GOOD)]);
         assert_eq!(Trace::adopt(&span, origin).parent(), GOOD);

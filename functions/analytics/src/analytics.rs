@@ -1,15 +1,16 @@
-use crate::database::Database;
-use crate::store::Store;
+//! The domain's entry point.
 
-/// The call log: its operations, over its store.
+use crate::{database::Database, store::Store};
+
+/// The call log and its operations.
 #[derive(Debug)]
 pub struct Analytics {
     pub(crate) store: Store,
 }
 
 impl Analytics {
-    /// The call log in this database. Connects with the first call, not here, so that a
-    /// function starts, and says so, while the database is down.
+    /// The call log in this database. The first call connects, so that a function can start and
+    /// report errors while the database is down.
     pub fn new(database: Database) -> Self {
         Self {
             store: Store::new(database),

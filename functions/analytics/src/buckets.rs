@@ -1,19 +1,19 @@
-//! How a stretch of time is cut for a chart.
+//! Dividing a range of time into buckets for a chart.
 
 use prost_types::Timestamp;
 use time::{Duration, OffsetDateTime};
 
 use crate::instant;
 
-/// The most buckets of one answer; the contract's number.
-const MOST: i64 = 100;
+/// The contract's limit of buckets in a response.
+const MAX_BUCKETS: i64 = 100;
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// Lengths that people read off a chart, in seconds: whole parts of a minute, an hour and a
-/// day, then whole weeks.
+/// Lengths that are easy to read off a chart, in seconds: whole fractions of a minute, an hour
+/// and a day, then whole weeks.
 const LENGTHS: [i64; 25] = [
     1,
     2,
@@ -42,26 +42,26 @@ const LENGTHS: [i64; 25] = [
     3640 * DAY,
 ];
 
-/// The length where none of [`LENGTHS`] does: 200 years, of which 51 hold the calendar.
+/// The length if all [`LENGTHS`] are too short: 200 years, so that 51 cover the calendar.
 const LONGEST: i64 = 72_800 * DAY;
 
-/// Where bucket 0 begins: 2001-01-01, a Monday, so that weeks begin on Mondays.
+/// The start of bucket 0: 2001-01-01, a Monday, so that weeks begin on Mondays.
 const ORIGIN: i64 = 978_307_200;
 
-/// Buckets of one length, without a gap between them.
+/// Consecutive buckets of the same length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Buckets {
-    /// The length of each, in seconds.
+    /// In seconds.
     length: i64,
-    /// The number of the first, counted from [`ORIGIN`].
+    /// The number of the first bucket, counted from [`ORIGIN`].
     first: i64,
-    /// The number of the last.
+    /// The number of the last bucket.
     last: i64,
 }
 
 impl Buckets {
-    /// The shortest buckets, at most 100 of which hold every moment from `first` to `last`,
-    /// both included.
+    /// The shortest buckets of which at most 100 cover the time from `first` to `last`, both
+    /// included.
     pub(crate) fn spanning(first: OffsetDateTime, last: OffsetDateTime) -> Self {
         let of_length = |length| Self {
             length,
@@ -71,25 +71,24 @@ impl Buckets {
         LENGTHS
             .into_iter()
             .map(of_length)
-            .find(|buckets| buckets.last - buckets.first < MOST)
+            .find(|buckets| buckets.last - buckets.first < MAX_BUCKETS)
             .unwrap_or_else(|| of_length(LONGEST))
     }
 
-    /// The length of each.
+    /// The length of each bucket.
     pub(crate) const fn length(&self) -> Duration {
         Duration::seconds(self.length)
     }
 
-    /// A moment at which a bucket begins: the origin for `date_bin`.
+    /// A time at which a bucket begins: the origin for `date_bin`.
     pub(crate) const fn origin() -> OffsetDateTime {
         time::macros::datetime!(2001-01-01 00:00 UTC)
     }
 
-    /// Where each bucket begins, oldest first.
+    /// The start of each bucket, oldest first.
     pub(crate) fn starts(&self) -> impl Iterator<Item = Timestamp> + use<> {
         let length = self.length;
-        // Buckets are whole numbers from the origin, so the oldest may begin before the
-        // calendar does, where no timestamp has a text form.
+        // The oldest bucket may begin before the calendar, where timestamps have no text form.
         (self.first..=self.last).map(move |number| Timestamp {
             seconds: (ORIGIN + number * length).max(instant::EARLIEST),
             nanos: 0,
@@ -97,7 +96,7 @@ impl Buckets {
     }
 }
 
-/// The number of the bucket of this length, in seconds, that holds the moment.
+/// The number of the bucket of this length, in seconds, that contains a time.
 fn number(at: OffsetDateTime, length: i64) -> i64 {
     (at.unix_timestamp() - ORIGIN).div_euclid(length)
 }
@@ -116,13 +115,13 @@ mod tests {
     }
 
     #[test]
-    fn one_moment_is_one_bucket() {
+    fn one_time_needs_one_bucket() {
         let at = datetime!(2026-10-01 12:30:45.9 UTC);
         assert_eq!(starts(at, at), ["2026-10-01T12:30:45Z"]);
     }
 
     #[test]
-    fn buckets_begin_on_round_times_and_hold_both_ends() {
+    fn buckets_begin_at_round_times_and_cover_both_ends() {
         let first = datetime!(2026-10-01 12:30:45 UTC);
         let day = starts(first, first + Duration::DAY);
         assert_eq!(day.len(), 97);

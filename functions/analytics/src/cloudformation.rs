@@ -1,25 +1,25 @@
-//! What CloudFormation asks of a custom resource, and how it wants the answer:
+//! The requests of CloudFormation to a custom resource, and the responses:
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html>
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The answer's resource id, the same for ever: another one would make CloudFormation delete
-/// the resource of the id before.
+/// The resource id in every response. CloudFormation deletes the old resource if it changes.
 const RESOURCE_ID: &str = "migrations";
 
-/// The longest reason that is given, in bytes; the whole answer may have 4096.
-const REASON_BYTES: usize = 1024;
+/// The limit of a reason, in bytes. The whole response may have 4096.
+const MAX_REASON_BYTES: usize = 1024;
 
 const PUT_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// One request.
-#[derive(Debug, Deserialize)]
+/// A request. It has no `Debug`, because anyone who knows the response URL can respond.
+#[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Event {
+    /// What is done to the resource.
     pub request_type: RequestType,
-    /// Where the answer goes: whoever knows it can answer, so it is not logged.
+    /// Where to send the response.
     #[serde(rename = "ResponseURL")]
     pub response_url: String,
     stack_id: String,
@@ -27,17 +27,21 @@ pub struct Event {
     logical_resource_id: String,
 }
 
+/// What is done to a resource.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 pub enum RequestType {
+    /// The resource is new.
     Create,
+    /// The resource's properties changed.
     Update,
+    /// The stack is deleted, or no longer has the resource.
     Delete,
 }
 
-/// The answer to one.
+/// The response to a request.
 #[derive(Debug, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "PascalCase")]
-pub struct Answer {
+pub struct Response {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -47,8 +51,10 @@ pub struct Answer {
     logical_resource_id: String,
 }
 
-impl Answer {
-    pub fn to(event: &Event, outcome: Result<(), String>) -> Self {
+impl Response {
+    /// The response to this request. An error is the reason that CloudFormation shows.
+    #[must_use]
+    pub fn new(event: &Event, outcome: Result<(), String>) -> Self {
         Self {
             status: if outcome.is_ok() { "SUCCESS" } else { "FAILED" },
             reason: outcome.err().map(shortened),
@@ -59,14 +65,18 @@ impl Answer {
         }
     }
 
-    /// Blocks.
+    /// Sends the response. Blocks the thread.
+    ///
+    /// # Errors
+    ///
+    /// The URL can't be reached, or refuses the response.
     pub fn put(&self, url: &str) -> Result<(), ureq::Error> {
         let body = serde_json::to_vec(self).map_err(std::io::Error::other)?;
         ureq::put(url)
             .config()
             .timeout_global(Some(PUT_TIMEOUT))
             .build()
-            // The address is signed without a content type.
+            // The URL is signed without a content type.
             .header("content-type", "")
             .send(&body)?;
         Ok(())
@@ -74,7 +84,7 @@ impl Answer {
 }
 
 fn shortened(mut reason: String) -> String {
-    let mut end = REASON_BYTES.min(reason.len());
+    let mut end = MAX_REASON_BYTES.min(reason.len());
     while !reason.is_char_boundary(end) {
         end -= 1;
     }
@@ -107,12 +117,12 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_names_what_it_answers() {
+    fn the_response_identifies_the_request() {
         let event = event("Update", "http://127.0.0.1/");
         assert_eq!(event.request_type, RequestType::Update);
-        let answer = serde_json::to_value(Answer::to(&event, Ok(()))).unwrap();
+        let response = serde_json::to_value(Response::new(&event, Ok(()))).unwrap();
         assert_eq!(
-            answer,
+            response,
             json!({
                 "Status": "SUCCESS",
                 "PhysicalResourceId": "migrations",
@@ -124,15 +134,15 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_says_why_and_not_for_ever() {
-        let answer = Answer::to(&event("Create", ""), Err("ä".repeat(4000)));
-        assert_eq!(answer.status, "FAILED");
-        let reason = answer.reason.unwrap();
-        assert!((1000..=REASON_BYTES).contains(&reason.len()));
+    fn a_reason_is_shortened() {
+        let response = Response::new(&event("Create", ""), Err("ä".repeat(4000)));
+        assert_eq!(response.status, "FAILED");
+        let reason = response.reason.unwrap();
+        assert!((1000..=MAX_REASON_BYTES).contains(&reason.len()));
     }
 
     #[test]
-    fn the_answer_arrives() {
+    fn the_response_is_sent() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/cfn?signature=s", listener.local_addr().unwrap());
         let server = std::thread::spawn(move || {
@@ -157,7 +167,7 @@ mod tests {
                 .unwrap();
             (head, serde_json::from_slice::<Value>(&body).unwrap())
         });
-        Answer::to(&event("Create", &url), Ok(()))
+        Response::new(&event("Create", &url), Ok(()))
             .put(&url)
             .unwrap();
         let (head, body) = server.join().unwrap();

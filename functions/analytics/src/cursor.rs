@@ -1,17 +1,16 @@
-//! Where a page ended, as a text that callers hand back and need not understand.
+//! Where a page ended, as opaque text for callers.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{Error, instant};
 
-/// The first byte of every cursor. A later layout takes another, so that a cursor handed out
-/// before an upgrade is refused rather than misread.
+/// The first byte of every cursor. A later layout must change it, so that an old cursor is
+/// refused and not misread.
 const LAYOUT: u8 = 1;
 
-/// The last entry of a page: the next page begins after it.
+/// The last entry of a page, after which the next page begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cursor {
     pub(crate) at: OffsetDateTime,
@@ -19,7 +18,7 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
-    /// The cursor as text: base64url of the layout, the microseconds, the id.
+    /// The cursor as text: base64url of the layout, the microseconds and the id.
     pub(crate) fn encode(self) -> String {
         let mut bytes = [0; 25];
         bytes[0] = LAYOUT;
@@ -28,11 +27,11 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Reads a cursor; an empty text is none, the first page.
+    /// Parses a cursor. Empty text means the first page.
     ///
     /// # Errors
     ///
-    /// [`Error::Cursor`] for any text that [`Cursor::encode`] did not write.
+    /// [`Error::Cursor`] for any text that isn't from [`Cursor::encode`].
     pub(crate) fn decode(text: &str) -> Result<Option<Self>, Error> {
         if text.is_empty() {
             return Ok(None);
@@ -55,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_goes_there_and_back() {
+    fn a_cursor_is_encoded_losslessly() {
         for micros in [1_790_000_000_123_456, 0, -1] {
             let cursor = Cursor {
                 at: instant::from_micros(micros).unwrap(),

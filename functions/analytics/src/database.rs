@@ -1,24 +1,25 @@
-use std::fmt;
-use std::str::FromStr;
+//! The value of `DATABASE_URL`.
+
+use std::{fmt, str::FromStr};
 
 use sqlx::postgres::PgConnectOptions;
 
-/// Which Postgres database, and how to reach it: the value of `DATABASE_URL`.
+/// A Postgres database and how to reach it.
 ///
-/// `postgres://user:password@host:5432/name`, or a Unix socket as
-/// `postgres:///name?host=/run/postgresql`. TLS is the URL's to ask for: `?sslmode=require`
-/// encrypts, `?sslmode=verify-full` also checks the server's name, against the public
-/// authorities or those of `sslrootcert=<file>` (Amazon RDS signs with its own).
+/// Parsed from `postgres://user:password@host:5432/name`, or for a Unix socket from
+/// `postgres:///name?host=/run/postgresql`. The URL chooses TLS: `?sslmode=require` encrypts,
+/// `?sslmode=verify-full` also checks the server's name, with the public authorities or those in
+/// `sslrootcert=<file>` (Amazon RDS has its own).
 #[derive(Clone)]
 pub struct Database(PgConnectOptions);
 
-/// Why a text is no [`Database`]. Never holds the text, which has a password in it.
+/// A text is not a [`Database`]. The text isn't included, because it contains a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a Postgres URL such as postgres://user:password@host:5432/name")]
 pub struct DatabaseError;
 
 impl Database {
-    /// Stands where a URL is missing or wrong, until the start fails for it.
+    /// Takes the place of a missing or invalid URL until the start fails.
     pub(crate) fn placeholder() -> Self {
         Self(PgConnectOptions::new_without_pgpass())
     }
@@ -33,16 +34,16 @@ impl FromStr for Database {
     type Err = DatabaseError;
 
     fn from_str(url: &str) -> Result<Self, DatabaseError> {
-        // The driver takes any scheme, and for a host or a name that is missing takes what
-        // the environment or the user happens to be called.
+        // The driver accepts any scheme, and takes a missing host or name from the environment
+        // or the system user.
         let rest = ["postgres://", "postgresql://"]
             .into_iter()
             .find_map(|scheme| url.strip_prefix(scheme))
             .ok_or(DatabaseError)?;
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (host, name) = place.split_once('/').unwrap_or((place, ""));
-        let asks = |key: &str| query.split('&').any(|pair| pair.starts_with(key));
-        if (host.is_empty() && !asks("host=")) || (name.is_empty() && !asks("dbname=")) {
+        let has = |key: &str| query.split('&').any(|pair| pair.starts_with(key));
+        if (host.is_empty() && !has("host=")) || (name.is_empty() && !has("dbname=")) {
             return Err(DatabaseError);
         }
         let options: PgConnectOptions = url.parse().map_err(|_| DatabaseError)?;
@@ -53,7 +54,7 @@ impl FromStr for Database {
     }
 }
 
-/// Without the password.
+/// Redacted: without the password.
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Database")
@@ -69,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_are_read() {
+    fn postgres_urls_are_accepted() {
         for url in [
             "postgres://u:p@127.0.0.1:54320/analytics",
             "postgresql://u@db.internal/analytics?sslmode=verify-full",
@@ -81,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_postgres_url_is_refused() {
+    fn other_texts_are_refused() {
         for url in [
             "",
             "analytics",
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_password_is_never_shown() {
+    fn the_password_is_redacted() {
         let database: Database = "postgres://u:hunter2@host/analytics".parse().unwrap();
         assert!(!format!("{database:?}").contains("hunter2"));
         assert!(!DatabaseError.to_string().contains("hunter2"));

@@ -1,21 +1,21 @@
+//! One logged call.
+
 use time::{Duration, OffsetDateTime};
 use trichrome_proto::analytics::{AnalyticsEntryMessage, LogDataRequest};
 use uuid::Uuid;
 
-use crate::observation::Observation;
-use crate::transport::Transport;
-use crate::{Error, ids, instant};
+use crate::{Error, ids, instant, observation::Observation, transport::Transport};
 
-/// The most characters of a service's name; the contract's number.
+/// The contract's limit of characters in a service's name.
 pub(crate) const SERVICE_MAX: usize = 64;
-/// The most characters of a method's name; the contract's number.
+/// The contract's limit of characters in a method's name.
 pub(crate) const METHOD_MAX: usize = 128;
-/// The longest duration kept: a day. A Lambda function ends after 15 minutes.
+/// The longest duration that is stored: a day. A Lambda function ends after 15 minutes.
 pub(crate) const MAX_DURATION_MS: f64 = 86_400_000.0;
-/// How far ahead of this clock another may be and still be believed.
+/// How far another clock may be ahead of this one.
 const CLOCK_SKEW: Duration = Duration::minutes(5);
 
-/// One logged call, as the table takes it.
+/// One logged call, valid for the table.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entry {
     pub(crate) id: Uuid,
@@ -23,7 +23,7 @@ pub(crate) struct Entry {
     pub(crate) transport: Transport,
     pub(crate) service: String,
     pub(crate) method: String,
-    /// 100 to 599, or 0 where not known.
+    /// 100 to 599, or 0 if unknown.
     pub(crate) status: i16,
     pub(crate) duration_ms: f64,
     pub(crate) user_id: Option<Uuid>,
@@ -31,8 +31,8 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// What a caller wants logged: who called and when is not theirs to say, and anything
-    /// that could not be so is refused, for they can put it right.
+    /// An entry that a caller logs. The caller's id and the time are set here, and an invalid
+    /// value is refused, because the caller can correct it.
     pub(crate) fn requested(
         request: LogDataRequest,
         caller: &str,
@@ -65,11 +65,11 @@ impl Entry {
         })
     }
 
-    /// What a part of the service saw. The call is over and nobody can put it right, so as
-    /// much is kept as can be: what names the call must be sound, a measure out of its range
-    /// is brought into it, and a mark that can't be read is left out.
+    /// An entry that a part of the service logs. It can't be corrected, so as much as possible
+    /// is kept: transport, service and method must be valid, a number out of range is clamped,
+    /// and an unreadable user or trace id is left out.
     ///
-    /// `id` and `at` stand in for what the observation itself does not say.
+    /// `id` and `at` are used if the observation has none.
     pub(crate) fn observed(
         observation: Observation,
         id: impl FnOnce() -> Uuid,
@@ -89,8 +89,8 @@ impl Entry {
         } = observation;
         Ok(Self {
             id: ids::of_text(&own_id).unwrap_or_else(id),
-            // A clock before 1970 was never set. One ahead of this would keep its entries
-            // on the first page until the day they claim.
+            // A clock before 1970 was never set. Entries from the future would stay on the
+            // first page until their day comes.
             at: own_at
                 .and_then(instant::from_proto)
                 .filter(|at| *at >= OffsetDateTime::UNIX_EPOCH)
@@ -129,26 +129,25 @@ impl From<Entry> for AnalyticsEntryMessage {
     }
 }
 
-/// The name, if it can be one: 1 to `max` characters, no control character. Postgres' text
-/// can't hold a NUL, and one bad row would fail the whole batch.
+/// Checks a name: 1 to `max` characters, no control characters. A NUL, which Postgres can't
+/// store, would fail the whole batch.
 pub(crate) fn name(text: String, max: usize) -> Option<String> {
-    let sound = !text.is_empty()
-        // A character takes at most four bytes: no need to count those of a long text.
+    let valid = !text.is_empty()
+        // A character has at most four bytes, so a longer text needn't be counted.
         && text.len() <= 4 * max
         && text.chars().count() <= max
         && !text.chars().any(char::is_control);
-    sound.then_some(text)
+    valid.then_some(text)
 }
 
-/// The status, if it is HTTP's, or 0 for none.
+/// Checks a status: one of HTTP's, or 0 for unknown.
 pub(crate) fn known_status(status: f64) -> Option<i16> {
     let known = status == 0.0 || ((100.0..600.0).contains(&status) && status.fract() == 0.0);
-    // In range, as just seen.
     #[expect(clippy::cast_possible_truncation, reason = "0 to 599")]
     known.then_some(status as i16)
 }
 
-/// The trace id, if it is W3C's: 32 hexadecimal digits, not all of them zero.
+/// Checks a W3C trace id: 32 hexadecimal digits, not all zero.
 fn trace(text: &str) -> Option<Uuid> {
     if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
@@ -197,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_the_callers_and_now() {
+    fn a_request_gets_the_caller_and_the_time() {
         let entry = Entry::requested(request(), CALLER, Some("key"), NOW).unwrap();
         assert_eq!(entry.at, NOW);
         assert_eq!(entry.user_id, Some(CALLER.parse().unwrap()));
@@ -210,13 +209,13 @@ mod tests {
     }
 
     #[test]
-    fn requests_without_a_key_are_each_their_own() {
+    fn requests_without_a_key_get_different_ids() {
         let id = || Entry::requested(request(), CALLER, None, NOW).unwrap().id;
         assert_ne!(id(), id());
     }
 
     #[test]
-    fn a_request_may_leave_out_what_is_optional() {
+    fn optional_fields_may_be_left_out() {
         let entry = Entry::requested(
             LogDataRequest {
                 status: 0,
@@ -233,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_could_not_be_so_is_refused() {
+    fn invalid_requests_are_refused() {
         let refused = |change: fn(&mut LogDataRequest)| {
             let mut request = request();
             change(&mut request);
@@ -254,12 +253,12 @@ mod tests {
         assert!(refused(|r| r.duration_ms = f64::NAN).starts_with("duration_ms must"));
         assert!(refused(|r| r.trace_id = "xyz".into()).starts_with("trace_id must"));
         assert!(refused(|r| r.trace_id = "0".repeat(32)).starts_with("trace_id must"));
-        // A hyphenated UUID is no trace id.
+        // A UUID with hyphens isn't a trace id.
         assert!(refused(|r| r.trace_id = CALLER.into()).starts_with("trace_id must"));
     }
 
     #[test]
-    fn an_observation_is_kept_as_it_is() {
+    fn a_valid_observation_is_unchanged() {
         let entry = observed(observation()).unwrap();
         let message = AnalyticsEntryMessage::from(entry);
         let expected = AnalyticsEntryMessage {
@@ -277,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn an_observations_measures_are_brought_into_their_range() {
+    fn an_observations_numbers_are_clamped() {
         let status = |status| {
             observed(Observation {
                 status,
@@ -304,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn an_observations_unreadable_marks_are_left_out() {
+    fn unreadable_user_and_trace_ids_are_left_out() {
         let entry = observed(Observation {
             user_id: "nobody\0".to_owned(),
             trace_id: "00".repeat(16),
@@ -315,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn an_observation_without_id_or_time_takes_its_records() {
+    fn an_observation_without_id_or_time_gets_its_records() {
         let entry = observed(Observation {
             id: String::new(),
             at: None,
@@ -326,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_cannot_be_right_is_not_believed() {
+    fn an_impossible_time_is_replaced() {
         let at = |text: &str| {
             let at = Some(text.parse().unwrap());
             observed(Observation {
@@ -342,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn an_observation_of_no_call_is_refused() {
+    fn invalid_observations_are_refused() {
         for change in [
             (|o| o.transport = "tcp".into()) as fn(&mut Observation),
             |o| o.service.clear(),

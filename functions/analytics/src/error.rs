@@ -1,59 +1,60 @@
+//! The errors of the call log.
+
 use trichrome_proto::error::{ErrorCode, Fault};
 
 use crate::entry::{MAX_DURATION_MS, METHOD_MAX, SERVICE_MAX};
 
-/// What can go wrong with the call log.
+/// Why an operation on the call log failed.
 ///
-/// The first group is the caller's to change and reads as the caller gets it; the second is
-/// the service's, for its log.
+/// The messages of the first group are returned to the caller, those of the second are logged.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A transport that does not exist.
+    /// An unknown transport.
     #[error("transport must be rest, grpc or events")]
     Transport,
-    /// A service or method name that can't be one.
+    /// An invalid service or method name.
     #[error("{field} must be 1 to {max} characters, without control characters")]
     Name {
-        /// Which of the two.
+        /// `service` or `method`.
         field: &'static str,
-        /// The most characters.
+        /// The limit of characters.
         max: usize,
     },
-    /// A status that HTTP does not have.
+    /// A status outside HTTP's range.
     #[error("status must be 100 to 599; leave it out where it is not known or does not matter")]
     Status,
-    /// A duration that no call takes.
+    /// A negative duration, or one over a day.
     #[error("duration_ms must be 0 to {MAX_DURATION_MS}, which is a day")]
     Duration,
-    /// A trace id that is none.
+    /// An invalid trace id.
     #[error("trace_id must be 32 hexadecimal digits, not all of them zero")]
     TraceId,
     /// A cursor that this service did not write.
     #[error("cursor must be the next_cursor of the page before; leave it out for the first page")]
     Cursor,
-    /// A time outside the calendar.
+    /// A time outside the years 1 to 9999.
     #[error("{field} must be a time of the years 1 to 9999")]
     Time {
         /// The field's name.
         field: &'static str,
     },
-    /// A range of time without a moment in it.
+    /// An empty range of time.
     #[error("since must be before until")]
     Range,
 
-    /// Postgres can't be reached, or is starting, stopping, or out of connections.
-    #[error("the database is not available")]
+    /// Postgres can't be reached, is starting or stopping, or has no connection left.
+    #[error("the database is unavailable")]
     Unavailable(#[source] sqlx::Error),
-    /// Postgres stopped a statement that took too long.
-    #[error("the database stopped a statement that took too long; a narrower range of time helps")]
+    /// Postgres canceled a statement that took too long.
+    #[error("the database canceled a slow statement; read a shorter range of time")]
     Slow(#[source] sqlx::Error),
-    /// Postgres did not answer in time.
-    #[error("the database did not answer in time")]
-    Silent,
-    /// There is no table.
-    #[error("the database lacks the call log's table; run the migrations")]
+    /// Postgres did not respond in time.
+    #[error("the database did not respond in time")]
+    Timeout,
+    /// The table is missing.
+    #[error("the call log's table is missing; run the migrations")]
     NotMigrated(#[source] sqlx::Error),
-    /// Anything else: a bug here, or a database that is set up differently.
+    /// Anything else: a bug, or a database with another configuration.
     #[error("the database refused a statement")]
     Database(#[source] sqlx::Error),
 }
@@ -81,7 +82,7 @@ impl Fault for Error {
             | Self::Time { .. }
             | Self::Range => ErrorCode::InvalidArgument,
             Self::Unavailable(_) => ErrorCode::Unavailable,
-            Self::Slow(_) | Self::Silent => ErrorCode::DeadlineExceeded,
+            Self::Slow(_) | Self::Timeout => ErrorCode::DeadlineExceeded,
             Self::NotMigrated(_) | Self::Database(_) => ErrorCode::Internal,
         }
     }
@@ -108,7 +109,7 @@ impl From<sqlx::Error> for Error {
             _ => {}
         }
         match Condition::of(database.code().as_deref().unwrap_or_default()) {
-            Condition::Passing => Self::Unavailable(error),
+            Condition::Transient => Self::Unavailable(error),
             Condition::Canceled => Self::Slow(error),
             Condition::NoTable => Self::NotMigrated(error),
             Condition::Other => Self::Database(error),
@@ -116,12 +117,12 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-/// What a SQLSTATE (PostgreSQL's manual, appendix A) means for the call.
+/// What a SQLSTATE (PostgreSQL manual, appendix A) means for the call.
 #[derive(Debug, PartialEq, Eq)]
 enum Condition {
-    /// The same statement may succeed later, on this server or the one that takes over.
-    Passing,
-    /// A time limit, or an operator, stopped the statement.
+    /// The same statement may succeed later, on this server or after a failover.
+    Transient,
+    /// A timeout or an operator canceled the statement.
     Canceled,
     NoTable,
     Other,
@@ -132,16 +133,16 @@ impl Condition {
         match state {
             "57014" => Self::Canceled,
             "42P01" => Self::NoTable,
-            // Serialization failure and deadlock; a lock not to be had; a server that a
-            // failover has made read-only.
-            "40001" | "40P01" | "55P03" | "25006" => Self::Passing,
-            // Connection exceptions; insufficient resources (too many connections, a full
-            // disk); shutting down, crashed, or starting up.
+            // Serialization failure, deadlock, lock not available, and a server that a failover
+            // made read-only.
+            "40001" | "40P01" | "55P03" | "25006" => Self::Transient,
+            // Connection exceptions, insufficient resources (connections, disk space), and
+            // shutdown, crash or start-up.
             _ if ["08", "53", "57P"]
                 .iter()
                 .any(|class| state.starts_with(class)) =>
             {
-                Self::Passing
+                Self::Transient
             }
             _ => Self::Other,
         }
@@ -153,11 +154,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_state_says_whether_to_try_again() {
+    fn the_sqlstate_tells_what_is_transient() {
         for state in [
             "57P01", "57P03", "53300", "53100", "08006", "40P01", "25006",
         ] {
-            assert_eq!(Condition::of(state), Condition::Passing, "{state}");
+            assert_eq!(Condition::of(state), Condition::Transient, "{state}");
         }
         assert_eq!(Condition::of("57014"), Condition::Canceled);
         assert_eq!(Condition::of("42P01"), Condition::NoTable);

@@ -1,11 +1,16 @@
+//! Which entries a read returns.
+
 use time::OffsetDateTime;
 use trichrome_proto::analytics::GetLogRequest;
 
-use crate::entry::{METHOD_MAX, SERVICE_MAX, known_status, name};
-use crate::transport::Transport;
-use crate::{Error, instant};
+use crate::{
+    Error,
+    entry::{METHOD_MAX, SERVICE_MAX, known_status, name},
+    instant,
+    transport::Transport,
+};
 
-/// Which entries a read is about: all that is given must hold.
+/// Which entries a read returns: those that match all given fields.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Filter {
     pub(crate) transport: Option<Transport>,
@@ -13,9 +18,9 @@ pub(crate) struct Filter {
     pub(crate) method: Option<String>,
     pub(crate) status: Option<i16>,
     pub(crate) errors_only: bool,
-    /// Included.
+    /// Inclusive.
     pub(crate) since: Option<OffsetDateTime>,
-    /// Not included.
+    /// Exclusive.
     pub(crate) until: Option<OffsetDateTime>,
 }
 
@@ -53,7 +58,7 @@ impl TryFrom<&GetLogRequest> for Filter {
     }
 }
 
-/// The text, unless it is empty: a field left out.
+/// The text, or `None` if it is empty because the field was left out.
 fn given(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
@@ -67,12 +72,12 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_request_takes_everything() {
+    fn an_empty_request_matches_everything() {
         assert_eq!(filter(GetLogRequest::default()).unwrap(), Filter::default());
     }
 
     #[test]
-    fn what_is_given_must_hold() {
+    fn all_fields_are_read() {
         let filter = filter(GetLogRequest {
             transport: "events".to_owned(),
             service: "pictures".to_owned(),
@@ -90,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_without_a_moment_is_refused() {
+    fn an_empty_range_is_refused() {
         let range = |since: &str, until: &str| {
             filter(GetLogRequest {
                 since: Some(since.parse().unwrap()),
@@ -104,7 +109,7 @@ mod tests {
             range(noon, "2026-10-01T11:00:00Z"),
             Err(Error::Range)
         ));
-        // The same moment, written for another place.
+        // The same time in another time zone.
         assert!(matches!(
             range(noon, "2026-10-01T14:00:00+02:00"),
             Err(Error::Range)
@@ -113,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_entry_can_have_is_refused() {
+    fn invalid_values_are_refused() {
         let refused = |change: fn(&mut GetLogRequest)| {
             let mut request = GetLogRequest::default();
             change(&mut request);

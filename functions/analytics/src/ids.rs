@@ -1,23 +1,23 @@
-//! The ids of entries: the same call logged twice has the same one.
+//! The ids of entries: a call that is logged twice gets the same id.
 
 use uuid::Uuid;
 
-/// The namespace of the derived ids (RFC 9562, version 5). It must never change: a record
-/// delivered again after an upgrade would become a second entry.
+/// The namespace of the derived ids (RFC 9562, version 5). It must never change: a record that
+/// is redelivered after an upgrade would become a second entry.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6c0f_5a1e_92d3_4b7e_8a41_0d7f_36c2_e915);
 
-/// The entry that a caller logs under an idempotency key. The caller is part of it, so that
-/// nobody can take the id of another's entry.
+/// The id of an entry that a caller logs with an idempotency key. It depends on the caller, so
+/// that no caller can take the id of another's entry.
 pub(crate) fn of_key(caller: &str, key: &str) -> Uuid {
     derive(&["key", caller, key])
 }
 
-/// The entry of a record that brings no id: where the record lies is unique.
+/// The id of a record that has none: its position is unique.
 pub(crate) fn of_position(stream: &str, offset: i64) -> Uuid {
     derive(&["position", stream, &offset.to_string()])
 }
 
-/// The entry's own id; one that is no UUID is made into one.
+/// The entry's own id. If it isn't a UUID, one is derived from it.
 pub(crate) fn of_text(text: &str) -> Option<Uuid> {
     match text {
         "" => None,
@@ -25,7 +25,8 @@ pub(crate) fn of_text(text: &str) -> Option<Uuid> {
     }
 }
 
-/// Each part with its length before it, so that no two lists of parts read alike.
+/// Derives an id. Each part is preceded by its length, so that different lists of parts have
+/// different names.
 fn derive(parts: &[&str]) -> Uuid {
     let mut name = String::new();
     for part in parts {
@@ -58,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_uuid_is_taken_as_it_is_and_any_other_id_made_into_one() {
+    fn a_uuid_is_kept_and_any_other_id_is_hashed() {
         let id = "0190a5f2-7c1e-7b57-a6a2-2f2c0a4f1a11";
         assert_eq!(of_text(id).unwrap().to_string(), id);
         assert_eq!(of_text("call 7"), of_text("call 7"));

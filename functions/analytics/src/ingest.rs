@@ -1,41 +1,43 @@
+//! Ingesting call logs from Kafka.
+
 use time::OffsetDateTime;
 
-use crate::entry::Entry;
-use crate::observation::Observation;
-use crate::{Analytics, Error, ids};
+use crate::{Analytics, Error, entry::Entry, ids, observation::Observation};
 
-/// Where a record lies: unique, and in the order of writing within one stream.
+/// Where a record is: unique, and ordered by time of writing within a stream.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
-    /// The stream: `<topic>-<partition>`.
+    /// `<topic>-<partition>`.
     pub stream: String,
-    /// The place in the stream.
+    /// The position in the stream.
     pub offset: i64,
 }
 
-/// A record that should hold one `AnalyticsEntryMessage` as JSON.
+/// A record that should contain an `AnalyticsEntryMessage` as JSON.
 #[derive(Debug)]
 pub struct Record {
-    /// Where it lies.
+    /// Where the record is.
     pub position: Position,
-    /// When it was written, where known.
+    /// When it was written, if known.
     pub written_at: Option<OffsetDateTime>,
-    /// What it holds, or why nothing.
+    /// Its value, or why it can't be read.
     pub value: Result<Vec<u8>, Refusal>,
 }
 
-/// Why a record holds no entry. Nothing of its content is told: what is no call log may be
-/// anything, and this goes to a log.
+/// Why a record contains no entry. Nothing of its content is included: this is logged, and the
+/// content may be anything.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// It has no value.
+    /// The record has no value.
     #[error("the record has no value")]
     Empty,
-    /// Its value is not what the event says it is.
+    /// The value isn't base64.
     #[error("the record's value is not base64")]
     Base64,
-    /// Its value is no JSON, or not of the right types.
-    #[error("the value is not a call log's JSON ({kind} error at line {line}, column {column})")]
+    /// The value isn't JSON, or has other types.
+    #[error(
+        "the value is not the JSON of a call log ({kind} error at line {line}, column {column})"
+    )]
     Json {
         /// Syntax, data or EOF.
         kind: &'static str,
@@ -44,34 +46,33 @@ pub enum Refusal {
         /// Counted from 1.
         column: usize,
     },
-    /// It is an entry of no call.
-    #[error("the value names no call: {0}")]
+    /// A field is invalid.
+    #[error("the entry is invalid: {0}")]
     Entry(Error),
 }
 
-/// A record that was not taken, and never will be.
+/// A record that is refused for good.
 #[derive(Debug)]
 pub struct Refused {
-    /// Where it lies.
+    /// Where the record is.
     pub position: Position,
-    /// Why it was not taken.
+    /// Why it is refused.
     pub reason: Refusal,
 }
 
 impl Analytics {
-    /// Logs every entry of a batch, in one statement, and answers the records that hold
-    /// none. Either all entries are kept or, on an error, none; records delivered again
-    /// are the same entries.
+    /// Stores all entries of a batch in one statement, and returns the records that contain no
+    /// entry. On an error none is stored. A redelivered record is stored once.
     ///
     /// # Errors
     ///
-    /// `UNAVAILABLE` or `DEADLINE_EXCEEDED` where the database does not answer: the whole
-    /// batch should be delivered again.
+    /// `UNAVAILABLE` or `DEADLINE_EXCEEDED` if the database doesn't respond. The whole batch
+    /// should be redelivered.
     pub async fn ingest(
         &self,
         records: impl IntoIterator<Item = Record>,
     ) -> Result<Vec<Refused>, Error> {
-        let (entries, refused) = sort(records, OffsetDateTime::now_utc());
+        let (entries, refused) = partition(records, OffsetDateTime::now_utc());
         if !entries.is_empty() {
             self.store.insert(entries).await?;
         }
@@ -83,8 +84,8 @@ impl Analytics {
     }
 }
 
-/// Tells entries from records that hold none.
-fn sort(
+/// Separates entries from records that contain none.
+fn partition(
     records: impl IntoIterator<Item = Record>,
     now: OffsetDateTime,
 ) -> (Vec<Entry>, Vec<Refused>) {
@@ -152,7 +153,7 @@ mod tests {
     const GOOD: &str = r#"{"transport":"grpc","service":"auth","method":"Login","status":200}"#;
 
     #[test]
-    fn one_bad_record_does_not_take_the_others_with_it() {
+    fn a_bad_record_does_not_affect_the_others() {
         let bad = [
             "",
             "not json",
@@ -179,7 +180,7 @@ mod tests {
             ..record(51, "")
         });
         records.push(record(101, GOOD));
-        let (entries, refused) = sort(records, NOW);
+        let (entries, refused) = partition(records, NOW);
         assert_eq!(entries.len(), 2);
         let offsets: Vec<_> = refused
             .iter()
@@ -190,9 +191,9 @@ mod tests {
     }
 
     #[test]
-    fn a_record_without_an_id_has_its_positions() {
+    fn an_entry_without_an_id_gets_one_from_its_position() {
         let ids = |offsets: [i64; 2]| {
-            sort(offsets.map(|offset| record(offset, GOOD)), NOW)
+            partition(offsets.map(|offset| record(offset, GOOD)), NOW)
                 .0
                 .into_iter()
                 .map(|entry| entry.id)
@@ -203,19 +204,19 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_without_a_time_has_its_records() {
+    fn an_entry_without_a_time_gets_its_records() {
         let written_at = datetime!(2026-10-01 11:00 UTC);
         let record = Record {
             written_at: Some(written_at),
             ..record(1, GOOD)
         };
-        assert_eq!(sort([record], NOW).0[0].at, written_at);
-        assert_eq!(sort([self::record(1, GOOD)], NOW).0[0].at, NOW);
+        assert_eq!(partition([record], NOW).0[0].at, written_at);
+        assert_eq!(partition([self::record(1, GOOD)], NOW).0[0].at, NOW);
     }
 
     #[test]
-    fn a_reason_tells_nothing_of_the_content() {
-        let (_, refused) = sort([record(1, r#"{"status":"hunter2"}"#)], NOW);
+    fn a_reason_contains_nothing_of_the_record() {
+        let (_, refused) = partition([record(1, r#"{"status":"hunter2"}"#)], NOW);
         let reason = refused[0].reason.to_string();
         assert!(reason.contains("data error at line 1"), "{reason}");
         assert!(!reason.contains("hunter2"), "{reason}");

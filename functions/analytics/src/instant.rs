@@ -1,13 +1,13 @@
-//! The contract's timestamps, and the calendar's.
+//! Conversions of the contract's timestamps.
 
 use prost_types::Timestamp;
 use time::OffsetDateTime;
 
-/// 0001-01-01T00:00:00Z in seconds since 1970: the earliest moment that the contract's text
-/// form (RFC 3339) carries.
+/// 0001-01-01T00:00:00Z in seconds since 1970: the earliest time in the contract's text form
+/// (RFC 3339).
 pub(crate) const EARLIEST: i64 = -62_135_596_800;
 
-/// The moment, if it lies in the years 1 to 9999.
+/// The time, if it is in the years 1 to 9999.
 pub(crate) fn from_proto(at: Timestamp) -> Option<OffsetDateTime> {
     let nanos = u32::try_from(at.nanos).ok()?;
     OffsetDateTime::from_unix_timestamp(at.seconds)
@@ -17,7 +17,7 @@ pub(crate) fn from_proto(at: Timestamp) -> Option<OffsetDateTime> {
         .ok()
 }
 
-/// The moment as the contract has it.
+/// The time as a timestamp of the contract.
 pub(crate) fn to_proto(at: OffsetDateTime) -> Timestamp {
     Timestamp {
         seconds: at.unix_timestamp(),
@@ -31,7 +31,7 @@ pub(crate) fn micros(at: OffsetDateTime) -> i64 {
     i64::try_from(at.unix_timestamp_nanos().div_euclid(1000)).unwrap_or(i64::MAX)
 }
 
-/// The moment that many microseconds after 1970, if the calendar has it.
+/// The time that many microseconds after 1970, if the calendar includes it.
 pub(crate) fn from_micros(micros: i64) -> Option<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000).ok()
 }
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_goes_there_and_back() {
+    fn conversions_are_lossless() {
         for text in [
             "2026-10-01T12:30:45.123456Z",
             "0001-01-01T00:00:00Z",
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_calendar_lacks_is_none() {
+    fn times_outside_the_calendar_are_none() {
         for (seconds, nanos) in [
             (i64::MAX, 0),
             (i64::MIN, 0),

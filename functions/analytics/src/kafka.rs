@@ -1,33 +1,31 @@
-//! The edge of `analytics-ingest`: the event with which AWS calls a function for a batch of
-//! Kafka records, and the answer that it reads. A native event source (Amazon MSK or a
-//! self-managed cluster) and the gateway's trigger speak it alike.
+//! The event and response of `analytics-ingest`: AWS's Kafka event with a batch of records, and
+//! the records that failed. Native event sources (Amazon MSK or a self-managed cluster) and the
+//! gateway's trigger use the same format.
 //!
-//! What becomes of a record:
-//! - It holds an entry: the entry is kept. Delivered again, it is the same entry.
-//! - It holds none (no JSON, not a call log): no retry will ever help. The others of its
-//!   batch are kept, and the answer names this one in `batchItemFailures`.
-//! - The database does not answer: the call fails, and the whole batch comes again.
+//! A record is handled in one of three ways:
+//! - It contains an entry: the entry is stored, once however often the record is delivered.
+//! - It contains none (not JSON, not a call log): retries can't help. The other entries of the
+//!   batch are stored, and the response lists this record in `batchItemFailures`.
+//! - The database doesn't respond: the invocation fails, and the whole batch is redelivered.
 //!
-//! What the caller makes of a name in `batchItemFailures`: the gateway tries that record, and
-//! no other, a few times more and then puts it in the dead-letter topic. AWS, with
-//! `ReportBatchItemFailures` on, tries the record and all after it in its partition again,
-//! which are in the table by then, up to `MaximumRetryAttempts` times, and sends them to the
-//! on-failure destination; so that mapping must set both, or a poison record blocks its
-//! partition for as long as the topic keeps it. With `ReportBatchItemFailures` off AWS does
-//! not read the answer and moves on: the warning in the log is all that is left of the
-//! record.
+//! The gateway retries a listed record alone a few times, and then produces it to the
+//! dead-letter topic. AWS, with `ReportBatchItemFailures`, retries the record and all after it
+//! in its partition, which are in the table by then, up to `MaximumRetryAttempts` times, and
+//! sends them to the on-failure destination. The event source mapping must set both, or a poison
+//! record blocks its partition as long as the topic retains it. Without
+//! `ReportBatchItemFailures`, AWS ignores the response and continues: only the warning in the
+//! log remains.
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::{Position, Record, Refusal, Refused};
 
-/// AWS's Kafka event, as much of it as is needed: `aws_lambda_events::kafka::KafkaEvent`
-/// refuses a record without headers or with a null among them, and keeps all of them.
+/// The needed part of AWS's Kafka event. `aws_lambda_events::kafka::KafkaEvent` isn't used
+/// because it refuses a record without headers, or with a null among them, and keeps all headers.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Event {
     /// By `<topic>-<partition>`.
@@ -40,14 +38,14 @@ struct EventRecord {
     topic: Option<String>,
     partition: i64,
     offset: i64,
-    /// Milliseconds since 1970; negative where the broker keeps none.
+    /// Milliseconds since 1970; negative if there is none.
     timestamp: Option<i64>,
     /// Base64.
     value: Option<String>,
 }
 
 impl Event {
-    /// The records, partition by partition.
+    /// The records, by partition.
     pub fn into_records(self) -> impl Iterator<Item = Record> {
         self.records
             .into_iter()
@@ -80,10 +78,10 @@ impl EventRecord {
     }
 }
 
-/// The answer: which records were not taken.
+/// The response: the records that failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Answer {
+pub struct Response {
     batch_item_failures: Vec<Failure>,
 }
 
@@ -100,7 +98,7 @@ struct Item {
     offset: i64,
 }
 
-impl From<Vec<Refused>> for Answer {
+impl From<Vec<Refused>> for Response {
     fn from(refused: Vec<Refused>) -> Self {
         let failure = |refused: Refused| Failure {
             item_identifier: Item {
@@ -118,7 +116,7 @@ impl From<Vec<Refused>> for Answer {
 mod tests {
     use super::*;
 
-    /// As AWS documents it, with what its brokers are known to leave out.
+    /// AWS's documented event, with the fields that brokers are known to omit.
     const EVENT: &str = r#"{
         "eventSource": "aws:kafka",
         "eventSourceArn": "arn:aws:kafka:us-east-1:123456789012:cluster/c/1",
@@ -143,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn awss_event_is_read() {
+    fn the_event_of_aws_is_read() {
         let records = records(EVENT);
         assert_eq!(records.len(), 3);
         assert_eq!(records[0].position.stream, "analyticsdata-0");
@@ -155,13 +153,13 @@ mod tests {
         assert_eq!(records[0].value.as_deref().unwrap(), br#"{"test":1}"#);
         assert!(matches!(records[1].value, Err(Refusal::Empty)));
         assert_eq!(records[1].written_at, None);
-        // Without a topic the map's key says which.
+        // Without a topic, the key of the map is used.
         assert_eq!(records[2].position.stream, "analyticsdata-1");
         assert!(matches!(records[2].value, Err(Refusal::Base64)));
     }
 
     #[test]
-    fn the_record_and_not_the_key_says_where_it_lies() {
+    fn the_position_comes_from_the_record_not_the_key() {
         let event =
             r#"{"records":{"whatever":[{"topic":"a-b","partition":12,"offset":1,"value":""}]}}"#;
         assert_eq!(records(event)[0].position.stream, "a-b-12");
@@ -174,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_is_awss() {
+    fn the_response_has_the_format_of_aws() {
         let refused = records(EVENT)
             .into_iter()
             .filter_map(|record| {
@@ -184,12 +182,12 @@ mod tests {
                 })
             })
             .collect::<Vec<_>>();
-        let answer = serde_json::to_string(&Answer::from(refused)).unwrap();
+        let response = serde_json::to_string(&Response::from(refused)).unwrap();
         assert_eq!(
-            answer,
+            response,
             r#"{"batchItemFailures":[{"itemIdentifier":{"partition":"analyticsdata-0","offset":16}},{"itemIdentifier":{"partition":"analyticsdata-1","offset":7}}]}"#
         );
-        let none = serde_json::to_string(&Answer::default()).unwrap();
+        let none = serde_json::to_string(&Response::default()).unwrap();
         assert_eq!(none, r#"{"batchItemFailures":[]}"#);
     }
 }

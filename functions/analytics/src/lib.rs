@@ -1,10 +1,11 @@
-//! Call logs: what was called, over which transport, and how it went. Kept in Postgres.
+//! Call logs: what was called, over which transport, and with which outcome, in Postgres.
 //!
-//! [`Analytics`] is the domain, an operation a method: [`log`](Analytics::log) and
+//! [`Analytics`] is the domain, with one method for each operation: [`log`](Analytics::log) and
 //! [`read`](Analytics::read) for callers, [`record`](Analytics::record) and
-//! [`ingest`](Analytics::ingest) for the service's own logs. It knows nothing of Lambda or
-//! HTTP. [`kafka`] is the edge of `analytics-ingest`: AWS's batch event, and its answer.
-//! [`schema`] holds the migrations, which run as a step of their own and never in a call.
+//! [`ingest`](Analytics::ingest) for the service's own logs. It is independent of Lambda and
+//! HTTP. [`kafka`] has the event and response of `analytics-ingest`, and [`cloudformation`]
+//! those of `analytics-migrate`. [`schema`] has the migrations, which run as a deployment step
+//! and never in a call.
 
 mod analytics;
 mod buckets;

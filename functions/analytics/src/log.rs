@@ -1,18 +1,19 @@
+//! Logging single calls.
+
 use time::OffsetDateTime;
 use trichrome_proto::analytics::{AnalyticsEntryMessage, LogDataRequest};
 use uuid::Uuid;
 
-use crate::entry::Entry;
-use crate::{Analytics, Error};
+use crate::{Analytics, Error, entry::Entry};
 
 impl Analytics {
-    /// Logs a call that a caller made. The same idempotency key from the same caller is the
-    /// same entry, however often it comes; without one, every call logs an entry.
+    /// Logs a call that a caller made. Repeated requests with the same idempotency key of the
+    /// same caller log one entry; without a key, each request logs one.
     ///
     /// # Errors
     ///
-    /// `INVALID_ARGUMENT` where the request could not be so, `UNAVAILABLE` or
-    /// `DEADLINE_EXCEEDED` where the database does not answer.
+    /// `INVALID_ARGUMENT` if the request is invalid, `UNAVAILABLE` or `DEADLINE_EXCEEDED` if the
+    /// database doesn't respond.
     pub async fn log(
         &self,
         request: LogDataRequest,
@@ -24,13 +25,13 @@ impl Analytics {
         self.store.insert(vec![entry]).await
     }
 
-    /// Logs a call that another function served. Its id, caller and time are the message's;
-    /// the same id is the same entry, however often it comes.
+    /// Logs a call that another function served, with the id, caller and time of the message.
+    /// Repeated messages with the same id log one entry.
     ///
     /// # Errors
     ///
-    /// `INVALID_ARGUMENT` where the message names no call, `UNAVAILABLE` or
-    /// `DEADLINE_EXCEEDED` where the database does not answer.
+    /// `INVALID_ARGUMENT` if the message is invalid, `UNAVAILABLE` or `DEADLINE_EXCEEDED` if the
+    /// database doesn't respond.
     pub async fn record(&self, message: AnalyticsEntryMessage) -> Result<(), Error> {
         let now = OffsetDateTime::now_utc();
         let entry = Entry::observed(message.into(), Uuid::now_v7, now, now)?;

@@ -1,13 +1,15 @@
+//! A call log as another part of the service wrote it.
+
 use std::borrow::Cow;
 
 use prost_types::Timestamp;
 use serde::{Deserialize, Deserializer};
 use trichrome_proto::analytics::AnalyticsEntryMessage;
 
-/// An `AnalyticsEntryMessage` as another part of the service wrote it: nothing checked yet.
+/// An unchecked `AnalyticsEntryMessage`.
 ///
-/// Read more leniently than the contract's own type: fields that a newer writer adds are
-/// passed over, `null` is a field left out, and numbers may have any value.
+/// It is parsed more leniently than the contract's type: unknown fields of a newer writer are
+/// ignored, `null` means that a field was left out, and numbers may have any value.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Observation {
@@ -25,7 +27,7 @@ pub(crate) struct Observation {
     pub(crate) user_id: String,
     #[serde(deserialize_with = "or_default")]
     pub(crate) trace_id: String,
-    /// None where it is not a time, too.
+    /// `None` if it can't be parsed, too.
     #[serde(deserialize_with = "time")]
     pub(crate) at: Option<Timestamp>,
     #[serde(deserialize_with = "or_default")]
@@ -75,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_contracts_message_is_read_whole() {
+    fn every_field_of_the_message_is_read() {
         let message = AnalyticsEntryMessage {
             transport: "rest".to_owned(),
             service: "auth".to_owned(),
@@ -93,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn nulls_and_new_fields_are_passed_over() {
+    fn nulls_and_unknown_fields_are_ignored() {
         let json =
             r#"{"transport":"rest","service":null,"status":null,"at":null,"region":{"a":[1]}}"#;
         let read: Observation = serde_json::from_str(json).unwrap();
@@ -105,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_is_none_is_left_out() {
+    fn an_invalid_time_is_left_out() {
         let read: Observation = serde_json::from_str(r#"{"at":"yesterday"}"#).unwrap();
         assert_eq!(read.at, None);
         let escaped: Observation =

@@ -1,23 +1,22 @@
+//! Reading the call log page by page.
+
 use trichrome_proto::analytics::{GetLogRequest, GetLogsMessage};
 
-use crate::cursor::Cursor;
-use crate::entry::Entry;
-use crate::filter::Filter;
-use crate::{Analytics, Error};
+use crate::{Analytics, Error, cursor::Cursor, entry::Entry, filter::Filter};
 
-/// The entries of a page where the request names no number.
+/// The number of entries in a page if the request has no limit.
 const DEFAULT_LIMIT: u32 = 50;
-/// The most entries of a page; the contract's number.
+/// The contract's limit of entries in a page.
 const MAX_LIMIT: u32 = 500;
 
 impl Analytics {
-    /// Reads the entries that the filters take, newest first, a page at a time, and totals
-    /// over all of them where asked for. Page and totals are of one moment.
+    /// Reads a page of the entries that match the filter, newest first, and on request the
+    /// totals of all matching entries. Page and totals are of the same snapshot.
     ///
     /// # Errors
     ///
-    /// `INVALID_ARGUMENT` for a cursor that is none, or filters that no entry can pass;
-    /// `UNAVAILABLE` or `DEADLINE_EXCEEDED` where the database does not answer in time.
+    /// `INVALID_ARGUMENT` for an invalid cursor or filter, `UNAVAILABLE` or `DEADLINE_EXCEEDED`
+    /// if the database doesn't respond in time.
     pub async fn read(&self, request: GetLogRequest) -> Result<GetLogsMessage, Error> {
         let filter = Filter::try_from(&request)?;
         let after = Cursor::decode(&request.cursor)?;
@@ -25,7 +24,7 @@ impl Analytics {
             0 => DEFAULT_LIMIT,
             limit => limit.min(MAX_LIMIT),
         };
-        // One more than the page: whether there is a next.
+        // One more than the page shows whether there is a next one.
         let (entries, totals) = self
             .store
             .read(&filter, after, limit + 1, request.totals)
@@ -41,7 +40,7 @@ impl Analytics {
     }
 }
 
-/// The page, and where the next begins if anything is left.
+/// The page, and the cursor of the next one if there is any.
 fn cut(mut entries: Vec<Entry>, limit: usize) -> (Vec<Entry>, Option<Cursor>) {
     let more = entries.len() > limit;
     entries.truncate(limit);
@@ -77,14 +76,14 @@ mod tests {
     }
 
     #[test]
-    fn a_page_with_more_behind_it_ends_on_a_cursor() {
+    fn a_page_before_the_last_has_a_cursor() {
         let (page, next) = cut(entries(3), 2);
         assert_eq!(page.len(), 2);
         assert_eq!(next.unwrap().id, Uuid::from_u128(1));
     }
 
     #[test]
-    fn the_last_page_ends_on_none() {
+    fn the_last_page_has_no_cursor() {
         for count in 0..=2 {
             let (page, next) = cut(entries(count), 2);
             assert_eq!((page.len() as u128, next), (count, None));

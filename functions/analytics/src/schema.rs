@@ -1,38 +1,40 @@
-//! The table, and how it comes to be.
+//! The table's migrations.
 
-use sqlx::PgPool;
-use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::postgres::PgPoolOptions;
+use sqlx::{
+    PgPool,
+    migrate::{MigrateError, Migrator},
+    postgres::PgPoolOptions,
+};
 
 use crate::Database;
 
-/// The migrations, in `migrations/`. A released one must never change: the database keeps
-/// its checksum.
+/// The migrations in `migrations/`. A released one must never change: the database stores its
+/// checksum.
 ///
-/// A database that a later version has migrated is left as it is: migrations only add, so
-/// this version works on it. Else a deployment could not go back to this version.
+/// Migrations that a later version has applied are ignored, so that a deployment can be rolled
+/// back: migrations only add, and this version works with the result.
 fn migrations() -> Migrator {
     let mut migrations = sqlx::migrate!();
     migrations.set_ignore_missing(true);
     migrations
 }
 
-/// Brings the database's schema to this version: a step of a deployment, before the
-/// functions, and safe to repeat. Two at once wait for each other (an advisory lock).
+/// Migrates the database to this version: a step of a deployment before the functions. It may be
+/// repeated, and concurrent runs wait for each other (an advisory lock).
 ///
 /// # Errors
 ///
-/// The database is not reachable, holds a migration that this version has in another form,
-/// or refuses one (the role needs to own the schema).
+/// The database can't be reached, has a migration with another checksum, or refuses one (the
+/// role must own the schema).
 pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
     migrations().run(pool).await
 }
 
-/// [`migrate`], over a connection of its own.
+/// Calls [`migrate`] with a connection of its own.
 ///
 /// # Errors
 ///
-/// As [`migrate`].
+/// See [`migrate`].
 pub async fn migrate_database(database: &Database) -> Result<(), MigrateError> {
     let pool = PgPoolOptions::new()
         .max_connections(1)

@@ -1,49 +1,43 @@
 //! The table in Postgres.
 //!
-//! Every wait has an end: a connection is there within 3 s or the call is `UNAVAILABLE`,
-//! and its statements are done within 6 s or it is `DEADLINE_EXCEEDED`. Together that is
-//! less than the 10 s that the gateway waits for a function.
+//! Every wait is limited: without a connection within 3 s a call fails with `UNAVAILABLE`, and
+//! without its results within 6 s with `DEADLINE_EXCEEDED`. Together that is less than the 10 s
+//! that the gateway waits for a function.
 
 mod conditions;
 mod insert;
 mod page;
 mod totals;
 
-use std::sync::OnceLock;
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::PgPoolOptions;
-use sqlx::{Connection as _, PgConnection, PgPool, Postgres};
+use sqlx::{
+    Connection as _, PgConnection, PgPool, Postgres, pool::PoolConnection, postgres::PgPoolOptions,
+};
 use tracing::{Instrument as _, Span, info_span};
 use trichrome_proto::error::Fault as _;
 use trichrome_telemetry as telemetry;
 
-use crate::cursor::Cursor;
-use crate::entry::Entry;
-use crate::filter::Filter;
-use crate::totals::Sums;
-use crate::{Database, Error};
+use crate::{Database, Error, cursor::Cursor, entry::Entry, filter::Filter, totals::Sums};
 
 /// How long to wait for a connection. Postgres restarts in less.
-const CONNECT: Duration = Duration::from_secs(3);
-/// How long a call's statements may take together. A second more than Postgres gives each
-/// read (`READ`): this one is for a server that says nothing at all.
-const ANSWER: Duration = Duration::from_secs(6);
-/// A Lambda environment serves one call at a time; the second connection is for a call that
-/// begins while the first is being replaced.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a call's statements may take together: a second more than the timeout of each read
+/// ([`READ`]), for a server that doesn't respond at all.
+const STATEMENTS_TIMEOUT: Duration = Duration::from_secs(6);
+/// A Lambda environment serves one call at a time. The second connection is for a call that
+/// begins while the first connection is being replaced.
 const CONNECTIONS: u32 = 2;
 
-/// Where call logs are.
 const TABLE: &str = "call_logs";
 
 /// Begins a read, in one round trip.
-/// - One snapshot: the totals count the entries of the page beside them.
-/// - The time limit is set here and not as the connection starts, which a pooler (RDS Proxy,
+/// - Page and totals are read from one snapshot.
+/// - The timeout is set here and not when the connection starts, which a pooler (RDS Proxy,
 ///   PgBouncer) refuses.
-/// - Plans are made for the values at hand: the last minute and the last year want
-///   different ones, and making one takes a fraction of a millisecond.
-/// - Compiling a plan takes longer than these queries save by it.
+/// - Queries are planned for their values: the last minute and the last year need different
+///   plans, and planning takes a fraction of a millisecond.
+/// - JIT compilation takes longer than it saves in these queries.
 const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
      SET LOCAL statement_timeout = '5s'; \
      SET LOCAL plan_cache_mode = 'force_custom_plan'; \
@@ -64,22 +58,22 @@ impl Store {
         }
     }
 
-    /// Keeps the entries, all or none. One whose id is there already is passed over.
+    /// Stores the entries, all or none. Existing ids are ignored.
     pub(crate) async fn insert(&self, entries: Vec<Entry>) -> Result<(), Error> {
         let span = self.span("INSERT");
         telemetry::set(&span, "db.operation.batch.size", entries.len() as i64);
         let work = async {
             let mut connection = self.acquire().await?;
             let work = insert::insert(&mut connection, entries);
-            let outcome = tokio::time::timeout(ANSWER, work).await;
+            let outcome = tokio::time::timeout(STATEMENTS_TIMEOUT, work).await;
             settle(connection, outcome)
         };
         let outcome = work.instrument(span.clone()).await;
-        told(&span, outcome)
+        record(&span, outcome)
     }
 
-    /// At most `limit` entries that the filter takes, newest first, from `after` on; and
-    /// their totals if asked for, where there are any.
+    /// At most `limit` entries that match the filter, newest first, after the cursor. With
+    /// `totals`, also the totals of all matching entries, if there are any.
     pub(crate) async fn read(
         &self,
         filter: &Filter,
@@ -91,11 +85,11 @@ impl Store {
         let work = async {
             let mut connection = self.acquire().await?;
             let work = read(&mut connection, filter, after, limit, totals);
-            let outcome = tokio::time::timeout(ANSWER, work).await;
+            let outcome = tokio::time::timeout(STATEMENTS_TIMEOUT, work).await;
             settle(connection, outcome)
         };
         let outcome = work.instrument(span.clone()).await;
-        told(&span, outcome)
+        record(&span, outcome)
     }
 
     /// A call's statements as a span, by the conventions for database clients.
@@ -122,11 +116,11 @@ impl Store {
         let pool = self.pool.get_or_init(|| {
             PgPoolOptions::new()
                 .max_connections(CONNECTIONS)
-                .acquire_timeout(CONNECT)
-                // Each use begins with a ping, so that a connection lost while the
-                // environment was frozen, or Postgres restarted, is replaced unseen.
+                .acquire_timeout(CONNECT_TIMEOUT)
+                // Ping before each use, to replace connections that were lost while the
+                // environment was frozen or Postgres restarted.
                 .test_before_acquire(true)
-                // No timers: they would not run while the environment is frozen.
+                // No timers, which would not run while the environment is frozen.
                 .max_lifetime(None)
                 .idle_timeout(None)
                 .connect_lazy_with(self.database.options())
@@ -152,13 +146,13 @@ async fn read(
     Ok((entries, sums))
 }
 
-/// Says of a span what came of it.
-fn told<T>(span: &Span, outcome: Result<T, Error>) -> Result<T, Error> {
+/// Records a failure in the span.
+fn record<T>(span: &Span, outcome: Result<T, Error>) -> Result<T, Error> {
     outcome.inspect_err(|error| telemetry::failed(span, error.code().as_str()))
 }
 
-/// What came of a call's statements. After a failure the connection is closed rather than
-/// used again: it may hang, be in the middle of an answer, or lead to a server that is no
+/// The outcome of a call's statements. After a failure the connection is closed instead of
+/// returned to the pool: it may hang, have a pending result, or lead to a server that is no
 /// longer the primary.
 fn settle<T>(
     connection: PoolConnection<Postgres>,
@@ -167,7 +161,7 @@ fn settle<T>(
     let error = match outcome {
         Ok(Ok(value)) => return Ok(value),
         Ok(Err(error)) => error.into(),
-        Err(_) => Error::Silent,
+        Err(_) => Error::Timeout,
     };
     drop(connection.detach());
     Err(error)

@@ -1,3 +1,5 @@
+//! The totals of entries, as the contract returns them.
+
 use std::collections::HashMap;
 
 use prost_types::Timestamp;
@@ -14,30 +16,30 @@ pub(crate) struct Sum {
     pub(crate) p95_ms: f64,
 }
 
-/// A percentile between the two values that its rank lies between.
+/// A percentile, given by the two values next to its rank.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Percentile {
     /// 0.95 for the 95th.
     pub(crate) share: f64,
-    /// The value at the rank, rounded down.
+    /// The value at the rank rounded down.
     pub(crate) floor: f64,
-    /// The value at the rank, rounded up.
+    /// The value at the rank rounded up.
     pub(crate) ceil: f64,
 }
 
 impl Percentile {
-    /// The percentile among so many values, interpolated as Postgres' `percentile_cont` does.
+    /// The percentile of `count` values, interpolated like Postgres's `percentile_cont`.
     #[expect(
         clippy::cast_precision_loss,
         reason = "a rank past 2^53 is exact enough"
     )]
-    pub(crate) fn among(self, count: i64) -> f64 {
+    pub(crate) fn interpolate(self, count: i64) -> f64 {
         let rank = self.share * (count - 1) as f64;
         self.floor + (self.ceil - self.floor) * rank.fract()
     }
 }
 
-/// The totals of all entries that a filter takes, as the store answers them.
+/// The totals of all entries that match a filter.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Sums {
     pub(crate) all: Sum,
@@ -45,9 +47,9 @@ pub(crate) struct Sums {
     pub(crate) by_transport: Vec<(String, Sum)>,
     /// By `service/Method`, most calls first.
     pub(crate) by_operation: Vec<(String, Sum)>,
-    /// How time was cut.
+    /// The buckets of `over_time`.
     pub(crate) buckets: Buckets,
-    /// By the start of the bucket, in seconds since 1970; those without entries are missing.
+    /// By the start of the bucket in seconds since 1970. Buckets without entries are missing.
     pub(crate) over_time: HashMap<i64, Sum>,
 }
 
@@ -99,7 +101,7 @@ fn count(count: i64) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-/// To the microsecond: the rest is noise of the interpolation, and long in JSON.
+/// Rounds to microseconds: more digits are noise of the interpolation.
 fn millis(millis: f64) -> f64 {
     (millis * 1000.0).round() / 1000.0
 }
@@ -111,19 +113,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_percentile_lies_between_its_neighbours() {
+    fn a_percentile_is_interpolated() {
         let p95 = |floor, ceil, count| {
             let share = 0.95;
-            Percentile { share, floor, ceil }.among(count)
+            Percentile { share, floor, ceil }.interpolate(count)
         };
-        // Of 10, 20 and 30 the rank is 1.9, of 1 to 101 it is 95 sharp, of one it is 0.
+        // The rank is 1.9 for 10, 20 and 30, exactly 95 for 1 to 101, and 0 for one value.
         assert!((p95(20.0, 30.0, 3) - 29.0).abs() < 1e-9);
         assert!((p95(96.0, 96.0, 101) - 96.0).abs() < 1e-9);
         assert_eq!(p95(7.0, 7.0, 1), 7.0);
     }
 
     #[test]
-    fn time_without_entries_is_told_too() {
+    fn buckets_without_entries_are_included() {
         let first = datetime!(2026-10-01 12:00 UTC);
         let sums = Sums {
             all: Sum {

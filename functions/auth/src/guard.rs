@@ -1,15 +1,17 @@
-//! Checking a token for another service, which may name the operation that it guards.
+//! Checking a token for another service, which may name the operation it guards.
 
-use trichrome_proto::auth::ValidateRpcRequestInput;
-use trichrome_proto::contract::{self, Access, OPERATIONS, Operation, Route};
+use trichrome_proto::{
+    auth::ValidateRpcRequestInput,
+    contract::{self, Access, OPERATIONS, Operation, Route},
+};
 use trichrome_users::Users;
 
 use crate::Error;
 
-/// Whose token it is: the user's id, or an empty one where no token was given and none is
-/// needed. `verify` answers the subject of a token that is valid.
+/// The id of the token's user; empty if there is no token and the operation needs none.
+/// `verify` returns the subject of a valid token.
 ///
-/// The user is looked up, because a token outlives its user.
+/// The user is looked up, because a token may be valid after its user was deleted.
 ///
 /// # Errors
 /// [`Error::UnknownOperation`], [`Error::NoToken`], [`Error::Token`], [`Error::UserGone`] and
@@ -35,9 +37,9 @@ pub async fn validate<E: std::error::Error + Send + Sync + 'static>(
     }
 }
 
-/// Whether what is guarded needs no token. Where nothing is named, or where a path is public
-/// for some HTTP methods only (`/users`), it does need one: a guard that does not say which
-/// operation it means must not let the guarded one through.
+/// Whether the guarded operation needs no token. It needs one if none is named, or if a path is
+/// public for some HTTP methods only (`/users`): an ambiguous request must not open a protected
+/// operation.
 fn is_public(method: &str, path: &str) -> Result<bool, Error> {
     let mut named = by_method(method)?;
     named.extend(by_path(path)?);
@@ -47,33 +49,33 @@ fn is_public(method: &str, path: &str) -> Result<bool, Error> {
             .all(|operation| operation.access == Access::Public))
 }
 
-/// The operation of an rpc, named `Method` or `/package.Service/Method`.
+/// The operations of an rpc, named `Method` or `/package.Service/Method`.
 fn by_method(method: &str) -> Result<Vec<&'static Operation>, Error> {
     if method.is_empty() {
         return Ok(Vec::new());
     }
-    found(
+    non_empty(
         OPERATIONS
             .iter()
             .filter(|operation| operation.method == method || operation.grpc_path == method)
             .collect(),
         "method",
-        "use an rpc's name, as `Login` or `/auth.Auth/Login`",
+        "use an rpc's name such as `Login` or `/auth.Auth/Login`",
     )
 }
 
-/// The operations of a REST path, whatever the HTTP method. A query is left aside.
+/// The operations of a REST path, for all HTTP methods. A query is ignored.
 fn by_path(path: &str) -> Result<Vec<&'static Operation>, Error> {
     if path.is_empty() {
         return Ok(Vec::new());
     }
     let path = path.split_once('?').map_or(path, |(path, _)| path);
-    // No operation has an empty HTTP method, so the route says which ones the path takes.
+    // No operation has an empty HTTP method, so the lookup returns the allowed ones.
     let methods = match contract::route("", path) {
         Route::MethodNotAllowed { allow } => allow,
         Route::Found { .. } | Route::NotFound => Vec::new(),
     };
-    found(
+    non_empty(
         methods
             .into_iter()
             .filter_map(|method| match contract::route(method, path) {
@@ -82,11 +84,11 @@ fn by_path(path: &str) -> Result<Vec<&'static Operation>, Error> {
             })
             .collect(),
         "path",
-        "use a REST path, as `/pictures`",
+        "use a REST path such as `/pictures`",
     )
 }
 
-fn found(
+fn non_empty(
     operations: Vec<&'static Operation>,
     field: &'static str,
     remedy: &'static str,

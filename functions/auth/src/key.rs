@@ -1,20 +1,19 @@
-//! The private key that signs tokens, as Secrets Manager keeps it.
+//! The private key that signs tokens, as it is stored in Secrets Manager.
 
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use serde::Deserialize;
 
 use crate::Error;
 
-/// A private Ed25519 key under its name. `EncodingKey` keeps itself out of `Debug`.
+/// A private Ed25519 key and its id. The `Debug` of `EncodingKey` is redacted.
 #[derive(Debug)]
 pub(crate) struct Key {
-    /// The name by which verifiers find the public key (`kid`).
+    /// The `kid`, by which verifiers find the public key.
     pub(crate) id: String,
-    /// The key.
     pub(crate) key: EncodingKey,
 }
 
-/// The secret's text. No `Debug`: it is the secret.
+/// The secret's text. It has no `Debug`, because it contains the key.
 #[derive(Deserialize)]
 struct Secret {
     kid: String,
@@ -23,14 +22,14 @@ struct Secret {
 }
 
 impl Key {
-    /// Reads `{"kid":"…","private_key_pem":"…"}` and tries the key out, so that a broken one
-    /// is found when it is read and not when a user waits for a token.
+    /// Reads `{"kid":"…","private_key_pem":"…"}` and signs something with the key, so that an
+    /// invalid one is found when it is read.
     ///
     /// # Errors
-    /// [`Error::Key`]; never with a piece of the secret in it.
+    /// [`Error::Key`], without any part of the secret.
     pub(crate) fn parse(secret: &str) -> Result<Self, Error> {
         let secret: Secret = serde_json::from_str(secret).map_err(|error| {
-            // serde_json's own text can quote the value it stumbled over.
+            // serde_json's message can quote a value.
             let place = format!("line {} column {}", error.line(), error.column());
             Error::Key(format!("not JSON of the form {{kid, private_key_pem}}, at {place}").into())
         })?;
@@ -58,14 +57,14 @@ mod tests {
     use super::*;
     use crate::testing::{pem, secret_text};
 
-    /// `openssl genpkey -algorithm ed25519` with a seed of nothing but 7s: PKCS#8 version 1,
-    /// which lacks the public key.
+    /// `openssl genpkey -algorithm ed25519` with a seed of 7s: PKCS#8 version 1, without the
+    /// public key.
     const VERSION_1: &str = "-----BEGIN PRIVATE KEY-----\n\
         MC4CAQAwBQYDK2VwBCIEIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH\n\
         -----END PRIVATE KEY-----\n";
 
     #[test]
-    fn reads_both_versions_of_pkcs8() {
+    fn both_versions_of_pkcs8_are_read() {
         for pem in [VERSION_1.to_owned(), pem(7)] {
             let secret = json!({"kid": "k1", "private_key_pem": pem}).to_string();
             let key = Key::parse(&secret).unwrap();
@@ -78,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_wrong_with_a_secret_and_not_what_is_in_it() {
+    fn an_error_shows_nothing_of_the_secret() {
         let pem = pem(7);
         for secret in [
             pem.clone(),
@@ -98,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_no_key() {
+    fn debug_is_redacted() {
         let key = Key::parse(&secret_text("k1", 7)).unwrap();
         let shown = format!("{key:?}");
         assert!(

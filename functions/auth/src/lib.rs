@@ -1,8 +1,8 @@
 //! Signing up, logging in, and checking tokens.
 //!
-//! [`Sessions`] signs users up and in, [`Signer`] makes their tokens, [`guard`] says whose
-//! token one is. Who a user is, and what their password is, is `trichrome-users`' to know;
-//! checking a signature is the shell's, which does it for every function.
+//! [`Sessions`] signs users up and logs them in, [`Signer`] signs their tokens, and [`guard`]
+//! checks a token for another service. Users and passwords belong to `trichrome-users`, and the
+//! shell verifies tokens, as it does for every function.
 
 mod error;
 pub mod guard;

@@ -4,7 +4,7 @@ use trichrome_users::Users;
 
 use crate::{Error, Signer};
 
-/// Turns a name and a password into a token.
+/// Issues tokens for names and passwords.
 #[derive(Debug)]
 pub struct Sessions {
     users: Users,
@@ -12,14 +12,14 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Sessions of these users, with this signer's tokens.
+    /// Issues tokens of this signer for these users.
     #[must_use]
     pub fn new(users: Users, signer: Signer) -> Self {
         Self { users, signer }
     }
 
-    /// Creates a user and answers a token for it. The same `idempotency_key`, name and
-    /// password again: a further token for the same user.
+    /// Creates a user and returns a token. A repeated call with the same `idempotency_key`,
+    /// name and password returns another token for the same user.
     ///
     /// # Errors
     /// Those of [`Users::create`] and of [`Signer::ready`].
@@ -29,7 +29,7 @@ impl Sessions {
         password: String,
         idempotency_key: Option<&str>,
     ) -> Result<String, Error> {
-        // The key first: without one there would be a user who was told that it failed.
+        // Get the key first: a failure after the user was created would confuse the caller.
         let signer = self.signer.ready().await?;
         let user = self
             .users
@@ -38,12 +38,12 @@ impl Sessions {
         signer.sign(&user.id)
     }
 
-    /// Answers a token for a user's name and password.
+    /// Returns a token for a user's name and password.
     ///
     /// # Errors
     /// Those of [`Users::verify_password`] and of [`Signer::ready`].
     pub async fn login(&self, username: String, password: String) -> Result<String, Error> {
-        // Side by side, since a cold start fetches the key.
+        // Concurrently, because a cold start fetches the key.
         let (user, signer) = tokio::join!(
             self.users.verify_password(username, password),
             self.signer.ready()

@@ -1,4 +1,4 @@
-//! Making tokens: EdDSA (Ed25519), typed and named as RFC 8725 asks.
+//! Signing tokens: EdDSA (Ed25519), with an explicit type as RFC 8725 recommends.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,50 +13,50 @@ use uuid::Uuid;
 
 use crate::{Error, key::Key};
 
-/// The token's type (RFC 9068 2.1): no other kind of token can pass for this one.
+/// The token's type (RFC 9068, section 2.1), so that no other kind of token is taken for one.
 const TYPE: &str = "at+jwt";
-/// How old a key may be before it is read again. A new key must therefore be in the
-/// verifiers' JWKS, and the old one stay there, for longer than this.
+/// How long a key is cached. A new key must be in the verifiers' JWKS for longer than this
+/// before it is used, and an old one after.
 const REFRESH: Duration = Duration::from_secs(300);
-/// After a failed refresh, how long the old key goes on before the next try.
+/// How long the old key is used after a failed refresh, before the next attempt.
 const RETRY: Duration = Duration::from_secs(30);
 
-/// What every token says beside its user.
+/// What all tokens have in common.
 #[derive(Debug, Clone)]
 pub struct TokenTerms {
-    /// Who made it (`iss`).
+    /// `iss`.
     pub issuer: String,
-    /// Whom it is for (`aud`).
+    /// `aud`.
     pub audience: String,
-    /// How long it is good for, in whole seconds.
+    /// How long a token is valid, in whole seconds.
     pub ttl: Duration,
 }
 
-/// Makes tokens with the key in a secret.
+/// Signs tokens with the key in a secret.
 #[derive(Debug)]
 pub struct Signer {
     client: Client,
     secret_id: String,
     terms: Arc<TokenTerms>,
-    /// Held while the secret is read, so that callers who come together read it once.
+    /// Locked while the secret is read, so that concurrent callers read it once.
     cached: Mutex<Option<Cached>>,
 }
 
 #[derive(Debug)]
 struct Cached {
     key: Arc<Key>,
-    /// When to read it again.
+    /// When to read the secret again.
     due: Instant,
 }
 
-/// A signer with its key at hand: what is left to do cannot fail for want of a service.
+/// A signer that has its key and needs no service any more.
 #[derive(Debug)]
 pub struct Ready {
     key: Arc<Key>,
     terms: Arc<TokenTerms>,
 }
 
-/// The claims (RFC 7519 4.1).
+/// The claims (RFC 7519, section 4.1).
 #[derive(Serialize)]
 struct Claims<'a> {
     iss: &'a str,
@@ -68,7 +68,7 @@ struct Claims<'a> {
 }
 
 impl Signer {
-    /// A signer that reads the key at first use.
+    /// Creates a signer that reads the key at first use.
     #[must_use]
     pub fn new(config: &SdkConfig, secret_id: String, terms: TokenTerms) -> Self {
         Self {
@@ -79,11 +79,11 @@ impl Signer {
         }
     }
 
-    /// Sees to it that there is a key, one that is at most five minutes old unless the secret
-    /// cannot be read just now.
+    /// Returns the signer with its key, which is at most five minutes old unless refreshing it
+    /// fails.
     ///
     /// # Errors
-    /// [`Error::KeyUnavailable`] and [`Error::Key`], where there is no key from before.
+    /// [`Error::KeyUnavailable`] and [`Error::Key`] if there is no cached key.
     pub async fn ready(&self) -> Result<Ready, Error> {
         let mut cached = self.cached.lock().await;
         if let Some(Cached { key, due }) = cached.as_ref()
@@ -140,7 +140,7 @@ impl Signer {
 }
 
 impl Ready {
-    /// A token for this user, good from now on.
+    /// A token for this user, valid from now.
     ///
     /// # Errors
     /// [`Error::Sign`].

@@ -1,25 +1,26 @@
-//! AWS as a test wants it: answers in order, for Secrets Manager and DynamoDB alike.
+//! An AWS that replays responses, of Secrets Manager and DynamoDB alike.
 
 use std::time::Duration;
 
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sdk_secretsmanager::config::retry::RetryConfig;
-use aws_sdk_secretsmanager::config::{BehaviorVersion, Region};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_sdk_secretsmanager::config::{BehaviorVersion, Region, retry::RetryConfig};
 use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
 use aws_smithy_types::body::SdkBody;
 use aws_types::SdkConfig;
-use ed25519_dalek::SigningKey;
-use ed25519_dalek::pkcs8::EncodePrivateKey;
-use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use jsonwebtoken::jwk::{Jwk, JwkSet};
-use jsonwebtoken::{Algorithm, DecodingKey};
+use ed25519_dalek::{
+    SigningKey,
+    pkcs8::{EncodePrivateKey, spki::der::pem::LineEnding},
+};
+use jsonwebtoken::{
+    Algorithm, DecodingKey,
+    jwk::{Jwk, JwkSet},
+};
 use serde_json::{Value, json};
 use trichrome_users::{UserStore, Users};
 
 use crate::{Sessions, Signer, TokenTerms};
 
-/// An AWS that gives these answers, in this order, and then refuses connections.
+/// An AWS that sends these responses, in this order, and then refuses connections.
 pub(crate) struct Aws(StaticReplayClient);
 
 impl Aws {
@@ -65,7 +66,7 @@ impl Aws {
         Sessions::new(self.users(), self.signer())
     }
 
-    /// The operations asked for so far.
+    /// The operations requested so far.
     pub(crate) fn operations(&self) -> Vec<String> {
         self.0
             .actual_requests()
@@ -76,7 +77,7 @@ impl Aws {
             .collect()
     }
 
-    /// The bodies sent so far.
+    /// The request bodies so far.
     pub(crate) fn bodies(&self) -> Vec<Value> {
         self.0
             .actual_requests()
@@ -85,7 +86,7 @@ impl Aws {
     }
 }
 
-/// A private key: PEM, PKCS#8 version 2, as a key that carries its public half is written.
+/// A private key as PEM, in PKCS#8 version 2, which includes the public key.
 pub(crate) fn pem(seed: u8) -> String {
     let key = SigningKey::from_bytes(&[seed; 32]);
     key.to_pkcs8_pem(LineEnding::LF).unwrap().to_string()
@@ -96,7 +97,7 @@ pub(crate) fn secret_text(kid: &str, seed: u8) -> String {
     json!({"kid": kid, "private_key_pem": pem(seed)}).to_string()
 }
 
-/// The answer to `GetSecretValue`.
+/// The response to `GetSecretValue`.
 pub(crate) fn secret(kid: &str, seed: u8) -> (u16, Value) {
     (
         200,
@@ -104,12 +105,12 @@ pub(crate) fn secret(kid: &str, seed: u8) -> (u16, Value) {
     )
 }
 
-/// A failure.
+/// An error response.
 pub(crate) fn failure(status: u16, code: &str) -> (u16, Value) {
     (status, json!({"__type": code, "message": "no"}))
 }
 
-/// The public keys, as verifiers get them.
+/// The public keys, as verifiers read them.
 pub(crate) fn jwks(keys: &[(&str, u8)]) -> JwkSet {
     let keys = keys.iter().map(|(kid, seed)| {
         let public = SigningKey::from_bytes(&[*seed; 32]).verifying_key();

@@ -1,9 +1,9 @@
-//! The signatures of JSON Web Tokens: Ed25519 (RFC 8032, RFC 8037), by ring.
+//! Signatures of JSON Web Tokens: Ed25519 (RFC 8032, RFC 8037), by ring.
 //!
-//! `jsonwebtoken` can bring cryptography of its own, for every algorithm that a token may name:
-//! a tenth of a function's program for what is never used, RSA with a known timing leak
-//! (RUSTSEC-2023-0071) among it. Here there is one algorithm, and the library that TLS uses
-//! anyway. Any other algorithm is an error, whoever asks for it.
+//! The cryptography that comes with `jsonwebtoken` supports every algorithm a token may name. That
+//! would be a tenth of a function's binary, and includes an RSA with a known timing leak
+//! (RUSTSEC-2023-0071). This crate supports one algorithm, with the library that TLS uses anyway,
+//! and refuses all others.
 
 use jsonwebtoken::{
     Algorithm, AlgorithmFamily, DecodingKey, EncodingKey,
@@ -16,19 +16,19 @@ use ring::signature::{ED25519, Ed25519KeyPair, UnparsedPublicKey};
 static PROVIDER: CryptoProvider = CryptoProvider {
     signer_factory: signer,
     verifier_factory: verifier,
-    // To make a JWK of a private key, which is not done here.
+    // Only needed to make a JWK of a private key.
     key_utils: KeyUtils::new_unimplemented(),
 };
 
-/// Has `jsonwebtoken` sign and verify with this, in the whole process. Without it, it panics.
+/// Makes `jsonwebtoken` use this crate in the whole process. It panics without.
 pub fn install() {
-    // Fails where it is installed already.
+    // Fails if it is already installed.
     let _ = PROVIDER.install_default();
 }
 
 fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>> {
     check(*algorithm, key.family())?;
-    // With or without the public key: OpenSSL writes none.
+    // The public key is optional: OpenSSL omits it.
     let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(key.as_bytes())
         .map_err(|_| Error::from(ErrorKind::InvalidEddsaKey))?;
     Ok(Box::new(Private(pair)))

@@ -1,3 +1,5 @@
+//! Signatures, with the test vectors of RFC 8037.
+
 use ed25519_dalek::{
     SigningKey,
     pkcs8::{EncodePrivateKey as _, KeypairBytes},
@@ -6,7 +8,7 @@ use jsonwebtoken::crypto::{sign, verify};
 
 use super::*;
 
-/// RFC 8037, appendix A.1 to A.4: the keys, what is signed, and its signature.
+/// RFC 8037, appendix A.1 to A.4: the keys, the signed text and its signature.
 const SEED: [u8; 32] = [
     0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4,
     0x44, 0x49, 0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
@@ -26,14 +28,14 @@ fn public() -> DecodingKey {
 }
 
 #[test]
-fn signs_as_the_rfc_does() {
+fn the_signature_is_that_of_the_rfc() {
     install();
     let signature = sign(SIGNED, &private(), Algorithm::EdDSA).unwrap();
     assert_eq!(signature, SIGNATURE);
 }
 
 #[test]
-fn takes_a_private_key_without_its_public_one() {
+fn a_private_key_without_its_public_key_signs() {
     install();
     let key = KeypairBytes {
         secret_key: SEED,
@@ -46,7 +48,7 @@ fn takes_a_private_key_without_its_public_one() {
 }
 
 #[test]
-fn verifies_that_very_text() {
+fn only_the_signed_text_verifies() {
     install();
     assert!(verify(SIGNATURE, SIGNED, &public(), Algorithm::EdDSA).unwrap());
     assert!(!verify(SIGNATURE, b"another", &public(), Algorithm::EdDSA).unwrap());
@@ -55,7 +57,7 @@ fn verifies_that_very_text() {
 }
 
 #[test]
-fn refuses_other_algorithms_and_keys() {
+fn other_algorithms_and_keys_are_refused() {
     install();
     let secret = DecodingKey::from_secret(b"secret");
     for algorithm in [
@@ -68,6 +70,6 @@ fn refuses_other_algorithms_and_keys() {
         assert!(sign(SIGNED, &EncodingKey::from_secret(b"secret"), algorithm).is_err());
     }
     assert!(verify(SIGNATURE, SIGNED, &public(), Algorithm::HS256).is_err());
-    let broken = EncodingKey::from_ed_der(b"no key");
+    let broken = EncodingKey::from_ed_der(b"invalid");
     assert!(sign(SIGNED, &broken, Algorithm::EdDSA).is_err());
 }

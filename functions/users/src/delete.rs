@@ -1,4 +1,4 @@
-//! Deleting a user and all that is theirs.
+//! Deleting a user and everything they own.
 
 use std::future::Future;
 
@@ -6,27 +6,26 @@ use trichrome_proto::error::Fault;
 
 use crate::{Error, Users};
 
-/// What else goes when a user goes. Deleting what is already gone must succeed, because an
+/// What is deleted along with a user. Deleting what is already gone must succeed, because an
 /// interrupted deletion is repeated from the start.
 pub trait Purge: Sync {
-    /// Why something is left.
+    /// Why something could not be deleted.
     type Error: Fault + Send + Sync + 'static;
 
-    /// Deletes everything of this user's.
+    /// Deletes everything that belongs to this user.
     fn purge(&self, user_id: &str) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
 impl Users {
-    /// Deletes a user, in steps that a repeated call goes on with after a failure:
+    /// Deletes a user. After a failure, a repeated call continues where the first one stopped:
     ///
-    /// 1. One transaction marks the user and frees the name. From here on nobody can log in
-    ///    as them, find them or add a picture of theirs, so nothing can appear behind the
-    ///    purge.
-    /// 2. Their pictures are purged.
-    /// 3. The user goes last, since it is what a repeated call finds its place by.
+    /// 1. One transaction marks the user as being deleted and frees the name. From then on the
+    ///    user can't log in, can't be found and gets no new pictures, so the purge misses none.
+    /// 2. The pictures are purged.
+    /// 3. The user's item is deleted last, because a repeated call needs it.
     ///
-    /// A user who is not there is deleted: the caller has proven who they are, and a command
-    /// that is delivered twice must not be told that it failed.
+    /// Deleting a user who doesn't exist succeeds: the token proves that they once did, and a
+    /// command that is delivered twice must not fail the second time.
     ///
     /// # Errors
     /// [`Error::Conflict`], [`Error::Purge`] and the store's failures.

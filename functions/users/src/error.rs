@@ -1,43 +1,43 @@
-//! What can go wrong with a user.
+//! The errors of operations on users.
 
 use trichrome_proto::error::{ErrorCode, Fault};
 
-/// A cause that is logged, never shown.
+/// A cause that is logged and never returned to the caller.
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why an operation on a user failed. Below 500 the text is the caller's to read.
+/// Why an operation on a user failed. Messages of statuses below 500 are returned to the caller.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// 400: the name breaks a rule that the contract does not know.
+    /// 400: the name breaks a rule that the contract doesn't have.
     #[error("\"username\" must not begin or end with white space; remove it")]
     Username,
-    /// 409: somebody has the name.
+    /// 409: another user has the name.
     #[error("this username is taken; choose another")]
     Taken,
-    /// 404: there is no such user, or it is being deleted.
+    /// 404: the user doesn't exist or is being deleted.
     #[error("there is no such user; check the id or the name")]
     NotFound,
-    /// 401: one text for an unknown name and a wrong password, so that it tells no names.
+    /// 401: the same message for an unknown name and a wrong password, so that it reveals no names.
     #[error("the username or the password is wrong; check both")]
     Credentials,
-    /// 409: another change to the same user won, more often than we retry.
+    /// 409: every attempt conflicted with another change to the same user.
     #[error("another change to this user is under way; try again")]
     Conflict,
-    /// 503: the store cannot be reached, or asks for patience.
+    /// 503: the store can't be reached, or throttles.
     #[error("the user store is not available; try again")]
     Unavailable(#[source] Cause),
-    /// 500: the store answered what it should not.
+    /// 500: the store refused a request or returned something unexpected.
     #[error("the user store failed")]
     Store(#[source] Cause),
-    /// 500: argon2 failed, or a stored hash is not one.
+    /// 500: argon2 failed, or a stored hash is invalid.
     #[error("the password could not be hashed")]
     Hash(#[source] Cause),
-    /// The purge's own code: the user's pictures are not (all) gone.
+    /// Not all of the user's pictures could be deleted.
     #[error("the user's pictures could not be deleted; try again")]
     Purge {
-        /// The purge's code.
+        /// The code of the cause.
         code: ErrorCode,
-        /// What it failed of.
+        /// Why the purge failed.
         source: Cause,
     },
 }

@@ -1,8 +1,8 @@
 //! The people who own pictures: creating, finding, checking and deleting a user.
 //!
 //! [`Users`] is the domain. It keeps users in DynamoDB ([`UserStore`]), hashes their
-//! passwords with argon2id ([`Passwords`]) and knows nothing of Lambda, HTTP or Kafka.
-//! Each file in `src/bin` puts one of its operations behind the shell.
+//! passwords with argon2id ([`Passwords`]) and is independent of Lambda, HTTP and Kafka.
+//! Each file in `src/bin` runs one of its operations in the shell.
 
 mod delete;
 mod error;

@@ -1,32 +1,31 @@
-//! Password hashing: argon2id, off the async threads, and as slow for an unknown user.
+//! Password hashing: argon2id on blocking threads, at the same cost for an unknown user.
 
 mod argon;
 
 use std::sync::Arc;
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{self, PasswordHasher, PasswordVerifier};
+use argon2::password_hash::{self, PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use tokio::sync::Semaphore;
 
 use self::argon::Argon;
 use crate::Error;
 
-/// What a password is checked against where there is no user: the same parameters, so that
-/// it costs the same, and an output of zeros that nobody knows a password for. A constant,
-/// because one made at first use would make a process's first unknown user twice as slow.
+/// The hash that an unknown user's password is checked against. Its parameters are those of
+/// real hashes, so that it costs the same, and no known password has its output of zeros. It is
+/// a constant because generating it at first use would double the time of that check.
 const DUMMY: &str = "$argon2id$v=19$m=19456,t=2,p=1$dHJpY2hyb21lLW5vYm9keQ\
                      $AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Hashes and checks passwords.
 #[derive(Debug, Clone)]
 pub struct Passwords {
-    /// One hash takes a core and 19 MiB for its whole time: more at once than there are
-    /// cores would only take memory.
+    /// A hash keeps a core busy and takes 19 MiB: more of them than there are cores would only
+    /// take more memory.
     permits: Arc<Semaphore>,
 }
 
 impl Passwords {
-    /// As many hashes at once as the machine has cores.
+    /// Computes as many hashes at once as the machine has cores.
     #[must_use]
     pub fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -38,7 +37,7 @@ impl Passwords {
     /// Hashes a password under a fresh salt, as a PHC string (`$argon2id$v=19$m=…`).
     ///
     /// # Errors
-    /// [`Error::Hash`] where the system has no randomness or no memory to give.
+    /// [`Error::Hash`] if there is no randomness or not enough memory.
     pub async fn hash(&self, password: String) -> Result<String, Error> {
         self.run(move || {
             let hash = Argon.hash_password(password.as_bytes())?;
@@ -47,10 +46,11 @@ impl Passwords {
         .await
     }
 
-    /// Whether this is the password of that hash; of no hash it is not, at the same cost.
+    /// Whether the password matches the stored hash. Without a hash it never does, at the same
+    /// cost.
     ///
     /// # Errors
-    /// [`Error::Hash`] where `stored` is no PHC string.
+    /// [`Error::Hash`] if `stored` is not a PHC string.
     pub async fn verify(&self, password: String, stored: Option<String>) -> Result<bool, Error> {
         self.run(move || {
             let known = stored.is_some();
@@ -64,8 +64,8 @@ impl Passwords {
         .await
     }
 
-    /// Runs one hash on the blocking pool. It keeps its permit when the caller goes away,
-    /// because the work goes on.
+    /// Computes one hash on the blocking pool. The permit is held until the work ends, even if
+    /// the caller has gone.
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> password_hash::Result<T> + Send + 'static,
@@ -97,7 +97,7 @@ mod tests {
     const PARAMETERS: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
 
     #[tokio::test]
-    async fn hashes_at_owasps_parameters_under_a_fresh_salt() {
+    async fn a_hash_has_owasps_parameters_and_a_fresh_salt() {
         let passwords = Passwords::new();
         let one = passwords.hash("correct horse".to_owned()).await.unwrap();
         let other = passwords.hash("correct horse".to_owned()).await.unwrap();
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn verifies_the_password_and_no_other() {
+    async fn only_the_right_password_matches() {
         let passwords = Passwords::new();
         let hash = passwords.hash("correct horse".to_owned()).await.unwrap();
         let verify = |password: &str| passwords.verify(password.to_owned(), Some(hash.clone()));
@@ -120,14 +120,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_unknown_user_has_no_password() {
+    async fn no_password_matches_an_unknown_user() {
         let passwords = Passwords::new();
         let verified = passwords.verify("correct horse".to_owned(), None);
         assert!(!verified.await.unwrap());
     }
 
     #[test]
-    fn the_dummy_costs_what_a_real_hash_costs() {
+    fn the_dummy_has_the_parameters_of_a_real_hash() {
         assert!(DUMMY.starts_with(PARAMETERS));
         let dummy = PasswordHash::new(DUMMY).unwrap();
         assert_eq!(dummy.salt.unwrap().len(), 16);
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stored_hash_that_is_none_is_our_fault() {
+    async fn an_invalid_stored_hash_is_an_internal_error() {
         let passwords = Passwords::new();
         let verified = passwords.verify("x".to_owned(), Some("plain".to_owned()));
         assert!(matches!(verified.await, Err(Error::Hash(_))));

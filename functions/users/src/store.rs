@@ -5,9 +5,9 @@
 //! | `user#<id>` | `id`, `username`, `created_at`; `deleting` only while true |
 //! | `name#<username>` | `user_id`, `password_hash`; `idempotency_key` where one was given |
 //!
-//! The name is a key of its own because a key is all that DynamoDB keeps unique. What a login
-//! needs lies beside it: one read. All reads are consistent, so that a user who was just
-//! created can log in and one who was just deleted cannot.
+//! The name has an item of its own because DynamoDB keeps nothing but keys unique. It holds what
+//! a login needs, so that a login is one read. All reads are consistent, so that a user who was
+//! just created can log in and one who was just deleted can't.
 
 mod item;
 
@@ -31,7 +31,7 @@ pub struct UserStore {
     table: String,
 }
 
-/// What is stored of a new user.
+/// A new user to store.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NewUser<'a> {
     pub(crate) user: &'a User,
@@ -43,9 +43,8 @@ pub(crate) struct NewUser<'a> {
 /// How an insert ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Insert {
-    /// The user is stored.
     Done,
-    /// Somebody has the name.
+    /// Another user has the name.
     Taken,
 }
 
@@ -63,7 +62,7 @@ impl UserStore {
         }
     }
 
-    /// Stores a new user under its name and its id, or not at all.
+    /// Stores a new user under its name and its id, both or neither.
     pub(crate) async fn insert(&self, new: &NewUser<'_>) -> Result<Insert, Error> {
         let items = [item::name(new), item::user(new)]
             .into_iter()
@@ -88,7 +87,7 @@ impl UserStore {
         }
     }
 
-    /// The user of this id, also one who is being deleted.
+    /// The user with this id, including one who is being deleted.
     pub(crate) async fn get(&self, user_id: &str) -> Result<Option<Record>, Error> {
         let answer = self
             .client
@@ -102,7 +101,7 @@ impl UserStore {
         answer.item.map(Record::try_from).transpose()
     }
 
-    /// Who owns this name, and what proves it.
+    /// The user who has this name, with the password hash.
     pub(crate) async fn owner(&self, username: &str) -> Result<Option<Owner>, Error> {
         let answer = self
             .client
@@ -116,7 +115,7 @@ impl UserStore {
         answer.item.map(Owner::try_from).transpose()
     }
 
-    /// The id of this name's owner, without reading the password's hash.
+    /// The id of the user who has this name, without reading the password hash.
     pub(crate) async fn id_of(&self, username: &str) -> Result<Option<String>, Error> {
         let answer = self
             .client
@@ -134,8 +133,8 @@ impl UserStore {
             .transpose()
     }
 
-    /// Marks a user as being deleted and frees the name, both or neither. One who was marked
-    /// before, or is gone, is no error: another call is on its way through the same steps.
+    /// Marks a user as being deleted and frees the name, both or neither. A user who is already
+    /// marked or deleted is no error: another call is deleting the same user.
     pub(crate) async fn mark_deleting(&self, user: &User) -> Result<(), Error> {
         let mark = Update::builder()
             .table_name(&self.table)
@@ -166,7 +165,7 @@ impl UserStore {
         }
     }
 
-    /// Removes a user who was marked; one who is gone is no error.
+    /// Deletes the item of a user who was marked, if it still exists.
     pub(crate) async fn remove(&self, user_id: &str) -> Result<(), Error> {
         self.client
             .delete_item()

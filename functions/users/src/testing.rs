@@ -1,9 +1,7 @@
-//! A DynamoDB that answers what a test says, and remembers what it was asked.
+//! A DynamoDB that replays responses and records requests.
 
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region, retry::RetryConfig};
 use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
 use aws_smithy_types::body::SdkBody;
 use aws_types::SdkConfig;
@@ -11,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{UserStore, Users};
 
-/// A DynamoDB that gives these answers, in this order, and then refuses connections.
+/// A DynamoDB that sends these responses, in this order, and then refuses connections.
 pub(crate) struct Dynamo(StaticReplayClient);
 
 impl Dynamo {
@@ -35,7 +33,7 @@ impl Dynamo {
         ))
     }
 
-    /// The operations asked for so far.
+    /// The operations requested so far.
     pub(crate) fn operations(&self) -> Vec<String> {
         self.0
             .actual_requests()
@@ -46,7 +44,7 @@ impl Dynamo {
             .collect()
     }
 
-    /// The bodies sent so far.
+    /// The request bodies so far.
     pub(crate) fn bodies(&self) -> Vec<Value> {
         self.0
             .actual_requests()
@@ -66,12 +64,12 @@ pub(crate) fn config() -> aws_types::sdk_config::Builder {
         .retry_config(RetryConfig::disabled())
 }
 
-/// An empty success.
+/// An empty response.
 pub(crate) fn done() -> (u16, Value) {
     (200, json!({}))
 }
 
-/// The answer to a `GetItem`.
+/// The response to `GetItem`.
 pub(crate) fn item(item: Value) -> (u16, Value) {
     (200, json!({ "Item": item }))
 }
@@ -86,13 +84,13 @@ pub(crate) fn ada() -> Value {
     })
 }
 
-/// A failure.
+/// An error response.
 pub(crate) fn failure(status: u16, code: &str) -> (u16, Value) {
     let kind = format!("com.amazonaws.dynamodb.v20120810#{code}");
     (status, json!({"__type": kind, "message": "no"}))
 }
 
-/// A cancelled transaction, with these reasons.
+/// The response to a transaction that was canceled for these reasons.
 pub(crate) fn cancelled(codes: &[&str]) -> (u16, Value) {
     let (status, mut body) = failure(400, "TransactionCanceledException");
     body["CancellationReasons"] = codes.iter().map(|code| json!({"Code": code})).collect();

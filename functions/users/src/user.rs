@@ -1,13 +1,13 @@
-//! What a user is.
+//! A user, as others see them.
 
 use trichrome_proto::users::UserMessage;
 
-/// A user, as others may see them.
+/// A user, without anything secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
-    /// The user's id, a UUID that says nothing of the user.
+    /// A random UUID.
     pub id: String,
-    /// The user's name.
+    /// Unique among all users.
     pub username: String,
 }
 

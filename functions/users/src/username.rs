@@ -1,19 +1,19 @@
-//! What may be a new user's name.
+//! Rules for the name of a new user.
 
 use crate::Error;
 
-/// A name that a user may take. The contract has seen to its length (1 to 255) and to
-/// control characters; what is left is what only a *new* name must satisfy.
+/// The name of a new user. The contract checks its length (1 to 255) and control characters;
+/// this checks what only a *new* name must satisfy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Username(String);
 
 impl Username {
-    /// Takes a name as it is: nothing is trimmed, folded or normalised, because a name that
-    /// was silently changed is one that its owner cannot log in with.
+    /// Checks a name. It isn't trimmed, folded or normalised, because its owner could not log in
+    /// with a name that was silently changed.
     ///
     /// # Errors
-    /// [`Error::Username`] where it begins or ends with white space, which no reader could
-    /// tell from the same name without.
+    /// [`Error::Username`] if it begins or ends with white space, which looks the same as the
+    /// name without.
     pub fn new(name: String) -> Result<Self, Error> {
         if name.trim() == name {
             Ok(Self(name))
@@ -22,7 +22,7 @@ impl Username {
         }
     }
 
-    /// The name.
+    /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -40,14 +40,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keeps_a_name_as_it_is() {
+    fn a_valid_name_is_unchanged() {
         for name in ["a", "Ada Lovelace", "ADA", "æøå", "日本", "a\u{301}", "👩‍🚀"] {
             assert_eq!(Username::new(name.to_owned()).unwrap().as_str(), name);
         }
     }
 
     #[test]
-    fn refuses_white_space_at_an_end() {
+    fn white_space_at_either_end_is_refused() {
         for name in [" ada", "ada ", "\u{a0}ada", "ada\u{3000}", " "] {
             assert!(
                 matches!(Username::new(name.to_owned()), Err(Error::Username)),

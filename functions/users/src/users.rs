@@ -1,11 +1,12 @@
 //! Creating, finding and checking users.
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
-use crate::store::{Insert, NewUser};
-use crate::{Error, Passwords, User, UserStore, Username};
+use crate::{
+    Error, Passwords, User, UserStore, Username,
+    store::{Insert, NewUser},
+};
 
 /// The users of the service.
 #[derive(Debug, Clone)]
@@ -24,9 +25,9 @@ impl Users {
         }
     }
 
-    /// Creates a user, or answers the one that the same call made before: same name, same
-    /// `idempotency_key`, same password. The key alone is not enough, so that knowing one
-    /// hands nobody an account.
+    /// Creates a user, or returns the one that an earlier call with the same name,
+    /// `idempotency_key` and password created. The key alone is not enough: who learns it must
+    /// not get the account.
     ///
     /// # Errors
     /// [`Error::Username`], [`Error::Taken`], [`Error::Conflict`] and the store's failures.
@@ -39,8 +40,8 @@ impl Users {
         let username = String::from(Username::new(username)?);
         let password_hash = self.passwords.hash(password.clone()).await?;
         let user = User {
-            // Version 4: an id is seen by every other user, and a time-ordered one would
-            // tell them when its owner signed up.
+            // Version 4: every other user sees the id, and a time-ordered one would show when
+            // its owner signed up.
             id: Uuid::new_v4().to_string(),
             username,
         };
@@ -62,7 +63,7 @@ impl Users {
         }
     }
 
-    /// The user that an earlier delivery of the same create made.
+    /// The user that an earlier delivery of the same call created.
     async fn repeated(
         &self,
         username: String,
@@ -72,7 +73,7 @@ impl Users {
         let Some(key) = idempotency_key else {
             return Err(Error::Taken);
         };
-        // None: the owner was deleted between the two calls. The next try will succeed.
+        // Without an owner: it was deleted in between, and the next attempt will succeed.
         let owner = self.store.owner(&username).await?.ok_or(Error::Conflict)?;
         if owner.idempotency_key.as_deref() != Some(key) {
             return Err(Error::Taken);
@@ -90,7 +91,7 @@ impl Users {
         })
     }
 
-    /// The user of this id.
+    /// The user with this id.
     ///
     /// # Errors
     /// [`Error::NotFound`], also for a user who is being deleted, and the store's failures.
@@ -101,7 +102,7 @@ impl Users {
         }
     }
 
-    /// The user of this name.
+    /// The user with this name.
     ///
     /// # Errors
     /// [`Error::NotFound`] and the store's failures.
@@ -112,8 +113,8 @@ impl Users {
         }
     }
 
-    /// The user of this name, if the password is theirs. An unknown name takes the same
-    /// requests, the same hashing and the same answer as a wrong password.
+    /// The user with this name and password. An unknown name causes the same requests, hashing
+    /// and error as a wrong password.
     ///
     /// # Errors
     /// [`Error::Credentials`] and the store's failures.
@@ -129,7 +130,7 @@ impl Users {
     }
 }
 
-/// The time of creation, as the store keeps it.
+/// The time of creation, as it is stored.
 fn now() -> Result<String, Error> {
     OffsetDateTime::now_utc()
         .format(&Rfc3339)

@@ -1,4 +1,4 @@
-//! Reads the call logs, newest first, with totals where asked for.
+//! `analytics-get`: reads the call logs, newest first, with totals on request.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Takes call logs from Kafka into Postgres, a batch at a time.
+//! `analytics-ingest`: stores call logs from Kafka in Postgres, batch by batch.
 
 use std::process::ExitCode;
 
@@ -11,14 +11,14 @@ impl EventFunction for Ingest {
     const NAME: &'static str = "analytics-ingest";
     const TRIGGER: &'static str = "pubsub";
     type Event = kafka::Event;
-    type Output = kafka::Answer;
+    type Output = kafka::Response;
     type Error = Error;
 
     fn build(env: &mut Env) -> Self {
         Self(Analytics::from_env(env))
     }
 
-    async fn call(&self, event: kafka::Event) -> Result<kafka::Answer, Error> {
+    async fn call(&self, event: kafka::Event) -> Result<kafka::Response, Error> {
         Ok(self.0.ingest(event.into_records()).await?.into())
     }
 }

@@ -1,4 +1,4 @@
-//! Logs one call: a caller's own, or one that the shell of another function served.
+//! `analytics-log`: logs one call of a caller, or one that the shell of a function served.
 
 use std::process::ExitCode;
 

@@ -1,30 +1,31 @@
-//! `analytics-migrate`: brings the database's schema to this version when a stack is deployed.
+//! `analytics-migrate`: migrates the database when a stack is deployed.
 //!
-//! CloudFormation invokes it as a custom resource, waits for the answer, and rolls the
-//! deployment back if that says so.
+//! CloudFormation invokes it as a custom resource, waits for the response, and rolls the
+//! deployment back if it reports a failure.
 
 use std::{process::ExitCode, time::Duration};
 
 use trichrome_analytics::{
     Database,
-    cloudformation::{Answer, Event, RequestType},
+    cloudformation::{Event, RequestType, Response},
     schema::migrate_database,
 };
 use trichrome_proto::error::{ErrorCode, Fault};
 use trichrome_runtime::{Env, EventFunction};
+use trichrome_startup::error_chain;
 
-/// A cluster that has just been made may refuse connections for a while, and a large index
-/// takes minutes; Lambda ends a function after 15, and CloudFormation has to be told before.
+/// A new cluster may refuse connections for a while, and a large index takes minutes. Lambda
+/// ends a function after 15, and the response must be sent before.
 const TIMEOUT: Duration = Duration::from_secs(14 * 60);
 
 struct Migrate(Database);
 
-/// Why CloudFormation was not told how it went.
+/// The response could not be sent.
 #[derive(Debug, thiserror::Error)]
-#[error("the answer could not be given")]
-struct Unanswered(#[source] ureq::Error);
+#[error("could not send the response to CloudFormation")]
+struct NotSent(#[source] ureq::Error);
 
-impl Fault for Unanswered {
+impl Fault for NotSent {
     fn code(&self) -> ErrorCode {
         ErrorCode::Unavailable
     }
@@ -35,34 +36,35 @@ impl EventFunction for Migrate {
     const TRIGGER: &'static str = "other";
     type Event = Event;
     type Output = ();
-    type Error = Unanswered;
+    type Error = NotSent;
 
     fn build(env: &mut Env) -> Self {
         Self(Database::from_env(env))
     }
 
-    /// A failed migration is an answer, and no failure of the call: an asynchronous call that
-    /// fails is made again, and CloudFormation waits for the answer alone.
-    async fn call(&self, event: Event) -> Result<(), Unanswered> {
+    /// A failed migration is reported in the response. The invocation succeeds, because Lambda
+    /// would repeat a failed one, and CloudFormation only waits for the response.
+    async fn call(&self, event: Event) -> Result<(), NotSent> {
         let outcome = match event.request_type {
-            RequestType::Create | RequestType::Update => run(&self.0).await,
+            RequestType::Create | RequestType::Update => migrate(&self.0).await,
             // The call logs outlive the stack.
             RequestType::Delete => Ok(()),
         };
-        let answer = Answer::to(&event, outcome);
+        let response = Response::new(&event, outcome);
         let url = event.response_url;
-        tokio::task::spawn_blocking(move || answer.put(&url))
+        tokio::task::spawn_blocking(move || response.put(&url))
             .await
             .unwrap_or_else(|error| Err(ureq::Error::Io(std::io::Error::other(error))))
-            .map_err(Unanswered)
+            .map_err(NotSent)
     }
 }
 
-/// The error is for whoever deploys: it holds what Postgres said, and no password.
-async fn run(database: &Database) -> Result<(), String> {
+/// Runs the migrations. The error is shown by CloudFormation; it contains the database's message
+/// and no password.
+async fn migrate(database: &Database) -> Result<(), String> {
     match tokio::time::timeout(TIMEOUT, migrate_database(database)).await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(format!("the migrations failed: {error}")),
+        Ok(Err(error)) => Err(format!("the migrations failed: {}", error_chain(&error))),
         Err(_) => Err("the migrations did not end in time".to_owned()),
     }
 }

@@ -1,9 +1,11 @@
+//! A filter as SQL.
+
 use sqlx::{Postgres, QueryBuilder};
 
 use crate::filter::Filter;
 
-/// Appends the filter as a WHERE clause. Only what is given is in the text, so that each
-/// combination has a plan of its own.
+/// Appends the filter as a WHERE clause, with only the fields that are given, so that each
+/// combination has its own plan.
 pub(crate) fn push(filter: &Filter, query: &mut QueryBuilder<Postgres>) {
     query.push(" WHERE true");
     if let Some(transport) = filter.transport {
@@ -20,7 +22,7 @@ pub(crate) fn push(filter: &Filter, query: &mut QueryBuilder<Postgres>) {
     if let Some(status) = filter.status {
         query.push(" AND status = ").push_bind(status);
     }
-    // Said of a single status too: it is what the partial index is found by.
+    // Also for a single status, so that the partial index is used.
     if filter.errors_only || filter.status.is_some_and(|status| status >= 400) {
         query.push(" AND status >= 400");
     }
@@ -44,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_given_is_asked() {
+    fn only_given_fields_are_conditions() {
         assert_eq!(sql(&Filter::default()), " WHERE true");
         let filter = Filter {
             transport: Some(Transport::Grpc),
@@ -59,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failures_status_finds_the_partial_index() {
+    fn the_status_of_an_error_uses_the_partial_index() {
         let status = |status| {
             sql(&Filter {
                 status: Some(status),

@@ -1,24 +1,26 @@
+//! Inserting entries.
+
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::entry::Entry;
 
-/// A column an array: one statement of nine parameters for any number of rows, where
-/// VALUES would need nine each and a plan for each number.
+/// One array for each column: nine parameters and one plan for any number of rows. `VALUES` would
+/// need nine for each row, and a plan for each number of rows.
 const INSERT: &str = "\
 INSERT INTO call_logs (id, at, duration_ms, user_id, trace_id, status, transport, service, method) \
 SELECT * FROM UNNEST($1::uuid[], $2::timestamptz[], $3::float8[], $4::uuid[], $5::uuid[], \
     $6::int2[], $7::text[], $8::text[], $9::text[]) \
 ON CONFLICT (id) DO NOTHING";
 
-/// Keeps the entries, all or none. One whose id is there already is passed over.
+/// Stores the entries, all or none. Existing ids are ignored.
 pub(crate) async fn insert(
     connection: &mut PgConnection,
     mut entries: Vec<Entry>,
 ) -> Result<(), sqlx::Error> {
-    // Two deliveries of one batch may run at once, and each waits for the ids that the
-    // other has just written: in one order they can't wait for each other in a circle.
+    // Two deliveries of a batch may run concurrently, and each waits for ids that the other has
+    // written. The same order prevents deadlocks.
     entries.sort_unstable_by_key(|entry| entry.id);
     let ids: Vec<Uuid> = entries.iter().map(|entry| entry.id).collect();
     let times: Vec<OffsetDateTime> = entries.iter().map(|entry| entry.at).collect();

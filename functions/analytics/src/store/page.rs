@@ -1,15 +1,14 @@
-use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, QueryBuilder, Row as _};
+//! Selecting a page of entries.
+
+use sqlx::{PgConnection, QueryBuilder, Row as _, postgres::PgRow};
 
 use super::conditions;
-use crate::cursor::Cursor;
-use crate::entry::Entry;
-use crate::filter::Filter;
+use crate::{cursor::Cursor, entry::Entry, filter::Filter};
 
-/// At most `limit` entries that the filter takes, newest first, from `after` on.
+/// At most `limit` entries that match the filter, newest first, after the cursor.
 ///
-/// By key, not by OFFSET: the hundredth page costs what the first does, and entries that
-/// arrive between two pages neither repeat nor hide one.
+/// Pages are selected by key, not by OFFSET: the hundredth page costs no more than the first,
+/// and entries that arrive in between neither repeat nor hide others.
 pub(crate) async fn page(
     connection: &mut PgConnection,
     filter: &Filter,

@@ -1,4 +1,4 @@
-//! `auth-login`: answers a token for a username and its password.
+//! `auth-login`: returns a token for a username and its password.
 
 use trichrome_auth::{Error, Sessions};
 use trichrome_proto::auth::{AuthResponse, LoginInput};

@@ -1,4 +1,4 @@
-//! `auth-signup`: creates a user and answers a token for it.
+//! `auth-signup`: creates a user and returns a token.
 
 use trichrome_auth::{Error, Sessions};
 use trichrome_proto::auth::{AuthResponse, SignupInput};

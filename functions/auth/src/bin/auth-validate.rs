@@ -1,4 +1,4 @@
-//! `auth-validate`: says whose token this is, or that it is not valid.
+//! `auth-validate`: returns the user of a token, if it is valid.
 
 use trichrome_auth::{Error, guard};
 use trichrome_proto::auth::{ValidateRpcRequestInput, ValidationResponse};
@@ -6,7 +6,7 @@ use trichrome_runtime::{Call, Env, Function, TokenError, Verifier};
 use trichrome_users::Users;
 
 struct Validate {
-    /// None only where the start has been refused for want of one.
+    /// `None` only if the environment was invalid, which ends the process.
     verifier: Option<Verifier>,
     users: Users,
 }

@@ -1,3 +1,5 @@
+//! Checking a token, with replayed responses.
+
 use std::io;
 
 use serde_json::{Value, json};
@@ -7,7 +9,7 @@ use super::*;
 use crate::testing::{Aws, failure};
 
 #[test]
-fn every_operation_is_known_by_its_rpc_both_ways_and_by_its_path() {
+fn every_operation_is_found_by_its_rpc_names_and_its_path() {
     for operation in OPERATIONS {
         let public = operation.access == Access::Public;
         assert_eq!(is_public(operation.method, "").unwrap(), public);
@@ -18,30 +20,30 @@ fn every_operation_is_known_by_its_rpc_both_ways_and_by_its_path() {
 }
 
 #[test]
-fn a_path_is_public_only_for_all_its_methods() {
+fn a_path_is_public_if_all_its_methods_are() {
     assert!(is_public("", "/login").unwrap());
     assert!(is_public("", "/login?next=/pictures").unwrap());
     assert!(!is_public("", "/pictures/0190").unwrap());
-    // Not the user of that name.
+    // Not the user with that name.
     assert!(is_public("", "/users/validate-password").unwrap());
     // POST /users creates a user, GET /users looks one up.
     assert!(!is_public("", "/users").unwrap());
 }
 
 #[test]
-fn naming_two_operations_takes_the_stricter() {
+fn of_two_operations_the_stricter_one_counts() {
     assert!(is_public("Login", "/login").unwrap());
     assert!(!is_public("Login", "/pictures").unwrap());
     assert!(!is_public("GetUserPictures", "/login").unwrap());
 }
 
 #[test]
-fn naming_nothing_needs_a_token() {
+fn without_an_operation_a_token_is_required() {
     assert!(!is_public("", "").unwrap());
 }
 
 #[test]
-fn unknown_names_are_the_callers_to_correct() {
+fn unknown_names_are_refused() {
     for (method, path) in [
         ("Logout", ""),
         ("login", ""),
@@ -59,11 +61,11 @@ fn unknown_names_are_the_callers_to_correct() {
     }
 }
 
-/// A verifier that takes one token, Ada's.
+/// A verifier that accepts one token, Ada's.
 fn verify(token: &str) -> Result<String, io::Error> {
     match token {
         "good" => Ok("1".to_owned()),
-        _ => Err(io::Error::other("no token of ours")),
+        _ => Err(io::Error::other("unknown token")),
     }
 }
 
@@ -75,14 +77,14 @@ fn input(access_token: &str, method: &str) -> ValidateRpcRequestInput {
     }
 }
 
-/// The answer to a read of Ada.
+/// The response to a read of Ada's item.
 fn ada() -> (u16, Value) {
     let item = json!({"id": {"S": "1"}, "username": {"S": "ada"}});
     (200, json!({ "Item": item }))
 }
 
 #[tokio::test]
-async fn a_valid_token_names_its_user() {
+async fn a_valid_token_returns_its_user() {
     for method in ["", "GetUserPictures", "Login"] {
         let aws = Aws::new([ada()]);
         let user_id = validate(input("good", method), verify, &aws.users()).await;
@@ -92,20 +94,20 @@ async fn a_valid_token_names_its_user() {
 }
 
 #[tokio::test]
-async fn a_bad_token_is_refused_even_where_none_is_needed() {
+async fn an_invalid_token_is_refused_even_if_none_is_needed() {
     for method in ["", "GetUserPictures", "Login"] {
         let aws = Aws::new([]);
         let error = validate(input("bad", method), verify, &aws.users()).await;
         let error = error.unwrap_err();
         assert_eq!(error.code(), ErrorCode::Unauthenticated);
-        // Why it is bad helps only who forges one.
-        assert!(!error.to_string().contains("no token of ours"));
+        // The reason would only help to forge a token.
+        assert!(!error.to_string().contains("unknown token"));
         assert!(aws.operations().is_empty());
     }
 }
 
 #[tokio::test]
-async fn no_token_will_do_only_for_what_is_public() {
+async fn public_operations_need_no_token() {
     let users = Aws::new([]).users();
     let user_id = validate(input("", "Login"), verify, &users).await;
     assert_eq!(user_id.unwrap(), "");
@@ -116,12 +118,12 @@ async fn no_token_will_do_only_for_what_is_public() {
 }
 
 #[tokio::test]
-async fn a_token_does_not_outlive_its_user() {
-    let mut going = ada();
-    going.1["Item"]["deleting"] = json!({"BOOL": true});
+async fn the_token_of_a_deleted_user_is_refused() {
+    let mut deleting = ada();
+    deleting.1["Item"]["deleting"] = json!({"BOOL": true});
     for (answer, code) in [
         ((200, json!({})), ErrorCode::Unauthenticated),
-        (going, ErrorCode::Unauthenticated),
+        (deleting, ErrorCode::Unauthenticated),
         (failure(500, "InternalServerError"), ErrorCode::Unavailable),
     ] {
         let users = Aws::new([answer]).users();

@@ -1,3 +1,5 @@
+//! Signing up and logging in, with replayed responses.
+
 use serde_json::{Value, json};
 use trichrome_proto::error::{ErrorCode, Fault};
 use trichrome_users::Passwords;
@@ -10,21 +12,21 @@ fn done() -> (u16, Value) {
     (200, json!({}))
 }
 
-/// The answer to a read of Ada's name.
+/// The response to a read of Ada's name item.
 async fn ada() -> (u16, Value) {
     let hash = Passwords::new().hash(PASSWORD.to_owned()).await.unwrap();
     let item = json!({"user_id": {"S": "1"}, "password_hash": {"S": hash}});
     (200, json!({ "Item": item }))
 }
 
-/// The token's subject; its signature is the signer's tests' to check.
+/// The token's subject. The signer's tests check signatures.
 fn subject(token: &str) -> String {
     let claims: Value = jsonwebtoken::dangerous::insecure_decode_claims(token).unwrap();
     claims["sub"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
-async fn signup_answers_the_new_users_token() {
+async fn signup_returns_a_token_of_the_new_user() {
     let aws = Aws::new([secret("k1", 1), done()]);
     let sessions = aws.sessions();
     let token = sessions.signup("ada".to_owned(), PASSWORD.to_owned(), Some("key"));
@@ -36,7 +38,7 @@ async fn signup_answers_the_new_users_token() {
 }
 
 #[tokio::test]
-async fn signup_without_a_key_makes_no_user() {
+async fn without_a_token_key_signup_creates_no_user() {
     let aws = Aws::new([failure(500, "InternalServiceError")]);
     let sessions = aws.sessions();
     let token = sessions.signup("ada".to_owned(), PASSWORD.to_owned(), None);
@@ -45,7 +47,7 @@ async fn signup_without_a_key_makes_no_user() {
 }
 
 #[tokio::test]
-async fn login_answers_the_users_token() {
+async fn login_returns_a_token_of_the_user() {
     let aws = Aws::new([ada().await, secret("k1", 1)]);
     let sessions = aws.sessions();
     let token = sessions.login("ada".to_owned(), PASSWORD.to_owned()).await;
@@ -54,7 +56,7 @@ async fn login_answers_the_users_token() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_one_whether_or_not_there_is_a_key() {
+async fn a_wrong_password_is_reported_with_or_without_a_key() {
     for key in [secret("k1", 1), failure(500, "InternalServiceError")] {
         let aws = Aws::new([ada().await, key]);
         let sessions = aws.sessions();

@@ -1,3 +1,5 @@
+//! Signing, with replayed responses of Secrets Manager.
+
 use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
 use serde_json::{Value, json};
 use trichrome_proto::error::{ErrorCode, Fault};
@@ -5,7 +7,7 @@ use trichrome_proto::error::{ErrorCode, Fault};
 use super::*;
 use crate::testing::{Aws, failure, jwks, secret};
 
-/// What a verifier does, with the key that the header names.
+/// Verifies a token with the key that its header names.
 fn verify(token: &str, keys: &[(&str, u8)]) -> jsonwebtoken::errors::Result<Value> {
     let kid = decode_header(token).unwrap().kid.unwrap();
     let keys = jwks(keys);
@@ -23,7 +25,7 @@ fn kid(ready: &Ready) -> String {
 }
 
 #[tokio::test]
-async fn a_token_says_who_for_whom_and_until_when() {
+async fn a_token_has_the_claims_and_the_header() {
     let aws = Aws::new([secret("k1", 1)]);
     let ready = aws.signer().ready().await.unwrap();
     let before = get_current_timestamp();
@@ -55,13 +57,13 @@ async fn a_token_says_who_for_whom_and_until_when() {
 }
 
 #[tokio::test]
-async fn no_other_key_verifies_it() {
+async fn another_key_does_not_verify_it() {
     let ready = Aws::new([secret("k1", 1)]).signer().ready().await.unwrap();
     assert!(verify(&ready.sign("1").unwrap(), &[("k1", 2)]).is_err());
 }
 
 #[tokio::test]
-async fn the_shell_takes_it() {
+async fn the_shell_accepts_it() {
     let ready = Aws::new([secret("k1", 1)]).signer().ready().await.unwrap();
     let keys = serde_json::to_string(&jwks(&[("k0", 0), ("k1", 1)])).unwrap();
     let verifier = trichrome_runtime::Verifier::from_jwks(&keys, "us", "them").unwrap();
@@ -70,7 +72,7 @@ async fn the_shell_takes_it() {
 }
 
 #[tokio::test]
-async fn callers_who_come_together_read_the_key_once() {
+async fn concurrent_callers_read_the_key_once() {
     let aws = Aws::new([secret("k1", 1)]);
     let signer = aws.signer();
     let (one, other) = tokio::join!(signer.ready(), signer.ready());
@@ -80,7 +82,7 @@ async fn callers_who_come_together_read_the_key_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rotated_key_is_taken_up() {
+async fn a_rotated_key_is_used_after_the_refresh() {
     let aws = Aws::new([secret("k1", 1), secret("k2", 2)]);
     let signer = aws.signer();
     assert_eq!(kid(&signer.ready().await.unwrap()), "k1");
@@ -94,7 +96,7 @@ async fn a_rotated_key_is_taken_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_old_key_goes_on_while_the_secret_cannot_be_read() {
+async fn the_old_key_is_used_while_refreshing_fails() {
     for broken in [
         failure(500, "InternalServiceError"),
         (200, json!({"SecretString": "{}"})),
@@ -104,7 +106,7 @@ async fn the_old_key_goes_on_while_the_secret_cannot_be_read() {
         signer.ready().await.unwrap();
         tokio::time::advance(REFRESH).await;
         assert_eq!(kid(&signer.ready().await.unwrap()), "k1");
-        // No second try at once.
+        // The next attempt comes later.
         assert_eq!(kid(&signer.ready().await.unwrap()), "k1");
         assert_eq!(aws.operations().len(), 2);
         tokio::time::advance(RETRY).await;
@@ -113,7 +115,7 @@ async fn the_old_key_goes_on_while_the_secret_cannot_be_read() {
 }
 
 #[tokio::test]
-async fn a_first_failure_is_not_kept() {
+async fn a_first_failure_is_not_cached() {
     let aws = Aws::new([failure(500, "InternalServiceError"), secret("k1", 1)]);
     let signer = aws.signer();
     let error = signer.ready().await.unwrap_err();

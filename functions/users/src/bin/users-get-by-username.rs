@@ -1,4 +1,4 @@
-//! `users-get-by-username`: answers a user by name.
+//! `users-get-by-username`: returns the user with a name.
 
 use trichrome_proto::users::{GetUserDataByUsernameRequest, UserMessage};
 use trichrome_runtime::{Call, Env, Function};

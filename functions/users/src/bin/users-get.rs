@@ -1,4 +1,4 @@
-//! `users-get`: answers a user by id.
+//! `users-get`: returns the user with an id.
 
 use trichrome_proto::users::{GetUserDataRequest, UserMessage};
 use trichrome_runtime::{Call, Env, Function};

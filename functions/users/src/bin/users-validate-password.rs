@@ -1,4 +1,4 @@
-//! `users-validate-password`: says whether a password is a user's.
+//! `users-validate-password`: checks a user's password.
 
 use trichrome_proto::users::ValidateUserPasswordRequest;
 use trichrome_runtime::{Call, Env, Function};

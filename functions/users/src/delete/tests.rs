@@ -1,3 +1,5 @@
+//! Deleting a user, with replayed responses.
+
 use std::sync::Mutex;
 
 use serde_json::json;
@@ -6,7 +8,7 @@ use trichrome_proto::error::{ApiError, ErrorCode};
 use super::*;
 use crate::testing::{Dynamo, ada, cancelled, done, failure, item};
 
-/// Pictures that go, or do not.
+/// Records purges, and fails them if there is a failure.
 #[derive(Default)]
 struct Pictures {
     purged: Mutex<Vec<String>>,
@@ -28,15 +30,15 @@ impl Pictures {
     }
 }
 
-/// Ada, after the first step.
-fn going() -> serde_json::Value {
-    let mut going = ada();
-    going["deleting"] = json!({"BOOL": true});
-    going
+/// The item of a user who is being deleted.
+fn deleting() -> serde_json::Value {
+    let mut item = ada();
+    item["deleting"] = json!({"BOOL": true});
+    item
 }
 
 #[tokio::test]
-async fn marks_and_frees_then_purges_then_removes() {
+async fn the_user_is_marked_then_purged_then_removed() {
     let dynamo = Dynamo::new([item(ada()), done(), done()]);
     let pictures = Pictures::default();
     dynamo.users().delete("1", &pictures).await.unwrap();
@@ -72,7 +74,7 @@ async fn marks_and_frees_then_purges_then_removes() {
 }
 
 #[tokio::test]
-async fn a_failed_purge_keeps_the_user_for_the_next_try() {
+async fn a_failed_purge_keeps_the_user_for_a_retry() {
     let dynamo = Dynamo::new([item(ada()), done()]);
     let pictures = Pictures {
         failure: Some(ApiError::new(ErrorCode::Unavailable, "no S3")),
@@ -84,8 +86,8 @@ async fn a_failed_purge_keeps_the_user_for_the_next_try() {
 }
 
 #[tokio::test]
-async fn a_repeated_call_goes_on_where_the_first_ended() {
-    let dynamo = Dynamo::new([item(going()), done()]);
+async fn a_repeated_call_continues_where_the_first_stopped() {
+    let dynamo = Dynamo::new([item(deleting()), done()]);
     let pictures = Pictures::default();
     dynamo.users().delete("1", &pictures).await.unwrap();
     assert_eq!(dynamo.operations(), ["GetItem", "DeleteItem"]);
@@ -102,7 +104,7 @@ async fn two_calls_at_once_both_succeed() {
 }
 
 #[tokio::test]
-async fn a_user_who_is_not_there_is_deleted() {
+async fn deleting_a_missing_user_succeeds() {
     let dynamo = Dynamo::new([done()]);
     let pictures = Pictures::default();
     dynamo.users().delete("1", &pictures).await.unwrap();
@@ -113,7 +115,7 @@ async fn a_user_who_is_not_there_is_deleted() {
 #[tokio::test]
 async fn a_failed_mark_purges_nothing() {
     for (answer, code) in [
-        // The name belongs to somebody else: the table is not what it should be.
+        // The name belongs to another user: the table is inconsistent.
         (
             cancelled(&["None", "ConditionalCheckFailed"]),
             ErrorCode::Internal,
@@ -130,7 +132,7 @@ async fn a_failed_mark_purges_nothing() {
 
 #[tokio::test]
 async fn a_failed_removal_is_reported() {
-    let dynamo = Dynamo::new([item(going()), failure(500, "InternalServerError")]);
+    let dynamo = Dynamo::new([item(deleting()), failure(500, "InternalServerError")]);
     let error = dynamo
         .users()
         .delete("1", &Pictures::default())

@@ -1,30 +1,32 @@
-//! argon2id in memory that is given back.
+//! argon2id in memory that is returned to the system.
 
-use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
-use argon2::password_hash::{CustomizedPasswordHasher, Error, PasswordHasher, Result};
-use argon2::{Algorithm, Argon2, Block, Params, Version};
+use argon2::{
+    Algorithm, Argon2, Block, Params, Version,
+    password_hash::{
+        CustomizedPasswordHasher, Error, PasswordHasher, Result,
+        phc::{Output, ParamsString, PasswordHash, Salt},
+    },
+};
 
-/// Memory in KiB. With [`PASSES`] and [`LANES`] OWASP's choice for argon2id (Password Storage
-/// Cheat Sheet: 19 MiB, 2 iterations, 1 degree of parallelism).
-const MEMORY: u32 = 19 * 1024;
-/// Iterations.
-const PASSES: u32 = 2;
-/// Degree of parallelism.
-const LANES: u32 = 1;
+// OWASP's parameters for argon2id (Password Storage Cheat Sheet): 19 MiB, 2 iterations, and
+// 1 degree of parallelism.
+const MEMORY_KIB: u32 = 19 * 1024;
+const ITERATIONS: u32 = 2;
+const PARALLELISM: u32 = 1;
 
-/// The least memory to ask for, in blocks of 1 KiB: just over the 32 MiB above which glibc maps
-/// a piece by itself and unmaps it when freed (`DEFAULT_MMAP_THRESHOLD_MAX`, mallopt(3)). Smaller
-/// pieces it learns to keep, one for each thread that ever hashed: after 24 logins a function
-/// held 119 MiB. What is asked for and not touched costs only addresses.
+/// The least memory to allocate, in blocks of 1 KiB: just over 32 MiB, above which glibc maps an
+/// allocation by itself and unmaps it when freed (`DEFAULT_MMAP_THRESHOLD_MAX`, mallopt(3)). It
+/// keeps smaller ones, one for each thread that ever hashed: after 24 logins a function held
+/// 119 MiB. Pages that are never written take no memory.
 const RESERVED_BLOCKS: usize = 33 * 1024;
 
-/// argon2id: new hashes at our parameters, old ones at their own, so that ours can be raised
-/// without locking anybody out. Checking comes with it, by `PasswordVerifier`.
+/// argon2id: new hashes with our parameters, old ones with their own, so that ours can be raised
+/// without locking anybody out. Its `PasswordVerifier` is argon2's blanket implementation.
 pub(super) struct Argon;
 
 impl PasswordHasher<PasswordHash> for Argon {
     fn hash_password_with_salt(&self, password: &[u8], salt: &[u8]) -> Result<PasswordHash> {
-        let params = Params::new(MEMORY, PASSES, LANES, None)?;
+        let params = Params::new(MEMORY_KIB, ITERATIONS, PARALLELISM, None)?;
         self.hash_password_with_params(password, salt, params)
     }
 }
@@ -61,7 +63,7 @@ impl CustomizedPasswordHasher<PasswordHash> for Argon {
     }
 }
 
-/// This many blocks, to be unmapped when dropped.
+/// Allocates blocks that are unmapped when dropped.
 fn memory(blocks: usize) -> Result<Vec<Block>> {
     let mut memory = Vec::new();
     memory
@@ -78,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn agrees_with_argon2_itself() {
+    fn hashes_are_those_of_argon2() {
         for algorithm in [Algorithm::Argon2id, Algorithm::Argon2i] {
             let params = Params::new(64, 3, 2, Some(24)).unwrap();
             let theirs: PasswordHash = Argon2::new(algorithm, Version::V0x10, params)
@@ -96,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn asks_for_what_is_given_back() {
+    fn the_memory_is_large_enough_to_be_unmapped() {
         let memory = memory(19 * 1024).unwrap();
         assert_eq!(memory.len(), 19 * 1024);
         assert!(memory.capacity() * Block::SIZE > 32 << 20);

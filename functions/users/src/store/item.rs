@@ -10,26 +10,24 @@ use crate::{Error, User};
 
 type Item = HashMap<String, AttributeValue>;
 
-/// A user's own item.
+/// A user's item.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Record {
-    /// The user.
     pub(crate) user: User,
-    /// Whether a deletion has begun.
+    /// Whether the user is being deleted.
     pub(crate) deleting: bool,
 }
 
-/// A name's item. Its `Debug` is not derived, because it holds the password's hash.
+/// A name's item. It has no `Debug`, because it holds the password hash.
 pub(crate) struct Owner {
-    /// The owner's id.
     pub(crate) user_id: String,
-    /// The password, as a PHC string.
+    /// A PHC string.
     pub(crate) password_hash: String,
-    /// The key of the call that created the owner.
+    /// The key of the call that created the user.
     pub(crate) idempotency_key: Option<String>,
 }
 
-/// The key of a name's item. At 255 characters of 4 bytes it stays far below DynamoDB's 2,048
+/// The key of a name's item. 255 characters of 4 bytes are well below DynamoDB's limit of 2,048
 /// bytes.
 pub(super) fn name_key(username: &str) -> AttributeValue {
     AttributeValue::S(format!("name#{username}"))
@@ -87,7 +85,7 @@ impl TryFrom<Item> for Owner {
     }
 }
 
-/// A text attribute that must be there.
+/// A required text attribute.
 pub(super) fn text(item: &mut Item, name: &'static str) -> Result<String, Error> {
     match item.remove(name) {
         Some(AttributeValue::S(text)) => Ok(text),

@@ -1,3 +1,5 @@
+//! Operations on users, with replayed responses.
+
 use serde_json::{Value, json};
 use trichrome_proto::error::{ErrorCode, Fault};
 
@@ -13,7 +15,7 @@ async fn create(dynamo: &Dynamo, key: Option<&str>) -> Result<User, Error> {
         .await
 }
 
-/// The name's item of the user `1`, with this password and key.
+/// The name item of the user `1`, with this password and key.
 async fn owner(password: &str, key: Option<&str>) -> Value {
     let hash = Passwords::new().hash(password.to_owned()).await.unwrap();
     let mut item = json!({
@@ -36,7 +38,7 @@ async fn create_stores_name_and_user_in_one_transaction() {
 
     assert_eq!(dynamo.operations(), ["TransactWriteItems"]);
     let body = &dynamo.bodies()[0];
-    // What makes the SDK's own retry harmless.
+    // Makes the SDK's own retries idempotent.
     assert!(body["ClientRequestToken"].is_string());
     let [name, stored] = body["TransactItems"].as_array().unwrap().as_slice() else {
         panic!("{body}");
@@ -82,7 +84,7 @@ async fn create_without_a_key_stores_none() {
 }
 
 #[tokio::test]
-async fn create_refuses_a_bad_name_before_it_asks_the_store() {
+async fn an_invalid_name_is_refused_without_a_request() {
     let dynamo = Dynamo::new([]);
     let users = dynamo.users();
     let created = users.create(" ada".to_owned(), PASSWORD.to_owned(), None);
@@ -94,7 +96,7 @@ async fn create_refuses_a_bad_name_before_it_asks_the_store() {
 }
 
 #[tokio::test]
-async fn a_taken_name_is_taken() {
+async fn a_taken_name_is_refused() {
     let dynamo = Dynamo::new([cancelled(&["ConditionalCheckFailed", "None"])]);
     let error = create(&dynamo, None).await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::AlreadyExists);
@@ -102,7 +104,7 @@ async fn a_taken_name_is_taken() {
 }
 
 #[tokio::test]
-async fn the_same_create_again_answers_the_same_user() {
+async fn a_repeated_create_returns_the_same_user() {
     let dynamo = Dynamo::new([
         cancelled(&["ConditionalCheckFailed", "None"]),
         item(owner(PASSWORD, Some("k1")).await),
@@ -113,7 +115,7 @@ async fn the_same_create_again_answers_the_same_user() {
 }
 
 #[tokio::test]
-async fn a_key_is_good_only_with_its_password() {
+async fn a_key_is_valid_only_with_its_password() {
     for (password, key) in [
         (PASSWORD, Some("k2")),
         (PASSWORD, None),
@@ -129,14 +131,14 @@ async fn a_key_is_good_only_with_its_password() {
 }
 
 #[tokio::test]
-async fn a_name_freed_in_between_is_worth_another_try() {
+async fn a_name_freed_in_between_is_a_conflict() {
     let dynamo = Dynamo::new([cancelled(&["ConditionalCheckFailed", "None"]), done()]);
     let error = create(&dynamo, Some("k1")).await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::Aborted);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_transaction_that_meets_another_is_tried_again() {
+async fn a_conflicting_transaction_is_retried() {
     let conflict = || cancelled(&["TransactionConflict", "None"]);
     let dynamo = Dynamo::new([
         conflict(),
@@ -193,10 +195,10 @@ async fn get_reads_consistently() {
 }
 
 #[tokio::test]
-async fn a_user_who_is_going_is_gone() {
-    let mut going = ada();
-    going["deleting"] = json!({"BOOL": true});
-    for answer in [item(going), done()] {
+async fn a_user_being_deleted_is_not_found() {
+    let mut deleting = ada();
+    deleting["deleting"] = json!({"BOOL": true});
+    for answer in [item(deleting), done()] {
         let error = Dynamo::new([answer]).users().get("1").await.unwrap_err();
         assert_eq!(error.code(), ErrorCode::NotFound);
     }
@@ -222,7 +224,7 @@ async fn get_by_username_reads_no_hash() {
 }
 
 #[tokio::test]
-async fn the_right_password_is_right() {
+async fn the_right_password_is_accepted() {
     let dynamo = Dynamo::new([item(owner(PASSWORD, None).await)]);
     let users = dynamo.users();
     let user = users.verify_password("ada".to_owned(), PASSWORD.to_owned());
@@ -261,7 +263,7 @@ async fn failures_of_a_read_have_their_codes() {
         ),
         (failure(400, "RequestLimitExceeded"), ErrorCode::Unavailable),
         (failure(503, "ServiceUnavailable"), ErrorCode::Unavailable),
-        // A table with a hand-made item in it.
+        // An incomplete item.
         (item(json!({"pk": {"S": "user#1"}})), ErrorCode::Internal),
     ] {
         let error = Dynamo::new([answer.clone()])
