@@ -1,29 +1,29 @@
-//! The picture's bytes, from and to the base64 text of a message.
+//! Decoding and encoding the base64 text of a picture's bytes.
 //!
-//! Text in is decoded in its own memory: an upload never holds text and bytes at once.
+//! Text is decoded in place, so that an upload never holds both text and bytes.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 /// The largest picture, decoded: 4 MiB. As base64 it fits Lambda's payload limit of 6 MB.
 pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 
-/// Why a text holds no picture's bytes. Places count from 1, in bytes:
-/// all that comes before one is ASCII, but perhaps in a `data:` URL's prefix.
+/// Why text can't be decoded. Positions count bytes from 1, which are characters unless a
+/// `data:` URL's prefix contains others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ContentError {
-    /// Nothing, or only a prefix and white space.
+    /// The text is empty, or has only a prefix and white space.
     #[error("base64 is empty; send the picture's bytes as base64")]
     Empty,
-    /// A character of neither alphabet.
+    /// A character that is in neither alphabet.
     #[error(
         "base64 has {} at character {place}; send only A-Z a-z 0-9 + / (or - _), = at the end, \
          and white space",
-        Shown(*.found)
+        Quoted(*.found)
     )]
     Character {
-        /// What was found.
+        /// The character.
         found: char,
-        /// Where.
+        /// Its position.
         place: usize,
     },
     /// `+` or `/` together with `-` or `_`.
@@ -32,25 +32,27 @@ pub enum ContentError {
          {place}; use one of them"
     )]
     MixedAlphabets {
-        /// Where the second alphabet begins.
+        /// The position of the second alphabet's first character.
         place: usize,
     },
     /// A character after the padding.
-    #[error("base64 goes on after its padding (=) at character {place}; send one picture")]
+    #[error("base64 continues after its padding (=) at character {place}; send one picture")]
     AfterPadding {
-        /// Where.
+        /// Its position.
         place: usize,
     },
-    /// `=` that do not complete the last group of four.
-    #[error("base64 is padded wrongly; pad it with = to a multiple of 4 characters, or not at all")]
+    /// Padding that doesn't complete the last group of four.
+    #[error(
+        "base64 has the wrong padding; pad it with = to a multiple of 4 characters, or not at all"
+    )]
     Padding,
-    /// A length that no number of bytes has, or bits that belong to no byte.
-    #[error("base64 is cut off; send all of it")]
-    CutOff,
+    /// An impossible length, or unused bits that aren't zero.
+    #[error("base64 is truncated; send all of it")]
+    Truncated,
     /// A `data:` URL without a comma.
     #[error("the data: URL has no comma before its content; send data:<type>;base64,<content>")]
     NoComma,
-    /// A `data:` URL that is not base64.
+    /// A `data:` URL whose content isn't base64.
     #[error("the data: URL is not base64; send data:<type>;base64,<content>")]
     NotBase64,
     /// More than [`MAX_BYTES`].
@@ -61,19 +63,19 @@ pub enum ContentError {
     },
 }
 
-/// A character as a message shows it: quoted and escaped.
-struct Shown(char);
+/// Formats a character quoted and escaped.
+struct Quoted(char);
 
-impl std::fmt::Display for Shown {
+impl std::fmt::Display for Quoted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:?}", self.0)
     }
 }
 
-/// What a byte of base64 text means.
+/// The meaning of a byte of base64 text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Symbol {
-    /// Six bits that both alphabets write alike.
+    /// Six bits, in both alphabets.
     Common(u8),
     /// `+` or `/`.
     Standard(u8),
@@ -111,14 +113,13 @@ const fn symbols() -> [Symbol; 256] {
 }
 
 /// Decodes base64 (RFC 4648): standard or URL-safe alphabet, padded or not, with white space
-/// anywhere, with or without a `data:<type>;base64,` prefix. The prefix's media type is the
-/// caller's word and is not read.
+/// anywhere, with or without a `data:<type>;base64,` prefix. The prefix's media type is ignored,
+/// because the type is detected from the bytes.
 ///
-/// The bytes take the text's own memory, so this allocates nothing.
+/// Decodes in place, without allocating.
 ///
 /// # Errors
-/// A [`ContentError`] that says what is wrong and where; [`ContentError::TooLarge`] before
-/// anything is decoded.
+/// See [`ContentError`]. [`ContentError::TooLarge`] is returned before anything is decoded.
 pub fn decode(text: String) -> Result<Vec<u8>, ContentError> {
     let start = content_start(&text)?;
     let size = decoded_size(&text.as_bytes()[start..]);
@@ -159,7 +160,7 @@ pub fn decode(text: String) -> Result<Vec<u8>, ContentError> {
         group = group << 6 | u32::from(value);
         held += 1;
         if held == 4 {
-            // Four characters were read for these three bytes: never past `read`.
+            // Four characters were read for these three bytes, so `written` never passes `read`.
             bytes[written..written + 3].copy_from_slice(&group.to_be_bytes()[1..]);
             written += 3;
             (group, held) = (0, 0);
@@ -169,16 +170,16 @@ pub fn decode(text: String) -> Result<Vec<u8>, ContentError> {
     if padding > 0 && (held == 0 || held + padding != 4) {
         return Err(ContentError::Padding);
     }
-    // What a last, short group holds: whole bytes, and bits that must be zero (RFC 4648
-    // section 3.5), or else two texts would stand for the same bytes.
+    // A last, short group has whole bytes, and unused bits that must be zero (RFC 4648, section
+    // 3.5). Otherwise two texts would decode to the same bytes.
     let (tail, rest) = match held {
         0 => (&[][..], 0),
         2 => (&[(group >> 4) as u8][..], group & 0xF),
         3 => (&[(group >> 10) as u8, (group >> 2) as u8][..], group & 0x3),
-        _ => return Err(ContentError::CutOff),
+        _ => return Err(ContentError::Truncated),
     };
     if rest != 0 {
-        return Err(ContentError::CutOff);
+        return Err(ContentError::Truncated);
     }
     bytes[written..written + tail.len()].copy_from_slice(tail);
     bytes.truncate(written + tail.len());
@@ -208,7 +209,7 @@ fn content_start(text: &str) -> Result<usize, ContentError> {
     }
 }
 
-/// How many bytes base64 text stands for, if it is well formed.
+/// The decoded size of base64 text, if it is valid.
 fn decoded_size(text: &[u8]) -> usize {
     let characters = text
         .iter()
@@ -217,7 +218,7 @@ fn decoded_size(text: &[u8]) -> usize {
     characters / 4 * 3 + [0, 0, 1, 2][characters % 4]
 }
 
-/// The first character of what was valid UTF-8 from here on.
+/// The first character of valid UTF-8.
 fn character(bytes: &[u8]) -> char {
     let end = bytes.len().min(4);
     String::from_utf8_lossy(&bytes[..end])
@@ -226,16 +227,16 @@ fn character(bytes: &[u8]) -> char {
         .unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
-/// Encodes a picture as it comes, piece by piece, so that bytes and text are never both held.
+/// Encodes a picture piece by piece, so that there are never both all bytes and all text.
 #[derive(Debug)]
 pub struct Encoder {
     text: String,
-    /// Bytes that wait for the rest of their group of three.
+    /// The bytes of an incomplete group of three.
     held: Vec<u8>,
 }
 
 impl Encoder {
-    /// An encoder with room for this many bytes of picture.
+    /// Creates an encoder with capacity for this many bytes of a picture.
     pub fn with_capacity(bytes: usize) -> Self {
         Self {
             text: String::with_capacity(encoded_len(bytes)),
@@ -243,7 +244,7 @@ impl Encoder {
         }
     }
 
-    /// Takes the next piece.
+    /// Encodes the next piece.
     pub fn push(&mut self, mut piece: &[u8]) {
         if !self.held.is_empty() {
             let (head, rest) = piece.split_at(piece.len().min(3 - self.held.len()));
@@ -260,14 +261,14 @@ impl Encoder {
         self.held.extend_from_slice(rest);
     }
 
-    /// The text: standard alphabet, padded.
+    /// Returns the text, in the standard alphabet and padded.
     pub fn finish(mut self) -> String {
         STANDARD.encode_string(&self.held, &mut self.text);
         self.text
     }
 }
 
-/// How many characters base64 takes for this many bytes, padding included.
+/// The length of the base64 text of this many bytes, padding included.
 pub const fn encoded_len(bytes: usize) -> usize {
     bytes.div_ceil(3) * 4
 }
@@ -283,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn every_spelling_of_base64_is_read() {
+    fn every_variant_of_base64_is_decoded() {
         for length in 1..70 {
             let bytes: Vec<u8> = (0..length)
                 .map(|n: u8| n.wrapping_mul(251) ^ 0xFA)
@@ -314,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_base64_is_refused_with_its_place() {
+    fn invalid_base64_is_refused_with_its_position() {
         let cases = [
             ("", ContentError::Empty),
             (" \r\n", ContentError::Empty),
@@ -326,10 +327,10 @@ mod tests {
             ("QUI==", ContentError::Padding),
             ("QQ=", ContentError::Padding),
             ("QQ===", ContentError::Padding),
-            ("Q", ContentError::CutOff),
-            ("QUJDR", ContentError::CutOff),
-            ("QR==", ContentError::CutOff),
-            ("QUK", ContentError::CutOff),
+            ("Q", ContentError::Truncated),
+            ("QUJDR", ContentError::Truncated),
+            ("QR==", ContentError::Truncated),
+            ("QUK", ContentError::Truncated),
             ("QQ==QQ==", ContentError::AfterPadding { place: 5 }),
             ("ab+/-_", ContentError::MixedAlphabets { place: 5 }),
             (
@@ -379,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_escape_what_they_quote() {
+    fn quoted_characters_are_escaped() {
         let error = decoded("\u{7}").unwrap_err();
         assert!(
             error.to_string().contains(r"'\u{7}' at character 1"),
@@ -413,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn decoding_moves_nothing_to_new_memory() {
+    fn decoding_allocates_nothing() {
         let text = STANDARD.encode(vec![7; 3000]);
         let before = text.as_ptr();
         let bytes = decode(text).unwrap();
@@ -421,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_of_any_size_make_one_text() {
+    fn pieces_of_any_size_are_encoded() {
         let bytes: Vec<u8> = (0..=255).collect();
         for size in 1..20 {
             for total in [0, 1, 2, 3, 4, 255, 256] {

@@ -1,8 +1,7 @@
 //! Storing a picture.
 //!
-//! The object is stored first, then one transaction makes the picture: it checks that the
-//! user exists, and inserts the row and the idempotency key, or none of them. If it does
-//! not come about, the object is deleted again.
+//! The object is stored first. Then one transaction checks that the user exists, and inserts the
+//! row and the idempotency key, all or nothing. If it fails, the object is deleted again.
 
 use std::time::Duration;
 
@@ -18,17 +17,17 @@ use crate::{
     store::{Insertion, KeyUse, NotInserted},
 };
 
-/// The longest idempotency key, in bytes. DynamoDB would take 1024.
+/// The longest idempotency key, in bytes. DynamoDB's own limit is 1024.
 pub(crate) const MAX_KEY_BYTES: usize = 255;
 
-/// How long the caller, who waits for an error, waits for the undoing on top.
-const UNDO_TIMEOUT: Duration = Duration::from_secs(2);
+/// Extra time allowed for rolling back before the error is returned.
+const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The DynamoDB table of users (`USERS_TABLE`), where a picture's owner must be.
+/// The DynamoDB table of users (`USERS_TABLE`), which must contain a picture's owner.
 #[derive(Clone, Debug)]
 pub struct UsersTable(pub String);
 
-/// Takes new pictures into a store.
+/// Stores new pictures.
 #[derive(Clone, Debug)]
 pub struct NewPictures {
     store: PictureStore,
@@ -36,21 +35,20 @@ pub struct NewPictures {
 }
 
 impl NewPictures {
-    /// Takes pictures of these users into this store.
+    /// Stores pictures of these users in this store.
     pub fn new(store: PictureStore, users: UsersTable) -> Self {
         Self { store, users }
     }
 
-    /// Stores a picture of the caller's. The same `key` again stores no second one, and
-    /// answers the first, even if that was deleted since.
+    /// Stores a picture of the caller. A repeated call with the same `key` stores no second one
+    /// and returns the first, even if that has been deleted.
     ///
-    /// Holds one copy of the picture: it is decoded in the request's own memory and sent
-    /// from there.
+    /// There is one copy of the picture in memory: it is decoded in place and sent from there.
     ///
     /// # Errors
-    /// [`Error::BlankTitle`], [`Error::Content`], [`Error::Image`], [`Error::LongKey`] for a
-    /// wrong request; [`Error::KeyReused`] if the key came with another picture before;
-    /// [`Error::UserGone`]; [`Error::Unavailable`].
+    /// [`Error::BlankTitle`], [`Error::Content`], [`Error::Image`] and [`Error::LongKey`] for an
+    /// invalid request, [`Error::KeyReused`] if the key was used for another picture,
+    /// [`Error::UserGone`] and [`Error::Unavailable`].
     pub async fn create(
         &self,
         caller: &str,
@@ -68,7 +66,7 @@ impl NewPictures {
         let bytes = Bytes::from(content::decode(base64)?);
         let image = image::inspect(&bytes)?;
 
-        let picture = describe(Uuid::now_v7(), caller, title, image, &bytes)?;
+        let picture = metadata(Uuid::now_v7(), caller, title, image, &bytes)?;
         let key = key.map(|key| KeyUse {
             key: key.to_owned(),
             created: picture.id,
@@ -77,7 +75,7 @@ impl NewPictures {
         if let Some(key) = &key
             && let Some(first) = self.store.rows.key_use(caller, &key.key).await?
         {
-            return answer_first(picture, key, first);
+            return first_picture(picture, key, first);
         }
 
         let content_type = image.format.content_type();
@@ -86,8 +84,8 @@ impl NewPictures {
             .objects
             .put(caller, picture.id, content_type, bytes);
         if let Err(error) = stored.await {
-            // It may have been stored, and only the answer lost.
-            self.undo(&picture).await;
+            // It may have been stored, and only the response lost.
+            self.roll_back(&picture).await;
             return Err(error);
         }
         let inserted = self
@@ -98,35 +96,35 @@ impl NewPictures {
         match inserted {
             Ok(Insertion::Done) => Ok(picture.into_message(String::new())),
             Ok(Insertion::UserGone) => {
-                self.undo(&picture).await;
+                self.roll_back(&picture).await;
                 Err(Error::UserGone)
             }
             Ok(Insertion::KeyTaken) => {
-                self.undo(&picture).await;
-                self.answer_winner(picture, key).await
+                self.roll_back(&picture).await;
+                self.concurrent_picture(picture, key).await
             }
             Err(NotInserted::Certainly(error)) => {
-                self.undo(&picture).await;
+                self.roll_back(&picture).await;
                 Err(error)
             }
             Err(NotInserted::Perhaps(error)) => {
-                // An object without a row costs its space until the next sweep; a row
-                // without its object would be a picture that cannot be opened.
+                // An object without a row takes space until the next sweep. A row without
+                // its object would be a picture that can't be opened.
                 tracing::error!(
                     user_id = caller,
                     picture_id = %picture.id,
-                    "not known whether the picture's row was inserted: its object is kept"
+                    "the picture's row may or may not have been inserted; keeping its object"
                 );
                 Err(error)
             }
         }
     }
 
-    /// Deletes the object of a picture that did not come about. A failure is only logged:
-    /// the caller has to hear of the first one.
-    async fn undo(&self, picture: &Picture) {
+    /// Deletes the object of a picture that could not be stored. A failure is only logged,
+    /// because the caller gets the first error.
+    async fn roll_back(&self, picture: &Picture) {
         let deleted = self.store.objects.delete(&picture.user_id, picture.id);
-        let error: &dyn std::error::Error = match timeout(UNDO_TIMEOUT, deleted).await {
+        let error: &dyn std::error::Error = match timeout(ROLLBACK_TIMEOUT, deleted).await {
             Ok(Ok(())) => return,
             Ok(Err(error)) => &{ error },
             Err(elapsed) => &{ elapsed },
@@ -135,26 +133,28 @@ impl NewPictures {
             user_id = picture.user_id,
             picture_id = %picture.id,
             error,
-            "an object without a row is left behind"
+            "an object without a row could not be deleted"
         );
     }
 
-    /// Answers the picture of another call that used the same key at the same time.
-    async fn answer_winner(
+    /// Returns the picture of a concurrent call that used the same key first.
+    async fn concurrent_picture(
         &self,
         picture: Picture,
         key: Option<KeyUse>,
     ) -> Result<PictureMessage, Error> {
         let doing = "read an idempotency key";
-        let key = key.ok_or_else(|| Error::unexpected(doing, "taken without being given"))?;
+        let key =
+            key.ok_or_else(|| Error::unexpected(doing, "the key is taken, but the call has none"))?;
         let first = self.store.rows.key_use(&picture.user_id, &key.key).await?;
-        let first = first.ok_or_else(|| Error::unexpected(doing, "taken and yet not there"))?;
-        answer_first(picture, &key, first)
+        let first =
+            first.ok_or_else(|| Error::unexpected(doing, "the key is taken, but missing"))?;
+        first_picture(picture, &key, first)
     }
 }
 
-/// What is known of a picture before it is stored.
-fn describe(
+/// The metadata of a picture.
+fn metadata(
     id: Uuid,
     user_id: &str,
     title: String,
@@ -173,9 +173,9 @@ fn describe(
     })
 }
 
-/// Answers the picture that this key created first. It had this title and these bytes, and
-/// its id says when it was stored, so no row is read.
-fn answer_first(picture: Picture, key: &KeyUse, first: KeyUse) -> Result<PictureMessage, Error> {
+/// Returns the picture that this key created first. Title and bytes are the same, and the id has
+/// the time, so no row is read.
+fn first_picture(picture: Picture, key: &KeyUse, first: KeyUse) -> Result<PictureMessage, Error> {
     if first.fingerprint != key.fingerprint {
         return Err(Error::KeyReused);
     }
@@ -183,7 +183,7 @@ fn answer_first(picture: Picture, key: &KeyUse, first: KeyUse) -> Result<Picture
     Ok(Picture { id, ..picture }.into_message(String::new()))
 }
 
-/// A hash of title and bytes; two requests with the same one ask for the same picture.
+/// A hash of title and bytes, which is the same for requests to store the same picture.
 fn fingerprint(title: &str, bytes: &[u8]) -> String {
     let hash = Sha256::new()
         .chain_update((title.len() as u64).to_be_bytes())

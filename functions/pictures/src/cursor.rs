@@ -1,4 +1,4 @@
-//! Where a list goes on: opaque to clients, and good for one user's list only.
+//! Where a list continues: opaque to clients, and valid for one user's list only.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
@@ -6,14 +6,14 @@ use uuid::Uuid;
 
 use crate::Error;
 
-/// The first byte, so that another layout can follow this one.
+/// The first byte. Another layout must have another version.
 const VERSION: u8 = 1;
 
-/// How many bytes of a hash tell a cursor from garbage and from another user's. It is no
-/// secret: a forged cursor only says where in the caller's own list to go on.
+/// The length of the hash by which garbage and cursors of other users are detected. It isn't a
+/// secret: a forged cursor only selects a position in the caller's own list.
 const CHECK_BYTES: usize = 8;
 
-/// A cursor that goes on after this picture of this user's.
+/// The cursor after this picture of this user.
 pub(crate) fn after(user_id: &str, picture_id: Uuid) -> String {
     let mut bytes = Vec::with_capacity(1 + CHECK_BYTES + 16);
     bytes.push(VERSION);
@@ -22,10 +22,10 @@ pub(crate) fn after(user_id: &str, picture_id: Uuid) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The picture after which a list goes on.
+/// The picture after which a list continues.
 ///
 /// # Errors
-/// [`Error::Cursor`] if the text is no cursor of this user's.
+/// [`Error::Cursor`] if the text isn't a cursor of this user.
 pub(crate) fn read(user_id: &str, cursor: &str) -> Result<Uuid, Error> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| Error::Cursor)?;
     let Some((&VERSION, rest)) = bytes.split_first() else {
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_is_good_for_its_own_user_only() {
+    fn a_cursor_is_valid_for_its_own_user_only() {
         let id = Uuid::now_v7();
         let cursor = after("ann", id);
         assert_eq!(read("ann", &cursor).unwrap(), id);
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn garbage_is_no_cursor() {
+    fn garbage_is_refused() {
         let cursor = after("ann", Uuid::now_v7());
         for length in 0..cursor.len() {
             assert!(read("ann", &cursor[..length]).is_err(), "{length}");

@@ -1,20 +1,20 @@
 //! Deleting a picture.
 //!
-//! The row is marked, which hides the picture; then the object is deleted, then the row. A
-//! failure in between leaves a row that still leads to its object, hidden from readers, and
-//! the same call again goes on from there. Were the row deleted first, a failure would leave
-//! an object that nobody finds; were the object, a picture that cannot be opened.
+//! The row is marked, which hides the picture. Then the object is deleted, and then the row. A
+//! failure in between leaves a hidden row, and a repeated call continues from there. If the row
+//! were deleted first, a failure would leave an object without a row; if the object were, a
+//! picture that can't be opened.
 
 use trichrome_proto::pictures::DeleteUserPictureRequest;
 
 use crate::{Error, PictureStore, picture::parse_id};
 
 impl PictureStore {
-    /// Deletes a picture of the caller's.
+    /// Deletes a picture of the caller.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if the caller has no such picture; [`Error::Unavailable`], after
-    /// which the same call goes on.
+    /// [`Error::NotFound`] if the caller has no such picture, and [`Error::Unavailable`], after
+    /// which a repeated call continues.
     pub async fn delete(
         &self,
         caller: &str,
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn while_the_object_is_there_so_is_its_row() {
+    async fn the_row_stays_as_long_as_the_object() {
         let answers = vec![row(json!({})), object_error(500, "InternalError")];
         let (result, replay) = delete(answers).await;
         assert_eq!(result.unwrap_err().code(), ErrorCode::Unavailable);

@@ -1,4 +1,4 @@
-//! What can go wrong with a picture.
+//! The errors of operations on pictures.
 
 use std::error::Error as StdError;
 
@@ -7,56 +7,56 @@ use uuid::Uuid;
 
 use crate::{content::ContentError, image::ImageError};
 
-/// Why an operation on pictures failed. Below 500 the text is for the caller.
+/// Why an operation on pictures failed. Messages of statuses below 500 are returned to the caller.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A title of nothing but white space.
+    /// The title is only white space.
     #[error("title is blank; give the picture a title with at least one visible character")]
     BlankTitle,
-    /// The content is not base64, or too large.
+    /// The content isn't base64, or is too large.
     #[error(transparent)]
     Content(#[from] ContentError),
-    /// The content is not a picture.
+    /// The content isn't a picture.
     #[error(transparent)]
     Image(#[from] ImageError),
-    /// The idempotency key is longer than the store's keys may be.
+    /// The idempotency key is too long for the store.
     #[error("the idempotency key has {0} bytes; the limit is {max}", max = crate::create::MAX_KEY_BYTES)]
     LongKey(usize),
-    /// The cursor is somebody else's, or nobody's.
-    #[error("cursor is not one that your list answered; leave it out to start at the newest")]
+    /// The cursor is invalid, or another user's.
+    #[error("cursor is not from a list of yours; leave it out to start at the newest picture")]
     Cursor,
-    /// The picture's id is no UUID.
+    /// The picture's id isn't a UUID.
     #[error("picture_id is not a UUID; list your pictures to see their ids")]
     MalformedId,
-    /// There is no such picture, or it is not the caller's.
+    /// There is no such picture, or it belongs to another user.
     #[error("you have no picture {0}; list your pictures to see their ids")]
     NotFound(Uuid),
-    /// The token is valid, and its user was deleted since.
+    /// The token is valid, but its user was deleted.
     #[error("the token's user no longer exists; sign up again")]
     UserGone,
-    /// The idempotency key came with another title or other bytes before.
+    /// The idempotency key was used with another title or other bytes.
     #[error("this idempotency key was used for another picture; use a new key for a new picture")]
     KeyReused,
-    /// A store did not answer, or said that it cannot now. A repeat may succeed.
+    /// A store didn't respond, or refused for now. A retry may succeed.
     #[error("could not {doing}: the store is unavailable")]
     Unavailable {
-        /// What was being done.
+        /// What was attempted.
         doing: &'static str,
-        /// What the store said.
+        /// The cause.
         source: Box<dyn StdError + Send + Sync>,
     },
-    /// A store refused what it should take: a fault of code or configuration.
+    /// A store refused a request: a bug or a wrong configuration.
     #[error("could not {doing}")]
     Internal {
-        /// What was being done.
+        /// What was attempted.
         doing: &'static str,
-        /// What the store said.
+        /// The cause.
         source: Box<dyn StdError + Send + Sync>,
     },
 }
 
 impl Error {
-    /// A row or an answer that is not as this crate writes and expects it.
+    /// The error for an invalid row or response.
     pub(crate) fn unexpected(doing: &'static str, what: &'static str) -> Self {
         Self::Internal {
             doing,

@@ -5,10 +5,10 @@ use trichrome_proto::pictures::{GetUserPictureRequest, PictureMessage};
 use crate::{Error, PictureStore, picture::parse_id};
 
 impl PictureStore {
-    /// Answers a picture of the caller's, with its bytes.
+    /// Returns a picture of the caller, with its bytes.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if the caller has no such picture, or it is being deleted;
+    /// [`Error::NotFound`] if the caller has no such picture or it is being deleted, and
     /// [`Error::Unavailable`].
     pub async fn get(
         &self,
@@ -24,7 +24,7 @@ impl PictureStore {
         match self.objects.get(caller, id).await? {
             Some(base64) => Ok(picture.into_message(base64)),
             None => {
-                // Deleted between the two reads, most likely.
+                // Probably deleted between the two reads.
                 tracing::warn!(user_id = caller, picture_id = %id, "a row has no object");
                 Err(Error::NotFound(id))
             }
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_picture_comes_with_its_bytes() {
+    async fn a_picture_is_returned_with_its_bytes() {
         let (result, replay) = get(&ID.to_uppercase(), vec![found(), object("bytes")]).await;
         let message = result.unwrap();
         assert_eq!(message.base64, "Ynl0ZXM=");
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_missing_is_not_found() {
+    async fn a_missing_or_hidden_picture_is_not_found() {
         let mut hidden = item(ID, "A dot", 5);
         hidden["deleting"] = json!({ "BOOL": true });
         for answers in [
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn stores_that_fail_are_told_apart() {
+    async fn failures_of_stores_have_their_codes() {
         for (answers, code) in [
             (
                 vec![row_error(400, "ThrottlingException")],
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_id_reaches_no_store() {
+    async fn an_invalid_id_reaches_no_store() {
         let (result, replay) = get("../x", vec![]).await;
         assert_eq!(result.unwrap_err().code(), ErrorCode::InvalidArgument);
         assert!(replay.operations().is_empty());

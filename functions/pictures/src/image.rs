@@ -1,13 +1,12 @@
-//! Whether bytes are a picture, and which: told from the bytes alone.
+//! Checks that bytes are a picture, and detects its format and size.
 //!
-//! A format is known by its first bytes; then its structure is walked from one end to the
-//! other, without decoding a pixel. So a file that was cut off, or whose header claims what
-//! the rest does not hold, is refused, and the work is bounded by the file's size, not by
-//! what its header says.
+//! The format is detected from the first bytes. Then the file's structure is parsed to the end,
+//! without decoding a pixel. A truncated file, or one whose header contradicts its data, is
+//! refused, and the work is bounded by the file's size, not by its header.
 //!
-//! Bytes after a picture's end are kept and ignored in PNG, JPEG and GIF, whose own end is
-//! marked: cameras append previews and notes to JPEG files, and viewers skip them. WebP and
-//! AVIF state the length of every part, so there bytes too many contradict the file.
+//! Bytes after a picture's end are kept and ignored in PNG, JPEG and GIF, which have an end
+//! marker: cameras append previews and notes to JPEG files, and viewers ignore them. WebP and
+//! AVIF contain the length of every part, so extra bytes are an error there.
 
 mod avif;
 mod gif;
@@ -18,19 +17,19 @@ mod webp;
 
 use std::{borrow::Cow, fmt};
 
-/// The longest side taken, in pixels: what JPEG and GIF can say at all.
+/// The longest side that is accepted, in pixels: the limit of JPEG and GIF.
 pub const MAX_SIDE: u32 = 65_535;
 
-/// The most pixels taken: 100 megapixels, which as RGBA is 400 MB in a viewer's memory. A
-/// few hundred bytes can claim more and stop a browser, so the claim is refused here.
+/// The most pixels that are accepted: 100 megapixels, which take 400 MB as RGBA in a viewer. A file
+/// of a few hundred bytes can claim more and crash a browser.
 pub const MAX_PIXELS: u64 = 100_000_000;
 
-/// A format that pictures are taken in.
+/// A format that is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// Portable Network Graphics, animated or not.
     Png,
-    /// JPEG, baseline or progressive, with JFIF or EXIF headers or none.
+    /// JPEG, baseline or progressive, with or without JFIF and EXIF headers.
     Jpeg,
     /// GIF87a or GIF89a.
     Gif,
@@ -65,56 +64,56 @@ impl fmt::Display for Format {
     }
 }
 
-/// What a picture is.
+/// A valid picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Image {
-    /// Its format.
+    /// How it is encoded.
     pub format: Format,
     /// Its size in pixels.
     pub size: Size,
 }
 
-/// A size in pixels, as stored: before an orientation of EXIF's or AVIF's turns it.
+/// A size in pixels, as stored: without the rotation of EXIF or AVIF.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// From left to right, 1 to [`MAX_SIDE`].
+    /// 1 to [`MAX_SIDE`].
     pub width: u32,
-    /// From top to bottom, 1 to [`MAX_SIDE`].
+    /// 1 to [`MAX_SIDE`].
     pub height: u32,
 }
 
 impl Size {
-    /// Takes a size that a header claims.
+    /// Checks the size in a header.
     fn new(width: u32, height: u32) -> Result<Self, Flaw> {
         if width == 0 || height == 0 {
             return Err(flaw!("its header says {width} x {height} pixels"));
         }
         if width > MAX_SIDE || height > MAX_SIDE {
             return Err(flaw!(
-                "its header says {width} x {height} pixels; the limit is {MAX_SIDE} a side"
+                "its header says {width} x {height} pixels; the limit of a side is {MAX_SIDE}"
             ));
         }
         if u64::from(width) * u64::from(height) > MAX_PIXELS {
             return Err(flaw!(
-                "its header says {width} x {height} pixels; the limit is {MAX_PIXELS} in all"
+                "its header says {width} x {height} pixels; the limit in total is {MAX_PIXELS}"
             ));
         }
         Ok(Self { width, height })
     }
 }
 
-/// Why bytes are not a picture.
+/// Why bytes aren't a picture.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ImageError {
-    /// They are of none of the formats.
-    #[error("the content is {}; send a PNG, JPEG, GIF, WebP or AVIF file", .0.unwrap_or("no picture"))]
+    /// They have none of the formats.
+    #[error("the content is {}; send a PNG, JPEG, GIF, WebP or AVIF file", .0.unwrap_or("not a picture"))]
     Unknown(Option<&'static str>),
-    /// They begin as one, but are not whole or not in order.
+    /// They begin like a picture, but are truncated or invalid.
     #[error("the {0} file is damaged: {1}; send the complete original")]
     Damaged(Format, Flaw),
 }
 
-/// What is wrong with a file, as a clause of a sentence about it. Places count bytes from 0.
+/// What is wrong with a file, as a clause of a sentence. Positions count bytes from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flaw(Cow<'static, str>);
 
@@ -124,7 +123,7 @@ impl fmt::Display for Flaw {
     }
 }
 
-/// A [`Flaw`] from a format string.
+/// Formats a [`Flaw`].
 macro_rules! flaw {
     ($($text:tt)*) => {
         $crate::image::Flaw(::std::format!($($text)*).into())
@@ -132,13 +131,13 @@ macro_rules! flaw {
 }
 use flaw;
 
-/// Walks a file of one format from end to end.
+/// Parses a file of one format.
 type Read = fn(&[u8]) -> Result<Size, Flaw>;
 
-/// Tells what picture the bytes are.
+/// Checks that the bytes are a picture.
 ///
 /// # Errors
-/// [`ImageError`], which says what is wrong with them.
+/// See [`ImageError`].
 pub fn inspect(bytes: &[u8]) -> Result<Image, ImageError> {
     let (format, read): (_, Read) = match bytes {
         [0x89, b'P', b'N', b'G', ..] => (Format::Png, png::read),
@@ -168,7 +167,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Image, ImageError> {
     }
 }
 
-/// Names what people send by mistake, so that they know what to convert.
+/// Recognizes files that are often sent by mistake, so that the message can name them.
 fn guess(bytes: &[u8]) -> Option<&'static str> {
     let is_text = bytes
         .iter()

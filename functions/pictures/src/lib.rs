@@ -1,9 +1,10 @@
-//! Pictures: what is one, and where they are kept.
+//! Pictures: checking, storing, reading and deleting them.
 //!
-//! [`content`] and [`image`] say what is taken as a picture. [`create`], [`list`], [`get`]
-//! and [`delete`] are the operations of the contract, over a [`PictureStore`]: bytes in S3,
-//! a row about them in DynamoDB. [`sweep`] cleans up after them. None of them knows of
-//! Lambda, HTTP or Kafka; only `wiring` and the binaries know the shell.
+//! [`content`] decodes base64 and [`image`] checks that the bytes are a picture. [`create`],
+//! [`list`], [`get`] and [`delete`] are the contract's operations on a [`PictureStore`], which
+//! keeps the bytes in S3 and a row with their metadata in DynamoDB. [`sweep`] removes what
+//! failed uploads left. They are independent of Lambda, HTTP and Kafka; only `wiring` and the
+//! binaries use the shell.
 
 pub mod content;
 mod create;

@@ -1,36 +1,36 @@
-//! Listing pictures, newest first, a page at a time.
+//! Listing pictures page by page, newest first.
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use trichrome_proto::pictures::{GetUserPicturesRequest, PictureMessage, PicturesMessage};
 
 use crate::{Error, Picture, PictureStore, content::encoded_len, cursor};
 
-/// How many pictures a page has where the request does not say.
+/// The number of pictures in a page if the request has no limit.
 const DEFAULT_LIMIT: u32 = 20;
 
-/// The most pictures a page has; the contract refuses more.
+/// The contract's limit of pictures in a page.
 const MAX_LIMIT: u32 = 100;
 
-/// How large a page's JSON may grow, in bytes: well under Lambda's payload limit of 6 MB,
-/// which one picture of 4 MiB nearly fills.
+/// The limit of a page's JSON, in bytes: well below Lambda's payload limit of 6 MB, which one
+/// picture of 4 MiB nearly fills.
 const MAX_PAGE_BYTES: usize = 3_500_000;
 
-/// What a picture's JSON takes beside its title and its bytes, at most: the names, two ids,
-/// type, numbers and time, with quotes escaped once more in a Lambda's answer.
+/// The most that a picture's JSON takes besides title and bytes: names, two ids, type, numbers and
+/// time, with quotes escaped twice in a Lambda's response.
 const FIELDS_BYTES: usize = 512;
 
-/// How many objects are read at a time.
+/// How many objects are read concurrently.
 const CONCURRENT_READS: usize = 8;
 
 impl PictureStore {
-    /// Answers a page of the caller's pictures. A page ends at its limit, or before its JSON
-    /// passes 3.5 MB, but has one picture at least.
+    /// Returns a page of the caller's pictures. It ends at the limit, or before its JSON exceeds
+    /// 3.5 MB, but has at least one picture.
     ///
-    /// A row without its object, which a deletion at the same time makes, is left out: the
-    /// page is then shorter, and the next one goes on after it.
+    /// A row without its object, because of a concurrent deletion, is left out. The page is then
+    /// shorter, and the next one continues after it.
     ///
     /// # Errors
-    /// [`Error::Cursor`] if the cursor is none of the caller's; [`Error::Unavailable`].
+    /// [`Error::Cursor`] if the cursor isn't the caller's, and [`Error::Unavailable`].
     pub async fn list(
         &self,
         caller: &str,
@@ -79,7 +79,7 @@ impl PictureStore {
                     tracing::warn!(
                         user_id = caller,
                         picture_id = %picture.id,
-                        "a row has no object: left out of the list"
+                        "a row has no object and is left out of the list"
                     );
                 }
                 Ok(base64.map(|base64| picture.into_message(base64)))
@@ -91,7 +91,7 @@ impl PictureStore {
     }
 }
 
-/// How many of the pictures fit a page: one at least, if there is one.
+/// How many of the pictures fit in a page: at least one, if there is one.
 fn fitting(pictures: &[Picture], metadata_only: bool) -> usize {
     let mut total = 0;
     let fitting = pictures
@@ -102,7 +102,7 @@ fn fitting(pictures: &[Picture], metadata_only: bool) -> usize {
             } else {
                 encoded_len(picture.size_bytes as usize)
             };
-            // A quote is `\\\"` in JSON text within JSON: four bytes at the worst.
+            // A quote in JSON text within JSON is `\\\"`: four bytes.
             total += bytes + 4 * picture.title.len() + FIELDS_BYTES;
             total <= MAX_PAGE_BYTES
         })
@@ -121,14 +121,14 @@ mod tests {
         Answer, Replay, USER, item, object, object_error, replay, row, row_error,
     };
 
-    /// The nth id, in the order of time.
+    /// The nth id in order of time.
     fn id(n: usize) -> Uuid {
         format!("0190b6a0-{n:04}-7000-8000-000000000001")
             .parse()
             .unwrap()
     }
 
-    /// An answer with the pictures of these numbers, of one size.
+    /// A response with pictures of these numbers, all of the same size.
     fn rows(numbers: impl IntoIterator<Item = usize>, size: usize) -> Value {
         let rows = numbers
             .into_iter()
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_page_has_its_order_and_the_next_ones_cursor() {
+    async fn a_page_is_ordered_and_has_a_cursor() {
         let request = GetUserPicturesRequest {
             limit: 2,
             ..Default::default()
@@ -188,8 +188,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_page_is_cut_before_it_is_too_large() {
-        // 1 MB each: two fit 3.5 MB as base64, three do not.
+    async fn a_page_ends_before_it_is_too_large() {
+        // 1 MB each: as base64, two fit in 3.5 MB and three don't.
         let mut answers = vec![row(rows([9, 8, 7, 6], 1_000_000))];
         answers.extend((0..2).map(|_| object("x")));
         let (page, replay) = list(Default::default(), answers).await;
@@ -198,7 +198,7 @@ mod tests {
         assert_eq!(page.next_cursor, cursor::after(USER, id(8)));
         assert_eq!(replay.operations().len(), 3);
 
-        // One is answered however large it is.
+        // At least one is returned, however large.
         let answers = vec![row(rows([9, 8], 4 * 1024 * 1024)), object("x")];
         let (page, _) = list(Default::default(), answers).await;
         let page = page.unwrap();
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn metadata_touches_no_object() {
+    async fn metadata_needs_no_object() {
         let request = GetUserPicturesRequest {
             metadata_only: true,
             ..Default::default()
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn hidden_rows_and_lost_objects_are_left_out() {
+    async fn hidden_rows_and_missing_objects_are_left_out() {
         let mut first = rows([9, 8], 3);
         first["Items"][0]["deleting"] = json!({ "BOOL": true });
         first["LastEvaluatedKey"] = json!({
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_cursor_of_anothers_reaches_no_store() {
+    async fn a_cursor_of_another_user_reaches_no_store() {
         let request = GetUserPicturesRequest {
             cursor: cursor::after("another", id(1)),
             ..Default::default()
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_store_that_fails_fails_the_page() {
+    async fn a_failing_store_fails_the_page() {
         let (page, _) = list(
             Default::default(),
             vec![row_error(400, "ThrottlingException")],

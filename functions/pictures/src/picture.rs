@@ -1,4 +1,4 @@
-//! A picture without its bytes.
+//! The metadata of a picture.
 
 use prost_types::Timestamp;
 use trichrome_proto::pictures::PictureMessage;
@@ -6,27 +6,27 @@ use uuid::Uuid;
 
 use crate::Error;
 
-/// What is known of a stored picture.
+/// The metadata of a stored picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picture {
-    /// Its id, version 7: later pictures have greater ids.
+    /// A UUID of version 7: later pictures have greater ids.
     pub id: Uuid,
-    /// Its owner's id.
+    /// The owner's id.
     pub user_id: String,
-    /// Its title, as its owner gave it.
+    /// The title given by the owner.
     pub title: String,
-    /// Its media type, told from its bytes.
+    /// The media type, detected from the bytes.
     pub content_type: String,
-    /// Its size in bytes.
+    /// The size in bytes.
     pub size_bytes: u32,
-    /// Its width in pixels, as stored.
+    /// The width in pixels, as stored.
     pub width: u32,
-    /// Its height in pixels, as stored.
+    /// The height in pixels, as stored.
     pub height: u32,
 }
 
 impl Picture {
-    /// When it was stored, to the millisecond: its id says so.
+    /// When it was stored, to the millisecond, from its id.
     pub fn created_at(&self) -> Option<Timestamp> {
         let (seconds, nanos) = self.id.get_timestamp()?.to_unix();
         Some(Timestamp {
@@ -35,7 +35,7 @@ impl Picture {
         })
     }
 
-    /// The contract's message, with the bytes as base64 or without.
+    /// The contract's message. `base64` is empty for metadata only.
     pub fn into_message(self, base64: String) -> PictureMessage {
         PictureMessage {
             created_at: self.created_at(),
@@ -51,8 +51,7 @@ impl Picture {
     }
 }
 
-/// Reads a picture's id. The contract lets through UUIDs of any version and case, and
-/// nothing else.
+/// Parses a picture's id. The contract allows UUIDs of any version and case.
 ///
 /// # Errors
 /// [`Error::MalformedId`].

@@ -1,25 +1,25 @@
-//! Removing all that a user has.
+//! Deleting everything that a user stored.
 
 use crate::{Error, PictureStore};
 
-/// What a purge removed.
+/// What a purge deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Purged {
-    /// Objects, those without a row included.
+    /// Number of objects, including those without a row.
     pub objects: u64,
-    /// Rows.
+    /// Number of rows.
     pub rows: u64,
 }
 
 impl PictureStore {
-    /// Removes all pictures of a user who is marked as being deleted, so that no new ones
-    /// come. Objects go first, found by their keys and not by the rows: with them goes what
-    /// a failed upload left behind. May be repeated, and goes on where it failed.
+    /// Deletes all pictures of a user who is marked as being deleted and so gets no new ones.
+    /// Objects are deleted first, and found by their keys, not by the rows, so that those of
+    /// failed uploads are included. A repeated call continues after a failure.
     ///
-    /// Idempotency items stay: they expire by themselves, and hold no picture.
+    /// Idempotency items remain: they expire and contain no picture.
     ///
     /// # Errors
-    /// [`Error::Unavailable`], after which the same call goes on.
+    /// [`Error::Unavailable`], after which a repeated call continues.
     pub async fn purge(&self, user_id: &str) -> Result<Purged, Error> {
         let objects = self.objects.delete_all(user_id).await?;
         let rows = self.rows.delete_all(user_id).await?;
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn all_goes_objects_first() {
+    async fn objects_are_deleted_before_rows() {
         let left = json!([{ "DeleteRequest": { "Key": {
             "user_id": { "S": USER }, "picture_id": { "S": "7" },
         }}}]);
@@ -99,13 +99,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_left_is_fine() {
+    async fn a_user_without_pictures_is_no_error() {
         let replay = replay(vec![object(listing(&[])), row(json!({ "Items": [] }))]);
         assert_eq!(replay.store.purge(USER).await.unwrap(), Purged::default());
     }
 
     #[tokio::test]
-    async fn an_object_that_stays_keeps_the_rows() {
+    async fn rows_stay_if_an_object_could_not_be_deleted() {
         let refused =
             "<DeleteResult><Error><Key>u/a</Key><Code>InternalError</Code></Error></DeleteResult>";
         for answers in [

@@ -1,9 +1,9 @@
-//! Where pictures are kept: bytes in S3, rows in DynamoDB.
+//! Storing pictures: bytes in S3, rows with metadata in DynamoDB.
 //!
-//! A row is written after its object and removed after it, so that a row always has its
-//! object. What that leaves open is an object without a row: each operation says how it
-//! takes care of that, [`PictureStore::sweep`] finds what a process left that was ended in
-//! between, and [`PictureStore::purge`] takes all with its user.
+//! A row is inserted after its object and deleted after it, so that every row has its object.
+//! There may be objects without a row. Each operation avoids them as it documents,
+//! [`PictureStore::sweep`] deletes those of processes that ended in between, and
+//! [`PictureStore::purge`] deletes them with their user.
 
 mod insert;
 mod objects;
@@ -19,7 +19,7 @@ pub(crate) use self::{
 };
 use crate::Error;
 
-/// Where the rows and the objects are.
+/// The names of table and bucket.
 #[derive(Clone, Debug)]
 pub struct Places {
     /// The DynamoDB table of pictures (`PICTURES_TABLE`).
@@ -36,7 +36,7 @@ pub struct PictureStore {
 }
 
 impl PictureStore {
-    /// A store in these places. Opens no connection.
+    /// A store in this table and bucket. Opens no connection.
     pub fn new(dynamodb: &SdkConfig, s3: &SdkConfig, places: Places) -> Self {
         Self {
             rows: Rows::new(dynamodb, places.table),

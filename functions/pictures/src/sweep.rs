@@ -1,8 +1,8 @@
-//! Removing the objects that uploads left which broke off.
+//! Deleting the objects of interrupted uploads.
 //!
-//! An upload stores its object before its row, so a process that ends in between (out of
-//! time, out of memory, a machine lost) leaves an object that nobody can see. S3's own
-//! lifecycle cannot tell it from a picture: only the table can.
+//! An upload stores its object before its row. A process that ends in between (out of time, out
+//! of memory, a lost machine) leaves an object without a row, which is invisible. S3's lifecycle
+//! rules can't tell it from a picture; only the table can.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,31 +15,31 @@ use crate::{
     store::{READ_BATCH, key, owner_and_picture},
 };
 
-/// An object this young may be that of an upload under way, which takes seconds.
+/// A younger object may belong to an upload in progress, which takes seconds.
 const MIN_AGE: Duration = Duration::from_secs(60 * 60);
 
-/// What a sweep found.
+/// The result of a sweep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Swept {
-    /// Objects that it looked at.
+    /// Number of objects that were checked.
     pub objects: u64,
-    /// Those without a row, which are gone now.
+    /// Number of objects without a row, which were deleted.
     pub removed: u64,
-    /// Those that are no picture's, by their keys; they stay.
+    /// Number of objects whose keys aren't those of pictures. They are kept.
     pub foreign: u64,
-    /// Whether it looked at all there are.
+    /// Whether all objects were checked.
     pub complete: bool,
 }
 
 impl PictureStore {
-    /// Removes the objects that have no row, unless they are younger than an hour by their
-    /// pictures' ids. Ends at `deadline` at the latest, as far as it has come by then. May
-    /// run beside anything else, and twice at once.
+    /// Deletes the objects that have no row, unless they are younger than an hour by their
+    /// pictures' ids. Stops at `deadline` if it isn't done. Safe to run concurrently with
+    /// anything else, including another sweep.
     ///
-    /// Costs a read of the table for each object: a hundred thousand take about ten seconds.
+    /// Reads the table for each object: a hundred thousand take about ten seconds.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]; what it has removed until then was right to go.
+    /// [`Error::Unavailable`]. Objects that were deleted before had no row either.
     pub async fn sweep(&self, deadline: Instant) -> Result<Swept, Error> {
         let mut swept = Swept::default();
         let mut after = None;
@@ -83,8 +83,7 @@ impl PictureStore {
     }
 }
 
-/// By its id, which holds the time at which the upload began. One without a time is of no
-/// version that this service has ever made.
+/// Whether a picture is old, by the time in its id. An id without a time isn't from this service.
 fn is_old(id: Uuid, now: SystemTime) -> bool {
     let Some(time) = id.get_timestamp() else {
         return false;
@@ -134,7 +133,7 @@ mod tests {
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
     #[tokio::test(start_paused = true)]
-    async fn what_has_no_row_goes_and_nothing_else() {
+    async fn only_old_objects_without_a_row_are_deleted() {
         let [kept, orphan, late, other] = [id(DAY), id(DAY), id(DAY), id(DAY)];
         let young = id(Duration::from_secs(60));
         let first = [
@@ -147,7 +146,7 @@ mod tests {
         let left = json!({"pictures": {"Keys": keys(&[late])}});
         let replay = replay(vec![
             object(listing(&first, Some("further"))),
-            // DynamoDB answers a part, and the rest when it is asked again.
+            // DynamoDB returns a part, and the rest in the next response.
             row(json!({"Responses": {"pictures": keys(&[kept])}, "UnprocessedKeys": left})),
             row(json!({"Responses": {"pictures": keys(&[late])}, "UnprocessedKeys": {}})),
             object("<DeleteResult/>"),
@@ -169,11 +168,15 @@ mod tests {
         assert!(seen[4].path.contains("continuation-token=further"));
         let asked = &seen[1].json()["RequestItems"]["pictures"];
         assert_eq!(asked["ConsistentRead"], true);
-        assert_eq!(asked["Keys"].as_array().unwrap().len(), 3, "not the young");
+        assert_eq!(
+            asked["Keys"].as_array().unwrap().len(),
+            3,
+            "without the young one"
+        );
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_not_known_to_have_no_row_stays() {
+    async fn an_object_is_kept_if_its_row_cannot_be_read() {
         let asked = id(DAY);
         let left = || row(json!({"UnprocessedKeys": {"pictures": {"Keys": keys(&[asked])}}}));
         let mut answers = vec![object(listing(&[key(USER, asked)], None))];
@@ -185,7 +188,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn time_that_is_up_ends_it() {
+    async fn the_deadline_stops_the_sweep() {
         let swept = replay(Vec::new()).store.sweep(Instant::now()).await;
         assert_eq!(swept.unwrap(), Swept::default());
     }

@@ -1,4 +1,4 @@
-//! A store on replayed HTTP, for the tests of this crate.
+//! A store with replayed responses.
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
@@ -11,13 +11,13 @@ use crate::{PictureStore, Places};
 
 pub(crate) const USER: &str = "0190b6a0-0000-7000-8000-00000000000a";
 
-/// The store, and the client that saw its requests.
+/// The store, and the HTTP client that recorded its requests.
 pub(crate) struct Replay {
     pub(crate) store: PictureStore,
     http: StaticReplayClient,
 }
 
-/// A request as a test looks at it.
+/// A recorded request.
 #[derive(Debug)]
 pub(crate) struct Seen {
     /// `PutObject` and so on.
@@ -34,7 +34,7 @@ impl Seen {
     }
 }
 
-/// A store that gets these answers, in this order.
+/// A store that gets these responses, in this order.
 pub(crate) fn replay(answers: Vec<Answer>) -> Replay {
     let events = answers.into_iter().map(|Answer(response)| {
         let request = http::Request::new(SdkBody::empty());
@@ -46,7 +46,7 @@ pub(crate) fn replay(answers: Vec<Answer>) -> Replay {
         .region(Region::new("eu-west-1"))
         .credentials_provider(SharedCredentialsProvider::new(Credentials::for_tests()))
         .http_client(http.clone())
-        // A client's own retries are its makers' to test.
+        // Without retries, so that a test sees each request once.
         .retry_config(RetryConfig::disabled())
         .endpoint_url("http://stores.test")
         .build();
@@ -86,13 +86,13 @@ impl Replay {
         seen.collect()
     }
 
-    /// The operations so far; all that was answered was asked for.
+    /// The operations so far.
     pub(crate) fn operations(&self) -> Vec<String> {
         self.seen().into_iter().map(|seen| seen.operation).collect()
     }
 }
 
-/// What a store answers to a request.
+/// The response of a store.
 pub(crate) struct Answer(http::Response<SdkBody>);
 
 fn answer(status: u16, body: impl Into<SdkBody>) -> Answer {
@@ -100,18 +100,18 @@ fn answer(status: u16, body: impl Into<SdkBody>) -> Answer {
     Answer(response.body(body.into()).unwrap())
 }
 
-/// DynamoDB: what was asked for.
+/// DynamoDB: a successful response.
 pub(crate) fn row(body: Value) -> Answer {
     answer(200, body.to_string())
 }
 
-/// DynamoDB: an error, by its code.
+/// DynamoDB: an error with this code.
 pub(crate) fn row_error(status: u16, code: &str) -> Answer {
     let kind = format!("com.amazonaws.dynamodb.v20120810#{code}");
     answer(status, serde_json::json!({ "__type": kind }).to_string())
 }
 
-/// DynamoDB: a cancelled transaction, by the codes of its reasons.
+/// DynamoDB: a transaction that was canceled for reasons with these codes.
 pub(crate) fn cancelled(codes: &[&str]) -> Answer {
     let reasons: Vec<_> = codes
         .iter()
@@ -124,17 +124,17 @@ pub(crate) fn cancelled(codes: &[&str]) -> Answer {
     answer(400, body.to_string())
 }
 
-/// S3: what was asked for.
+/// S3: a successful response.
 pub(crate) fn object(body: impl Into<SdkBody>) -> Answer {
     answer(200, body)
 }
 
-/// S3: an error, by its code.
+/// S3: an error with this code.
 pub(crate) fn object_error(status: u16, code: &str) -> Answer {
     answer(status, format!("<Error><Code>{code}</Code></Error>"))
 }
 
-/// A picture's row as DynamoDB answers it.
+/// A picture's row as DynamoDB returns it.
 pub(crate) fn item(id: &str, title: &str, size: usize) -> Value {
     serde_json::json!({
         "user_id": { "S": USER },

@@ -1,8 +1,7 @@
-//! What a call leaves to be done once its answer has gone: its figures, its call log, its
-//! spans.
+//! Work after the response of a call: metrics, call log and spans.
 //!
-//! Lambda freezes a function with its response, so this runs under an internal extension,
-//! which holds the environment until it is done. None of it fails a call, or delays it.
+//! Lambda freezes a function after its response, so this work runs in an internal extension,
+//! which keeps the environment running until it is done. It never fails or delays a call.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,34 +12,34 @@ use trichrome_telemetry::{Spans, Trace};
 
 use crate::{Env, call_log::CallLog, emf::Sample};
 
-/// How long the environment is held for the spans of one call.
-const FLUSH: Duration = Duration::from_secs(1);
+/// How long exporting the spans of a call may keep the environment running.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long the extension waits for a call that it was told of. A call whose event could not
-/// be read never comes; a little more than the longest that does.
-const LONGEST_CALL: Duration = Duration::from_secs(15);
+/// How long the extension waits for the end of a call that Lambda announced: a little longer than
+/// the longest call. A call whose event can't be parsed never ends.
+const MAX_CALL_DURATION: Duration = Duration::from_secs(15);
 
-/// A call that is over.
+/// A call that has ended.
 pub(crate) struct Finished {
-    /// The entry to log, where that falls to the function.
+    /// The entry to log, unless the gateway logs the call.
     pub(crate) entry: Option<AnalyticsEntryMessage>,
-    /// Where the call is in its trace.
+    /// The position of the call in its trace.
     pub(crate) trace: Trace,
     pub(crate) sample: Sample,
 }
 
-/// What is done after a call.
+/// What to do after a call.
 #[derive(Clone)]
 pub(crate) struct After {
     log: CallLog,
     spans: Option<Spans>,
-    measured: bool,
+    metrics: bool,
 }
 
 impl After {
-    /// `METRICS=off` leaves the figures out: CloudWatch charges for each metric.
+    /// Reads `METRICS`. `off` disables metrics, for each of which CloudWatch charges.
     pub(crate) fn from_env(env: &mut Env, log: CallLog, spans: Option<Spans>) -> Self {
-        let measured = env
+        let metrics = env
             .variables()
             .optional_with("METRICS", "emf or off", |text| match text {
                 "emf" => Some(true),
@@ -51,20 +50,20 @@ impl After {
         Self {
             log,
             spans,
-            measured,
+            metrics,
         }
     }
 
     async fn run(&self, finished: Finished) {
-        self.keep(finished).await;
+        self.record(finished).await;
         if let Some(spans) = &self.spans {
-            spans.flush(FLUSH).await;
+            spans.flush(FLUSH_TIMEOUT).await;
         }
     }
 
-    /// All but the spans.
-    async fn keep(&self, finished: Finished) {
-        if self.measured {
+    /// Writes metrics and call log.
+    async fn record(&self, finished: Finished) {
+        if self.metrics {
             finished.sample.write();
         }
         if let Some(entry) = finished.entry {
@@ -73,43 +72,41 @@ impl After {
     }
 }
 
-/// Where calls are put that are over.
+/// Takes calls that have ended.
 pub(crate) struct Outbox {
     after: After,
-    /// To the extension; `None` where there is none.
+    /// The queue of the extension; `None` without one.
     queue: Option<mpsc::Sender<Finished>>,
 }
 
 impl Outbox {
-    /// Ends a call.
+    /// Ends a call: passes it to the extension, or does its work now.
     pub(crate) async fn put(&self, finished: Finished) {
         if let Some(queue) = &self.queue {
-            // One call at a time: the queue has room, and a dead extension loses the call.
+            // There is one call at a time, so the queue has room unless the extension ended.
             drop(queue.try_send(finished));
             return;
         }
-        // Before the response: nothing is sure to run after it.
-        self.after.keep(finished).await;
-        // But spans are not worth a caller's time; where nothing is frozen they get out.
+        // Before the response, because nothing is sure to run after it.
+        self.after.record(finished).await;
+        // Spans don't delay the response. They are exported if the process isn't frozen.
         if let Some(spans) = self.after.spans.clone() {
-            tokio::spawn(async move { spans.flush(FLUSH).await });
+            tokio::spawn(async move { spans.flush(FLUSH_TIMEOUT).await });
         }
     }
 }
 
-/// Registers the internal extension, if it has something to do and an Extensions API to
-/// register with. Answers the outbox, and the extension's own work, to be run beside the
-/// function's.
+/// Registers the internal extension, if it has work to do and there is an Extensions API.
+/// Returns the outbox, and the extension's future, to be run concurrently with the function's.
 pub(crate) async fn register(
     after: After,
 ) -> (
     Outbox,
     Option<impl Future<Output = Result<(), lambda_extension::Error>>>,
 ) {
-    if after.spans.is_none() && !after.log.is_kept() {
+    if after.spans.is_none() && !after.log.is_enabled() {
         return (Outbox { after, queue: None }, None);
     }
-    // Room for calls that the worker has not come to yet.
     let (queue, mut calls) = mpsc::channel::<Finished>(64);
     let (done, waiting) = mpsc::channel(64);
     let waiting = Arc::new(Mutex::new(waiting));
@@ -121,9 +118,9 @@ pub(crate) async fn register(
             let waiting = waiting.clone();
             async move {
                 if let NextEvent::Invoke(_) = event.next {
-                    // Only then is Lambda told that the extension is through with the call.
+                    // Lambda waits for this before it freezes the environment.
                     let mut waiting = waiting.lock().await;
-                    let _through = tokio::time::timeout(LONGEST_CALL, waiting.recv()).await;
+                    let _ended = tokio::time::timeout(MAX_CALL_DURATION, waiting.recv()).await;
                 }
                 Ok::<_, lambda_extension::Error>(())
             }
@@ -135,15 +132,15 @@ pub(crate) async fn register(
             tokio::spawn(async move {
                 while let Some(finished) = calls.recv().await {
                     worker.run(finished).await;
-                    // Full where nobody waits: a local runtime tells of fewer calls.
-                    let _nobody_waits = done.try_send(());
+                    // Full if local runtimes announce fewer calls than they make.
+                    let _full = done.try_send(());
                 }
             });
             let queue = Some(queue);
             (Outbox { after, queue }, Some(extension.run()))
         }
         Err(error) => {
-            tracing::info!(%error, "no Extensions API: calls are logged before the response");
+            tracing::info!(%error, "there is no Extensions API; calls are logged before the response");
             (Outbox { after, queue: None }, None)
         }
     }

@@ -65,7 +65,7 @@ impl CallLog {
     }
 
     /// Whether calls are logged at all.
-    pub(crate) fn is_kept(&self) -> bool {
+    pub(crate) fn is_enabled(&self) -> bool {
         self.sink.is_some()
     }
 

@@ -1,5 +1,5 @@
-//! A call's figures for CloudWatch, in its Embedded Metric Format: a line in the log from
-//! which CloudWatch makes metrics, so that a call waits for nothing.
+//! A call's metrics in CloudWatch's Embedded Metric Format: a log line from which CloudWatch
+//! extracts metrics, without a request.
 //!
 //! Source: AWS, "Specification: Embedded metric format".
 
@@ -10,10 +10,9 @@ use std::{
 
 use serde_json::{Value, json};
 
-/// The metrics' namespace.
 const NAMESPACE: &str = "Trichrome";
 
-/// A call that is over.
+/// The metrics of a call.
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
     pub(crate) operation: &'static str,
@@ -25,7 +24,7 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    /// Writes the line; nobody is left to be told that it cannot be.
+    /// Writes the line. An error can't be reported anywhere.
     pub(crate) fn write(&self) {
         let mut line = self.line(SystemTime::now()).to_string();
         line.push('\n');
@@ -69,7 +68,7 @@ fn metadata(millis: u64) -> Value {
                     {"Name": "cold_starts", "Unit": "Count"},
                 ],
             },
-            // Over all operations: an alarm can watch one metric, and no sum that is sought.
+            // The sum of all operations, because an alarm can't compute one.
             {
                 "Namespace": NAMESPACE,
                 "Dimensions": [[]],

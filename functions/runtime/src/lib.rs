@@ -1,9 +1,9 @@
-//! The shell that every Lambda function shares.
+//! The shell that all Lambda functions share.
 //!
-//! A function says what it needs and what it does ([`Function`]); the shell does what all
-//! of them must do alike: configuration from the environment, JSON logs, the contract's
-//! token check and validation, one error shape, and the call log after the response. It is
-//! the only place that knows Lambda and HTTP.
+//! A function implements [`Function`], or [`EventFunction`] for AWS's own events. The shell does
+//! what all functions have in common: configuration from the environment, JSON logs, the
+//! contract's token check and validation, the error format, and the call log after the response.
+//! Only the shell depends on Lambda and HTTP.
 
 mod after;
 mod call_log;

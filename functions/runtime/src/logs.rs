@@ -1,11 +1,11 @@
-//! What logs and traces need to know of a function.
+//! Starting logs and traces of a function.
 
 use trichrome_telemetry::{Service, Telemetry};
 
-/// Starts logs and traces; [`trichrome_telemetry::start`] says by which variables.
+/// Starts logs and traces. [`trichrome_telemetry::start`] documents the variables.
 pub(crate) fn start(function: &str) -> Telemetry {
     let variable = |name| std::env::var(name).ok();
-    // Lambda says it in MiB, and the conventions want bytes.
+    // Lambda's value is in MiB, that of the conventions in bytes.
     let memory = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
         .and_then(|text| text.parse::<u64>().ok())
         .map(|mebibytes| (mebibytes * 1024 * 1024).to_string());

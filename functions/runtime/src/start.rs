@@ -1,4 +1,4 @@
-//! From `main` to the first event.
+//! Starting a function and serving its events.
 
 use std::{
     process::ExitCode,
@@ -38,13 +38,13 @@ type RuntimeError = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// Reads `CALL_TIMEOUT_MS` (default 9000), `CALL_LOG_FUNCTION`, `METRICS` (`emf` or `off`),
 /// `CORS_ORIGIN`, `RUST_LOG` and OpenTelemetry's variables ([`telemetry::start`]), the token
-/// variables unless the operation is public, and whatever [`Function::build`] reads. A
-/// configuration with problems ends the process with status 64 and names all of them.
+/// variables unless the operation is public, and those that [`Function::build`] reads. If some
+/// are invalid, all problems are logged and the process ends with status 64.
 pub fn run<F: Function>() -> ExitCode {
     start(F::NAME, |env, telemetry| {
         let operation = contract::by_function(F::NAME);
         if operation.is_none() {
-            env.problem(F::NAME, "is no operation of the contract");
+            env.problem(F::NAME, "is not an operation of the contract");
         }
         let verifier = match operation.map(|operation| operation.access) {
             None | Some(Access::Public) => None,
@@ -83,7 +83,7 @@ async fn serve<F: Function>(shell: Shell<F>, after: After) -> Result<(), Runtime
             if handled.undelivered {
                 return Err(Diagnostic {
                     error_type: ErrorCode::Unavailable.as_str().to_owned(),
-                    error_message: "the event has had no effect".to_owned(),
+                    error_message: "the event could not be handled".to_owned(),
                 });
             }
             Ok(handled.response)
@@ -117,7 +117,7 @@ async fn serve_events<F: EventFunction>(
     let function = lambda_runtime::run(service_fn(move |event: LambdaEvent<F::Event>| {
         let (function, outbox, cold) = (function.clone(), outbox.clone(), cold.clone());
         async move {
-            let begun = Instant::now();
+            let started = Instant::now();
             let cold = cold.swap(false, Ordering::Relaxed);
             let span = event_span::<F>(&event.context, cold);
             let trace = Trace::adopt(&span, origin(&event.context));
@@ -128,7 +128,7 @@ async fn serve_events<F: EventFunction>(
                 let code = error.code().as_str();
                 tracing::error!(code, error = error_chain(&error), "event failed");
                 telemetry::failed(&span, code);
-                // The gateway's trigger tells from the type whether waiting helps.
+                // The gateway's trigger decides by the type whether to retry.
                 Diagnostic {
                     error_type: code.to_owned(),
                     error_message: error.to_string(),
@@ -139,7 +139,7 @@ async fn serve_events<F: EventFunction>(
                 operation: F::NAME,
                 transport: Transport::Internal.as_str(),
                 failed: outcome.is_err(),
-                took: begun.elapsed(),
+                took: started.elapsed(),
                 cold,
                 trace_id: trace.id().to_owned(),
             };
@@ -186,8 +186,8 @@ fn origin(context: &Context) -> Option<Origin> {
     })
 }
 
-/// Reads the configuration, then runs what it configures. One thread is enough: a function
-/// serves one call at a time, and starts faster for it.
+/// Reads the configuration and runs the function. One thread is enough for a function, which
+/// serves one call at a time, and makes the start faster.
 fn start<W>(name: &str, build: impl FnOnce(&mut Env, Telemetry) -> W) -> ExitCode
 where
     W: Future<Output = Result<(), RuntimeError>>,

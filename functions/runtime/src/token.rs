@@ -1,4 +1,4 @@
-//! Checking tokens: JSON Web Tokens (RFC 7519) by the rules of RFC 8725.
+//! Verifying tokens: JSON Web Tokens (RFC 7519) by the rules of RFC 8725.
 
 use std::collections::HashMap;
 
@@ -8,60 +8,59 @@ use jsonwebtoken::{
 };
 use serde::Deserialize;
 
-/// The one algorithm taken, whatever a token's header says: Ed25519 (RFC 8037).
+/// The only accepted algorithm, whatever a token's header says: Ed25519 (RFC 8037).
 const ALGORITHM: Algorithm = Algorithm::EdDSA;
 
-/// The explicit type (RFC 8725, section 3.11) of an access token (RFC 9068, section 2.1).
+/// The explicit type (RFC 8725, section 3.11) of access tokens (RFC 9068, section 2.1).
 const TYPE: &str = "at+jwt";
 
-/// Clocks may differ by this much, in seconds.
+/// How much clocks may differ, in seconds.
 const LEEWAY_SECONDS: u64 = 5;
 
-/// The longest token that is looked at, in bytes; ours have about 450.
+/// The longest token that is parsed, in bytes. Ours have about 450.
 const MAX_LENGTH: usize = 4096;
 
-/// What a valid token says.
+/// The claims of a valid token.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 pub struct Claims {
     /// The user's id.
     pub sub: String,
-    /// When it ends, in seconds since 1970.
+    /// When the token expires, in seconds since 1970.
     pub exp: u64,
 }
 
-/// Why a token is not valid, for the log; callers learn only that it is not.
+/// Why a token is invalid. This is logged; callers learn only that it is.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// The keys cannot be used.
+    /// The key set is invalid.
     #[error("is not a JSON Web Key Set of Ed25519 keys, each with a kid")]
     Keys,
-    /// Longer than any token of ours.
+    /// The token is longer than any of ours.
     #[error("the token is longer than {MAX_LENGTH} bytes")]
     TooLong,
-    /// Not made for this use.
-    #[error("the token's type or algorithm is not the one expected")]
+    /// The token is of another kind.
+    #[error("the token's type or algorithm is wrong")]
     WrongType,
-    /// Signed by a key that is not (or no longer) in the set.
-    #[error("the token's key is not known")]
+    /// The token is signed by a key that is not, or no longer, in the set.
+    #[error("the token's key is unknown")]
     UnknownKey,
-    /// Malformed, expired, of another issuer or audience, or not signed by its key.
-    #[error("the token does not verify: {0}")]
+    /// The token is malformed, expired, of another issuer or audience, or not signed by its key.
+    #[error("the token is invalid: {0}")]
     Invalid(#[from] jsonwebtoken::errors::Error),
 }
 
-/// Verifies tokens with public keys alone; several may be valid at once, so that keys can
-/// be rotated.
+/// Verifies tokens with public keys. Several may be valid at once, so that keys can be rotated.
 pub struct Verifier {
     keys: HashMap<String, DecodingKey>,
     validation: Validation,
 }
 
 impl Verifier {
-    /// A verifier with the keys of a JSON Web Key Set (RFC 7517).
+    /// Creates a verifier with the keys of a JSON Web Key Set (RFC 7517).
     ///
     /// # Errors
     ///
-    /// [`TokenError::Keys`] where the set is empty, not JSON, or holds another kind of key.
+    /// [`TokenError::Keys`] if the set is empty, isn't JSON, or has another kind of key.
     pub fn from_jwks(jwks: &str, issuer: &str, audience: &str) -> Result<Self, TokenError> {
         trichrome_jwt::install();
         let set: JwkSet = serde_json::from_str(jwks).map_err(|_| TokenError::Keys)?;
@@ -85,7 +84,7 @@ impl Verifier {
     ///
     /// # Errors
     ///
-    /// Any [`TokenError`] but `Keys`.
+    /// Any [`TokenError`] except `Keys`.
     pub fn verify(&self, token: &str) -> Result<Claims, TokenError> {
         if token.len() > MAX_LENGTH {
             return Err(TokenError::TooLong);
@@ -94,7 +93,7 @@ impl Verifier {
         if header.alg != ALGORITHM || header.typ.as_deref() != Some(TYPE) {
             return Err(TokenError::WrongType);
         }
-        // A lookup, nothing else: the kid comes from whoever sent the token.
+        // Use the kid for nothing but this lookup: it comes from the caller.
         let key = header
             .kid
             .and_then(|kid| self.keys.get(&kid))

@@ -1,4 +1,4 @@
-//! Stores a picture.
+//! `pictures-create`: stores a picture.
 
 use std::process::ExitCode;
 

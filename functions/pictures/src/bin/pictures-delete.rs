@@ -1,4 +1,4 @@
-//! Deletes one picture of the caller's.
+//! `pictures-delete`: deletes a picture of the caller.
 
 use std::process::ExitCode;
 

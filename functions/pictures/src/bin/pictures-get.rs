@@ -1,4 +1,4 @@
-//! Answers one picture of the caller's.
+//! `pictures-get`: returns a picture of the caller.
 
 use std::process::ExitCode;
 

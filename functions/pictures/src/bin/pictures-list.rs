@@ -1,4 +1,4 @@
-//! Lists the caller's pictures.
+//! `pictures-list`: lists the caller's pictures.
 
 use std::process::ExitCode;
 

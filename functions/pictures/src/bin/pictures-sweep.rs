@@ -1,4 +1,4 @@
-//! Removes what uploads left behind that broke off: once a week, by a schedule.
+//! `pictures-sweep`: deletes the objects of interrupted uploads, on a weekly schedule.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use trichrome_pictures::{Error, PictureStore, Swept};
 use trichrome_runtime::{Env, EventFunction};
 
-/// Lambda ends a function after 15 minutes. The next sweep begins anew, so a bucket of many
-/// million pictures wants its inventory looked through instead.
+/// Lambda ends a function after 15 minutes. The next sweep starts from the beginning, so for a
+/// bucket with many millions of pictures S3 Inventory would be better.
 const TIMEOUT: Duration = Duration::from_secs(14 * 60);
 
 struct Sweep(PictureStore);
@@ -16,7 +16,7 @@ struct Sweep(PictureStore);
 impl EventFunction for Sweep {
     const NAME: &'static str = "pictures-sweep";
     const TRIGGER: &'static str = "timer";
-    /// The schedule says nothing that matters.
+    /// The schedule's event has nothing of interest.
     type Event = IgnoredAny;
     type Output = Swept;
     type Error = Error;
@@ -28,9 +28,12 @@ impl EventFunction for Sweep {
     async fn call(&self, _: IgnoredAny) -> Result<Swept, Error> {
         let swept = self.0.sweep(Instant::now() + TIMEOUT).await?;
         if swept.complete {
-            tracing::info!(?swept, "swept");
+            tracing::info!(?swept, "the sweep is complete");
         } else {
-            tracing::warn!(?swept, "the time was up before all objects were looked at");
+            tracing::warn!(
+                ?swept,
+                "the sweep ran out of time before all objects were checked"
+            );
         }
         Ok(swept)
     }

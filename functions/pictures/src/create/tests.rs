@@ -1,4 +1,4 @@
-//! Every way in which storing a picture ends, on replayed answers.
+//! Every outcome of storing a picture, with replayed responses.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
@@ -32,7 +32,7 @@ async fn create(
     (pictures.create(USER, key, request).await, replay)
 }
 
-/// An idempotency item as DynamoDB answers it.
+/// An idempotency item as DynamoDB returns it.
 fn key_item(created: Uuid, fingerprint: &str, expires_at: u64) -> Answer {
     row(json!({ "Item": {
         "created_id": { "S": created.to_string() },
@@ -44,7 +44,7 @@ fn key_item(created: Uuid, fingerprint: &str, expires_at: u64) -> Answer {
 const FAR: u64 = 4_000_000_000;
 
 #[tokio::test]
-async fn the_object_comes_first_then_one_transaction() {
+async fn the_object_is_stored_before_the_transaction() {
     let (result, replay) = create(vec![object(""), row(json!({}))], None, request()).await;
     let message = result.unwrap();
     assert_eq!(message.title, "A dot");
@@ -99,7 +99,7 @@ async fn the_object_comes_first_then_one_transaction() {
 }
 
 #[tokio::test]
-async fn a_wrong_request_reaches_no_store() {
+async fn an_invalid_request_reaches_no_store() {
     let with = |title: &str, base64: String| CreateUserPictureRequest {
         title: title.to_owned(),
         base64,
@@ -155,7 +155,7 @@ async fn a_wrong_request_reaches_no_store() {
 }
 
 #[tokio::test]
-async fn a_user_who_is_gone_leaves_no_object() {
+async fn a_deleted_user_leaves_no_object() {
     let answers = vec![object(""), cancelled(&[REFUSED, OK]), object("")];
     let (result, replay) = create(answers, None, request()).await;
     assert_eq!(result.unwrap_err().code(), ErrorCode::Unauthenticated);
@@ -169,7 +169,7 @@ async fn a_user_who_is_gone_leaves_no_object() {
 }
 
 #[tokio::test]
-async fn a_failed_upload_makes_no_row() {
+async fn a_failed_upload_inserts_no_row() {
     let answers = vec![object_error(503, "SlowDown"), object("")];
     let (result, replay) = create(answers, None, request()).await;
     assert_eq!(result.unwrap_err().code(), ErrorCode::Unavailable);
@@ -181,7 +181,7 @@ async fn a_failed_upload_makes_no_row() {
 }
 
 #[tokio::test]
-async fn the_first_error_is_told_even_if_undoing_fails() {
+async fn the_first_error_is_returned_if_rolling_back_fails() {
     let answers = vec![
         object(""),
         cancelled(&[REFUSED, OK]),
@@ -193,7 +193,7 @@ async fn the_first_error_is_told_even_if_undoing_fails() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn transactions_that_meet_are_repeated() {
+async fn conflicting_transactions_are_retried() {
     let conflict = || cancelled(&["TransactionConflict", OK]);
     let answers = vec![object(""), conflict(), conflict(), row(json!({}))];
     let (result, replay) = create(answers, None, request()).await;
@@ -212,7 +212,7 @@ async fn transactions_that_meet_are_repeated() {
 }
 
 #[tokio::test]
-async fn an_earlier_attempt_of_the_same_call_counts() {
+async fn an_earlier_attempt_that_succeeded_counts() {
     let answers = vec![
         row(json!({})),
         object(""),
@@ -227,7 +227,7 @@ async fn an_earlier_attempt_of_the_same_call_counts() {
 }
 
 #[tokio::test]
-async fn an_unanswered_transaction_is_settled_by_reading() {
+async fn a_transaction_without_a_response_is_settled_by_reading() {
     let lost = || row_error(500, "InternalServerError");
     let there = row(json!({ "Item": crate::testing::item(&Uuid::now_v7().to_string(), "t", 1) }));
     let answers = vec![object(""), lost(), there];
@@ -243,7 +243,7 @@ async fn an_unanswered_transaction_is_settled_by_reading() {
     assert_eq!(result.unwrap_err().code(), ErrorCode::Unavailable);
     assert_eq!(replay.operations()[2..], ["GetItem", "DeleteObject"]);
 
-    // Not even that is answered: the row may be there, so the object stays.
+    // The read fails too: the row may exist, so the object is kept.
     let answers = vec![object(""), lost(), lost()];
     let (result, replay) = create(answers, None, request()).await;
     assert_eq!(result.unwrap_err().code(), ErrorCode::Unavailable);
@@ -277,7 +277,7 @@ async fn a_key_is_written_with_its_picture() {
 }
 
 #[tokio::test]
-async fn a_used_key_answers_the_first_picture() {
+async fn a_used_key_returns_the_first_picture() {
     let first = Uuid::now_v7();
     let answers = vec![key_item(first, &fingerprint("A dot", PNG), FAR)];
     let (result, replay) = create(answers, Some("key"), request()).await;
@@ -293,7 +293,7 @@ async fn a_used_key_answers_the_first_picture() {
 }
 
 #[tokio::test]
-async fn an_expired_key_is_free_again() {
+async fn an_expired_key_can_be_used_again() {
     let expired = key_item(Uuid::now_v7(), "of another picture", 1_000_000_000);
     let answers = vec![expired, object(""), row(json!({}))];
     let (result, _) = create(answers, Some("key"), request()).await;
@@ -301,7 +301,7 @@ async fn an_expired_key_is_free_again() {
 }
 
 #[tokio::test]
-async fn a_lost_race_answers_the_winner() {
+async fn a_concurrent_call_with_the_same_key_returns_its_picture() {
     let winner = Uuid::now_v7();
     let race = |fingerprint: &str| {
         vec![
@@ -330,7 +330,7 @@ async fn a_lost_race_answers_the_winner() {
 }
 
 #[tokio::test]
-async fn a_store_that_denies_is_a_fault_and_leaves_nothing() {
+async fn a_store_that_refuses_is_an_internal_error() {
     let answers = vec![
         object(""),
         row_error(400, "AccessDeniedException"),
@@ -346,7 +346,7 @@ async fn a_store_that_denies_is_a_fault_and_leaves_nothing() {
 }
 
 #[test]
-fn a_fingerprint_tells_title_from_bytes() {
+fn a_fingerprint_separates_title_and_bytes() {
     assert_ne!(fingerprint("ab", b"c"), fingerprint("a", b"bc"));
     assert_eq!(fingerprint("ab", b"c").len(), 64);
 }

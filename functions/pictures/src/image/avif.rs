@@ -1,4 +1,4 @@
-//! AVIF (AV1 Image File Format 1.2, on HEIF, ISO/IEC 23008-12): boxes in boxes.
+//! AVIF (AV1 Image File Format 1.2, based on HEIF, ISO/IEC 23008-12): nested boxes.
 
 mod boxes;
 mod meta;
@@ -6,10 +6,10 @@ mod meta;
 use self::boxes::{Boxes, Found};
 use super::{Flaw, Size, flaw, reader::Reader};
 
-/// Whether the file-type box names AVIF as the file's brand, or as one it is compatible with.
+/// Whether the file-type box has AVIF as major or compatible brand.
 pub(super) fn matches(bytes: &[u8]) -> bool {
     let Some(Ok(first)) = Boxes::new(Reader::new(bytes)).next() else {
-        // Cut off within its first box.
+        // Truncated in its first box.
         return bytes
             .get(4..12)
             .is_some_and(|name| matches!(name, b"ftypavif" | b"ftypavis"));
@@ -21,7 +21,7 @@ pub(super) fn matches(bytes: &[u8]) -> bool {
             .any(|(_, brand)| matches!(brand, b"avif" | b"avis"))
 }
 
-/// Walks the top-level boxes to the file's end, then the description of the primary picture.
+/// Parses the top-level boxes to the end of the file, then the meta box of the primary picture.
 pub(super) fn read(bytes: &[u8]) -> Result<Size, Flaw> {
     let mut meta = None;
     let mut data = Vec::new();
@@ -34,9 +34,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Size, Flaw> {
             _ => {}
         }
     }
-    let meta = meta.ok_or_else(|| flaw!("it has no meta box, so no picture in it"))?;
+    let meta = meta.ok_or_else(|| flaw!("it has no meta box, so it has no picture"))?;
     if data.is_empty() {
-        return Err(flaw!("it has no mdat box, so no pixels in it"));
+        return Err(flaw!("it has no mdat box, so it has no pixels"));
     }
     meta::read(meta, &data)
 }

@@ -2,7 +2,7 @@
 
 use super::{Flaw, Size, flaw, reader::Reader};
 
-/// Walks the blocks up to the trailer.
+/// Parses the blocks up to the trailer.
 pub(super) fn read(bytes: &[u8]) -> Result<Size, Flaw> {
     let mut file = Reader::new(bytes);
     let version = file.take(6, "the signature")?;
@@ -19,7 +19,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Size, Flaw> {
     loop {
         let place = file.place();
         if file.is_empty() {
-            return Err(flaw!("it is cut off at byte {place}, before its trailer"));
+            return Err(flaw!("it is truncated at byte {place}, before its trailer"));
         }
         match file.u8("a block")? {
             b'!' => {
@@ -32,9 +32,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Size, Flaw> {
             }
             b';' if has_frame => return Ok(size),
             b';' => return Err(flaw!("it has no frame")),
-            // Some encoders end a block twice, and decoders skip what is no block.
+            // Some encoders end a block twice, and decoders skip the second end.
             0 => {}
-            other => return Err(flaw!("byte {place} is {other:#04x}, which begins no block")),
+            other => return Err(flaw!("byte {place} is {other:#04x}, which is not a block")),
         }
     }
 }
@@ -47,19 +47,19 @@ fn skip_colours(file: &mut Reader<'_>, flags: u8) -> Result<(), Flaw> {
     Ok(())
 }
 
-/// Skips a frame: its place and size, its colours, its pixels.
+/// Skips a frame: position, size, colours and pixels.
 fn skip_frame(file: &mut Reader<'_>) -> Result<(), Flaw> {
     let what = "a frame";
     let place = file.place();
     file.take(4, what)?;
-    // Frames may leave the canvas, and some do; decoders cut or grow it.
+    // A frame may exceed the canvas: decoders crop it or enlarge the canvas.
     Size::new(file.u16_le(what)?.into(), file.u16_le(what)?.into())
-        .map_err(|flaw| flaw!("of the frame at byte {place}, {flaw}"))?;
+        .map_err(|flaw| flaw!("in the frame at byte {place}, {flaw}"))?;
     let flags = file.u8(what)?;
     skip_colours(file, flags)?;
     let bits = file.u8(what)?;
     if !(1..=11).contains(&bits) {
-        return Err(flaw!("the frame at byte {place} says {bits} bits a code"));
+        return Err(flaw!("the frame at byte {place} has codes of {bits} bits"));
     }
     if skip_blocks(file, what)? == 0 {
         return Err(flaw!("the frame at byte {place} has no pixels"));
@@ -67,7 +67,7 @@ fn skip_frame(file: &mut Reader<'_>) -> Result<(), Flaw> {
     Ok(())
 }
 
-/// Skips data blocks up to the empty one that ends them; answers how much they hold.
+/// Skips data blocks up to the empty one at the end, and returns their size.
 fn skip_blocks(file: &mut Reader<'_>, what: &str) -> Result<usize, Flaw> {
     let mut total = 0;
     loop {

@@ -1,9 +1,9 @@
-//! JPEG (ITU-T T.81): segments with lengths, and coded pixels up to the next marker.
+//! JPEG (ITU-T T.81): segments with lengths, and coded data up to the next marker.
 
 use super::{Flaw, Size, flaw, reader::Reader};
 
-/// Walks the segments up to the end-of-image marker. What comes after it is not read:
-/// cameras and telephones append previews, depth maps and notes there.
+/// Parses the segments up to the end-of-image marker. Bytes after it are ignored: cameras and
+/// phones append previews, depth maps and notes.
 pub(super) fn read(bytes: &[u8]) -> Result<Size, Flaw> {
     let mut file = Reader::new(bytes);
     file.take(2, "the start-of-image marker")?;
@@ -23,16 +23,18 @@ pub(super) fn read(bytes: &[u8]) -> Result<Size, Flaw> {
                     let Size { width, height } = frame.size;
                     return Err(flaw!(
                         "its header says {width} x {height} pixels, \
-                         but {coded} bytes of data cannot hold them"
+                         but {coded} bytes of data are too few"
                     ));
                 }
                 return Ok(frame.size);
             }
-            // Restart markers that stand outside coded data, and TEM: no length follows.
+            // Restart markers outside coded data, and TEM, have no length.
             0xD0..=0xD7 | 0x01 => continue,
             0xD8 => return Err(flaw!("a second picture begins in it at byte {place}")),
             0x00 | 0x02..=0xBF => {
-                return Err(flaw!("byte {place} begins no known marker ({marker:#04x})"));
+                return Err(flaw!(
+                    "the marker at byte {place} is unknown ({marker:#04x})"
+                ));
             }
             _ => {}
         }
@@ -40,21 +42,21 @@ pub(super) fn read(bytes: &[u8]) -> Result<Size, Flaw> {
         let length = file.u16_be("a segment's length")?;
         let Some(length) = length.checked_sub(2) else {
             return Err(flaw!(
-                "the segment at byte {place} says a length of {length}"
+                "the segment at byte {place} has a length of {length}"
             ));
         };
         let mut segment = file.part(length.into(), "a segment")?;
         match marker {
-            // Start of frame; C4, C8 and CC are tables and a reserve.
+            // Start of frame. C4, C8 and CC are tables and reserved.
             0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF => {
                 let read = Frame::read(&mut segment, marker)?;
-                // A hierarchical file has several; the first says the size.
+                // A hierarchical file has several, and the first has the size.
                 frame.get_or_insert(read);
             }
             // Start of scan.
             0xDA => {
                 if frame.is_none() {
-                    return Err(flaw!("its pixels come before its frame header (SOF)"));
+                    return Err(flaw!("its scan (SOS) comes before its frame header (SOF)"));
                 }
                 coded += skip_coded(&mut file)?;
             }
@@ -63,19 +65,19 @@ pub(super) fn read(bytes: &[u8]) -> Result<Size, Flaw> {
     }
 }
 
-/// The next marker's code, and its place.
+/// The next marker's code and position.
 fn next_marker(file: &mut Reader<'_>) -> Result<(u8, usize), Flaw> {
     let place = file.place();
     if file.is_empty() {
         return Err(flaw!(
-            "it is cut off at byte {place}, before its end-of-image marker"
+            "it is truncated at byte {place}, before its end-of-image marker"
         ));
     }
     if file.u8("a marker")? != 0xFF {
-        return Err(flaw!("byte {place} should begin a marker, and does not"));
+        return Err(flaw!("there is no marker at byte {place}"));
     }
     loop {
-        // Any number of FF may come before the code, as filling.
+        // Any number of fill bytes (FF) may precede the code.
         match file.u8("a marker")? {
             0xFF => {}
             marker => return Ok((marker, place)),
@@ -83,7 +85,7 @@ fn next_marker(file: &mut Reader<'_>) -> Result<(u8, usize), Flaw> {
     }
 }
 
-/// Skips coded pixels up to the next marker that is not a restart; answers their length.
+/// Skips coded data up to the next marker other than a restart, and returns its length.
 fn skip_coded(file: &mut Reader<'_>) -> Result<u64, Flaw> {
     let rest = file.rest();
     let mut at = 0;
@@ -101,14 +103,14 @@ fn skip_coded(file: &mut Reader<'_>) -> Result<u64, Flaw> {
     }
     let end = file.place() + rest.len();
     Err(flaw!(
-        "it is cut off at byte {end}, before its end-of-image marker"
+        "it is truncated at byte {end}, before its end-of-image marker"
     ))
 }
 
 /// The frame header.
 struct Frame {
     size: Size,
-    /// What its coded pixels take at least.
+    /// The least that its coded data takes.
     least_bits: u64,
 }
 
@@ -119,7 +121,7 @@ impl Frame {
         let (height, width) = (segment.u16_be(what)?, segment.u16_be(what)?);
         let size = Size::new(width.into(), height.into())?;
         if !(2..=16).contains(&bits) {
-            return Err(flaw!("its header says {bits} bits a sample"));
+            return Err(flaw!("its header says {bits} bits per sample"));
         }
         let count = segment.u8(what)?;
         let mut factors = Vec::with_capacity(count.into());
@@ -132,11 +134,11 @@ impl Frame {
             factors.push((u32::from(across), u32::from(down)));
         }
         if factors.is_empty() || !segment.is_empty() {
-            return Err(flaw!("its frame header (SOF) is not as JPEG defines it"));
+            return Err(flaw!("its frame header (SOF) is invalid"));
         }
 
-        // With Huffman coding every block of 8 x 8 samples has a code for its mean, of one
-        // bit at least. Arithmetic and lossless coding have no such bound.
+        // With Huffman coding, every block of 8 x 8 samples has a code of at least one bit for
+        // its mean. Arithmetic and lossless coding have no such bound.
         let least_bits = if matches!(marker, 0xC0..=0xC2) {
             let most_across = factors.iter().map(|f| f.0).max().unwrap_or(1);
             let most_down = factors.iter().map(|f| f.1).max().unwrap_or(1);

@@ -1,21 +1,21 @@
-//! PNG (W3C Recommendation, third edition): a signature, then chunks with checksums.
+//! PNG (W3C Recommendation, third edition): a signature and chunks with checksums.
 
 use super::{
     Flaw, Size, flaw,
-    reader::{Reader, shown},
+    reader::{Reader, escape},
 };
 
 const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 
-/// The most that deflate (RFC 1951) makes of a byte: 258 bytes out of two bits.
+/// The highest compression of deflate (RFC 1951): two bits for 258 bytes.
 const MAX_DEFLATE_RATIO: u64 = 1032;
 
-/// Walks the chunks up to IEND.
+/// Parses the chunks up to IEND.
 pub(super) fn read(bytes: &[u8]) -> Result<Size, Flaw> {
     let mut file = Reader::new(bytes);
     if file.take(8, "the signature")? != SIGNATURE {
         return Err(flaw!(
-            "its signature was changed, as a transfer in text mode does"
+            "its signature was changed, probably by a transfer in text mode"
         ));
     }
 
@@ -26,7 +26,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Size, Flaw> {
         let place = file.place();
         if file.is_empty() {
             return Err(flaw!(
-                "it is cut off at byte {place}, before its IEND chunk"
+                "it is truncated at byte {place}, before its IEND chunk"
             ));
         }
         let length = file.u32_be("a chunk's length")?;
@@ -34,12 +34,12 @@ pub(super) fn read(bytes: &[u8]) -> Result<Size, Flaw> {
             return Err(flaw!("the chunk at byte {place} claims {length} bytes"));
         }
         let tag = file.tag("a chunk's type")?;
-        let name = shown(tag);
+        let name = escape(tag);
         let what = format!("chunk {name}");
         let mut body = file.part(length as usize, &what)?;
         let checksum = file.u32_be(&what)?;
-        // Decoders refuse a damaged critical chunk and skip a damaged ancillary one, which
-        // has a small first letter.
+        // Decoders refuse a damaged critical chunk, and ignore a damaged ancillary one, which
+        // begins with a lower-case letter.
         if tag[0].is_ascii_uppercase() {
             let mut sum = crc32fast::Hasher::new();
             sum.update(&tag);
@@ -67,7 +67,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Size, Flaw> {
                     let Size { width, height } = header.size;
                     return Err(flaw!(
                         "its header says {width} x {height} pixels, \
-                         but {data} bytes of data cannot hold them"
+                         but {data} bytes of data are too few"
                     ));
                 }
                 return Ok(header.size);
@@ -99,11 +99,11 @@ impl Header {
         };
         if !is_known {
             return Err(flaw!(
-                "its header says {bits} bits of colour type {colour}, which PNG has not"
+                "its header says {bits} bits of colour type {colour}, which PNG doesn't allow"
             ));
         }
         if compression != 0 || filter != 0 || interlace > 1 || !body.is_empty() {
-            return Err(flaw!("its IHDR chunk is not as PNG defines it"));
+            return Err(flaw!("its IHDR chunk is invalid"));
         }
         Ok(Self { size, bits, colour })
     }
@@ -112,7 +112,7 @@ impl Header {
         self.colour == 3
     }
 
-    /// What the pixels take before compression, at least: interlacing adds to it.
+    /// The least that the pixels take before compression. Interlacing adds to it.
     fn raw_bytes(&self) -> u64 {
         let samples = match self.colour {
             2 => 3,

@@ -1,13 +1,13 @@
-//! Reading numbers and pieces from bytes that may end anywhere.
+//! Reading numbers and pieces of a file that may be truncated anywhere.
 
 use super::{Flaw, flaw};
 
-/// A place in a file, or in a part of one. Every read says what it is for, so that a file
-/// that ends too early is refused with a message that says where and in what.
+/// A position in a file, or in a part of one. Every read names what it reads, for the message if
+/// the file ends too early.
 #[derive(Clone, Debug)]
 pub(super) struct Reader<'a> {
     bytes: &'a [u8],
-    /// Where `bytes` begins in the file.
+    /// The position of `bytes` in the file.
     base: usize,
     at: usize,
 }
@@ -22,12 +22,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The next place, in bytes from the file's start.
+    /// The current position, in bytes from the start of the file.
     pub(super) fn place(&self) -> usize {
         self.base + self.at
     }
 
-    /// What is left.
+    /// The remaining bytes.
     pub(super) fn rest(&self) -> &'a [u8] {
         &self.bytes[self.at..]
     }
@@ -42,7 +42,7 @@ impl<'a> Reader<'a> {
         let piece = rest.get(..length).ok_or_else(|| {
             let end = self.base + self.bytes.len();
             flaw!(
-                "{what} at byte {} goes past the end at byte {end}",
+                "{what} at byte {} extends beyond the end at byte {end}",
                 self.place()
             )
         })?;
@@ -50,7 +50,7 @@ impl<'a> Reader<'a> {
         Ok(piece)
     }
 
-    /// A reader of the next `length` bytes alone.
+    /// A reader of the next `length` bytes only.
     pub(super) fn part(&mut self, length: usize, what: &str) -> Result<Self, Flaw> {
         let base = self.place();
         let bytes = self.take(length, what)?;
@@ -97,7 +97,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A four-character code as a message shows it.
-pub(super) fn shown(tag: [u8; 4]) -> String {
+/// Formats a four-character code for a message.
+pub(super) fn escape(tag: [u8; 4]) -> String {
     tag.escape_ascii().to_string()
 }

@@ -1,4 +1,5 @@
-//! Real encoders' files (see `tests/fixtures/make.py`), whole, cut, lying and mutated.
+//! Files of real encoders (see `tests/fixtures/make.py`): complete, truncated, contradictory and
+//! mutated.
 
 use super::*;
 
@@ -55,13 +56,13 @@ fn fixture(name: &str) -> Vec<u8> {
     found.unwrap().1.to_vec()
 }
 
-/// Where a piece of a file is.
+/// The position of a piece of a file.
 fn find(bytes: &[u8], piece: &[u8]) -> usize {
     let mut windows = bytes.windows(piece.len());
     windows.position(|window| window == piece).unwrap()
 }
 
-/// The message for a fixture with bytes written over it.
+/// The message for a fixture with some bytes overwritten.
 fn refusal(name: &str, patches: &[(usize, &[u8])]) -> String {
     let mut bytes = fixture(name);
     for (place, patch) in patches {
@@ -79,7 +80,7 @@ fn seal(png: &mut [u8], place: usize) {
 }
 
 #[test]
-fn every_encoders_file_is_known() {
+fn files_of_every_encoder_are_accepted() {
     for &(name, bytes, format, width, height) in FIXTURES {
         let size = Size { width, height };
         assert_eq!(inspect(bytes), Ok(Image { format, size }), "{name}");
@@ -87,10 +88,10 @@ fn every_encoders_file_is_known() {
 }
 
 #[test]
-fn a_file_cut_anywhere_is_refused() {
+fn a_file_truncated_anywhere_is_refused() {
     for &(name, bytes, ..) in FIXTURES {
         let whole = match name {
-            // Here more follows the picture, which may be cut.
+            // Here more follows the picture, which may be truncated.
             "camera.jpg" => bytes.len() - fixture("1x1.jpg").len() - "notes".len(),
             _ => bytes.len(),
         };
@@ -102,7 +103,7 @@ fn a_file_cut_anywhere_is_refused() {
 }
 
 #[test]
-fn only_formats_with_an_end_mark_may_have_more_after_it() {
+fn only_formats_with_an_end_marker_may_have_trailing_bytes() {
     for &(name, bytes, format, ..) in FIXTURES {
         let may = matches!(format, Format::Png | Format::Jpeg | Format::Gif);
         let more = [bytes, b"and more"].concat();
@@ -110,9 +111,9 @@ fn only_formats_with_an_end_mark_may_have_more_after_it() {
     }
 }
 
-/// Damage never panics, and is never taken for another format.
+/// Damage never causes a panic, and is never taken for another format.
 #[test]
-fn damaged_files_are_answered_and_not_feared() {
+fn damaged_files_are_refused_without_a_panic() {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     let mut random = move |below: usize| {
         state ^= state << 13;
@@ -170,7 +171,7 @@ fn damaged_files_are_answered_and_not_feared() {
 }
 
 #[test]
-fn what_is_no_picture_is_named_where_known() {
+fn known_other_files_are_named() {
     let cases: [(&[u8], &str); 10] = [
         (b"hello, this is text", "text, not a picture's bytes"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "text, not"),
@@ -180,8 +181,8 @@ fn what_is_no_picture_is_named_where_known() {
         (b"II*\0\x08\0\0\0", "a TIFF file"),
         (b"%PDF-1.7", "a PDF file"),
         (b"\xFF\x0A\x00", "a JPEG XL file"),
-        (b"\x01\x02\x03", "the content is no picture"),
-        (b"\xFF\xD8", "the content is no picture"),
+        (b"\x01\x02\x03", "the content is not a picture"),
+        (b"\xFF\xD8", "the content is not a picture"),
     ];
     for (bytes, expected) in cases {
         let message = inspect(bytes).unwrap_err().to_string();
@@ -211,7 +212,7 @@ fn sizes_have_limits() {
 }
 
 #[test]
-fn png_that_lies_is_refused() {
+fn a_contradictory_png_is_refused() {
     let text_mode = refusal("rgb.png", &[(4, b"\n\n")]);
     assert!(text_mode.contains("text mode"), "{text_mode}");
 
@@ -229,16 +230,20 @@ fn png_that_lies_is_refused() {
     let headers: [(usize, &[u8], &str); 8] = [
         (0, &[0, 0, 0, 0], "0 x 17 pixels"),
         (4, &[0, 0, 0, 0], "31 x 0 pixels"),
-        (0, &[0xFF; 4], "the limit is 65535 a side"),
+        (0, &[0xFF; 4], "the limit of a side is 65535"),
         (
             0,
             &[0, 0, 0x40, 0, 0, 0, 0x40, 0],
-            "the limit is 100000000 in all",
+            "the limit in total is 100000000",
         ),
-        (0, &[0, 0, 0x20, 0, 0, 0, 0x20, 0], "cannot hold them"),
+        (
+            0,
+            &[0, 0, 0x20, 0, 0, 0, 0x20, 0],
+            "bytes of data are too few",
+        ),
         (8, &[3], "3 bits of colour type 2"),
         (9, &[5], "colour type 5"),
-        (12, &[7], "IHDR chunk is not as PNG defines it"),
+        (12, &[7], "IHDR chunk is invalid"),
     ];
     for (offset, patch, expected) in headers {
         let mut bytes = fixture("rgb.png");
@@ -264,7 +269,7 @@ fn png_that_lies_is_refused() {
         assert!(message.contains(expected), "{message}");
     }
 
-    // A damaged note is skipped, as decoders do.
+    // A damaged text chunk is ignored, as decoders do.
     let mut noted = bytes[..33].to_vec();
     noted.extend_from_slice(b"\0\0\0\x04tEXtnote\0\0\0\0");
     noted.extend_from_slice(rest);
@@ -272,7 +277,7 @@ fn png_that_lies_is_refused() {
 }
 
 #[test]
-fn jpeg_that_lies_is_refused() {
+fn a_contradictory_jpeg_is_refused() {
     let bytes = fixture("baseline.jpg");
     let frame = find(&bytes, &[0xFF, 0xC0]);
     let scan = find(&bytes, &[0xFF, 0xDA]);
@@ -282,11 +287,11 @@ fn jpeg_that_lies_is_refused() {
         (
             frame + 5,
             &[0xFF; 4],
-            "65535 x 65535 pixels; the limit is 100000000",
+            "65535 x 65535 pixels; the limit in total is 100000000",
         ),
         (frame + 5, &[0x10, 0, 0x10, 0], "4096 x 4096 pixels, but"),
-        (frame + 1, &[0xE5], "come before its frame header"),
-        (scan, &[0], "should begin a marker"),
+        (frame + 1, &[0xE5], "comes before its frame header"),
+        (scan, &[0], "there is no marker at byte"),
         (bytes.len() - 1, &[0xD8], "a second picture begins"),
     ];
     for (place, patch, expected) in cases {
@@ -298,7 +303,7 @@ fn jpeg_that_lies_is_refused() {
     assert!(message.contains("no pixels (SOS)"), "{message}");
     let nothing = inspect(&[0xFF, 0xD8, 0xFF, 0xD9]).unwrap_err().to_string();
     assert!(nothing.contains("no frame header (SOF)"), "{nothing}");
-    // The thumbnail's own end does not pass for the picture's.
+    // The end marker of the thumbnail isn't taken for that of the picture.
     let camera = fixture("camera.jpg");
     let cut = &camera[..camera.len() - fixture("1x1.jpg").len() - 7];
     let message = inspect(cut).unwrap_err().to_string();
@@ -309,17 +314,17 @@ fn jpeg_that_lies_is_refused() {
 }
 
 #[test]
-fn gif_that_lies_is_refused() {
+fn a_contradictory_gif_is_refused() {
     let bytes = fixture("1x1.gif");
     let frame = bytes.iter().rposition(|&byte| byte == b',').unwrap();
     let cases: [(usize, &[u8], &str); 7] = [
         (4, b"8", "its version is GIF88a"),
         (6, &[0, 0], "0 x 1 pixels"),
-        (6, &[0xFF; 4], "the limit is"),
-        (frame + 5, &[0, 0], "of the frame at byte"),
-        (frame, b"?", "begins no block"),
+        (6, &[0xFF; 4], "the limit in total is"),
+        (frame + 5, &[0, 0], "in the frame at byte"),
+        (frame, b"?", "is not a block"),
         (frame, b";", "it has no frame"),
-        (frame + 10, &[12], "12 bits a code"),
+        (frame + 10, &[12], "codes of 12 bits"),
     ];
     for (place, patch, expected) in cases {
         let message = refusal("1x1.gif", &[(place, patch)]);
@@ -330,19 +335,19 @@ fn gif_that_lies_is_refused() {
 }
 
 #[test]
-fn webp_that_lies_is_refused() {
+fn a_contradictory_webp_is_refused() {
     let exif = fixture("exif.webp");
     let inner = find(&exif, b"VP8 ");
     let cases: [(&str, usize, &[u8], &str); 9] = [
         ("lossy.webp", 4, &[1, 0, 0, 0], "its header says 9 bytes"),
         ("lossy.webp", 12, b"JUNK", "first chunk is JUNK"),
-        ("lossy.webp", 20, &[1], "no key frame"),
+        ("lossy.webp", 20, &[1], "does not begin with a key frame"),
         ("lossy.webp", 26, &[0, 0], "0 x 17 pixels"),
         ("lossless.webp", 20, &[0], "no signature"),
         ("lossless.webp", 24, &[0xF0], "version 7"),
         ("exif.webp", 24, &[40], "its picture has 31 x 17"),
         ("exif.webp", inner, b"JUNK", "no picture in it"),
-        ("animated.webp", 24, &[3], "leaves the canvas"),
+        ("animated.webp", 24, &[3], "exceeds the canvas"),
     ];
     for (name, place, patch, expected) in cases {
         let message = refusal(name, &[(place, patch)]);
@@ -351,7 +356,7 @@ fn webp_that_lies_is_refused() {
 }
 
 #[test]
-fn avif_that_lies_is_refused() {
+fn a_contradictory_avif_is_refused() {
     let bytes = fixture("rgb.avif");
     let size = find(&bytes, b"ispe") + 8;
     let cases: [(&[u8], usize, &[u8], &str); 9] = [
@@ -368,7 +373,7 @@ fn avif_that_lies_is_refused() {
         (b"iprp", 0, b"free", "does not say its size (iprp)"),
         (b"ispe", 0, b"free", "size (ispe)"),
         (b"av1C", 0, b"free", "(av1C)"),
-        (b"pict", 0, b"vide", "describes no picture"),
+        (b"pict", 0, b"vide", "does not describe a picture"),
     ];
     for (anchor, offset, patch, expected) in cases {
         let message = refusal("rgb.avif", &[(find(&bytes, anchor) + offset, patch)]);
@@ -387,7 +392,7 @@ fn avif_that_lies_is_refused() {
     let length = (bytes.len() - mdat - 4) as u32;
     let place = find(&bytes, &length.to_be_bytes());
     let message = refusal("rgb.avif", &[(place, &(length + 1).to_be_bytes())]);
-    assert!(message.contains("which it has not"), "{message}");
+    assert!(message.contains("which are not in its data"), "{message}");
 }
 
 /// A box with this content.
@@ -401,7 +406,7 @@ fn boxed(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
 fn avif(iloc: &[u8], data: &[u8]) -> Vec<u8> {
     let size = [0, 0, 0, 0, 0, 0, 0, 64, 0, 0, 0, 48];
     let properties = [boxed(b"av1C", &[0x81, 0, 0, 0]), boxed(b"ispe", &size)].concat();
-    // One item, number 1, with the second property, essential, and the first.
+    // Item 1 with two properties: the second, essential, and the first.
     let associations = [0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 2, 0x82, 1];
     let meta = [
         vec![0; 4],
@@ -469,8 +474,8 @@ fn avif_locations_of_every_version_are_read() {
 }
 
 #[test]
-fn avif_that_asks_for_much_work_gets_little() {
-    // 150,000 items of 65,535 extents each, that take no space.
+fn an_avif_with_many_items_takes_little_work() {
+    // 150,000 items with 65,535 extents each, which take no space.
     let mut locations = vec![2, 0, 0, 0, 0, 0, 0, 2, 0x49, 0xF0];
     for item in 0..150_000_u32 {
         locations.extend_from_slice(&item.to_be_bytes());
@@ -478,7 +483,7 @@ fn avif_that_asks_for_much_work_gets_little() {
     }
     assert!(inspect(&avif(&locations, b"")).is_ok());
 
-    // As many items, and as many data boxes to look for them in.
+    // Many items, and many data boxes to search for them.
     let mut locations = vec![0, 0, 0, 0, 0x40, 0, 0xFF, 0xFF];
     for _ in 0..0xFFFF {
         locations.extend_from_slice(&[0, 1, 0, 0, 0, 1, 0, 0, 0, 0]);

@@ -1,4 +1,4 @@
-//! Inserting a row: with its user's existence and its idempotency key, in one transaction.
+//! Inserting a row, together with the check of its user and the idempotency key.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{Error, Picture};
 
-/// How long an idempotency key is remembered: a week, as long as Kafka keeps a record by
-/// default, so that no record outlives the memory of its effect.
+/// How long an idempotency key is valid: a week, Kafka's default retention, so that every record
+/// that is redelivered finds its key.
 const KEY_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Positions in the transaction: the check of the user, and the picture's row.
@@ -31,36 +31,35 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(2);
 /// What an idempotency key was used for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeyUse {
-    /// The key.
     pub(crate) key: String,
-    /// The picture that it created.
+    /// The picture that was created with it.
     pub(crate) created: Uuid,
-    /// A hash of that picture's title and bytes, hexadecimal.
+    /// A hexadecimal hash of that picture's title and bytes.
     pub(crate) fingerprint: String,
 }
 
 /// How a transaction ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Insertion {
-    /// The row is there.
+    /// The row exists.
     Done,
-    /// There is no such user, or it is being deleted.
+    /// The user doesn't exist or is being deleted.
     UserGone,
-    /// The idempotency key was used before.
+    /// The idempotency key is in use.
     KeyTaken,
 }
 
-/// Why there is no [`Insertion`].
+/// Why a transaction failed.
 #[derive(Debug)]
 pub(crate) enum NotInserted {
-    /// The row is not there.
+    /// The row doesn't exist.
     Certainly(Error),
-    /// It may be there: the store took the request, and did not answer.
+    /// The row may exist: the store didn't respond.
     Perhaps(Error),
 }
 
 impl Rows {
-    /// What an idempotency key was used for, as of now.
+    /// What an idempotency key was used for, by a consistent read.
     pub(crate) async fn key_use(&self, user_id: &str, key: &str) -> Result<Option<KeyUse>, Error> {
         let doing = "read an idempotency key";
         let output = self
@@ -80,7 +79,7 @@ impl Rows {
         else {
             return Err(Error::unexpected(doing, "an attribute is missing"));
         };
-        // DynamoDB removes what is expired within days, not at once.
+        // DynamoDB may delete expired items days later.
         if expiry(&item) < now() {
             return Ok(None);
         }
@@ -88,15 +87,14 @@ impl Rows {
             key: key.to_owned(),
             created: created
                 .parse()
-                .map_err(|_| Error::unexpected(doing, "its picture's id is no id"))?,
+                .map_err(|_| Error::unexpected(doing, "its picture's id is invalid"))?,
             fingerprint: fingerprint.clone(),
         }))
     }
 
-    /// Inserts a picture's row and its idempotency key, if its user exists.
+    /// Inserts a picture's row and its idempotency key if its user exists.
     ///
-    /// A request that was answered too late or not at all is settled by reading the row, so
-    /// that the caller knows whether the picture is there.
+    /// If there is no response in time, the row is read to find out whether it was inserted.
     pub(crate) async fn insert(
         &self,
         users_table: &str,
@@ -107,7 +105,7 @@ impl Rows {
         let items = self
             .transaction(users_table, picture, key)
             .map_err(|error| NotInserted::Certainly(broken(doing, error)))?;
-        // All attempts share the token: one that succeeded without a response is not repeated.
+        // All attempts share the id as token: one that succeeded isn't repeated.
         match transact(&self.client, items, Some(picture.id.to_string())).await {
             Ok(()) => Ok(Insertion::Done),
             Err(TransactionError::ConditionFailed { position: USER }) => Ok(Insertion::UserGone),
@@ -175,7 +173,7 @@ impl Rows {
     }
 }
 
-/// When an idempotency item may be removed, in Unix seconds: the table's TTL attribute.
+/// When an idempotency item expires, in Unix seconds: the table's TTL attribute.
 const EXPIRES_AT: &str = "expires_at";
 
 fn expiry(item: &Item) -> u64 {
@@ -185,7 +183,7 @@ fn expiry(item: &Item) -> u64 {
     }
 }
 
-/// The partition of a user's idempotency items, beside that of the user's pictures.
+/// The partition of a user's idempotency items.
 fn partition(user_id: &str) -> String {
     format!("idem#{user_id}")
 }

@@ -1,4 +1,4 @@
-//! The objects of the pictures bucket: one a picture, its bytes as they are.
+//! The objects in the pictures bucket: one for each picture, with its unchanged bytes.
 
 use aws_sdk_s3::{
     Client,
@@ -27,11 +27,11 @@ pub(crate) struct Objects {
 impl Objects {
     pub(crate) fn new(config: &SdkConfig, bucket: String) -> Self {
         let config = Builder::from(config)
-            // Local stores have no host name per bucket.
+            // Local stores have no host name for each bucket.
             .force_path_style(config.endpoint_url().is_some())
-            // The request's signature covers a hash of its body, and TLS covers both ways:
-            // a second checksum would cost time, and a coding of the body that not all
-            // local stores know.
+            // The signature includes a hash of the body, and TLS protects both directions. A
+            // second checksum would cost time, and a body encoding that not all local stores
+            // support.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
             .interceptor(AwsSpans::bucket(&bucket))
@@ -44,8 +44,8 @@ impl Objects {
 
     /// Stores a picture's bytes.
     ///
-    /// Without `If-None-Match`: the id is new, so there is nothing to write over, and a
-    /// repeat after a lost answer must not be refused for what it has stored itself.
+    /// Without `If-None-Match`: the id is new, so nothing is overwritten, and a retry after a
+    /// lost response must not fail because of its own object.
     pub(crate) async fn put(
         &self,
         user_id: &str,
@@ -65,7 +65,7 @@ impl Objects {
         Ok(())
     }
 
-    /// A picture's bytes as base64, encoded as they come; `None` if there are none.
+    /// A picture's bytes, encoded as base64 while they are read; `None` if there is no object.
     pub(crate) async fn get(&self, user_id: &str, id: Uuid) -> Result<Option<String>, Error> {
         let doing = "read a picture's bytes";
         let sent = self
@@ -94,7 +94,7 @@ impl Objects {
         Ok(Some(encoder.finish()))
     }
 
-    /// Deletes a picture's bytes, if they are there.
+    /// Deletes a picture's bytes, if they exist.
     pub(crate) async fn delete(&self, user_id: &str, id: Uuid) -> Result<(), Error> {
         self.client
             .delete_object()
@@ -106,11 +106,11 @@ impl Objects {
         Ok(())
     }
 
-    /// Deletes all objects of a user; answers how many there were.
+    /// Deletes all objects of a user, and returns how many there were.
     pub(crate) async fn delete_all(&self, user_id: &str) -> Result<u64, Error> {
         let mut deleted = 0;
         loop {
-            // From the start each time: what was deleted is not found again.
+            // Always the first page, because the objects of earlier ones are deleted.
             let (keys, _) = self.page(Some(format!("{user_id}/")), None).await?;
             if keys.is_empty() {
                 return Ok(deleted);
@@ -120,8 +120,8 @@ impl Objects {
         }
     }
 
-    /// A page of the keys of all objects, or of those with a prefix, in their order, and where
-    /// the next one begins.
+    /// A page of the keys of all objects, or of those with a prefix, in order, and the token of
+    /// the next page.
     pub(crate) async fn page(
         &self,
         prefix: Option<String>,
@@ -141,7 +141,7 @@ impl Objects {
         Ok((keys.collect(), listed.next_continuation_token))
     }
 
-    /// Deletes objects by their keys, at most a thousand.
+    /// Deletes objects by their keys, up to a thousand.
     pub(crate) async fn delete_batch(&self, keys: Vec<String>) -> Result<(), Error> {
         let doing = "delete objects";
         let broken = |error| Error::Internal {
@@ -172,7 +172,7 @@ impl Objects {
                 let code = error.code().unwrap_or("no code").to_owned();
                 Err(Error::Unavailable {
                     doing,
-                    source: format!("S3 kept an object: {code}").into(),
+                    source: format!("S3 did not delete an object: {code}").into(),
                 })
             }
         }
@@ -184,7 +184,7 @@ pub(crate) fn key(user_id: &str, id: Uuid) -> String {
     format!("{user_id}/{id}")
 }
 
-/// The owner and the picture of a key.
+/// The owner and the picture of an object's key.
 pub(crate) fn owner_and_picture(key: &str) -> Option<(&str, Uuid)> {
     let (user_id, id) = key.split_once('/')?;
     Some((user_id, id.parse().ok()?))

@@ -1,4 +1,4 @@
-//! The rows of the pictures table.
+//! The rows in the pictures table.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,16 +19,16 @@ use crate::{Error, Picture};
 pub(super) const USER_ID: &str = "user_id";
 /// The table's sort key: the picture.
 pub(super) const PICTURE_ID: &str = "picture_id";
-/// Set on a row whose object is being deleted. Readers take such a row as gone.
+/// Set on a row whose object is being deleted. Readers ignore such a row.
 const DELETING: &str = "deleting";
 
-/// How many rows one `BatchGetItem` answers.
+/// The limit of rows in a `BatchGetItem`.
 pub(crate) const READ_BATCH: usize = 100;
 
-/// How many rows one `BatchWriteItem` takes.
-const BATCH: usize = 25;
+/// The limit of rows in a `BatchWriteItem`.
+const WRITE_BATCH: usize = 25;
 
-/// How often a batch is repeated for what DynamoDB left undone.
+/// How many times a batch is tried while DynamoDB leaves items unprocessed.
 const BATCH_ATTEMPTS: u32 = 8;
 
 pub(super) type Item = HashMap<String, AttributeValue>;
@@ -52,7 +52,7 @@ impl Rows {
         }
     }
 
-    /// One picture, as of now.
+    /// One picture, by a consistent read.
     pub(crate) async fn get(&self, user_id: &str, id: Uuid) -> Result<Option<Picture>, Error> {
         let doing = "read a picture's row";
         let output = self
@@ -71,7 +71,7 @@ impl Rows {
             .transpose()
     }
 
-    /// The newest pictures after one, at most `limit`, and whether there are more.
+    /// At most `limit` pictures after one, newest first, and whether there are more.
     pub(crate) async fn page(
         &self,
         user_id: &str,
@@ -79,7 +79,7 @@ impl Rows {
         limit: usize,
     ) -> Result<(Vec<Picture>, bool), Error> {
         let doing = "list a user's rows";
-        // One more than asked for, to see whether there are more.
+        // One more than the limit shows whether there are more.
         let wanted = limit + 1;
         let mut start = after.map(|id| key(user_id, id));
         let mut pictures = Vec::with_capacity(wanted);
@@ -112,12 +112,12 @@ impl Rows {
         Ok((pictures, has_more))
     }
 
-    /// Which of these pictures have a row, as of now; at most [`READ_BATCH`] are asked for.
+    /// Which of these pictures, at most [`READ_BATCH`], have a row.
     pub(crate) async fn existing(
         &self,
         pictures: &[(&str, Uuid)],
     ) -> Result<HashSet<(String, Uuid)>, Error> {
-        let doing = "look for pictures' rows";
+        let doing = "read pictures' rows";
         let mut keys: Vec<_> = pictures.iter().map(|(user, id)| key(user, *id)).collect();
         let mut existing = HashSet::new();
         for attempt in 1..=BATCH_ATTEMPTS {
@@ -136,7 +136,7 @@ impl Rows {
                 .map_err(|error| failed(doing, error))?;
             let found = output.responses.unwrap_or_default().remove(&self.table);
             for mut item in found.unwrap_or_default() {
-                existing.insert(names(&mut item)?);
+                existing.insert(ids(&mut item)?);
             }
             keys = output
                 .unprocessed_keys
@@ -152,7 +152,7 @@ impl Rows {
         Err(unprocessed(doing))
     }
 
-    /// Marks a row whose object is about to be deleted; answers whether there is such a row.
+    /// Marks a row before its object is deleted, and returns whether there is such a row.
     pub(crate) async fn begin_delete(&self, user_id: &str, id: Uuid) -> Result<bool, Error> {
         let marked = self
             .client
@@ -178,7 +178,7 @@ impl Rows {
         }
     }
 
-    /// Removes a row, if it is there.
+    /// Deletes a row, if it exists.
     pub(crate) async fn delete(&self, user_id: &str, id: Uuid) -> Result<(), Error> {
         self.client
             .delete_item()
@@ -190,12 +190,12 @@ impl Rows {
         Ok(())
     }
 
-    /// Removes all rows of a user; answers how many there were.
+    /// Deletes all rows of a user, and returns how many there were.
     pub(crate) async fn delete_all(&self, user_id: &str) -> Result<u64, Error> {
         let doing = "list a user's rows";
         let mut deleted = 0;
         loop {
-            // From the start each time: what was deleted is not found again.
+            // Always the first page, because the rows of earlier ones are deleted.
             let output = self
                 .client
                 .query()
@@ -211,7 +211,7 @@ impl Rows {
             if keys.is_empty() {
                 return Ok(deleted);
             }
-            for batch in keys.chunks(BATCH) {
+            for batch in keys.chunks(WRITE_BATCH) {
                 self.delete_batch(batch).await?;
                 deleted += batch.len() as u64;
             }
@@ -253,7 +253,7 @@ impl Rows {
 fn unprocessed(doing: &'static str) -> Error {
     Error::Unavailable {
         doing,
-        source: "DynamoDB left items unprocessed again and again".into(),
+        source: "DynamoDB left items unprocessed in every attempt".into(),
     }
 }
 
@@ -268,7 +268,7 @@ pub(super) fn item(picture: &Picture) -> Item {
         ("height", number(picture.height)),
     ];
     item.extend(attributes.map(|(name, value)| (name.to_owned(), value)));
-    // For those who read the table: the id says the same.
+    // For people who read the table; the id has the time too.
     if let Some(time) = picture.created_at() {
         item.insert("created_at".to_owned(), text(time.to_string()));
     }
@@ -277,7 +277,7 @@ pub(super) fn item(picture: &Picture) -> Item {
 
 /// The picture of a row.
 fn picture(mut item: Item) -> Result<Picture, Error> {
-    let (user_id, id) = names(&mut item)?;
+    let (user_id, id) = ids(&mut item)?;
     let title = take_text(&mut item, "title")?;
     let content_type = take_text(&mut item, "content_type")?;
     let numbers = |name| match item.get(name) {
@@ -295,8 +295,8 @@ fn picture(mut item: Item) -> Result<Picture, Error> {
     })
 }
 
-/// Whose picture a row is about, and which.
-fn names(item: &mut Item) -> Result<(String, Uuid), Error> {
+/// The owner and the picture of a row.
+fn ids(item: &mut Item) -> Result<(String, Uuid), Error> {
     let id = take_text(item, PICTURE_ID)?;
     let id = id.parse().map_err(|_| malformed())?;
     Ok((take_text(item, USER_ID)?, id))
@@ -312,11 +312,11 @@ fn take_text(item: &mut Item, name: &str) -> Result<String, Error> {
 fn malformed() -> Error {
     Error::unexpected(
         "read a picture's row",
-        "an attribute is missing, or of another type",
+        "an attribute is missing or has another type",
     )
 }
 
-/// A request that the client would not build.
+/// The error for a request that lacks a required field.
 pub(super) fn broken(doing: &'static str, error: aws_sdk_dynamodb::error::BuildError) -> Error {
     Error::Internal {
         doing,

@@ -1,10 +1,12 @@
+//! Verifying tokens, and the keys that other tests use.
+
 use ed25519_dalek::{SigningKey, pkcs8::EncodePrivateKey as _, pkcs8::spki::der::pem::LineEnding};
 use jsonwebtoken::{EncodingKey, Header, encode, get_current_timestamp};
 use serde_json::{Value, json};
 
 use super::*;
 
-/// A key pair, by its kid and a seed.
+/// A key pair with a kid.
 pub(crate) struct Key {
     kid: &'static str,
     pair: SigningKey,
@@ -78,7 +80,7 @@ fn base64_url(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn a_good_token_says_whose_it_is() {
+fn a_valid_token_has_its_subject() {
     let key = Key::new("k1", 1);
     assert_eq!(verifier(&[&key]).verify(&key.token("u")).unwrap().sub, "u");
 }
@@ -93,7 +95,7 @@ fn several_keys_are_valid_at_once() {
         verifier.verify(&Key::new("k3", 3).token("u")),
         Err(TokenError::UnknownKey)
     ));
-    // The right kid over the wrong key.
+    // The right kid with the wrong key.
     assert!(matches!(
         verifier.verify(&Key::new("k1", 3).token("u")),
         Err(TokenError::Invalid(_))
@@ -101,7 +103,7 @@ fn several_keys_are_valid_at_once() {
 }
 
 #[test]
-fn claims_are_demanded_and_checked() {
+fn claims_are_required_and_checked() {
     let key = Key::new("k1", 1);
     let verifier = verifier(&[&key]);
     let past = get_current_timestamp() - 60;
@@ -120,7 +122,7 @@ fn claims_are_demanded_and_checked() {
 }
 
 #[test]
-fn the_header_chooses_nothing() {
+fn the_header_does_not_choose_the_algorithm() {
     let key = Key::new("k1", 1);
     let verifier = verifier(&[&key]);
     let mut untyped = header("k1");
@@ -143,7 +145,7 @@ fn the_header_chooses_nothing() {
 }
 
 #[test]
-fn what_is_no_token_is_refused() {
+fn other_texts_are_refused() {
     let key = Key::new("k1", 1);
     let verifier = verifier(&[&key]);
     let good = key.token("u");
@@ -154,7 +156,7 @@ fn what_is_no_token_is_refused() {
 }
 
 #[test]
-fn a_set_without_usable_keys_is_refused() {
+fn a_set_without_valid_keys_is_refused() {
     for set in [
         "",
         "{}",

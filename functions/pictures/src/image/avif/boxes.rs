@@ -1,8 +1,8 @@
-//! ISO base media file format (ISO/IEC 14496-12): boxes, one after the other.
+//! ISO base media file format (ISO/IEC 14496-12): a sequence of boxes.
 
 use crate::image::{
     Flaw, flaw,
-    reader::{Reader, shown},
+    reader::{Reader, escape},
 };
 
 /// A box: its type and content.
@@ -40,9 +40,9 @@ fn one<'a>(from: &mut Reader<'a>) -> Result<Found<'a>, Flaw> {
     let place = from.place();
     let short = from.u32_be("a box's length")?;
     let kind = from.tag("a box's type")?;
-    let what = format!("box {}", shown(kind));
+    let what = format!("box {}", escape(kind));
     let length = match short {
-        // To the end of what it is in.
+        // It extends to the end of its container.
         0 => from.rest().len() as u64,
         1 => from
             .u64_be(&what)?

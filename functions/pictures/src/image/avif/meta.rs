@@ -1,17 +1,17 @@
-//! HEIF's meta box: which item is the picture, where its bytes are, and what it is like.
+//! HEIF's meta box: which item is the primary picture, its location and its properties.
 
 use std::ops::Range;
 
 use super::boxes::{Boxes, Found, version_and_flags};
 use crate::image::{Flaw, Size, flaw, reader::Reader};
 
-/// The highest place of a property that an association can name: it has 15 bits.
-const MAX_PLACE: usize = 0x7FFF;
+/// The highest index of a property in an association, which has 15 bits.
+const MAX_INDEX: usize = 0x7FFF;
 
-/// Answers the primary picture's size, once all that the box says of it holds.
+/// Checks the box, and returns the size of the primary picture.
 pub(super) fn read(mut meta: Reader<'_>, data: &[Range<u64>]) -> Result<Size, Flaw> {
     version_and_flags(&mut meta, "box meta")?;
-    let (mut handler, mut primary, mut places, mut properties) = (None, None, None, None);
+    let (mut handler, mut primary, mut locations, mut properties) = (None, None, None, None);
     let mut inner: u64 = 0;
     for found in Boxes::new(meta) {
         let Found { kind, mut body } = found?;
@@ -21,19 +21,20 @@ pub(super) fn read(mut meta: Reader<'_>, data: &[Range<u64>]) -> Result<Size, Fl
                 handler = Some(body.tag("box hdlr")?);
             }
             b"pitm" => primary = Some(item_id(&mut body)?),
-            b"iloc" => places = Some(body),
+            b"iloc" => locations = Some(body),
             b"iprp" => properties = Some(body),
             b"idat" => inner = body.rest().len() as u64,
             _ => {}
         }
     }
     if handler != Some(*b"pict") {
-        return Err(flaw!("its meta box describes no picture (hdlr)"));
+        return Err(flaw!("its meta box does not describe a picture (hdlr)"));
     }
-    let primary = primary.ok_or_else(|| flaw!("it names no primary picture (pitm)"))?;
-    let places = places.ok_or_else(|| flaw!("it does not say where its pixels are (iloc)"))?;
+    let primary = primary.ok_or_else(|| flaw!("it has no primary picture (pitm)"))?;
+    let locations =
+        locations.ok_or_else(|| flaw!("it does not say where its pixels are (iloc)"))?;
     let properties = properties.ok_or_else(|| flaw!("it does not say its size (iprp)"))?;
-    check_places(places, primary, data, inner)?;
+    check_locations(locations, primary, data, inner)?;
     size_of(properties, primary)
 }
 
@@ -46,9 +47,9 @@ fn item_id(body: &mut Reader<'_>) -> Result<u32, Flaw> {
     }
 }
 
-/// Walks the item locations (iloc): every one must lie in the file's data boxes (or, with
-/// method 1, in the meta box's own, `inner` bytes long), and the primary item must have one.
-fn check_places(
+/// Checks the item locations (iloc): each must be in the file's data boxes (or with method 1 in
+/// that of the meta box, which has `inner` bytes), and the primary item must have one.
+fn check_locations(
     mut body: Reader<'_>,
     primary: u32,
     data: &[Range<u64>],
@@ -77,8 +78,8 @@ fn check_places(
         let file = body.u16_be(what)?;
         let start = number(&mut body, base)?;
         let extents = body.u16_be(what)?;
-        // Extents that take no space in the box all say the same: once is enough, and a
-        // few bytes cannot ask for billions of steps.
+        // Extents that take no space in the box are all the same. One is enough, so that a few
+        // bytes can't cause billions of steps.
         let extents = if offset + length + index == 0 {
             extents.min(1)
         } else {
@@ -88,15 +89,15 @@ fn check_places(
             number(&mut body, index)?;
             let from = start.saturating_add(number(&mut body, offset)?);
             let until = from.saturating_add(number(&mut body, length)?);
-            let lies_within = match (method, file) {
-                (0, 0) => holds(data, &(from..until)),
+            let is_within = match (method, file) {
+                (0, 0) => contains(data, &(from..until)),
                 (1, 0) => until <= inner,
                 // Another file, or another item.
                 _ => method == 2,
             };
-            if !lies_within {
+            if !is_within {
                 return Err(flaw!(
-                    "item {item} claims bytes {from} to {until}, which it has not"
+                    "item {item} has bytes {from} to {until}, which are not in its data"
                 ));
             }
             has_primary |= item == primary;
@@ -111,9 +112,9 @@ fn check_places(
     }
 }
 
-/// Whether one of the ranges, which are in order, holds all of another. Searched by halving:
-/// a file may have hundreds of thousands of boxes, and as many items.
-fn holds(ranges: &[Range<u64>], wanted: &Range<u64>) -> bool {
+/// Whether one of the sorted ranges contains another. A binary search, because a file may have
+/// hundreds of thousands of boxes and items.
+fn contains(ranges: &[Range<u64>], wanted: &Range<u64>) -> bool {
     let first = ranges.partition_point(|range| range.end < wanted.end);
     ranges
         .get(first)
@@ -142,8 +143,8 @@ fn size_of(properties: Reader<'_>, primary: u32) -> Result<Size, Flaw> {
                 for property in Boxes::new(body) {
                     let property = property?;
                     has_av1 |= &property.kind == b"av1C";
-                    // What no place can name needs no room.
-                    if container.len() < MAX_PLACE {
+                    // Ignore properties that no association can refer to.
+                    if container.len() < MAX_INDEX {
                         container.push(property);
                     }
                 }
@@ -153,9 +154,9 @@ fn size_of(properties: Reader<'_>, primary: u32) -> Result<Size, Flaw> {
         }
     }
     if !has_av1 {
-        return Err(flaw!("it says nothing of how its pixels are coded (av1C)"));
+        return Err(flaw!("it does not say how its pixels are coded (av1C)"));
     }
-    // Places in the container count from 1; 0 is no property.
+    // Indices count from 1; 0 means no property.
     let mut own = wanted
         .into_iter()
         .filter_map(|place| container.get(usize::from(place).checked_sub(1)?));
@@ -167,7 +168,7 @@ fn size_of(properties: Reader<'_>, primary: u32) -> Result<Size, Flaw> {
     Size::new(body.u32_be("box ispe")?, body.u32_be("box ispe")?)
 }
 
-/// Collects the places of one item's properties (ipma).
+/// Collects the indices of an item's properties (ipma).
 fn associations(mut body: Reader<'_>, of: u32, wanted: &mut Vec<u16>) -> Result<(), Flaw> {
     let what = "box ipma";
     let (version, flags) = version_and_flags(&mut body, what)?;
@@ -177,7 +178,7 @@ fn associations(mut body: Reader<'_>, of: u32, wanted: &mut Vec<u16>) -> Result<
             _ => body.u32_be(what)?,
         };
         for _ in 0..body.u8(what)? {
-            // The highest bit says that a reader must know the property.
+            // The highest bit marks the property as essential.
             let place = match flags & 1 {
                 0 => u16::from(body.u8(what)? & 0x7F),
                 _ => body.u16_be(what)? & 0x7FFF,
