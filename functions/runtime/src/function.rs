@@ -1,4 +1,4 @@
-//! What a function is to the shell.
+//! The interface between the shell and a function.
 
 use std::future::Future;
 
@@ -8,6 +8,40 @@ use trichrome_proto::{analytics::AnalyticsEntryMessage, error::Fault};
 use crate::Env;
 
 /// One operation of the contract, served by one Lambda function.
+///
+/// ```no_run
+/// use trichrome_proto::{
+///     error::{ApiError, ErrorCode},
+///     users::{GetUserDataRequest, UserMessage},
+/// };
+/// use trichrome_runtime::{Call, Env, Function};
+///
+/// struct Get {
+///     table: String,
+/// }
+///
+/// impl Function for Get {
+///     const NAME: &'static str = "users-get";
+///     type Input = GetUserDataRequest;
+///     type Output = UserMessage;
+///     type Error = ApiError;
+///
+///     fn build(env: &mut Env) -> Self {
+///         Self {
+///             table: env.required("USERS_TABLE"),
+///         }
+///     }
+///
+///     async fn call(&self, _: &Call, input: GetUserDataRequest) -> Result<UserMessage, ApiError> {
+///         let (table, id) = (&self.table, input.user_id);
+///         Err(ApiError::new(ErrorCode::NotFound, format!("{table} has no user {id}")))
+///     }
+/// }
+///
+/// fn main() -> std::process::ExitCode {
+///     trichrome_runtime::run::<Get>()
+/// }
+/// ```
 pub trait Function: Sized + Send + Sync + 'static {
     /// The function's name in the contract.
     const NAME: &'static str;
@@ -18,12 +52,12 @@ pub trait Function: Sized + Send + Sync + 'static {
     /// The domain's error.
     type Error: Fault + Send + Sync + 'static;
 
-    /// Reads the configuration and builds the clients. Problems are kept in `env`, so that
-    /// the start reports all of them at once.
+    /// Reads the configuration and builds the clients. Problems are recorded in `env`, so that
+    /// all of them are reported at once.
     fn build(env: &mut Env) -> Self;
 
-    /// Serves one call. The caller is who the contract demands, and the request satisfies
-    /// the contract's rules.
+    /// Serves one call. The caller has the access that the contract requires, and the request
+    /// satisfies its rules.
     fn call(
         &self,
         call: &Call,
@@ -60,16 +94,16 @@ pub trait EventFunction: Sized + Send + Sync + 'static {
 pub struct Call {
     /// The verified caller; `None` only for public operations.
     pub user_id: Option<String>,
-    /// The key under which a create has one effect however often it is delivered.
+    /// Repeated creates with the same key have one effect.
     pub idempotency_key: Option<String>,
-    /// Finds the call in the logs.
+    /// Identifies the call in the logs.
     pub request_id: String,
     /// The W3C trace id, 32 hexadecimal digits.
     pub trace_id: String,
     /// How the call came.
     pub transport: Transport,
-    /// The entry that the shell of another function sends to be logged; only
-    /// [`Transport::Internal`] carries one.
+    /// The entry to log, sent by the shell of another function; only with
+    /// [`Transport::Internal`].
     pub internal_entry: Option<AnalyticsEntryMessage>,
 }
 

@@ -1,4 +1,4 @@
-//! One HTTP event in, one HTTP answer out.
+//! Serving an HTTP event: from the request to the response.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -25,26 +25,26 @@ use crate::{
     token::Verifier,
 };
 
-/// A function with what the contract puts around it.
+/// A function with its operation of the contract.
 pub(crate) struct Shell<F> {
     pub(crate) function: F,
     pub(crate) operation: &'static Operation,
-    /// `None` for public operations alone.
+    /// `None` for public operations.
     pub(crate) verifier: Option<Verifier>,
     /// How long one call may take.
     pub(crate) timeout: Duration,
-    /// Whose pages may read the answers of the REST API.
+    /// The origin whose pages may read responses of the REST API.
     pub(crate) cors_origin: Option<String>,
-    /// Whether no call was served yet.
+    /// Whether the next call is the first.
     pub(crate) cold: AtomicBool,
 }
 
-/// An answer, and what is left to do once it has gone.
+/// A response, and the work to do after it was sent.
 pub(crate) struct Handled {
     pub(crate) response: Response<Body>,
     pub(crate) finished: Finished,
-    /// Whether nobody waits for the answer, and it says that the service failed: only a
-    /// failed invocation makes Lambda deliver the event again, and keep it for good in the end.
+    /// Whether an asynchronous event failed because of the service. Then the invocation must fail
+    /// too, so that Lambda redelivers the event and finally keeps it.
     pub(crate) undelivered: bool,
 }
 
@@ -92,11 +92,11 @@ impl<F: Function> Shell<F> {
                 head.trace_id.clone(),
             )
         });
-        let told = match head.transport {
+        let gateway_user_id = match head.transport {
             Transport::Grpc | Transport::Events => user_id.as_deref(),
             Transport::Rest | Transport::Internal => None,
         };
-        let mut response = response::finish(response, &head, &trace, told);
+        let mut response = response::finish(response, &head, &trace, gateway_user_id);
         if let (Some(origin), Transport::Rest) = (&self.cors_origin, head.transport) {
             response::share(&mut response, self.operation, origin);
         }
@@ -119,7 +119,7 @@ impl<F: Function> Shell<F> {
         }
     }
 
-    /// A call as a span, by the conventions for HTTP servers and for FaaS.
+    /// The span of a call, by the conventions for HTTP servers and FaaS.
     fn span(&self, request: &Request, head: &Head, cold: bool) -> Span {
         let http = &self.operation.http;
         let span = info_span!(
@@ -180,20 +180,19 @@ impl<F: Function> Shell<F> {
             Ok(outcome) => outcome.map_err(boxed),
             Err(_) => Err(boxed(ApiError::new(
                 ErrorCode::DeadlineExceeded,
-                format!("no outcome within {:?}", self.timeout),
+                format!("no result within {:?}", self.timeout),
             ))),
         }
     }
 
-    /// Who calls; `None` for public operations, which read no token.
+    /// The caller; `None` for public operations, which need no token.
     fn authenticate(&self, request: &Request) -> Result<Option<String>, ApiError> {
         if self.operation.access == Access::Public {
             return Ok(None);
         }
-        let verifier = self
-            .verifier
-            .as_ref()
-            .ok_or_else(|| ApiError::new(ErrorCode::Internal, "no keys to verify tokens with"))?;
+        let verifier = self.verifier.as_ref().ok_or_else(|| {
+            ApiError::new(ErrorCode::Internal, "there are no keys to verify tokens")
+        })?;
         let token = request::bearer(request.headers())?;
         match verifier.verify(token) {
             Ok(claims) => Ok(Some(claims.sub)),
@@ -207,7 +206,7 @@ impl<F: Function> Shell<F> {
         }
     }
 
-    /// Validates the request, and holds an owner's request to what is theirs.
+    /// Validates the request, and limits an owner's request to their own data.
     fn authorize(
         &self,
         caller: &str,
@@ -232,7 +231,7 @@ impl<F: Function> Shell<F> {
     }
 }
 
-/// What made the call, in the conventions' words.
+/// The trigger of the call, by the conventions.
 const fn trigger(transport: Transport) -> &'static str {
     match transport {
         Transport::Rest | Transport::Grpc => "http",

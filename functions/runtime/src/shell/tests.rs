@@ -1,3 +1,5 @@
+//! Serving calls, with functions made for the tests.
+
 use lambda_http::{
     aws_lambda_events::apigw::ApiGatewayV2httpRequestContext, http, request::RequestContext,
 };
@@ -10,7 +12,7 @@ use trichrome_proto::{
 use super::*;
 use crate::{Env, token::tests::Key};
 
-/// Answers what it was asked, so that a test sees what reached the domain.
+/// Returns its input, so that a test sees what reached the domain.
 struct List;
 
 impl Function for List {
@@ -97,7 +99,7 @@ fn request(api_id: &str, query: &str, body: &str) -> Request {
         .with_request_context(RequestContext::ApiGatewayV2(context))
 }
 
-async fn answer<F: Function>(function: F, request: Request) -> (u16, Value, Handled) {
+async fn respond<F: Function>(function: F, request: Request) -> (u16, Value, Handled) {
     let handled = shell(function).handle(request).await;
     let body = match handled.response.body() {
         Body::Text(text) => serde_json::from_str(text).unwrap(),
@@ -107,8 +109,8 @@ async fn answer<F: Function>(function: F, request: Request) -> (u16, Value, Hand
 }
 
 #[tokio::test]
-async fn a_list_is_bare_with_its_cursor_in_a_header() {
-    let (status, body, handled) = answer(List, request("api", "limit=7", "")).await;
+async fn a_list_is_an_array_with_its_cursor_in_a_header() {
+    let (status, body, handled) = respond(List, request("api", "limit=7", "")).await;
     assert_eq!(status, 200);
     assert_eq!(body[0]["user_id"], "u1");
     assert_eq!(body[0]["size_bytes"], 7);
@@ -121,8 +123,8 @@ async fn a_list_is_bare_with_its_cursor_in_a_header() {
 }
 
 #[tokio::test]
-async fn a_rest_call_is_logged_here_and_one_of_the_gateway_there() {
-    let (_, _, rest) = answer(List, request("api", "", "")).await;
+async fn only_rest_calls_are_logged_by_the_function() {
+    let (_, _, rest) = respond(List, request("api", "", "")).await;
     let entry = rest.finished.entry.unwrap();
     assert_eq!(
         (
@@ -135,16 +137,16 @@ async fn a_rest_call_is_logged_here_and_one_of_the_gateway_there() {
     assert_eq!((entry.status, entry.user_id.as_str()), (200, "u1"));
     assert!(!rest.response.headers().contains_key("trichrome-user-id"));
 
-    let (_, _, grpc) = answer(List, request("trichrome-gateway:grpc", "", "")).await;
+    let (_, _, grpc) = respond(List, request("trichrome-gateway:grpc", "", "")).await;
     assert!(grpc.finished.entry.is_none());
     assert_eq!(grpc.response.headers()["trichrome-user-id"], "u1");
 }
 
 #[tokio::test]
-async fn no_token_is_401_and_names_the_scheme() {
+async fn a_missing_token_is_401_and_names_the_scheme() {
     let mut bare = request("api", "", "");
     bare.headers_mut().remove("authorization");
-    let (status, body, handled) = answer(List, bare).await;
+    let (status, body, handled) = respond(List, bare).await;
     assert_eq!(status, 401);
     assert_eq!(body["error"]["code"], "UNAUTHENTICATED");
     assert_eq!(body["error"]["request_id"], "r-1");
@@ -155,7 +157,7 @@ async fn no_token_is_401_and_names_the_scheme() {
 #[tokio::test]
 async fn another_users_id_is_403() {
     let id = "0190a1b2-0000-7000-8000-000000000abc";
-    let (status, body, _) = answer(List, request("api", &format!("user_id={id}"), "")).await;
+    let (status, body, _) = respond(List, request("api", &format!("user_id={id}"), "")).await;
     assert_eq!(
         (status, &body["error"]["code"]),
         (403, &json!("PERMISSION_DENIED"))
@@ -163,8 +165,8 @@ async fn another_users_id_is_403() {
 }
 
 #[tokio::test]
-async fn a_bad_request_says_what_to_change() {
-    let (status, body, _) = answer(List, request("api", "limit=many", "")).await;
+async fn an_invalid_request_names_the_field() {
+    let (status, body, _) = respond(List, request("api", "limit=many", "")).await;
     assert_eq!(status, 400);
     assert!(
         body["error"]["message"]
@@ -172,9 +174,9 @@ async fn a_bad_request_says_what_to_change() {
             .unwrap()
             .contains("\"limit\"")
     );
-    let (status, _, _) = answer(Create, request("api", "", "not json")).await;
+    let (status, _, _) = respond(Create, request("api", "", "not json")).await;
     assert_eq!(status, 400);
-    let (status, _, _) = answer(
+    let (status, _, _) = respond(
         Create,
         request("api", "", &" ".repeat(request::BODY_LIMIT + 1)),
     )
@@ -183,8 +185,8 @@ async fn a_bad_request_says_what_to_change() {
 }
 
 #[tokio::test]
-async fn a_fault_keeps_its_detail_to_the_log() {
-    let (status, body, _) = answer(List, request("api", "limit=13", "")).await;
+async fn details_of_a_fault_are_only_logged() {
+    let (status, body, _) = respond(List, request("api", "limit=13", "")).await;
     assert_eq!(
         (status, &body["error"]["code"]),
         (503, &json!("UNAVAILABLE"))
@@ -194,7 +196,7 @@ async fn a_fault_keeps_its_detail_to_the_log() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_ends_at_its_deadline() {
-    let (status, _, _) = answer(List, request("api", "limit=14", "")).await;
+    let (status, _, _) = respond(List, request("api", "limit=14", "")).await;
     assert_eq!(status, 504);
 }
 
@@ -208,26 +210,26 @@ async fn the_idempotency_key_reaches_the_domain() {
     request
         .headers_mut()
         .insert("idempotency-key", "k-1".parse().unwrap());
-    let (status, body, _) = answer(Create, request).await;
+    let (status, body, _) = respond(Create, request).await;
     assert_eq!((status, &body["id"]), (201, &json!("k-1")));
 }
 
 #[tokio::test]
 async fn only_an_internal_event_carries_an_entry() {
     let entry = json!({"transport": "rest", "service": "auth", "method": "Login", "status": 200});
-    // From the API the same body is a request like any other, and no good one.
-    let (status, _, _) = answer(Create, request("api", "", &entry.to_string())).await;
+    // From the API the same body is an invalid request.
+    let (status, _, _) = respond(Create, request("api", "", &entry.to_string())).await;
     assert_eq!(status, 400);
-    let (status, _, handled) = answer(
+    let (status, _, handled) = respond(
         Create,
         request("trichrome-internal", "", &entry.to_string()),
     )
     .await;
     assert_eq!(status, 201);
-    assert!(handled.finished.entry.is_none(), "a log is not logged");
+    assert!(handled.finished.entry.is_none(), "logging is not logged");
 }
 
-/// Fails for whom it logs a call, and for everybody else.
+/// Fails every call.
 struct Down;
 
 impl Function for Down {
@@ -246,18 +248,18 @@ impl Function for Down {
 }
 
 #[tokio::test]
-async fn an_event_without_effect_is_to_be_delivered_again_where_nobody_waits() {
+async fn only_a_failed_asynchronous_event_is_redelivered() {
     let entry = json!({"transport": "rest", "service": "auth", "method": "Login", "status": 200});
     for (api_id, undelivered) in [("trichrome-internal", true), ("api", false)] {
-        let (status, _, handled) = answer(Down, request(api_id, "", &entry.to_string())).await;
+        let (status, _, handled) = respond(Down, request(api_id, "", &entry.to_string())).await;
         assert_eq!(
             (status, handled.undelivered),
             (503, undelivered),
             "{api_id}"
         );
     }
-    // What is wrong with an event itself is wrong the next time, too.
-    let (status, _, handled) = answer(Down, request("trichrome-internal", "", "{")).await;
+    // An invalid event stays invalid.
+    let (status, _, handled) = respond(Down, request("trichrome-internal", "", "{")).await;
     assert_eq!((status, handled.undelivered), (400, false));
 }
 
@@ -271,7 +273,7 @@ async fn only_the_first_call_is_cold() {
 }
 
 #[tokio::test]
-async fn a_page_of_the_web_app_may_read_what_the_rest_api_answers() {
+async fn pages_of_the_allowed_origin_may_read_rest_responses() {
     let mut shell = shell(List);
     shell.cors_origin = Some("https://app.example".to_owned());
     let handled = shell.handle(request("api", "limit=7", "")).await;
