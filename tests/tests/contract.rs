@@ -1,6 +1,7 @@
 //! Holds what the tree says of the operations against the contract, each read from where
 //! it is used. Needs nothing running.
 
+#[path = "template/yaml.rs"]
 mod yaml;
 
 use std::{

@@ -101,7 +101,7 @@ async fn not_base64(run: Scenario) -> Result<()> {
             format!("-_{}", good.replacen('A', "+", 1)),
             "alphabet",
         ),
-        ("a length that cannot be", "QUJDR".to_owned(), "cut off"),
+        ("a length that cannot be", "QUJDR".to_owned(), "truncated"),
         ("too much padding", "QUI====".to_owned(), "pad"),
         ("two texts", "QUI=QUI=".to_owned(), "padding"),
         ("white space alone", " \n ".to_owned(), "empty"),
@@ -159,12 +159,12 @@ async fn no_pictures(run: Scenario) -> Result<()> {
             encoded(b"\0\0\0\x18ftypisom\0\0\x02\0isomiso2"),
             "video",
         ),
-        ("noise", encoded(&noise), "no picture"),
-        ("one byte", encoded(b"\x89"), "no picture"),
+        ("noise", encoded(&noise), "not a picture"),
+        ("one byte", encoded(b"\x89"), "not a picture"),
         (
             "a picture's end alone",
             encoded(&Format::Png.tiny().bytes[8..]),
-            "no picture",
+            "not a picture",
         ),
     ];
     refuse(&run, &contents, ErrorCode::InvalidArgument).await
