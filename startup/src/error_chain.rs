@@ -5,7 +5,7 @@ use std::error::Error;
 /// Formats an error and its sources as `error: cause: cause`. A cause that the text contains
 /// already is left out, because some errors print their source themselves.
 #[must_use]
-pub fn error_chain(error: &(dyn Error + 'static)) -> String {
+pub fn error_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
