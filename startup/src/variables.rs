@@ -4,7 +4,10 @@ use std::{env, fmt, process::ExitCode, str::FromStr, time::Duration};
 
 use crate::EX_USAGE;
 
-/// Reads variables and collects what is wrong with them.
+/// Finds a variable's value by its name.
+type Lookup<'a> = Box<dyn Fn(&str) -> Option<String> + 'a>;
+
+/// Reads variables and collects the problems.
 ///
 /// Reading never fails: a problem is recorded, a placeholder takes the value's place, and
 /// [`check`](Self::check) returns all problems at once. A variable that is empty or blank
@@ -23,7 +26,7 @@ use crate::EX_USAGE;
 /// );
 /// ```
 pub struct Variables<'a> {
-    lookup: Box<dyn Fn(&str) -> Option<String> + 'a>,
+    lookup: Lookup<'a>,
     problems: Vec<String>,
 }
 
