@@ -4,10 +4,15 @@
 
 #![allow(clippy::print_stdout, reason = "cargo reads it")]
 
+mod contract;
+mod operation;
+mod options;
+mod report;
+mod rules;
 mod table;
 mod types;
 
-use std::{env, fs, path::PathBuf};
+use std::{env, fs, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, Result};
 use prost_reflect::DescriptorPool;
@@ -15,12 +20,15 @@ use prost_reflect::DescriptorPool;
 /// The packages of the contract, in the order in which the documentation shows them.
 const PACKAGES: [&str; 4] = ["auth", "users", "pictures", "analytics"];
 
-fn main() -> Result<()> {
+fn main() -> Result<ExitCode> {
     let files: Vec<String> = PACKAGES
         .iter()
         .map(|package| format!("{package}/{package}.proto"))
         .collect();
-    for watched in PACKAGES.iter().chain(&["build", "google", "trichrome"]) {
+    for watched in PACKAGES
+        .iter()
+        .chain(&["buf", "build", "google", "trichrome"])
+    {
         println!("cargo::rerun-if-changed={watched}");
     }
     let out = PathBuf::from(env::var("OUT_DIR").context("cargo sets OUT_DIR")?);
@@ -32,15 +40,24 @@ fn main() -> Result<()> {
         .open_files(&files)?;
     let pool = DescriptorPool::decode(compiler.encode_file_descriptor_set().as_slice())?;
 
-    types::generate(&pool, compiler.file_descriptor_set(), &out)?;
-    fs::write(out.join("table.rs"), table::generate(&pool)?)?;
+    let contract = match contract::read(&pool, &PACKAGES) {
+        Ok(contract) => contract,
+        Err(problems) => {
+            for problem in problems.iter() {
+                println!("cargo::error={problem}");
+            }
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    types::generate(&contract, compiler.file_descriptor_set(), &out)?;
+    fs::write(out.join("table.rs"), table::generate(&contract)?)?;
 
-    // Comments are for people; what is served to reflection clients goes without.
+    // Reflection clients don't need the comments.
     let mut bare = protox::Compiler::new(["."])?;
     bare.include_imports(true).open_files(&files)?;
     fs::write(
         out.join("descriptors.bin"),
         bare.encode_file_descriptor_set(),
     )?;
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use prost_reflect::{DescriptorPool, Kind, MessageDescriptor};
+use prost_reflect::Kind;
 
-use crate::{PACKAGES, table};
+use crate::contract::{Contract, Message};
 
 /// Writes `<package>.rs` and, for messages that hold secrets or pictures, `redacted.rs`.
 pub(crate) fn generate(
-    pool: &DescriptorPool,
+    contract: &Contract,
     files: prost_types::FileDescriptorSet,
     out: &Path,
 ) -> Result<()> {
@@ -18,11 +18,11 @@ pub(crate) fn generate(
 
     let mut redacted = String::new();
     let mut hidden = Vec::new();
-    for message in table::messages(pool) {
-        let name = message.full_name();
+    for message in &contract.messages {
+        let name = message.descriptor.full_name();
         config.message_attribute(name, "#[derive(serde::Serialize, serde::Deserialize)]");
         config.message_attribute(name, "#[serde(default, deny_unknown_fields)]");
-        for field in message.fields() {
+        for field in message.descriptor.fields() {
             let path = format!("{name}.{}", field.name());
             if let Kind::Message(kind) = field.kind()
                 && !field.is_list()
@@ -34,9 +34,9 @@ pub(crate) fn generate(
                 }
             }
         }
-        if holds_content(&message)? {
+        if message.fields.iter().any(|field| field.rules.hides()) {
             hidden.push(name.to_owned());
-            redacted.push_str(&redacted_debug(&message));
+            redacted.push_str(&redacted_debug(message));
         }
     }
     config.skip_debug(hidden);
@@ -53,21 +53,10 @@ pub(crate) fn generate(
     Ok(())
 }
 
-/// Whether a message carries what no log may show.
-fn holds_content(message: &MessageDescriptor) -> Result<bool> {
-    for field in message.fields() {
-        if table::rules(&field)?.hides() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// A `Debug` that names the message and shows none of it.
-fn redacted_debug(message: &MessageDescriptor) -> String {
-    let package = message.package_name();
-    debug_assert!(PACKAGES.contains(&package));
-    let name = message.name();
+/// A `Debug` that prints the message's name alone.
+fn redacted_debug(message: &Message) -> String {
+    let package = message.descriptor.package_name();
+    let name = message.descriptor.name();
     format!(
         "impl ::core::fmt::Debug for crate::{package}::{name} {{
     fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {{

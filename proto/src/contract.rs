@@ -1,10 +1,10 @@
-//! The operation table, compiled from the descriptors.
+//! The operation table, compiled from the `.proto` files.
 
 mod route;
 
 pub use route::{Route, route};
 
-/// One operation: one Lambda function, reachable over three transports.
+/// One operation: one Lambda function, reachable over REST, gRPC and Kafka.
 #[derive(Debug)]
 pub struct Operation {
     /// The function's name, `pictures-create`.
@@ -23,15 +23,15 @@ pub struct Operation {
     pub command: Command,
     /// Who may call it.
     pub access: Access,
-    /// A create that has one effect however often the same key is delivered.
+    /// Whether requests with the same idempotency key have one effect.
     pub idempotent_by_key: bool,
-    /// Calls a second that one gateway process lets through; 0 means no limit of its own.
+    /// Calls per second that one gateway process allows; 0 means unlimited.
     pub rate_limit: u32,
     /// The request message.
     pub input: &'static Message,
     /// The response message.
     pub output: &'static Message,
-    /// What it does, in a sentence.
+    /// The rpc's comment.
     pub doc: &'static str,
 }
 
@@ -49,12 +49,26 @@ pub struct Http {
     pub method: &'static str,
     /// The path, with parameters in braces: `/pictures/{picture_id}`.
     pub path: &'static str,
-    /// Whether fields that are not in the path come in the body; else in the query.
+    /// Whether fields that aren't in the path are in the body; otherwise they are in the query.
     pub body: bool,
-    /// The one response field that is the body; the others travel as headers.
+    /// The response field that is the body; the others are headers.
     pub response_body: Option<&'static str>,
-    /// The status of success.
+    /// The status on success.
     pub success: u16,
+}
+
+impl Http {
+    /// The path's parameters.
+    pub fn path_parameters(&self) -> impl Iterator<Item = &'static str> {
+        self.path
+            .split('/')
+            .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+    }
+
+    /// Whether the path has a parameter of this name.
+    pub fn has_path_parameter(&self, name: &str) -> bool {
+        self.path_parameters().any(|parameter| parameter == name)
+    }
 }
 
 /// The Kafka record that calls an operation.
@@ -62,11 +76,11 @@ pub struct Http {
 pub struct Command {
     /// The topic.
     pub topic: &'static str,
-    /// The keys it is known by.
+    /// The record keys that call the operation.
     pub keys: &'static [&'static str],
 }
 
-/// A function that only a Kafka topic calls, with batches of records.
+/// A function called with batches of a Kafka topic's records.
 #[derive(Debug)]
 pub struct Trigger {
     /// The function's name.
@@ -80,11 +94,11 @@ pub struct Trigger {
 /// Who may call an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Anyone; no token is read.
+    /// Anyone. No token is read.
     Public,
     /// Anyone with a valid token.
     User,
-    /// Anyone with a valid token, on what is theirs.
+    /// Anyone with a valid token, for their own data.
     Owner,
 }
 
@@ -118,9 +132,9 @@ pub struct Field {
     pub kind: Kind,
     /// Whether it is a list.
     pub repeated: bool,
-    /// What a request must satisfy.
+    /// What a request's value must satisfy.
     pub rules: Rules,
-    /// What it is, in a sentence or two.
+    /// The field's comment.
     pub doc: &'static str,
 }
 
@@ -135,35 +149,38 @@ pub enum Kind {
     Uint32,
     /// A number.
     Double,
-    /// A moment; RFC 3339 text in JSON.
+    /// A point in time; RFC 3339 text in JSON.
     Timestamp,
     /// A message.
     Message(&'static Message),
 }
 
-/// Rules of a request field (`trichrome.rules`). Lengths count Unicode scalar values.
+/// Rules of a request field (`buf.validate`). Lengths count Unicode scalar values. Only
+/// `required` applies to empty text and to zero.
 #[derive(Debug)]
 pub struct Rules {
-    /// Must be given, and not empty.
+    /// Whether the field must be present and not empty.
     pub required: bool,
-    /// The shortest text taken, where any is given.
-    pub min_length: u32,
-    /// The longest text taken; 0 means the body's own limit.
-    pub max_length: u32,
-    /// What the text must be.
+    /// The minimum length of text.
+    pub min_len: u32,
+    /// The maximum length of text.
+    pub max_len: Option<u32>,
+    /// What a text contains.
     pub format: Format,
-    /// The largest number taken; 0 means the type's own limit.
-    pub maximum: u32,
+    /// The minimum of a number.
+    pub gte: u32,
+    /// The maximum of a number.
+    pub lte: Option<u32>,
 }
 
-/// What a text field holds.
+/// What a text field contains: `string.uuid` or `trichrome.format`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// One line: no control characters.
+    /// One line of text, without control characters.
     Line,
     /// A UUID (RFC 9562), hyphenated.
     Uuid,
-    /// Any characters; never echoed or logged.
+    /// Any characters; never returned or logged.
     Secret,
     /// Base64 (RFC 4648) of a picture; never logged.
     Base64,
@@ -171,28 +188,28 @@ pub enum Format {
 
 include!(concat!(env!("OUT_DIR"), "/table.rs"));
 
-/// The operation that this function serves.
+/// Finds the operation of a function.
 pub fn by_function(function: &str) -> Option<&'static Operation> {
     OPERATIONS
         .iter()
         .find(|operation| operation.function == function)
 }
 
-/// The operation that a gRPC request's path names.
+/// Finds the operation of a gRPC request's path.
 pub fn by_grpc_path(path: &str) -> Option<&'static Operation> {
     OPERATIONS
         .iter()
         .find(|operation| operation.grpc_path == path)
 }
 
-/// The operation that a Kafka command names.
+/// Finds the operation of a Kafka record's topic and key.
 pub fn by_command(topic: &str, key: &str) -> Option<&'static Operation> {
     OPERATIONS
         .iter()
         .find(|operation| operation.command.topic == topic && operation.command.keys.contains(&key))
 }
 
-/// The topics that commands are read from, each once, in the contract's order.
+/// The topics of all commands, without duplicates.
 pub fn command_topics() -> Vec<&'static str> {
     let mut topics = Vec::new();
     for operation in OPERATIONS {
@@ -203,25 +220,20 @@ pub fn command_topics() -> Vec<&'static str> {
     topics
 }
 
+/// The HTTP methods of all operations, without duplicates, in alphabetical order.
+pub fn http_methods() -> Vec<&'static str> {
+    let mut methods: Vec<_> = OPERATIONS
+        .iter()
+        .map(|operation| operation.http.method)
+        .collect();
+    methods.sort_unstable();
+    methods.dedup();
+    methods
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::*;
-
-    #[test]
-    fn no_two_operations_share_an_address() {
-        let mut seen = HashSet::new();
-        for operation in OPERATIONS {
-            let http = format!("{} {}", operation.http.method, operation.http.path);
-            assert!(seen.insert(http.clone()), "{http}");
-            assert!(seen.insert(operation.function.to_owned()));
-            assert!(seen.insert(operation.grpc_path.to_owned()));
-            for key in operation.command.keys {
-                assert!(seen.insert(format!("{}:{key}", operation.command.topic)));
-            }
-        }
-    }
 
     #[test]
     fn every_lookup_finds_every_operation() {
@@ -239,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn field_numbers_are_the_originals() {
+    fn field_numbers_stay_those_of_the_original() {
         // Clients compiled from the original's protos depend on these.
         let names = |message: &Message| message.fields.iter().map(|f| f.name).collect::<Vec<_>>();
         let create = by_function("pictures-create").unwrap();

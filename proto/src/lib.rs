@@ -8,7 +8,6 @@
 pub mod binding;
 pub mod contract;
 pub mod error;
-#[cfg(feature = "reflect")]
 pub mod generate;
 #[cfg(feature = "reflect")]
 pub mod reflect;

@@ -1,4 +1,4 @@
-//! What the contract demands of a request, before any domain code sees it.
+//! Validates requests against the contract's rules.
 
 use prost_types::Timestamp;
 use serde_json::{Map, Value};
@@ -8,16 +8,15 @@ use crate::{
     error::ApiError,
 };
 
-/// Holds a request, as JSON, against its message: unknown fields, types, required fields,
-/// lengths, control characters, ids and limits.
+/// Checks a request, as JSON, against its message: unknown fields, types and rules.
 ///
-/// Puts it in normal form on the way: a `null` is as good as left out (proto3's JSON
-/// mapping) and is dropped; ids become lower case.
+/// Also normalises it: `null` means that the field is left out (as in proto3's JSON mapping)
+/// and is removed; UUIDs are put into lower case.
 ///
 /// # Errors
 ///
 /// [`ErrorCode::InvalidArgument`](crate::error::ErrorCode::InvalidArgument), naming the
-/// field and what it has to be. Values are never part of the message.
+/// field and its rule. The message never contains values.
 pub fn request(message: &Message, args: &mut Map<String, Value>) -> Result<(), ApiError> {
     args.retain(|_, value| !value.is_null());
     if let Some(unknown) = args.keys().find(|name| message.field(name).is_none()) {
@@ -46,22 +45,15 @@ fn unknown_field(message: &Message, name: &str) -> String {
     }
 }
 
-/// `Err` completes the sentence "the field …".
+/// The error completes the sentence "the field …".
 fn check(field: &Field, value: &mut Value) -> Result<(), String> {
     match (&field.kind, value) {
         (Kind::String, Value::String(text)) => check_text(field, text),
         (Kind::String, _) => Err("must be text".to_owned()),
         (Kind::Bool, Value::Bool(_)) => Ok(()),
         (Kind::Bool, _) => Err("must be true or false".to_owned()),
-        (Kind::Uint32, value) => match value.as_u64().map(u32::try_from) {
-            Some(Ok(number)) if field.rules.maximum == 0 || number <= field.rules.maximum => Ok(()),
-            Some(_) => Err(format!(
-                "must be at most {}",
-                match field.rules.maximum {
-                    0 => u32::MAX,
-                    maximum => maximum,
-                }
-            )),
+        (Kind::Uint32, value) => match value.as_u64() {
+            Some(number) => check_number(field, number),
             None => Err("must be a whole number, 0 or more".to_owned()),
         },
         (Kind::Double, value) if value.is_number() => Ok(()),
@@ -75,6 +67,18 @@ fn check(field: &Field, value: &mut Value) -> Result<(), String> {
     }
 }
 
+fn check_number(field: &Field, number: u64) -> Result<(), String> {
+    let most = field.rules.lte.unwrap_or(u32::MAX);
+    let least = field.rules.gte;
+    if number > u64::from(most) {
+        Err(format!("must be at most {most}"))
+    } else if number != 0 && number < u64::from(least) {
+        Err(format!("must be at least {least}"))
+    } else {
+        Ok(())
+    }
+}
+
 fn check_text(field: &Field, text: &mut str) -> Result<(), String> {
     let rules = &field.rules;
     if text.is_empty() {
@@ -84,26 +88,23 @@ fn check_text(field: &Field, text: &mut str) -> Result<(), String> {
             Ok(())
         };
     }
-    // A picture's text is megabytes: what reads it anyway, the decoder, checks it.
+    // A picture has megabytes of text. Its decoder checks it.
     if rules.format == Format::Base64 {
         return Ok(());
     }
     let length = text.chars().count();
-    if length < rules.min_length as usize {
-        return Err(format!(
-            "must be at least {} characters long",
-            rules.min_length
-        ));
+    if length < rules.min_len as usize {
+        let least = rules.min_len;
+        return Err(format!("must be at least {least} characters long"));
     }
-    if rules.max_length != 0 && length > rules.max_length as usize {
-        return Err(format!(
-            "must be at most {} characters long",
-            rules.max_length
-        ));
+    if let Some(most) = rules.max_len
+        && length > most as usize
+    {
+        return Err(format!("must be at most {most} characters long"));
     }
     match rules.format {
         Format::Line if text.chars().any(char::is_control) => {
-            Err("must not hold control characters".to_owned())
+            Err("must not contain control characters".to_owned())
         }
         Format::Uuid if !is_uuid(text) => Err("must be a UUID".to_owned()),
         Format::Uuid => {
@@ -114,7 +115,7 @@ fn check_text(field: &Field, text: &mut str) -> Result<(), String> {
     }
 }
 
-/// The hyphenated form of RFC 9562, section 4, alone.
+/// Whether a text is a UUID in the hyphenated form of RFC 9562, section 4.
 fn is_uuid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(at, byte)| match at {
@@ -128,7 +129,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::contract::by_function;
+    use crate::contract::{Rules, by_function};
 
     fn outcome(function: &str, args: Value) -> Result<Value, String> {
         let Value::Object(mut args) = args else {
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn good_requests_pass() {
+    fn accepts_good_requests() {
         outcome(
             "auth-signup",
             json!({"username": "u", "password": "long enough"}),
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn nulls_go_and_ids_are_lowered() {
+    fn removes_nulls_and_lowers_uuids() {
         let id = "0190A1B2-0000-7000-8000-000000000ABC";
         assert_eq!(
             outcome("pictures-get", json!({"picture_id": id, "user_id": null})).unwrap(),
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_requests_say_what_to_change() {
+    fn refuses_bad_requests_with_the_rule() {
         refused(
             "auth-signup",
             json!({"username": "u"}),
@@ -221,8 +222,36 @@ mod tests {
         refused("analytics-get", json!({"since": "yesterday"}), "RFC 3339");
     }
 
+    /// No field of the contract has a minimum yet.
     #[test]
-    fn lengths_count_characters_not_bytes() {
+    fn a_minimum_leaves_out_zero() {
+        let field = Field {
+            name: "count",
+            kind: Kind::Uint32,
+            repeated: false,
+            rules: Rules {
+                required: false,
+                min_len: 0,
+                max_len: None,
+                format: Format::Line,
+                gte: 3,
+                lte: Some(5),
+            },
+            doc: "",
+        };
+        for (number, outcome) in [
+            (0, Ok(())),
+            (2, Err("must be at least 3".to_owned())),
+            (3, Ok(())),
+            (5, Ok(())),
+            (6, Err("must be at most 5".to_owned())),
+        ] {
+            assert_eq!(check(&field, &mut json!(number)), outcome, "{number}");
+        }
+    }
+
+    #[test]
+    fn measures_text_in_characters() {
         outcome(
             "auth-signup",
             json!({"username": "é".repeat(255), "password": "long enough"}),
@@ -231,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_never_echoed() {
+    fn errors_never_contain_values() {
         let secret = "s3cret";
         let message =
             outcome("auth-signup", json!({"username": "u", "password": secret})).unwrap_err();

@@ -186,14 +186,17 @@ fn kind(field: &Field) -> String {
     if rules.required {
         text.push_str(", required");
     }
-    match (rules.min_length, rules.max_length) {
-        (0, 0) => {}
-        (0, most) => put(&mut text, format_args!(", up to {most} characters")),
-        (least, 0) => put(&mut text, format_args!(", at least {least} characters")),
-        (least, most) => put(&mut text, format_args!(", {least} to {most} characters")),
+    match (rules.min_len, rules.max_len) {
+        (0, None) => {}
+        (0, Some(most)) => put(&mut text, format_args!(", up to {most} characters")),
+        (least, None) => put(&mut text, format_args!(", at least {least} characters")),
+        (least, Some(most)) => put(&mut text, format_args!(", {least} to {most} characters")),
     }
-    if rules.maximum != 0 {
-        put(&mut text, format_args!(", at most {}", rules.maximum));
+    if rules.gte > 0 {
+        put(&mut text, format_args!(", at least {}", rules.gte));
+    }
+    if let Some(most) = rules.lte {
+        put(&mut text, format_args!(", at most {most}"));
     }
     text
 }

@@ -1,4 +1,4 @@
-//! The OpenAPI document of the REST API, and of the gateway's facade, which serves the same
+//! The OpenAPI document of the REST API and of the gateway's HTTP API, which serves the same
 //! paths under `/rest`, `/grpc` and `/events`.
 
 use serde_json::{Map, Value, json};
@@ -23,19 +23,19 @@ pub fn openapi() -> Value {
         "openapi": "3.1.0",
         "info": {
             "title": "Trichrome",
-            "description": "One picture service over REST, gRPC and Kafka. The gateway answers \
-                these paths over each of the three, by their first segment; API Gateway answers \
-                them at its root.",
+            "description": "One picture service over REST, gRPC and Kafka. The gateway serves \
+                these paths below `/rest`, `/grpc` and `/events`; the first segment selects the \
+                transport from the gateway to the functions. API Gateway serves them at its root.",
             "version": env!("CARGO_PKG_VERSION"),
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
         "servers": [{
             "url": "/{transport}",
-            "description": "The gateway's facade.",
+            "description": "The gateway.",
             "variables": {"transport": {
                 "enum": ["rest", "grpc", "events"],
                 "default": "rest",
-                "description": "How the call goes on from the gateway.",
+                "description": "The transport from the gateway to the functions.",
             }},
         }],
         "tags": tags(),
@@ -47,11 +47,11 @@ pub fn openapi() -> Value {
                 "type": "http",
                 "scheme": "bearer",
                 "bearerFormat": "JWT",
-                "description": "The `access_token` of a signup or login.",
+                "description": "The `access_token` that sign-up and login return.",
             }},
         },
     });
-    // The same text whether or not another crate asks serde_json to keep insertion order.
+    // Another crate may enable serde_json's `preserve_order`: the text must not depend on it.
     document.sort_all_objects();
     document
 }
@@ -75,7 +75,7 @@ fn describe(operation: &Operation, schemas: &mut Schemas) -> Value {
         .input
         .fields
         .iter()
-        .partition(|field| operation.http.path.contains(&format!("{{{}}}", field.name)));
+        .partition(|field| operation.http.has_path_parameter(field.name));
     let mut parameters: Vec<Value> = path
         .iter()
         .map(|field| parameter("path", field, schemas))
@@ -87,7 +87,7 @@ fn describe(operation: &Operation, schemas: &mut Schemas) -> Value {
         parameters.push(json!({
             "name": "idempotency-key",
             "in": "header",
-            "description": "However often a request is sent with the same key, it has one effect.",
+            "description": "Requests with the same key have one effect.",
             "schema": {"type": "string", "minLength": 1, "maxLength": 255},
         }));
     }
@@ -112,7 +112,7 @@ fn describe(operation: &Operation, schemas: &mut Schemas) -> Value {
     if operation.http.body {
         described["requestBody"] = json!({
             "required": true,
-            "content": {"application/json": {"schema": schemas.reference(operation.input)}},
+            "content": {"application/json": {"schema": schemas.body(operation)}},
         });
     }
     described
@@ -129,7 +129,7 @@ fn parameter(place: &str, field: &'static Field, schemas: &mut Schemas) -> Value
 }
 
 fn answers(operation: &Operation, schemas: &mut Schemas) -> Value {
-    let mut success = json!({"description": "It went well."});
+    let mut success = json!({"description": "Success."});
     if !operation.output.is_empty() {
         let schema = match operation.http.response_body {
             None => schemas.reference(operation.output),
@@ -185,13 +185,13 @@ fn answers(operation: &Operation, schemas: &mut Schemas) -> Value {
     Value::Object(answers)
 }
 
-/// One response a code that some operation lists, and one for any other.
+/// One response for each error code that an operation lists, and one for the others.
 fn responses() -> Value {
     let error = |description: &str| {
         json!({
             "description": description,
             "headers": {"x-request-id": {
-                "description": "Finds the call in the logs.",
+                "description": "The request's id in the logs.",
                 "schema": {"type": "string"},
             }},
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
@@ -201,77 +201,99 @@ fn responses() -> Value {
     for (code, description) in [
         (
             ErrorCode::InvalidArgument,
-            "The request is wrong; the message says what to change.",
+            "The request is invalid. The message names the field and its rule.",
         ),
         (
             ErrorCode::Unauthenticated,
-            "No token, or one that is not valid.",
+            "The token is missing or invalid.",
         ),
         (
             ErrorCode::PermissionDenied,
-            "The `user_id` is not the caller's own.",
+            "The `user_id` isn't the caller's.",
         ),
         (
             ErrorCode::PayloadTooLarge,
-            "The body or the picture passes its limit.",
+            "The body or the picture is too large.",
         ),
         (
             ErrorCode::ResourceExhausted,
-            "Too many calls; try again later.",
+            "Too many requests. Try again later.",
         ),
-        (ErrorCode::Internal, "The service failed."),
+        (ErrorCode::Internal, "An internal error."),
         (
             ErrorCode::Unavailable,
-            "A part of the service is down; try again shortly.",
+            "The service is unavailable. Try again shortly.",
         ),
-        (
-            ErrorCode::DeadlineExceeded,
-            "The answer did not come in time.",
-        ),
+        (ErrorCode::DeadlineExceeded, "The call timed out."),
     ] {
         responses.insert(code.as_str().to_owned(), error(description));
     }
-    responses.insert("ERROR".to_owned(), error("Any other failure."));
+    responses.insert("ERROR".to_owned(), error("Any other error."));
     Value::Object(responses)
 }
 
-/// The schemas of the messages that the document refers to.
+/// The schemas of messages.
 #[derive(Default)]
 struct Schemas(Map<String, Value>);
 
 impl Schemas {
+    /// A reference to the schema of an operation's body: its request without the fields that
+    /// are in the path.
+    fn body(&mut self, operation: &Operation) -> Value {
+        let message = operation.input;
+        let (in_path, in_body): (Vec<_>, Vec<_>) = message
+            .fields
+            .iter()
+            .partition(|field| operation.http.has_path_parameter(field.name));
+        if in_path.is_empty() {
+            return self.reference(message);
+        }
+        let name = format!("{}Body", short_name(message));
+        let schema = self.object(&in_body);
+        self.add(&name, schema)
+    }
+
     /// A reference to a message's schema, which is added once.
     fn reference(&mut self, message: &'static Message) -> Value {
-        let (_, name) = message.name.split_once('.').unwrap_or(("", message.name));
-        if !self.0.contains_key(name) {
-            // Before its fields, so that a message may hold itself.
-            self.0.insert(name.to_owned(), Value::Null);
-            let properties: Map<_, _> = message
-                .fields
-                .iter()
-                .map(|field| {
-                    let mut schema = self.field(field);
-                    schema["description"] = field.doc.into();
-                    (field.name.to_owned(), schema)
-                })
-                .collect();
-            let required: Vec<_> = message
-                .fields
-                .iter()
-                .filter(|field| field.rules.required)
-                .map(|field| field.name)
-                .collect();
-            let mut schema = json!({
-                "type": "object",
-                "properties": properties,
-                "additionalProperties": false,
-            });
-            if !required.is_empty() {
-                schema["required"] = required.into();
-            }
-            self.0.insert(name.to_owned(), schema);
+        let name = short_name(message);
+        if self.0.contains_key(name) {
+            return reference(name);
         }
-        json!({"$ref": format!("#/components/schemas/{name}")})
+        // The entry ends the recursion of messages that contain themselves.
+        self.0.insert(name.to_owned(), Value::Null);
+        let fields: Vec<_> = message.fields.iter().collect();
+        let schema = self.object(&fields);
+        self.add(name, schema)
+    }
+
+    fn add(&mut self, name: &str, schema: Value) -> Value {
+        self.0.insert(name.to_owned(), schema);
+        reference(name)
+    }
+
+    fn object(&mut self, fields: &[&'static Field]) -> Value {
+        let properties: Map<_, _> = fields
+            .iter()
+            .map(|field| {
+                let mut schema = self.field(field);
+                schema["description"] = field.doc.into();
+                (field.name.to_owned(), schema)
+            })
+            .collect();
+        let required: Vec<_> = fields
+            .iter()
+            .filter(|field| field.rules.required)
+            .map(|field| field.name)
+            .collect();
+        let mut schema = json!({
+            "type": "object",
+            "properties": properties,
+            "additionalProperties": false,
+        });
+        if !required.is_empty() {
+            schema["required"] = required.into();
+        }
+        schema
     }
 
     fn field(&mut self, field: &'static Field) -> Value {
@@ -279,11 +301,9 @@ impl Schemas {
             Kind::String => text(&field.rules),
             Kind::Bool => json!({"type": "boolean"}),
             Kind::Uint32 => {
-                let maximum = match field.rules.maximum {
-                    0 => u32::MAX,
-                    maximum => maximum,
-                };
-                json!({"type": "integer", "minimum": 0, "maximum": maximum})
+                let most = field.rules.lte.unwrap_or(u32::MAX);
+                // A rule's minimum leaves out 0, which is as good as a field left out.
+                json!({"type": "integer", "minimum": 0, "maximum": most})
             }
             Kind::Double => json!({"type": "number"}),
             Kind::Timestamp => json!({"type": "string", "format": "date-time"}),
@@ -308,9 +328,9 @@ impl Schemas {
                     "required": ["code", "message", "request_id", "trace_id"],
                     "properties": {
                         "code": {"type": "string", "enum": codes},
-                        "message": {"type": "string", "description": "What to change, in words."},
-                        "request_id": {"type": "string", "description": "Finds the call in the logs."},
-                        "trace_id": {"type": "string", "description": "Finds the call's trace: 32 hexadecimal digits."},
+                        "message": {"type": "string", "description": "What is wrong, and what to change."},
+                        "request_id": {"type": "string", "description": "The request's id in the logs."},
+                        "trace_id": {"type": "string", "description": "The trace's id: 32 hexadecimal digits."},
                     },
                 }},
             }),
@@ -319,14 +339,24 @@ impl Schemas {
     }
 }
 
+fn reference(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
+/// A message's name without its package.
+fn short_name(message: &Message) -> &'static str {
+    let name = message.name;
+    name.split_once('.').map_or(name, |(_, name)| name)
+}
+
 fn text(rules: &Rules) -> Value {
     let mut schema = json!({"type": "string"});
-    let shortest = rules.min_length.max(u32::from(rules.required));
-    if shortest > 0 && rules.format != Format::Uuid {
-        schema["minLength"] = shortest.into();
+    let least = rules.min_len.max(u32::from(rules.required));
+    if least > 0 && rules.format != Format::Uuid {
+        schema["minLength"] = least.into();
     }
-    if rules.max_length > 0 {
-        schema["maxLength"] = rules.max_length.into();
+    if let Some(most) = rules.max_len {
+        schema["maxLength"] = most.into();
     }
     match rules.format {
         Format::Uuid => schema["format"] = "uuid".into(),

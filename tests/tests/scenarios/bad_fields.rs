@@ -50,7 +50,7 @@ impl Mistakes {
             found: Vec::new(),
         };
         for field in operation.input.fields {
-            let in_path = operation.http.path.contains(&format!("{{{}}}", field.name));
+            let in_path = operation.http.has_path_parameter(field.name);
             // There is no path without its parameter.
             if field.rules.required && !(in_path && transport.has_paths()) {
                 mistakes.missing(field);
@@ -91,7 +91,7 @@ impl Mistakes {
 
     fn rules(&mut self, field: &Field) {
         let (name, rules) = (field.name, &field.rules);
-        let least = rules.min_length as usize;
+        let least = rules.min_len as usize;
         if least > 1 {
             self.add(
                 "is too short",
@@ -100,17 +100,16 @@ impl Mistakes {
                 "at least",
             );
         }
-        if rules.max_length > 0 {
-            let over = "é".repeat(rules.max_length as usize + 1);
+        if let Some(most) = rules.max_len {
+            let over = "é".repeat(most as usize + 1);
             self.add("is too long", name, json!(over), "at most");
         }
-        if rules.maximum > 0 {
-            self.add(
-                "is too large",
-                name,
-                json!(u64::from(rules.maximum) + 1),
-                "at most",
-            );
+        if let Some(most) = rules.lte {
+            let over = json!(u64::from(most) + 1);
+            self.add("is too large", name, over, "at most");
+        }
+        if rules.gte > 1 {
+            self.add("is too small", name, json!(rules.gte - 1), "at least");
         }
         match (&field.kind, rules.format) {
             (Kind::String, Format::Uuid) => {

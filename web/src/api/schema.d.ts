@@ -12,7 +12,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Reads the call logs, newest first, a page at a time, with totals where asked for.
+         * Returns a page of call logs, newest first, with totals if requested.
          * @description gRPC: `analytics.Analytics/GetLog`. Kafka: topic `analytics`, key `getlogs`.
          */
         get: operations["analytics-get"];
@@ -38,7 +38,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Says whose token this is, or that it is not valid.
+         * Checks a token and returns the id of its user.
          * @description gRPC: `auth.Auth/ValidateRpcRequest`. Kafka: topic `auth`, key `validateeventsrequest`.
          */
         post: operations["auth-validate"];
@@ -58,7 +58,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Answers a token for a username and its password.
+         * Returns an access token for a username and password.
          * @description gRPC: `auth.Auth/Login`. Kafka: topic `auth`, key `login`.
          */
         post: operations["auth-login"];
@@ -76,13 +76,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Lists the caller's pictures, newest first, a page at a time.
+         * Returns a page of the caller's pictures, newest first.
          * @description gRPC: `pictures.Pictures/GetUserPictures`. Kafka: topic `pictures`, key `getpictures`.
          */
         get: operations["pictures-list"];
         put?: never;
         /**
-         * Stores a picture. The answer leaves out the content that the caller just sent.
+         * Stores a picture. The response leaves out its content.
          * @description gRPC: `pictures.Pictures/CreateUserPicture`. Kafka: topic `pictures`, key `createpicture`.
          */
         post: operations["pictures-create"];
@@ -100,14 +100,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Answers one picture of the caller's.
+         * Returns one picture of the caller.
          * @description gRPC: `pictures.Pictures/GetUserPicture`. Kafka: topic `pictures`, key `getpicture`.
          */
         get: operations["pictures-get"];
         put?: never;
         post?: never;
         /**
-         * Deletes one picture of the caller's.
+         * Deletes one picture of the caller.
          * @description gRPC: `pictures.Pictures/DeleteUserPicture`. Kafka: topic `pictures`, key `deletepicture`.
          */
         delete: operations["pictures-delete"];
@@ -126,7 +126,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Creates a user and answers a token for it.
+         * Creates a user and returns an access token.
          * @description gRPC: `auth.Auth/Signup`. Kafka: topic `auth`, key `signup`.
          */
         post: operations["auth-signup"];
@@ -144,7 +144,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Answers a user by name.
+         * Returns a user by username.
          * @description gRPC: `users.Users/GetUserDataByUsername`. Kafka: topic `users`, key `getuserbyusername`.
          */
         get: operations["users-get-by-username"];
@@ -170,7 +170,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Says whether a password is a user's.
+         * Checks a user's password.
          * @description gRPC: `users.Users/ValidateUserPassword`. Kafka: topic `users`, key `validatepassword`.
          */
         post: operations["users-validate-password"];
@@ -188,14 +188,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Answers a user by id.
+         * Returns a user by id.
          * @description gRPC: `users.Users/GetUserData`. Kafka: topic `users`, key `getuser` or `getUser`.
          */
         get: operations["users-get"];
         put?: never;
         post?: never;
         /**
-         * Deletes the caller, and all pictures of theirs.
+         * Deletes the caller's account and all their pictures.
          * @description gRPC: `users.Users/DeleteUser`. Kafka: topic `users`, key `deleteuser`.
          */
         delete: operations["users-delete"];
@@ -214,21 +214,21 @@ export interface components {
              * @description When the call ended.
              */
             at?: string;
-            /** @description How long it took, in milliseconds. */
+            /** @description The call's duration in milliseconds. */
             duration_ms?: number;
-            /** @description The entry's own id (UUID); the same call logged twice is one entry. */
+            /** @description The entry's id (UUID). A call logged twice is one entry. */
             id?: string;
             /** @description The rpc's name, as in the contract. */
             method?: string;
             /** @description The service called: auth, users, pictures or analytics. */
             service?: string;
-            /** @description The HTTP status, or its equal on the other transports. */
+            /** @description The HTTP status, or its equivalent on the other transports. */
             status?: number;
             /** @description The W3C trace id, 32 hexadecimal digits. */
             trace_id?: string;
             /** @description The transport: rest, grpc or events. */
             transport?: string;
-            /** @description The caller's id; empty where there was no valid token. */
+            /** @description The caller's id; empty if there was no valid token. */
             user_id?: string;
         };
         AuthResponse: {
@@ -236,75 +236,75 @@ export interface components {
             access_token?: string;
         };
         Bucket: {
-            /** @description Calls. */
+            /** @description The number of calls. */
             calls?: number;
-            /** @description Calls with a status of 400 or more. */
+            /** @description The number of calls with a status of 400 or more. */
             errors?: number;
-            /** @description The 95th percentile of the duration in milliseconds, within 2 %. */
+            /** @description The 95th percentile of the duration in milliseconds, accurate to 2 %. */
             p95_ms?: number;
             /**
              * Format: date-time
-             * @description Where the stretch begins.
+             * @description The interval's start.
              */
             start?: string;
         };
         CreateUserPictureRequest: {
-            /** @description The picture's bytes: PNG, JPEG, GIF, WebP or AVIF, at most 4 MiB before base64. */
+            /** @description The picture's bytes: PNG, JPEG, GIF, WebP or AVIF, at most 4 MiB before base64 encoding. */
             base64: string;
-            /** @description The title to give it. */
+            /** @description The title. */
             title: string;
             /**
              * Format: uuid
-             * @description The caller's own id; may be left out.
+             * @description The caller's id. Optional.
              */
             user_id?: string;
         };
         CreateUserRequest: {
             /** @description The password to set. */
             password: string;
-            /** @description The name to take; unique, case-sensitive. */
+            /** @description The username: unique and case-sensitive. */
             username: string;
         };
         Error: {
             error: {
                 /** @enum {string} */
                 code: "INVALID_ARGUMENT" | "UNAUTHENTICATED" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "ALREADY_EXISTS" | "ABORTED" | "PAYLOAD_TOO_LARGE" | "RESOURCE_EXHAUSTED" | "CANCELED" | "INTERNAL" | "UNIMPLEMENTED" | "UNAVAILABLE" | "DEADLINE_EXCEEDED";
-                /** @description What to change, in words. */
+                /** @description What is wrong, and what to change. */
                 message: string;
-                /** @description Finds the call in the logs. */
+                /** @description The request's id in the logs. */
                 request_id: string;
-                /** @description Finds the call's trace: 32 hexadecimal digits. */
+                /** @description The trace's id: 32 hexadecimal digits. */
                 trace_id: string;
             };
         };
         GetLogsMessage: {
             /** @description The entries, newest first. */
             logs?: components["schemas"]["AnalyticsEntryMessage"][];
-            /** @description Hand back as `cursor` for the next page; empty on the last. */
+            /** @description The `cursor` of the next page; empty on the last page. */
             next_cursor?: string;
-            /** @description Totals, where asked for. */
+            /** @description Totals, if requested. */
             totals?: components["schemas"]["Totals"];
         };
         Group: {
-            /** @description Calls. */
+            /** @description The number of calls. */
             calls?: number;
-            /** @description Calls with a status of 400 or more. */
+            /** @description The number of calls with a status of 400 or more. */
             errors?: number;
-            /** @description What the group has in common. */
+            /** @description The transport or the operation. */
             name?: string;
-            /** @description The median duration in milliseconds, within 2 %. */
+            /** @description The median duration in milliseconds, accurate to 2 %. */
             p50_ms?: number;
-            /** @description The 95th percentile of the duration in milliseconds, within 2 %. */
+            /** @description The 95th percentile of the duration in milliseconds, accurate to 2 %. */
             p95_ms?: number;
         };
         LogDataRequest: {
-            /** @description How long it took, in milliseconds. */
+            /** @description The call's duration in milliseconds. */
             duration_ms?: number;
             /** @description The method called. */
             method: string;
             /** @description The service called. */
             service: string;
-            /** @description The HTTP status it got; 0 where not known. */
+            /** @description The HTTP status of the response; 0 if unknown. */
             status?: number;
             /** @description The W3C trace id, 32 hexadecimal digits. */
             trace_id?: string;
@@ -318,80 +318,80 @@ export interface components {
             username: string;
         };
         PictureMessage: {
-            /** @description The picture's bytes, base64 (RFC 4648 section 4, padded); empty where not asked for. */
+            /** @description The picture's bytes in base64 (RFC 4648 section 4, padded); empty if not requested. */
             base64?: string;
-            /** @description The media type, told from the bytes: image/png, image/jpeg, image/gif, image/webp or image/avif. */
+            /** @description The media type, detected from the bytes: image/png, image/jpeg, image/gif, image/webp or image/avif. */
             content_type?: string;
             /**
              * Format: date-time
-             * @description When it was stored.
+             * @description When the picture was stored.
              */
             created_at?: string;
-            /** @description The height in pixels, as stored. */
+            /** @description The height in pixels, before any EXIF orientation is applied. */
             height?: number;
-            /** @description The picture's id (UUID, version 7: it sorts by time of creation). */
+            /** @description The picture's id: a UUID of version 7, which sorts by creation time. */
             id?: string;
-            /** @description The size in bytes, before base64. */
+            /** @description The size in bytes, before base64 encoding. */
             size_bytes?: number;
-            /** @description The title that its owner gave it. */
+            /** @description The title. */
             title?: string;
             /** @description The owner's id. */
             user_id?: string;
-            /** @description The width in pixels, as stored (before any EXIF orientation). */
+            /** @description The width in pixels, before any EXIF orientation is applied. */
             width?: number;
         };
         SignupInput: {
             /** @description The password to set. */
             password: string;
-            /** @description The name to take; unique, case-sensitive. */
+            /** @description The username: unique and case-sensitive. */
             username: string;
         };
         Totals: {
-            /** @description By service and method (`service/Method`), most calls first. */
+            /** @description One group per operation (`service/Method`), most calls first. */
             by_operation?: components["schemas"]["Group"][];
-            /** @description By transport, most calls first. */
+            /** @description One group per transport, most calls first. */
             by_transport?: components["schemas"]["Group"][];
-            /** @description Calls. */
+            /** @description The number of calls. */
             calls?: number;
-            /** @description Calls with a status of 400 or more. */
+            /** @description The number of calls with a status of 400 or more. */
             errors?: number;
-            /** @description Over time, oldest first, in at most 100 buckets of equal length. */
+            /** @description At most 100 buckets of equal length, oldest first. */
             over_time?: components["schemas"]["Bucket"][];
-            /** @description The median duration in milliseconds, within 2 %. */
+            /** @description The median duration in milliseconds, accurate to 2 %. */
             p50_ms?: number;
-            /** @description The 95th percentile of the duration in milliseconds, within 2 %. */
+            /** @description The 95th percentile of the duration in milliseconds, accurate to 2 %. */
             p95_ms?: number;
         };
         UserMessage: {
             /** @description The user's id (UUID). */
             id?: string;
-            /** @description The user's name. */
+            /** @description The username. */
             username?: string;
         };
         ValidateRpcRequestInput: {
-            /** @description The token. May be left out only where `method` or `path` names a public operation. */
+            /** @description The token. May be left out if `method` or `path` names a public operation. */
             access_token?: string;
-            /** @description The rpc it is used for, `Method` or `/package.Service/Method`; optional. */
+            /** @description The rpc to call, as `Method` or `/package.Service/Method`. Optional. */
             method?: string;
-            /** @description The REST path it is used for; optional. */
+            /** @description The REST path to call. Optional. */
             path?: string;
         };
         ValidateUserPasswordRequest: {
             /** @description The password to check. */
             password: string;
-            /** @description The user's name. */
+            /** @description The username. */
             username: string;
         };
         ValidationResponse: {
-            /** @description The user's id; empty where no token was given to a public operation. */
+            /** @description The user's id; empty if a public operation was named and no token given. */
             user_id?: string;
         };
     };
     responses: {
-        /** @description The answer did not come in time. */
+        /** @description The call timed out. */
         DEADLINE_EXCEEDED: {
             headers: {
-                /** @description Finds the call in the logs. */
+                /** @description The request's id in the logs. */
                 "x-request-id"?: string;
                 [name: string]: unknown;
             };
@@ -399,10 +399,10 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description Any other failure. */
+        /** @description Any other error. */
         ERROR: {
             headers: {
-                /** @description Finds the call in the logs. */
+                /** @description The request's id in the logs. */
                 "x-request-id"?: string;
                 [name: string]: unknown;
             };
@@ -410,10 +410,10 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description The service failed. */
+        /** @description An internal error. */
         INTERNAL: {
             headers: {
-                /** @description Finds the call in the logs. */
+                /** @description The request's id in the logs. */
                 "x-request-id"?: string;
                 [name: string]: unknown;
             };
@@ -421,10 +421,10 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description The request is wrong; the message says what to change. */
+        /** @description The request is invalid. The message names the field and its rule. */
         INVALID_ARGUMENT: {
             headers: {
-                /** @description Finds the call in the logs. */
+                /** @description The request's id in the logs. */
                 "x-request-id"?: string;
                 [name: string]: unknown;
             };
@@ -432,10 +432,10 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description The body or the picture passes its limit. */
+        /** @description The body or the picture is too large. */
         PAYLOAD_TOO_LARGE: {
             headers: {
-                /** @description Finds the call in the logs. */
+                /** @description The request's id in the logs. */
                 "x-request-id"?: string;
                 [name: string]: unknown;
             };
@@ -443,10 +443,10 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description The `user_id` is not the caller's own. */
+        /** @description The `user_id` isn't the caller's. */
         PERMISSION_DENIED: {
             headers: {
-                /** @description Finds the call in the logs. */
+                /** @description The request's id in the logs. */
                 "x-request-id"?: string;
                 [name: string]: unknown;
             };
@@ -454,10 +454,10 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description Too many calls; try again later. */
+        /** @description Too many requests. Try again later. */
         RESOURCE_EXHAUSTED: {
             headers: {
-                /** @description Finds the call in the logs. */
+                /** @description The request's id in the logs. */
                 "x-request-id"?: string;
                 [name: string]: unknown;
             };
@@ -465,10 +465,10 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description No token, or one that is not valid. */
+        /** @description The token is missing or invalid. */
         UNAUTHENTICATED: {
             headers: {
-                /** @description Finds the call in the logs. */
+                /** @description The request's id in the logs. */
                 "x-request-id"?: string;
                 [name: string]: unknown;
             };
@@ -476,10 +476,10 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description A part of the service is down; try again shortly. */
+        /** @description The service is unavailable. Try again shortly. */
         UNAVAILABLE: {
             headers: {
-                /** @description Finds the call in the logs. */
+                /** @description The request's id in the logs. */
                 "x-request-id"?: string;
                 [name: string]: unknown;
             };
@@ -498,25 +498,25 @@ export interface operations {
     "analytics-get": {
         parameters: {
             query?: {
-                /** @description The most entries to answer; 50 if left out. */
+                /** @description The maximum number of entries; 50 by default. */
                 limit?: number;
-                /** @description The `next_cursor` of the page before; left out for the first. */
+                /** @description The `next_cursor` of the previous page; left out for the first page. */
                 cursor?: string;
-                /** @description Only this transport. */
+                /** @description Only calls over this transport. */
                 transport?: string;
-                /** @description Only this service. */
+                /** @description Only calls of this service. */
                 service?: string;
-                /** @description Only this method. */
+                /** @description Only calls of this method. */
                 method?: string;
-                /** @description Only this status. */
+                /** @description Only calls with this status. */
                 status?: number;
-                /** @description Only failures: a status of 400 or more. */
+                /** @description Only failed calls: those with a status of 400 or more. */
                 errors_only?: boolean;
-                /** @description Only entries at or after this time. */
+                /** @description Only calls at or after this time. */
                 since?: string;
-                /** @description Only entries before this time. */
+                /** @description Only calls before this time. */
                 until?: string;
-                /** @description Answer totals over all entries that the filters take, beside the page. */
+                /** @description Whether to return totals over all calls that match the filters. */
                 totals?: boolean;
             };
             header?: never;
@@ -525,7 +525,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It went well. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -556,7 +556,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description It went well. */
+            /** @description Success. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -586,7 +586,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description It went well. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -617,7 +617,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description It went well. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -638,13 +638,13 @@ export interface operations {
     "pictures-list": {
         parameters: {
             query?: {
-                /** @description The caller's own id; may be left out. */
+                /** @description The caller's id. Optional. */
                 user_id?: string;
-                /** @description The most pictures to answer; 20 if left out. A page is also cut before it passes 3.5 MB. */
+                /** @description The maximum number of pictures; 20 by default. A page is also limited to 3.5 MB. */
                 limit?: number;
-                /** @description The `next_cursor` of the page before; left out for the first. */
+                /** @description The `next_cursor` of the previous page; left out for the first page. */
                 cursor?: string;
-                /** @description Leave out the pictures' bytes. */
+                /** @description Whether to leave out the pictures' bytes. */
                 metadata_only?: boolean;
             };
             header?: never;
@@ -653,10 +653,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It went well. */
+            /** @description Success. */
             200: {
                 headers: {
-                    /** @description Hand back as `cursor` for the next page; empty on the last. Over REST it travels in the `next-cursor` header. */
+                    /** @description The `cursor` of the next page; empty on the last page. Over REST it is the `next-cursor` header. */
                     "next-cursor"?: string;
                     [name: string]: unknown;
                 };
@@ -678,7 +678,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description However often a request is sent with the same key, it has one effect. */
+                /** @description Requests with the same key have one effect. */
                 "idempotency-key"?: string;
             };
             path?: never;
@@ -690,7 +690,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description It went well. */
+            /** @description Success. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -713,7 +713,7 @@ export interface operations {
     "pictures-get": {
         parameters: {
             query?: {
-                /** @description The caller's own id; may be left out. */
+                /** @description The caller's id. Optional. */
                 user_id?: string;
             };
             header?: never;
@@ -725,7 +725,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It went well. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -747,7 +747,7 @@ export interface operations {
     "pictures-delete": {
         parameters: {
             query?: {
-                /** @description The caller's own id; may be left out. */
+                /** @description The caller's id. Optional. */
                 user_id?: string;
             };
             header?: never;
@@ -759,7 +759,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It went well. */
+            /** @description Success. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -780,7 +780,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description However often a request is sent with the same key, it has one effect. */
+                /** @description Requests with the same key have one effect. */
                 "idempotency-key"?: string;
             };
             path?: never;
@@ -792,7 +792,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description It went well. */
+            /** @description Success. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -813,7 +813,7 @@ export interface operations {
     "users-get-by-username": {
         parameters: {
             query: {
-                /** @description The user's name. */
+                /** @description The username. */
                 username: string;
             };
             header?: never;
@@ -822,7 +822,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It went well. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -844,7 +844,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description However often a request is sent with the same key, it has one effect. */
+                /** @description Requests with the same key have one effect. */
                 "idempotency-key"?: string;
             };
             path?: never;
@@ -856,7 +856,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description It went well. */
+            /** @description Success. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -887,7 +887,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description It went well. */
+            /** @description Success. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -915,7 +915,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It went well. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -938,14 +938,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The caller's own id. */
+                /** @description The caller's id. */
                 user_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description It went well. */
+            /** @description Success. */
             204: {
                 headers: {
                     [name: string]: unknown;
