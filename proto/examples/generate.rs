@@ -1,5 +1,5 @@
-//! Writes what is generated from the contract: `proto/openapi.json`, and the marked parts
-//! of `Cargo.toml` and `README.md`. Run it as `cargo xtask generate`.
+//! Writes the files that are generated from the contract: `proto/openapi.json`, and the marked
+//! parts of `Cargo.toml`, `README.md` and `template.yaml`. Run it as `cargo xtask generate`.
 
 use std::{fs, io, path::Path};
 
@@ -8,11 +8,17 @@ use trichrome_proto::generate;
 fn main() -> io::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     fs::write(root.join("proto/openapi.json"), generate::openapi_text()?)?;
-    for (path, text) in generate::parts() {
+    for (path, texts) in generate::parts() {
         let path = root.join(path);
         let file = fs::read_to_string(&path)?;
-        let spliced = generate::splice(&file, &text).ok_or_else(|| {
-            io::Error::other(format!("{}: the markers are missing", path.display()))
+        let spliced = generate::splice(&file, &texts).ok_or_else(|| {
+            let pairs = texts.len();
+            io::Error::other(format!(
+                "{} doesn't have {pairs} pairs of lines with `{}` and `{}`",
+                path.display(),
+                generate::BEGIN,
+                generate::END,
+            ))
         })?;
         if spliced != file {
             fs::write(path, spliced)?;

@@ -1,48 +1,62 @@
-//! What is written out from the table: the OpenAPI document, the local API's routes, and
-//! the README's table. `cargo xtask generate` writes them; a test holds them current.
+//! Files generated from the operation table. `cargo xtask generate` writes them; a test checks
+//! that they are current.
 
 mod openapi;
+mod template;
 
 use std::fmt::Write as _;
 
 pub use openapi::openapi;
+pub use template::resource as template_resource;
 
 use crate::contract::{Access, OPERATIONS, TRIGGERS};
 
-/// The lines between which generated text stands in a file that people write.
+/// Marks the line before generated text in a file that is edited by hand.
 pub const BEGIN: &str = "BEGIN GENERATED: cargo xtask generate";
-/// The line after it.
+/// Marks the line after generated text.
 pub const END: &str = "END GENERATED";
 
-/// Each file that holds generated text, from the workspace's root, and that text with its
-/// markers' comment style; `openapi.json` is generated whole.
-pub fn parts() -> [(&'static str, String); 2] {
+/// The files that contain generated text, from the workspace's root, each with the texts
+/// between its markers. `openapi.json` is generated as a whole.
+pub fn parts() -> [(&'static str, Vec<String>); 3] {
     [
-        ("Cargo.toml", watch_routes()),
-        ("README.md", operations_table()),
+        ("Cargo.toml", vec![watch_routes()]),
+        ("README.md", vec![operations_table()]),
+        (
+            "template.yaml",
+            vec![template::gateway_functions(), template::alarms()],
+        ),
     ]
 }
 
-/// `openapi.json`'s text.
+/// The text of `openapi.json`.
 ///
 /// # Errors
 ///
-/// The document does not serialise; it is made of texts, lists and objects alone.
+/// The document can't be serialised. It consists of texts, lists and objects, which always
+/// can.
 pub fn openapi_text() -> serde_json::Result<String> {
     Ok(serde_json::to_string_pretty(&openapi())? + "\n")
 }
 
-/// `file` with `text` in the place of what stands between the markers; `None` where they
-/// are missing.
-pub fn splice(file: &str, text: &str) -> Option<String> {
-    let begin = file.find(BEGIN)?;
-    let from = begin + file[begin..].find('\n')? + 1;
-    let end = from + file[from..].find(END)?;
-    let to = file[..end].rfind('\n')? + 1;
-    Some(format!("{}{text}{}", &file[..from], &file[to..]))
+/// Replaces the text between each pair of markers, in order. `None` if the file doesn't have
+/// one pair for each text.
+pub fn splice(file: &str, texts: &[String]) -> Option<String> {
+    let mut spliced = String::new();
+    let mut rest = file;
+    for text in texts {
+        let begin = rest.find(BEGIN)?;
+        let from = begin + rest[begin..].find('\n')? + 1;
+        let end = from + rest[from..].find(END)?;
+        let to = rest[..end].rfind('\n')? + 1;
+        spliced.push_str(&rest[..from]);
+        spliced.push_str(text);
+        rest = &rest[to..];
+    }
+    (!rest.contains(BEGIN)).then(|| spliced + rest)
 }
 
-/// `[workspace.metadata.lambda.watch.router]`: cargo-lambda's local API.
+/// `[workspace.metadata.lambda.watch.router]`: the routes of `cargo lambda watch`.
 fn watch_routes() -> String {
     let mut paths: Vec<&str> = Vec::new();
     for operation in OPERATIONS {
@@ -113,23 +127,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_generated_is_current() {
-        const REMEDY: &str = "is not current: run `cargo xtask generate`";
+    fn generated_files_are_current() {
+        const REMEDY: &str = "is out of date: run `cargo xtask generate`";
         assert!(
             read("proto/openapi.json") == openapi_text().unwrap(),
             "proto/openapi.json {REMEDY}"
         );
-        for (path, text) in parts() {
+        for (path, texts) in parts() {
             let file = read(path);
-            assert!(splice(&file, &text).unwrap() == file, "{path} {REMEDY}");
+            assert!(splice(&file, &texts).unwrap() == file, "{path} {REMEDY}");
         }
     }
 
     #[test]
-    fn splicing_keeps_what_people_wrote() {
-        let file = format!("before\n# {BEGIN}\nold\n# {END}\nafter\n");
-        let expected = format!("before\n# {BEGIN}\nnew\n# {END}\nafter\n");
-        assert_eq!(splice(&file, "new\n").unwrap(), expected);
-        assert_eq!(splice("no markers", "new\n"), None);
+    fn splicing_keeps_the_other_lines() {
+        let file = format!("a\n# {BEGIN}\nold\n# {END}\nb\n  # {BEGIN}\n  # {END}\nc\n");
+        let expected = format!("a\n# {BEGIN}\n1\n# {END}\nb\n  # {BEGIN}\n2\n  # {END}\nc\n");
+        let texts = ["1\n".to_owned(), "2\n".to_owned()];
+        assert_eq!(splice(&file, &texts).unwrap(), expected);
+        assert_eq!(splice(&file, &texts[..1]), None, "a pair without a text");
+        assert_eq!(splice("no markers", &texts), None);
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
+use trichrome_proto::contract::http_methods;
 
 use crate::{
     call::context::{IDEMPOTENCY_KEY, REQUEST_ID, TRACEPARENT, TRACESTATE},
@@ -16,7 +17,7 @@ const MAX_AGE: Duration = Duration::from_secs(7200);
 /// For the facade and the pages beside it.
 pub(crate) fn http(origins: &[HeaderValue]) -> CorsLayer {
     base(origins)
-        .allow_methods([Method::GET, Method::POST, Method::DELETE])
+        .allow_methods(methods())
         .allow_headers(names(&[
             header::AUTHORIZATION.as_str(),
             header::CONTENT_TYPE.as_str(),
@@ -51,6 +52,14 @@ pub(crate) fn grpc(origins: &[HeaderValue]) -> CorsLayer {
             status::ERROR_CODE,
             status::REQUEST_ID,
         ]))
+}
+
+/// The methods of all operations.
+fn methods() -> Vec<Method> {
+    http_methods()
+        .into_iter()
+        .filter_map(|method| method.parse().ok())
+        .collect()
 }
 
 fn base(origins: &[HeaderValue]) -> CorsLayer {

@@ -2,7 +2,10 @@
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
-use trichrome_proto::{contract::OPERATIONS, error::ErrorCode};
+use trichrome_proto::{
+    contract::{OPERATIONS, Operation},
+    error::ErrorCode,
+};
 use trichrome_tests::{
     call_logs, clients::http::Answer, harness::Suite, scenario::Scenario, stored::Amount,
     transport::Transport,
@@ -47,6 +50,14 @@ fn is_error(answer: &Answer, code: ErrorCode, saying: &str) -> Result<()> {
     Ok(())
 }
 
+/// A path of an operation, with ids that don't exist.
+fn some_path(operation: &Operation) -> String {
+    let path = operation.http.path.to_owned();
+    operation.http.path_parameters().fold(path, |path, name| {
+        path.replace(&format!("{{{name}}}"), &Uuid::new_v4().to_string())
+    })
+}
+
 async fn bodies(run: Scenario) -> Result<()> {
     let account = run.account().await?;
     let stack = run.stack();
@@ -69,7 +80,7 @@ async fn bodies(run: Scenario) -> Result<()> {
         (deep.as_bytes(), "not JSON"),
     ];
     for operation in OPERATIONS.iter().filter(|operation| operation.http.body) {
-        let url = format!("{base}{}", operation.http.path);
+        let url = format!("{base}{}", some_path(operation));
         for (body, saying) in bad {
             // What stands in for API Gateway here does not get as far as the function with
             // a body that it cannot read as text.
@@ -78,7 +89,7 @@ async fn bodies(run: Scenario) -> Result<()> {
             }
             let answer = stack
                 .http
-                .send("POST", &url, &headers, body.to_vec())
+                .send(operation.http.method, &url, &headers, body.to_vec())
                 .await?;
             is_error(&answer, ErrorCode::InvalidArgument, saying).with_context(|| {
                 let start: String = String::from_utf8_lossy(body).chars().take(20).collect();

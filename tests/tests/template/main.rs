@@ -1,5 +1,5 @@
-//! Holds `template.yaml` against the contract, and its policies against what the functions'
-//! code calls. Needs nothing running.
+//! Checks `template.yaml` against the contract, and its policies against what the functions'
+//! code calls. Prints the YAML that is missing. Needs nothing running.
 
 #![expect(
     clippy::expect_used,
@@ -15,18 +15,20 @@ use std::{
 };
 
 use serde_json::{Map, Value};
-use trichrome_proto::contract::{OPERATIONS, TRIGGERS};
+use trichrome_proto::{
+    contract::{OPERATIONS, Operation, TRIGGERS, http_methods},
+    generate::template_resource,
+};
 
-/// Called by CloudFormation, and so no operation of the contract.
+/// Called by CloudFormation.
 const MIGRATE: &str = "analytics-migrate";
 
 /// Called by a schedule.
 const SWEEP: &str = "pictures-sweep";
 
-/// What each function does of AWS, as `action on resource`: what its code calls, and no more.
-/// A run of the scenarios with MiniStack's enforcement of policies (`cargo xtask test`) shows
-/// that it is enough.
-const ACTIONS: [(&str, &[&str]); 17] = [
+/// The AWS actions of each function's code, as `action on resource`. The scenarios run with
+/// MiniStack's enforcement of policies, which shows that none is missing.
+const ACTIONS: &[(&str, &[&str])] = &[
     (
         "auth-signup",
         &[
@@ -118,7 +120,7 @@ const ACTIONS: [(&str, &[&str]); 17] = [
     ),
 ];
 
-/// The policies that AWS asks for with `Resource: '*'`, because what they make has no name yet.
+/// The policies that need `Resource: '*'`, because they create resources that have no name yet.
 const ANY_RESOURCE: [&str; 2] = ["MskPolicy", "SelfManagedKafkaVpcPolicy"];
 
 struct Template(Value);
@@ -160,24 +162,129 @@ fn contract() -> BTreeSet<String> {
     operations.chain(triggers).map(str::to_owned).collect()
 }
 
+/// The AWS actions of a function, or a panic with the entry that is missing.
+fn actions_of(function: &str) -> &'static [&'static str] {
+    let entry = ACTIONS.iter().find(|(name, _)| *name == function);
+    let (_, actions) = entry.unwrap_or_else(|| {
+        panic!(
+            "add what {function} calls to ACTIONS in tests/tests/template/main.rs, such as\n    \
+             (\"{function}\", &[\"dynamodb:GetItem on PicturesTable\"]),"
+        )
+    });
+    actions
+}
+
+/// A function as `template.yaml` needs it.
+fn function_block(operation: &Operation) -> String {
+    let name = operation.function;
+    format!(
+        "  {id}:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: !Sub ${{AWS::StackName}}-{name}
+      CodeUri: target/lambda/{name}/bootstrap.zip
+      MemorySize: 256
+      Policies:
+        - !Ref CallLogPolicy
+{policy}{events}",
+        id = template_resource(name),
+        policy = policy_block(actions_of(name)),
+        events = events_block(operation),
+    )
+}
+
+/// The policy that allows these actions.
+fn policy_block(actions: &[&str]) -> String {
+    let mut statements: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for allowed in actions {
+        let (action, resource) = allowed.split_once(" on ").expect("action on resource");
+        statements.entry(resource).or_default().push(action);
+    }
+    if statements.is_empty() {
+        return String::new();
+    }
+    let mut block = String::from("        - Version: '2012-10-17'\n          Statement:\n");
+    for (resource, actions) in statements {
+        let resource = match resource.strip_prefix("objects of ") {
+            Some(bucket) => format!("!Sub ${{{bucket}.Arn}}/*"),
+            None => format!("!GetAtt {resource}.Arn"),
+        };
+        block.push_str("            - Effect: Allow\n              Action:\n");
+        for action in actions {
+            block.push_str(&format!("                - {action}\n"));
+        }
+        block.push_str(&format!("              Resource: {resource}\n"));
+    }
+    block
+}
+
+/// The route of a function, as `template.yaml` needs it.
+fn events_block(operation: &Operation) -> String {
+    let (method, path) = (operation.http.method, operation.http.path);
+    format!(
+        "      Events:
+        Rest:
+          Type: Api
+          Properties:
+            RestApiId: !Ref Api
+            Method: {method}
+            Path: {path}
+"
+    )
+}
+
 #[test]
-fn the_functions_are_the_contracts_each_with_its_own_code() {
+fn every_operation_has_its_function() {
     let template = Template::read();
     let functions = template.functions();
+    let missing: String = OPERATIONS
+        .iter()
+        .filter(|operation| !functions.contains_key(operation.function))
+        .map(|operation| function_block(operation) + "\n")
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "add to the functions in template.yaml (a function that reads Postgres also needs what \
+         AnalyticsGetFunction has):\n\n{missing}"
+    );
     let mut expected = contract();
     expected.extend([MIGRATE, SWEEP].map(str::to_owned));
     let names: BTreeSet<_> = functions.keys().cloned().collect();
-    assert_eq!(names, expected);
+    assert_eq!(
+        names, expected,
+        "functions of template.yaml and of the contract"
+    );
     for (name, properties) in functions {
         let code = format!("target/lambda/{name}/bootstrap.zip");
         assert_eq!(properties["CodeUri"], code.as_str(), "the code of {name}");
+        let id = template_resource(&name);
+        let resource = &template.resources()[&id]["Properties"];
+        assert_eq!(resource["CodeUri"], code.as_str(), "{id} is not {name}");
+    }
+}
+
+/// The blocks that a failing test prints are what the template would contain.
+#[test]
+fn printed_blocks_are_like_those_of_the_template() {
+    let template = Template::read();
+    let functions = template.functions();
+    for operation in OPERATIONS {
+        let printed = yaml::read(&function_block(operation)).expect("YAML");
+        let printed = &printed[&template_resource(operation.function)]["Properties"];
+        let Some(written) = functions.get(operation.function) else {
+            continue;
+        };
+        assert_eq!(printed["FunctionName"], written["FunctionName"]);
+        assert_eq!(printed["CodeUri"], written["CodeUri"]);
+        assert_eq!(printed["Events"], written["Events"]);
+        assert_eq!(allowed(printed), allowed(written));
     }
 }
 
 #[test]
-fn the_routes_are_the_contracts() {
+fn every_operation_has_its_route() {
     let template = Template::read();
-    let mut routes = BTreeSet::new();
+    let mut routes = BTreeMap::new();
     for (name, properties) in template.functions() {
         let events = properties["Events"].as_object();
         for event in events.into_iter().flat_map(Map::values) {
@@ -189,21 +296,43 @@ fn the_routes_are_the_contracts() {
             let route = &event["Properties"];
             assert_eq!(route["RestApiId"]["Ref"], "Api", "the API of {name}");
             let (method, path) = (route["Method"].as_str(), route["Path"].as_str());
-            routes.insert(format!("{} {} -> {name}", method.unwrap(), path.unwrap()));
+            let route = (method.unwrap().to_owned(), path.unwrap().to_owned());
+            let other = routes.insert(route, name.clone());
+            assert_eq!(other, None, "another function has a route of {name}");
         }
     }
-    let contract: BTreeSet<_> = OPERATIONS
-        .iter()
-        .map(|operation| {
-            let http = &operation.http;
-            format!("{} {} -> {}", http.method, http.path, operation.function)
-        })
-        .collect();
-    assert_eq!(routes, contract);
+    for operation in OPERATIONS {
+        let http = &operation.http;
+        let route = (http.method.to_owned(), http.path.to_owned());
+        assert!(
+            routes.remove(&route).as_deref() == Some(operation.function),
+            "{} in template.yaml needs\n\n{}",
+            template_resource(operation.function),
+            events_block(operation),
+        );
+    }
+    assert!(
+        routes.is_empty(),
+        "routes that the contract doesn't have: {routes:?}"
+    );
 }
 
 #[test]
-fn kafka_sources_read_the_contracts_topic_and_take_partial_failures() {
+fn browsers_may_use_every_method() {
+    let template = Template::read();
+    let mut methods = http_methods();
+    methods.push("OPTIONS");
+    methods.sort_unstable();
+    let expected = format!("'{}'", methods.join(","));
+    assert_eq!(
+        template.resources()["Api"]["Properties"]["Cors"]["AllowMethods"],
+        expected.as_str(),
+        "the Api in template.yaml needs\n        AllowMethods: \"{expected}\"",
+    );
+}
+
+#[test]
+fn kafka_sources_read_the_triggers_topic_and_accept_partial_failures() {
     let template = Template::read();
     let [trigger] = TRIGGERS else {
         panic!("one trigger: {TRIGGERS:?}");
@@ -225,35 +354,40 @@ fn kafka_sources_read_the_contracts_topic_and_take_partial_failures() {
 }
 
 #[test]
-fn each_function_may_do_what_its_code_does_and_nothing_else() {
+fn policies_allow_what_the_code_does_and_no_more() {
     let template = Template::read();
     let functions = template.functions();
-    let expected: BTreeMap<_, _> = ACTIONS.into_iter().collect();
     for (name, properties) in functions {
-        let mut actions = BTreeSet::new();
-        let mut logs_calls = false;
-        for policy in properties["Policies"].as_array().into_iter().flatten() {
-            if policy["Ref"] == "CallLogPolicy" {
-                logs_calls = true;
-                continue;
-            }
-            // A policy of AWS's, by name, would be a string.
-            let statements = policy["Statement"].as_array();
-            let statements = statements.unwrap_or_else(|| panic!("{name}: {policy}"));
-            for statement in statements {
-                actions.extend(granted(statement));
-            }
-        }
-        let expected: BTreeSet<_> = expected[name.as_str()]
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        assert_eq!(actions, expected, "{name}");
+        let (actions, logs_calls) = allowed(properties);
+        let expected: BTreeSet<_> = actions_of(&name).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            actions, expected,
+            "the policy of {name} in template.yaml, and its ACTIONS in this test"
+        );
         let is_operation = OPERATIONS
             .iter()
             .any(|operation| operation.function == name);
         assert_eq!(logs_calls, is_operation, "{name}: the policy for call logs");
     }
+}
+
+/// The actions that a function's policies allow, and whether it may log calls.
+fn allowed(properties: &Value) -> (BTreeSet<String>, bool) {
+    let mut actions = BTreeSet::new();
+    let mut logs_calls = false;
+    for policy in properties["Policies"].as_array().into_iter().flatten() {
+        if policy["Ref"] == "CallLogPolicy" {
+            logs_calls = true;
+            continue;
+        }
+        // AWS's own policies, which are named by a string, allow too much.
+        let statements = policy["Statement"].as_array();
+        let statements = statements.unwrap_or_else(|| panic!("a policy of AWS: {policy}"));
+        for statement in statements {
+            actions.extend(granted(statement));
+        }
+    }
+    (actions, logs_calls)
 }
 
 /// `action on resource`, for each action.
@@ -281,7 +415,7 @@ fn texts(value: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn nobody_is_allowed_every_action_or_everything() {
+fn no_policy_allows_all_actions_or_all_resources() {
     let template = Template::read();
     for (id, resource) in template.resources() {
         // It denies.
@@ -316,23 +450,34 @@ fn each_statement(value: &Value, look: &mut impl FnMut(&Value)) {
     }
 }
 
-/// And no other function: the one that CloudFormation calls is not among them.
+/// The gateway's policy and the alarms are generated, but not the resources that they name.
 #[test]
-fn the_gateway_may_invoke_what_the_contract_has() {
+fn generated_parts_name_the_functions() {
     let template = Template::read();
+    let expected: BTreeSet<_> = contract()
+        .iter()
+        .map(|name| template_resource(name))
+        .collect();
     let policy = &template.resources()["GatewayPolicy"]["Properties"]["PolicyDocument"];
-    let allowed: BTreeSet<_> = policy["Statement"][0]["Resource"]
+    let invoked: BTreeSet<_> = policy["Statement"][0]["Resource"]
         .as_array()
         .expect("a list of functions")
         .iter()
-        .map(|function| {
-            let id = function["Fn::GetAtt"].as_str().expect("a function's Arn");
-            let id = id.strip_suffix(".Arn").expect("a function's Arn");
-            let name = &template.resources()[id]["Properties"]["FunctionName"]["Fn::Sub"];
-            name.as_str().unwrap().replace("${AWS::StackName}-", "")
+        .filter_map(|function| function["Fn::GetAtt"].as_str()?.strip_suffix(".Arn"))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(invoked, expected, "functions of the gateway's policy");
+    let metrics = template
+        .of_type("AWS::CloudWatch::Alarm")
+        .filter_map(|(_, alarm)| alarm["Properties"]["Metrics"].as_array())
+        .flatten();
+    let watched: BTreeSet<_> = metrics
+        .filter_map(|metric| {
+            let dimensions = &metric["MetricStat"]["Metric"]["Dimensions"];
+            Some(dimensions[0]["Value"]["Ref"].as_str()?.to_owned())
         })
         .collect();
-    assert_eq!(allowed, contract());
+    assert_eq!(watched, expected, "functions that have alarms");
 }
 
 #[test]
@@ -346,7 +491,7 @@ fn data_outlives_the_stack() {
 }
 
 #[test]
-fn no_secret_is_in_it() {
+fn the_template_contains_no_secret() {
     let template = Template::read();
     let key = &template.resources()["TokenKey"]["Properties"];
     assert!(key["SecretString"].is_null(), "{key}");

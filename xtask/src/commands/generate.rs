@@ -1,19 +1,52 @@
 //! `cargo xtask generate`.
 
-use anyhow::Result;
+use std::fs;
+
+use anyhow::{Context as _, Result};
 
 use crate::{
     observe::dashboards,
-    process,
+    process, tools,
     workspace::{cargo, root},
 };
 
+/// The files that are generated from the contract, as a whole or in part.
+const FILES: [&str; 6] = [
+    "Cargo.toml",
+    "README.md",
+    "docs/postman/trichrome.postman_collection.json",
+    "proto/openapi.json",
+    "template.yaml",
+    "web/src/api/schema.d.ts",
+];
+
 pub(crate) fn run() -> Result<()> {
+    let before = read()?;
     process::run(
         cargo()
             .args(["run", "--quiet", "--package", "trichrome-proto"])
-            .args(["--features", "reflect", "--example", "generate"])
+            .args(["--example", "generate"])
             .current_dir(root()),
     )?;
+    tools::web::install()?;
+    let log = tools::logs()?.join("generate-web.log");
+    let mut schema = tools::web::script("generate");
+    process::run_logged(&mut schema, "web: types of the API", &log)?;
+    // Last, because it fails until steps.mjs has a step for each operation.
+    process::run(&mut tools::postman::script("generate"))?;
+    for ((file, before), after) in FILES.iter().zip(before).zip(read()?) {
+        if before == after {
+            println!("{file} is up to date");
+        } else {
+            println!("{file} is written");
+        }
+    }
     dashboards::write()
+}
+
+fn read() -> Result<Vec<String>> {
+    FILES
+        .iter()
+        .map(|file| fs::read_to_string(root().join(file)).with_context(|| (*file).to_owned()))
+        .collect()
 }

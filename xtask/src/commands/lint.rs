@@ -80,13 +80,14 @@ pub(crate) fn contract() -> Result<()> {
     )
 }
 
-/// The web app's format, lints and types, and whether the Postman collection is current. Its
-/// packages have to be there.
+/// The web app's format, lints and types, and whether its generated types and the Postman
+/// collection are up to date. Its packages have to be installed.
 pub(crate) fn web() -> Result<()> {
     for (script, step) in [
         ("format:check", "web: Prettier"),
         ("lint", "web: ESLint"),
         ("typecheck", "web: TypeScript"),
+        ("generate:check", "web: types of the API"),
     ] {
         let log = format!("web-{}", script.replace(':', "-"));
         logged(&mut tools::web::script(script), step, &log)?;
