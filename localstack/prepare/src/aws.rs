@@ -6,8 +6,8 @@ use aws_smithy_http_client::{
     tls::{Provider, rustls_provider::CryptoMode},
 };
 
-/// Reads the standard variables (`AWS_REGION`, `AWS_ENDPOINT_URL`, …). Attempts are not
-/// repeated here: [`crate::retry`] does that, with a deadline.
+/// Reads the standard variables (`AWS_REGION`, `AWS_ENDPOINT_URL`, …). The SDK's retries are
+/// off, since [`crate::retry`] retries with a deadline.
 pub async fn config() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .http_client(

@@ -7,16 +7,16 @@ use aws_sdk_s3::{
     types::{BucketLocationConstraint, CreateBucketConfiguration},
 };
 
-/// The one region that must not be named when a bucket is made there.
-const UNNAMED_REGION: &str = "us-east-1";
+/// The region that `CreateBucket` refuses as a location constraint.
+const DEFAULT_REGION: &str = "us-east-1";
 
-/// Makes the bucket unless it is there.
+/// Creates the bucket unless it exists.
 ///
 /// # Errors
 ///
-/// S3 does not answer, or the name is somebody else's.
+/// S3 can't be reached, or the name is taken.
 pub async fn ensure(aws: &SdkConfig, bucket: &str) -> anyhow::Result<()> {
-    // A local endpoint has no host name for each bucket.
+    // Local endpoints have no host name per bucket.
     let config = config::Builder::from(aws).force_path_style(true).build();
     let client = Client::from_conf(config);
     let found = client.head_bucket().bucket(bucket).send().await;
@@ -28,10 +28,10 @@ pub async fn ensure(aws: &SdkConfig, bucket: &str) -> anyhow::Result<()> {
                 .is_some_and(|error| error.is_not_found()) => {}
         Err(error) => return Err(error).context("head bucket"),
     }
-    let place = aws
+    let location = aws
         .region()
         .map(|region| region.as_ref())
-        .filter(|region| *region != UNNAMED_REGION)
+        .filter(|region| *region != DEFAULT_REGION)
         .map(|region| {
             CreateBucketConfiguration::builder()
                 .location_constraint(BucketLocationConstraint::from(region))
@@ -40,7 +40,7 @@ pub async fn ensure(aws: &SdkConfig, bucket: &str) -> anyhow::Result<()> {
     client
         .create_bucket()
         .bucket(bucket)
-        .set_create_bucket_configuration(place)
+        .set_create_bucket_configuration(location)
         .send()
         .await
         .context("create bucket")?;

@@ -1,4 +1,4 @@
-//! What `prepare` reads from its environment, under the names that the functions use.
+//! Configuration from the environment, with the names that the functions use.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -13,20 +13,20 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// What `DATABASE_URL` takes.
 const DATABASE_URL: &str = "a Postgres URL such as postgres://user:password@host:5432/name";
 
-/// The configuration of `prepare`: of each step that is to be done, and of no other.
+/// The configuration of the requested steps.
 #[derive(Debug)]
 pub struct Config {
-    /// Of `storage`.
+    /// For `storage`.
     pub storage: Option<Storage>,
-    /// Of `keys`.
+    /// For `keys`.
     pub keys: Option<Keys>,
-    /// Of `key-files`.
+    /// For `key-files`.
     pub key_files: Option<KeyFiles>,
-    /// Of `topics`: `KAFKA_BROKERS`
+    /// For `topics`: `KAFKA_BROKERS`
     pub kafka_brokers: Option<String>,
-    /// Of `schema`: `DATABASE_URL`
+    /// For `schema`: `DATABASE_URL`
     pub database: Option<Database>,
-    /// `PREPARE_TIMEOUT_SECONDS`: how long to wait for each dependency to answer.
+    /// `PREPARE_TIMEOUT_SECONDS`: time allowed for each dependency to become available.
     pub timeout: Duration,
 }
 
@@ -46,19 +46,19 @@ pub struct Storage {
 pub struct Keys {
     /// `TOKEN_KEY_SECRET_ID`
     pub secret: String,
-    /// `TOKEN_JWKS_FILE`: where the public keys are written, for `TOKEN_JWKS`.
+    /// `TOKEN_JWKS_FILE`: where to write the public keys, for `TOKEN_JWKS`.
     pub jwks_file: PathBuf,
-    /// `TOKEN_KEY_FILE`: a copy of the private key, for tests that make tokens of their own
-    /// and for a local AWS that forgets its secrets. None is kept unless this is set.
+    /// `TOKEN_KEY_FILE`: where to keep a copy of the private key, for tests that sign tokens
+    /// and for a local AWS that loses its secrets. Optional.
     pub key_file: Option<PathBuf>,
 }
 
 /// The token key in files.
 #[derive(Debug)]
 pub struct KeyFiles {
-    /// `TOKEN_KEY_FILE`: the private key; one that is there is kept.
+    /// `TOKEN_KEY_FILE`: the private key; an existing one is kept.
     pub key_file: PathBuf,
-    /// `TOKEN_JWKS_FILE`: where the public keys are written, for `TOKEN_JWKS`.
+    /// `TOKEN_JWKS_FILE`: where to write the public keys, for `TOKEN_JWKS`.
     pub jwks_file: PathBuf,
 }
 
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_problem_is_named_at_once() {
+    fn every_problem_is_reported_at_once() {
         let error = Config::read(&Step::DEFAULT, |name| match name {
             "DATABASE_URL" => Some("mysql://u:hunter2@h/d".into()),
             "PREPARE_TIMEOUT_SECONDS" => Some("soon".into()),
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_file_may_be_left_out() {
+    fn the_key_file_is_optional() {
         let config = Config::read(&Step::DEFAULT, |name| match name {
             "DATABASE_URL" => Some("postgres://u:p@127.0.0.1:54320/d".into()),
             "TOKEN_KEY_FILE" | "PREPARE_TIMEOUT_SECONDS" => None,
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_is_not_done_needs_nothing() {
+    fn only_requested_steps_are_configured() {
         let brokers = |name: &str| (name == "KAFKA_BROKERS").then(|| "k:9092".to_owned());
         let config = Config::read(&[Step::Topics], brokers).unwrap();
         assert_eq!(config.kafka_brokers.as_deref(), Some("k:9092"));

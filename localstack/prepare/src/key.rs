@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-/// A key pair in the form in which Secrets Manager keeps it. No `Debug`: it is the secret.
+/// A key pair as Secrets Manager stores it. It has no `Debug`, since it is secret.
 #[derive(Deserialize, Serialize)]
 pub struct TokenKey {
     kid: String,
@@ -18,11 +18,11 @@ pub struct TokenKey {
 }
 
 impl TokenKey {
-    /// A new one, from the operating system's random numbers.
+    /// Generates a key from the operating system's random numbers.
     ///
     /// # Errors
     ///
-    /// The key does not encode, which would be a fault of the library.
+    /// The key can't be encoded, which would be a bug of the library.
     pub fn generate() -> anyhow::Result<Self> {
         let key = SigningKey::from_bytes(&rand::random());
         Ok(Self {
@@ -34,11 +34,11 @@ impl TokenKey {
         })
     }
 
-    /// Reads the secret's text.
+    /// Parses the secret's text.
     ///
     /// # Errors
     ///
-    /// It is not what [`TokenKey::to_text`] writes. The text is left out of the error.
+    /// The text isn't in the format of [`TokenKey::to_text`]. The error doesn't contain it.
     pub fn parse(text: &str) -> anyhow::Result<Self> {
         serde_json::from_str(text)
             .ok()
@@ -49,16 +49,16 @@ impl TokenKey {
     ///
     /// # Errors
     ///
-    /// None in practice: two strings always serialise.
+    /// Never: two strings always serialise.
     pub fn to_text(&self) -> anyhow::Result<String> {
         Ok(serde_json::to_string(self)?)
     }
 
-    /// The public half as a JSON Web Key Set (RFC 7517, RFC 8037), what `TOKEN_JWKS` holds.
+    /// The public half as a JSON Web Key Set (RFC 7517, RFC 8037), for `TOKEN_JWKS`.
     ///
     /// # Errors
     ///
-    /// The private key is not PKCS#8 PEM of an Ed25519 key.
+    /// The private key isn't an Ed25519 key in PKCS#8 PEM.
     pub fn jwks(&self) -> anyhow::Result<Value> {
         let key = SigningKey::from_pkcs8_pem(&self.private_key_pem)
             .ok()
@@ -78,9 +78,9 @@ fn public(key: &SigningKey) -> String {
     URL_SAFE_NO_PAD.encode(key.verifying_key().as_bytes())
 }
 
-/// The key's name: its thumbprint (RFC 7638), so that one key has one name everywhere.
+/// The key's id: its thumbprint (RFC 7638), which is the same everywhere.
 fn thumbprint(public: &str) -> String {
-    // The members and their order are the standard's.
+    // RFC 7638 fixes the members and their order.
     let canonical = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{public}"}}"#);
     URL_SAFE_NO_PAD.encode(Sha256::digest(canonical))
 }
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_survives_the_trip_through_the_secret() {
+    fn a_key_round_trips_through_the_secret() {
         let key = TokenKey::generate().unwrap();
         let read = TokenKey::parse(&key.to_text().unwrap()).unwrap();
         assert_eq!(read.jwks().unwrap(), key.jwks().unwrap());
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn the_thumbprint_is_the_standards() {
+    fn the_thumbprint_matches_the_rfc() {
         // RFC 8037, appendix A.3.
         assert_eq!(
             thumbprint("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"),
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_public_set_holds_nothing_private() {
+    fn the_public_set_has_no_private_key() {
         let set = TokenKey::generate().unwrap().jwks().unwrap();
         let key = &set["keys"][0];
         assert_eq!(key["kty"], "OKP");
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_keep_the_secret() {
+    fn errors_do_not_contain_the_secret() {
         let error = TokenKey::parse("hunter2").err().unwrap();
         assert!(!format!("{error:?}").contains("hunter2"));
         let key = TokenKey::parse(r#"{"kid":"k","private_key_pem":"hunter2"}"#).unwrap();

@@ -1,18 +1,18 @@
-//! Public keys of several token keys in one set: while a key is being replaced, tokens of
-//! the old one and of the new one are good side by side.
+//! One set with the public keys of several token keys, so that tokens of the old and of the
+//! new key are both valid while a key is replaced.
 
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
 use crate::key::TokenKey;
 
-/// One JSON Web Key Set with the public keys of all `texts`, each of which is a token key (as
-/// [`TokenKey::to_text`] writes it) or a set. A key that comes twice is in it once.
+/// Merges the public keys of `texts`, each a token key ([`TokenKey::to_text`]) or a set, into
+/// one JSON Web Key Set without duplicates.
 ///
 /// # Errors
 ///
-/// A text is neither, or holds a private key in a set's place; or there is no key at all.
-/// The text is left out of the error.
+/// A text is neither, a set contains a private key, or there is no key at all. The error
+/// doesn't contain the text.
 pub fn merge<'a>(texts: impl IntoIterator<Item = &'a str>) -> anyhow::Result<Value> {
     let mut keys: Vec<Value> = Vec::new();
     for text in texts {
@@ -20,10 +20,10 @@ pub fn merge<'a>(texts: impl IntoIterator<Item = &'a str>) -> anyhow::Result<Val
             Ok(set) if set.get("keys").is_some() => set,
             _ => TokenKey::parse(text)?.jwks()?,
         };
-        for key in set["keys"].as_array().context("`keys` is not a list")? {
+        for key in set["keys"].as_array().context("`keys` isn't a list")? {
             ensure!(
                 key["kid"].is_string() && key["x"].is_string() && key.get("d").is_none(),
-                "a set holds something that is not a public Ed25519 key with a kid"
+                "a set contains something other than public Ed25519 keys with a kid"
             );
             if !keys.iter().any(|known| known["kid"] == key["kid"]) {
                 keys.push(key.clone());
@@ -59,34 +59,34 @@ mod tests {
         encode(&header, &claims, &key).unwrap()
     }
 
-    fn takes(set: &Value, token: &str) -> bool {
+    fn accepts(set: &Value, token: &str) -> bool {
         let verifier = Verifier::from_jwks(&set.to_string(), "us", "them").unwrap();
         verifier.verify(token).is_ok()
     }
 
-    /// docs/deploying.md, "Replace the token key", step by step.
+    /// The steps of "Replace the token key" in docs/deploying.md.
     #[test]
     fn a_replaced_key_logs_nobody_out() {
         let (old, new) = (TokenKey::generate().unwrap(), TokenKey::generate().unwrap());
         let (earlier, later) = (token(&old), token(&new));
         let before = merge([old.to_text().unwrap().as_str()]).unwrap();
-        assert!(takes(&before, &earlier) && !takes(&before, &later));
+        assert!(accepts(&before, &earlier) && !accepts(&before, &later));
         // The set in use, and the new key's file.
         let both = merge([before.to_string().as_str(), &new.to_text().unwrap()]).unwrap();
-        assert!(takes(&both, &earlier) && takes(&both, &later));
+        assert!(accepts(&both, &earlier) && accepts(&both, &later));
         let after = merge([new.to_text().unwrap().as_str()]).unwrap();
-        assert!(!takes(&after, &earlier) && takes(&after, &later));
+        assert!(!accepts(&after, &earlier) && accepts(&after, &later));
     }
 
     #[test]
-    fn a_key_is_in_the_set_once() {
+    fn duplicate_keys_are_merged() {
         let key = TokenKey::generate().unwrap().to_text().unwrap();
         let one = merge([key.as_str()]).unwrap();
         assert_eq!(merge([one.to_string().as_str(), &key]).unwrap(), one);
     }
 
     #[test]
-    fn nothing_private_gets_in_and_nothing_is_told() {
+    fn private_keys_are_refused_and_not_shown() {
         for text in [
             r#"{"keys":[{"kid":"k","x":"eA","d":"hunter2"}]}"#,
             r#"{"keys":[{"x":"hunter2"}]}"#,

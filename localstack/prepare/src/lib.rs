@@ -1,9 +1,8 @@
-//! Prepares what the functions and the gateway need: tables, a bucket, the key that signs
+//! Creates what the functions and the gateway need: tables, a bucket, the key that signs
 //! tokens, topics and the database's schema.
 //!
-//! Every step looks first and makes what is missing, so all of them may be repeated, against
-//! the embedded stack of `cargo xtask up` as well as against containers. On AWS the template
-//! makes these things instead.
+//! Every step is idempotent. Both `cargo xtask up` and the containers use them; on AWS the
+//! template creates tables and bucket instead.
 
 pub mod aws;
 pub mod bucket;

@@ -1,7 +1,7 @@
-//! What the local REST API answers where no operation is.
+//! The local REST API's response to unknown paths and methods.
 //!
-//! `cargo lambda watch` hands a request that none of its routes takes to its default
-//! function. Without one, the request would hang until its caller gives up.
+//! `cargo lambda watch` passes a request that matches no route to its default function.
+//! Without one, the request would hang.
 
 use lambda_http::{
     Body, Request, Response,
@@ -14,20 +14,20 @@ use trichrome_proto::{
 };
 use trichrome_telemetry::{Origin, Trace};
 
-/// The answer, in the shape of all errors.
+/// The error response.
 ///
 /// # Errors
 ///
-/// None in practice: all headers are valid.
+/// Never in practice: all headers are valid.
 pub fn answer(request: &Request, request_id: &str) -> Result<Response<Body>, lambda_http::Error> {
     let (method, path) = (request.method().as_str(), request.uri().path());
     let (code, message, allow) = match route(method, path) {
         Route::MethodNotAllowed { allow } => {
             let allow = allow.join(", ");
-            let message = format!("{path} does not take {method}; it takes {allow}");
+            let message = format!("{path} doesn't allow {method}; it allows {allow}");
             (ErrorCode::MethodNotAllowed, message, Some(allow))
         }
-        // Found: `cargo lambda watch` lacks a route that the contract has.
+        // `Found` means that `cargo lambda watch` lacks one of the contract's routes.
         Route::NotFound | Route::Found { .. } => {
             (ErrorCode::NotFound, format!("no such path: {path}"), None)
         }
@@ -44,7 +44,7 @@ pub fn answer(request: &Request, request_id: &str) -> Result<Response<Body>, lam
     Ok(response.body(Body::from(body))?)
 }
 
-/// The caller's, or a new one.
+/// The caller's trace id, or a new one.
 fn trace_id(request: &Request) -> String {
     let origin = Origin::read(|name| request.headers().get(name)?.to_str().ok());
     Trace::adopt(&Span::none(), origin).id().to_owned()
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_method_is_told_the_right_ones() {
+    fn a_wrong_method_gets_the_allowed_ones() {
         let (status, allow, body) = ask("PUT", "/pictures");
         assert_eq!(status, 405);
         let allow = allow.unwrap();

@@ -1,17 +1,17 @@
-//! Waiting for a dependency that is still starting.
+//! Retries while a dependency is starting.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-/// Between two attempts.
+/// Pause between attempts.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Tries until it works or `timeout` has passed; then the last error, with `what` was tried.
+/// Retries until an attempt succeeds or the timeout is over.
 ///
 /// # Errors
 ///
-/// The last attempt's.
+/// The error of the last attempt, with `what` as context.
 pub async fn until<T, F>(
     timeout: Duration,
     what: &str,
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn tries_until_it_works() {
+    async fn attempts_are_repeated_until_one_succeeds() {
         let tries = Cell::new(0);
         let value = until(Duration::from_secs(60), "x", || async {
             tries.set(tries.get() + 1);
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn gives_up_at_the_deadline_and_says_on_what() {
+    async fn gives_up_at_the_deadline_with_the_last_error() {
         let begun = Instant::now();
         let error = until::<(), _>(Duration::from_secs(2), "topics", || async {
             anyhow::bail!("refused")

@@ -3,11 +3,11 @@
 use anyhow::Context as _;
 use trichrome_analytics::{Database, schema::migrate_database};
 
-/// Runs the migrations that have not run yet.
+/// Applies pending migrations.
 ///
 /// # Errors
 ///
-/// Postgres does not answer, or refuses a migration.
+/// Postgres can't be reached, or a migration fails.
 pub async fn ensure(database: &Database) -> anyhow::Result<()> {
     migrate_database(database)
         .await

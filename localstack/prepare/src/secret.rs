@@ -1,4 +1,4 @@
-//! The secret that holds the private key, and the files made from it.
+//! The secret with the private key, and its copies in files.
 
 use std::{
     fs::{self, OpenOptions},
@@ -13,12 +13,12 @@ use aws_sdk_secretsmanager::Client;
 
 use crate::key::TokenKey;
 
-/// The key in the secret. Where there is no secret it is made: from the key in `kept`, if
-/// there is one, so that tokens stay valid where a local AWS forgets; else from a new key.
+/// Returns the key in the secret. A missing secret is created from the key in the file `kept`,
+/// so that tokens stay valid if a local AWS loses its state, or else from a new key.
 ///
 /// # Errors
 ///
-/// Secrets Manager does not answer, or holds something else under that name.
+/// Secrets Manager can't be reached, or the secret isn't a token key.
 pub async fn ensure(aws: &SdkConfig, id: &str, kept: Option<&Path>) -> anyhow::Result<TokenKey> {
     let client = Client::new(aws);
     match client.get_secret_value().secret_id(id).send().await {
@@ -43,16 +43,17 @@ pub async fn ensure(aws: &SdkConfig, id: &str, kept: Option<&Path>) -> anyhow::R
     Ok(key)
 }
 
-/// The key in the file `kept`, where there is one, else a new key.
+/// Returns the key in the file `kept` if it exists, or else a new key.
 ///
 /// # Errors
 ///
-/// The file holds something else.
+/// The file isn't a token key.
 pub fn kept_or_new(kept: Option<&Path>) -> anyhow::Result<TokenKey> {
     match kept.filter(|path| path.exists()) {
         Some(path) => {
             let text = fs::read_to_string(path)?;
-            TokenKey::parse(&text).with_context(|| format!("remove {}", path.display()))
+            TokenKey::parse(&text)
+                .with_context(|| format!("{} isn't a token key; remove it", path.display()))
         }
         None => TokenKey::generate(),
     }
@@ -68,14 +69,14 @@ pub fn write_jwks(key: &TokenKey, path: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("write the public keys to {}", path.display()))
 }
 
-/// Writes the private key, for its owner alone.
+/// Writes the private key, readable by its owner only.
 ///
 /// # Errors
 ///
 /// The file can't be written.
 pub fn write_key(key: &TokenKey, path: &Path) -> anyhow::Result<()> {
     let what = || format!("write the private key to {}", path.display());
-    // Made anew, because a mode is given only to a file that is made.
+    // The mode applies only to a new file.
     if path.exists() {
         fs::remove_file(path).with_context(what)?;
     }

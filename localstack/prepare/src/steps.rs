@@ -1,28 +1,28 @@
-//! What `prepare` can do, and which of it is asked for.
+//! The steps of `prepare`.
 
 use std::str::FromStr;
 
-/// One thing to prepare.
+/// A step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// The tables and the bucket, which on AWS the template makes.
+    /// Creates the tables and the bucket, as the template does on AWS.
     Storage,
-    /// The token key, in Secrets Manager, and the files made from it.
+    /// Creates the token key in Secrets Manager, and its files.
     Keys,
-    /// The token key, in files alone: for a template that wants the public half beforehand.
+    /// Creates the token key in files only: the template takes the public keys as a parameter.
     KeyFiles,
-    /// The Kafka topics.
+    /// Creates the Kafka topics.
     Topics,
-    /// The database's schema.
+    /// Creates the database's schema.
     Schema,
 }
 
 impl Step {
-    /// What is done where no step is named: all that the functions need.
+    /// The steps that run if none is named.
     pub const DEFAULT: [Self; 4] = [Self::Storage, Self::Keys, Self::Topics, Self::Schema];
 }
 
-/// A name that is no step's.
+/// The name of no step.
 #[derive(Debug, PartialEq, Eq)]
 pub struct UnknownStep(String);
 
@@ -30,7 +30,7 @@ impl std::fmt::Display for UnknownStep {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "there is no step {:?}; there are storage, keys, key-files, topics and schema",
+            "unknown step {:?}; the steps are storage, keys, key-files, topics and schema",
             self.0
         )
     }
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_is_found_by_its_name() {
+    fn steps_are_parsed_from_names() {
         assert_eq!("key-files".parse(), Ok(Step::KeyFiles));
         let error = "everything".parse::<Step>().unwrap_err().to_string();
         assert!(error.contains("\"everything\"") && error.contains("schema"));

@@ -10,39 +10,39 @@ use aws_sdk_dynamodb::{
     },
 };
 
-/// The attribute after whose time (seconds since 1970) DynamoDB may delete an item.
+/// The attribute with the Unix time after which DynamoDB may delete an item.
 const EXPIRY: &str = "expires_at";
 
-/// A table's key, and whether its items expire. Both keys are strings.
+/// A table's keys, which are strings, and whether its items expire.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
     /// The partition key.
     pub partition: &'static str,
     /// The sort key.
     pub sort: Option<&'static str>,
-    /// Whether items go away after `expires_at`.
+    /// Whether items expire at `expires_at`.
     pub expires: bool,
 }
 
-/// Users and their names.
+/// Users and usernames.
 pub const USERS: Shape = Shape {
     partition: "pk",
     sort: None,
     expires: false,
 };
 
-/// Pictures by user, and the keys that make a create happen once, which expire.
+/// Pictures by user, and idempotency keys, which expire.
 pub const PICTURES: Shape = Shape {
     partition: "user_id",
     sort: Some("picture_id"),
     expires: true,
 };
 
-/// Makes the table unless it is there, and waits until it can be used.
+/// Creates the table unless it exists.
 ///
 /// # Errors
 ///
-/// DynamoDB does not answer, or the table is not ready yet: try again.
+/// DynamoDB can't be reached, or the table isn't active yet: retry.
 pub async fn ensure(aws: &SdkConfig, table: &str, shape: Shape) -> anyhow::Result<()> {
     let client = Client::new(aws);
     if status(&client, table).await?.is_none() {
@@ -100,7 +100,7 @@ async fn create(client: &Client, table: &str, shape: Shape) -> anyhow::Result<()
     Ok(())
 }
 
-/// DynamoDB refuses to switch on what is on already, so this looks first.
+/// Enables expiry. DynamoDB refuses to enable it twice, so this checks first.
 async fn expire(client: &Client, table: &str) -> anyhow::Result<()> {
     let found = client
         .describe_time_to_live()
@@ -128,6 +128,6 @@ async fn expire(client: &Client, table: &str) -> anyhow::Result<()> {
         )
         .send()
         .await
-        .context("switch on time to live")?;
+        .context("enable time to live")?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The Kafka topics: those of the contract, the answers, and the dead letters.
+//! The Kafka topics: those of the contract, their dead-letter topics, and `results`.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -11,16 +11,16 @@ use rdkafka::{
 };
 use trichrome_proto::contract;
 
-/// Where all answers go.
+/// The topic of all replies.
 const RESULTS: &str = "results";
 
-/// So many commands of one topic are served side by side by several gateways.
+/// Partitions per topic, and so the number of gateways that can share it.
 const PARTITIONS: i32 = 3;
 
-/// A picture of 4 MiB is 5.6 MB in base64.
+/// Large enough for a picture of 4 MiB, which is 5.6 MB in base64.
 const MAX_MESSAGE_BYTES: &str = "8388608";
 
-/// How long the broker gets for one request.
+/// Timeout of a request to the broker.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The names of all topics.
@@ -35,15 +35,15 @@ pub fn names() -> BTreeSet<String> {
         .collect()
 }
 
-/// Makes the topics that are not there.
+/// Creates the missing topics.
 ///
 /// # Errors
 ///
-/// The broker does not answer, or refuses one.
+/// The broker can't be reached, or refuses a topic.
 pub async fn ensure(brokers: &str) -> anyhow::Result<()> {
     let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
         .set("bootstrap.servers", brokers)
-        // Attempts are repeated, with a deadline, by the caller.
+        // The caller retries and reports the last error.
         .set("log_level", "0")
         .create()
         .context("configure a Kafka client")?;
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_topics_are_the_contracts() {
+    fn the_topics_are_those_of_the_contract() {
         let names = names();
         for name in [
             "auth",

@@ -1,4 +1,4 @@
-//! The default function of the local REST API: answers what no route takes.
+//! The default function of the local REST API, for requests that match no route.
 
 use lambda_http::{Error, Request, RequestExt as _, service_fn};
 use trichrome_prepare::no_route::answer;

@@ -1,8 +1,11 @@
-//! Makes what is missing, waits for what is starting, and ends: `prepare [step …]`, with the
-//! steps `storage`, `keys`, `key-files`, `topics` and `schema`. Without one: `storage`,
-//! `keys`, `topics` and `schema`.
+//! `prepare [step …]` creates what is missing, and waits for dependencies that are starting.
+//! The steps are `storage`, `keys`, `key-files`, `topics` and `schema`; without one it runs all
+//! but `key-files`.
 
-#![allow(clippy::print_stdout, reason = "a command: this is its output")]
+#![allow(
+    clippy::print_stdout,
+    reason = "a command-line program prints its results"
+)]
 
 use std::{env, process::ExitCode};
 
@@ -45,9 +48,9 @@ fn configuration() -> anyhow::Result<Config> {
     Ok(Config::read(&steps, |name| env::var(name).ok())?)
 }
 
-/// The parts do not depend on each other, so they are waited for side by side.
+/// The steps are independent and run concurrently.
 async fn prepare(config: &Config) -> anyhow::Result<()> {
-    let time = config.timeout;
+    let timeout = config.timeout;
     let storage = async {
         let Some(Storage {
             users_table,
@@ -58,16 +61,19 @@ async fn prepare(config: &Config) -> anyhow::Result<()> {
             return Ok(());
         };
         let aws = aws::config().await;
-        until(time, "the users table", || {
+        until(timeout, "the users table", || {
             tables::ensure(&aws, users_table, tables::USERS)
         })
         .await?;
-        until(time, "the pictures table", || {
+        until(timeout, "the pictures table", || {
             tables::ensure(&aws, pictures_table, tables::PICTURES)
         })
         .await?;
-        until(time, "the bucket", || bucket::ensure(&aws, pictures_bucket)).await?;
-        println!("tables and bucket are there");
+        until(timeout, "the bucket", || {
+            bucket::ensure(&aws, pictures_bucket)
+        })
+        .await?;
+        println!("tables and bucket exist");
         Ok(())
     };
     let keys = async {
@@ -80,7 +86,7 @@ async fn prepare(config: &Config) -> anyhow::Result<()> {
             return Ok(());
         };
         let aws = aws::config().await;
-        let key = until(time, "the token key", || {
+        let key = until(timeout, "the token key", || {
             secret::ensure(&aws, secret, key_file.as_deref())
         })
         .await?;
@@ -88,23 +94,23 @@ async fn prepare(config: &Config) -> anyhow::Result<()> {
         if let Some(path) = key_file {
             secret::write_key(&key, path)?;
         }
-        println!("token key is there");
+        println!("token key exists");
         Ok(())
     };
     let kafka = async {
         let Some(brokers) = &config.kafka_brokers else {
             return Ok(());
         };
-        until(time, "the topics", || topics::ensure(brokers)).await?;
-        println!("topics are there");
+        until(timeout, "the topics", || topics::ensure(brokers)).await?;
+        println!("topics exist");
         Ok(())
     };
     let database = async {
         let Some(database) = &config.database else {
             return Ok(());
         };
-        until(time, "the schema", || schema::ensure(database)).await?;
-        println!("schema is there");
+        until(timeout, "the schema", || schema::ensure(database)).await?;
+        println!("schema is current");
         anyhow::Ok(())
     };
     if let Some(files) = &config.key_files {
@@ -122,6 +128,6 @@ fn key_files(
     let key = secret::kept_or_new(Some(key_file))?;
     secret::write_jwks(&key, jwks_file)?;
     secret::write_key(&key, key_file)?;
-    println!("token key is there");
+    println!("token key exists");
     Ok(())
 }

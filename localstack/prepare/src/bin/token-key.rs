@@ -1,14 +1,17 @@
-//! Makes token keys, and the sets of public keys that verify their tokens:
+//! Creates token keys and the public key sets that verify their tokens:
 //!
 //! ```text
-//! token-key new FILE      writes a new private key; a file that is there is left alone
-//! token-key jwks FILE…    prints one JSON Web Key Set of the public keys in all files, which
-//!                         are private keys or sets
+//! token-key new FILE      writes a new private key, unless the file exists
+//! token-key jwks FILE…    prints a JSON Web Key Set with the public keys of all files, each a
+//!                         private key or a set
 //! ```
 //!
-//! docs/deploying.md tells how a key is replaced with it.
+//! docs/deploying.md describes how to replace a key with it.
 
-#![allow(clippy::print_stdout, reason = "a command: this is its output")]
+#![allow(
+    clippy::print_stdout,
+    reason = "a command-line program prints its results"
+)]
 
 use std::{env, fs, path::Path, process::ExitCode};
 
@@ -39,7 +42,7 @@ fn main() -> ExitCode {
 fn new(file: &Path) -> anyhow::Result<()> {
     ensure!(
         !file.exists(),
-        "{} is there already: name another file",
+        "{} exists: name another file",
         file.display()
     );
     secret::write_key(&TokenKey::generate()?, file)
