@@ -225,7 +225,7 @@ mod tests {
     use opentelemetry_otlp::WithExportConfig as _;
     use opentelemetry_sdk::trace::SdkTracerProvider;
     use tracing_subscriber::layer::SubscriberExt as _;
-    use trichrome_otlp::{Receiver, spans};
+    use trichrome_traces::{Receiver, spans};
 
     use super::*;
     use crate::{Origin, Trace, client::Http, setup::exporter};

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow};
 use reqwest::Url;
-use trichrome_otlp::{Receiver, Span, spans};
+use trichrome_traces::{Receiver, Span, spans};
 use uuid::Uuid;
 
 use crate::{
@@ -117,7 +117,7 @@ impl Traces {
 
 fn listen(
     description: &Description,
-    take: impl Fn(trichrome_otlp::ExportTraceServiceRequest) + Send + Sync + 'static,
+    take: impl Fn(trichrome_traces::ExportTraceServiceRequest) + Send + Sync + 'static,
 ) -> Result<Receiver> {
     let endpoint = description
         .otlp_endpoint

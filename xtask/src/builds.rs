@@ -10,13 +10,13 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use crate::{
-    process, tools,
+    job::Job,
+    tools,
     workspace::{cargo, root},
 };
 
-/// All packages with all their tests. Cargo builds a dependency anew for each set of features
-/// it is asked for: whatever has to do with tests asks for this one set, so that it is built
-/// once. (`trichrome-tests/stack`: the tests that need a running stack.)
+/// Every package with all its tests, including those that need a running stack. Cargo rebuilds
+/// dependencies for each set of features, so every build for tests uses this one.
 pub(crate) const EVERYTHING: [&str; 5] = [
     "--workspace",
     "--all-targets",
@@ -27,84 +27,58 @@ pub(crate) const EVERYTHING: [&str; 5] = [
 
 /// Builds what the stack runs.
 pub(crate) fn programs() -> Result<()> {
+    let mut command = cargo();
+    command
+        .args(["build", "--workspace", "--locked"])
+        .current_dir(root());
     let log = tools::logs()?.join("build.log");
-    let mut command = command();
-    command.args(["--workspace", "--locked"]);
-    process::run_told(
-        &mut command,
-        "Functions, gateway and tools",
-        &log,
-        remark(&log),
-    )
+    run(&mut command, "Functions, gateway and tools", &log)
 }
 
-/// Builds what the stack runs, and all tests; answers those.
+/// Builds what the stack runs and all tests, and returns the tests.
 pub(crate) fn with_tests() -> Result<Vec<TestBinary>> {
     let logs = tools::logs()?;
     let (log, messages) = (logs.join("build.log"), logs.join("build.json"));
-    let mut command = command();
-    command
-        .args(EVERYTHING)
-        .arg("--message-format=json-render-diagnostics");
-    process::run_split(
-        &mut command,
-        "Functions, gateway, tools and tests",
-        &log,
-        File::create(&messages)?,
-        remark(&log),
-    )?;
-    let text = fs::read_to_string(&messages)?;
-    let tests: Vec<_> = text.lines().filter_map(TestBinary::parse).collect();
-    Ok(tests)
-}
-
-fn command() -> Command {
     let mut command = cargo();
-    command.arg("build").current_dir(root());
     command
+        .arg("build")
+        .args(EVERYTHING)
+        .arg("--message-format=json-render-diagnostics")
+        .current_dir(root());
+    let step = "Functions, gateway, tools and tests";
+    Job::begin(&mut command, step, &log, Some(File::create(&messages)?))?
+        .finish_with(|| compiled(&log))?;
+    let text = fs::read_to_string(&messages)?;
+    Ok(text.lines().filter_map(TestBinary::parse).collect())
 }
 
-/// How far a build is.
-fn remark(log: &Path) -> impl Fn() -> String {
-    let counter = Counter::new(log);
-    move || counter.remark()
+/// Runs cargo, showing how many crates it has compiled.
+pub(crate) fn run(command: &mut Command, step: &str, log: &Path) -> Result<()> {
+    Job::begin(command, step, log, None)?.finish_with(|| compiled(log))
 }
 
-/// Counts the crates that a build's log says were compiled.
-pub(crate) struct Counter {
-    log: PathBuf,
+/// The number of crates in a build's log, as `12 crates`.
+fn compiled(log: &Path) -> String {
+    let log = fs::read_to_string(log).unwrap_or_default();
+    let compiled = log
+        .lines()
+        .filter(|line| line.trim_start().starts_with("Compiling "))
+        .count();
+    format!("{compiled} crates")
 }
 
-impl Counter {
-    pub(crate) fn new(log: &Path) -> Self {
-        Self {
-            log: log.to_owned(),
-        }
-    }
-
-    /// `12 crates`.
-    pub(crate) fn remark(&self) -> String {
-        let log = fs::read_to_string(&self.log).unwrap_or_default();
-        let compiled = log
-            .lines()
-            .filter(|line| line.trim_start().starts_with("Compiling "))
-            .count();
-        format!("{compiled} crates")
-    }
-}
-
-/// A program made of tests.
+/// A test executable.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TestBinary {
-    /// The package's folder, in which its tests expect to run.
+    /// The package's folder, which is its tests' working directory.
     pub(crate) folder: PathBuf,
-    /// The library's, program's or integration test's name.
+    /// Name of the library, binary or integration test.
     pub(crate) target: String,
     pub(crate) program: PathBuf,
 }
 
 impl TestBinary {
-    /// Reads one of cargo's messages; `None` where it tells of something else.
+    /// Parses one of cargo's messages; `None` if it isn't about a test executable.
     fn parse(line: &str) -> Option<Self> {
         let message: Value = serde_json::from_str(line).ok()?;
         if message["reason"] != "compiler-artifact" || message["profile"]["test"] != true {
@@ -118,13 +92,13 @@ impl TestBinary {
         })
     }
 
-    /// The package's folder and the target, as people call it.
+    /// The package's folder and the target, for display.
     pub(crate) fn name(&self) -> String {
         let folder = self.folder.strip_prefix(root()).unwrap_or(&self.folder);
         format!("{} {}", folder.display(), self.target)
     }
 
-    /// Runs it.
+    /// The command that runs it.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command
@@ -134,7 +108,7 @@ impl TestBinary {
     }
 }
 
-/// A test program by its package's folder and its target.
+/// Finds a test executable by its package's folder and its target.
 pub(crate) fn find<'a>(
     tests: &'a [TestBinary],
     folder: &str,
@@ -143,7 +117,7 @@ pub(crate) fn find<'a>(
     tests
         .iter()
         .find(|test| test.folder == root().join(folder) && test.target == target)
-        .with_context(|| format!("no tests called {target} in {folder}"))
+        .with_context(|| format!("no tests named {target} in {folder}"))
 }
 
 #[cfg(test)]
@@ -155,12 +129,12 @@ mod tests {
         let log = std::env::temp_dir().join(format!("xtask-count-{}", std::process::id()));
         let text = "   Compiling a v1.0.0\n    Finished x\n   Compiling b v2.0.0 (/c)\n";
         fs::write(&log, text).unwrap();
-        assert_eq!(Counter::new(&log).remark(), "2 crates");
+        assert_eq!(compiled(&log), "2 crates");
         fs::remove_file(log).unwrap();
     }
 
     #[test]
-    fn cargos_messages_name_the_tests() {
+    fn tests_are_read_from_cargos_messages() {
         let message = |test: bool, executable: &str| {
             format!(
                 r#"{{"reason":"compiler-artifact","manifest_path":"/w/gateway/Cargo.toml",

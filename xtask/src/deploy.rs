@@ -1,4 +1,4 @@
-//! Deploying `template.yaml` through CloudFormation, by `deploy/aws/deploy.py`.
+//! Deploys `template.yaml` through CloudFormation, with `deploy/aws/deploy.py`.
 
 use std::{
     env,
@@ -11,14 +11,15 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
 use crate::{
-    process, tools,
+    job::Job,
+    tools,
     workspace::{root, target},
 };
 
-/// The stack's name, which its functions' names begin with.
+/// The stack's name, which prefixes the names of its functions.
 pub(crate) const STACK: &str = "trichrome";
 
-/// A Postgres that deployed functions reach, where they are not on this machine.
+/// The variable with the URL of the Postgres that functions elsewhere use.
 const DATABASE_URL: &str = "TRICHROME_DATABASE_URL";
 
 /// Where to deploy to.
@@ -26,17 +27,17 @@ const DATABASE_URL: &str = "TRICHROME_DATABASE_URL";
 pub(crate) enum Target {
     /// The local stack's own AWS.
     Local {
-        /// Whether it holds calls to their policies.
+        /// Whether it enforces IAM policies.
         enforce_iam: bool,
     },
-    /// Another one that speaks its protocols at one address, such as LocalStack.
+    /// An emulator, such as LocalStack.
     Endpoint(String),
-    /// AWS itself, as the AWS variables say.
+    /// AWS itself, as configured by the AWS variables.
     Aws,
 }
 
 impl Target {
-    /// Of `--endpoint`: an address, `aws`, or nothing.
+    /// Parses `--endpoint`: an address, `aws`, or nothing.
     pub(crate) fn from_endpoint(endpoint: Option<&str>) -> Result<Self> {
         let Some(endpoint) = endpoint else {
             return Ok(Self::Local { enforce_iam: false });
@@ -51,17 +52,17 @@ impl Target {
             .unwrap_or_default();
         ensure!(
             !host.is_empty(),
-            "--endpoint {endpoint} is no address: write http://host:port, or aws for AWS itself"
+            "--endpoint {endpoint} is not an address: write http://host:port, or aws for AWS itself"
         );
         ensure!(
             !host.contains("amazonaws.com"),
-            "each AWS service has an address of its own: write --endpoint aws, and set AWS_REGION"
+            "AWS has an address for each service: write --endpoint aws, and set AWS_REGION"
         );
         Ok(Self::Endpoint(endpoint.to_owned()))
     }
 
-    /// The name of the stack that `up --deployed` runs with it. Each kind has a state of its own:
-    /// the token key of what is deployed to AWS must outlive a day's work with a local one.
+    /// The name of the stack that `up --deployed` runs with it. Each kind has its own state, so
+    /// that a deployment to AWS keeps its token key while others are wiped.
     pub(crate) fn stack(&self) -> &'static str {
         match self {
             Self::Local { .. } => "deployed",
@@ -70,26 +71,26 @@ impl Target {
         }
     }
 
-    /// Whether the functions run on this machine, and so reach what listens on loopback.
-    fn is_here(&self) -> bool {
+    /// Whether the functions run on this machine and can reach loopback.
+    fn is_local(&self) -> bool {
         matches!(self, Self::Local { .. })
     }
 
-    /// Which Postgres the functions are to use.
+    /// The URL of the functions' Postgres.
     pub(crate) fn database_url(&self, local: &str) -> Result<String> {
         match env::var(DATABASE_URL) {
             Ok(url) => Ok(url),
-            Err(_) if self.is_here() => Ok(local.to_owned()),
+            Err(_) if self.is_local() => Ok(local.to_owned()),
             Err(_) => bail!(
-                "the functions need a Postgres that they reach: set {DATABASE_URL} to its URL"
+                "the functions need a Postgres that they can reach: set {DATABASE_URL} to its URL"
             ),
         }
     }
 
-    /// Where the functions' code is: what `up` builds anyway for the local AWS, else what
-    /// `cargo xtask build` made.
+    /// The folder with the functions' code: the debug build for the local AWS, or else the
+    /// result of `cargo xtask build`.
     fn code(&self) -> PathBuf {
-        if self.is_here() {
+        if self.is_local() {
             target().join("debug")
         } else {
             crate::commands::build::folder()
@@ -100,11 +101,11 @@ impl Target {
     fn parameters(&self) -> Vec<String> {
         let mut parameters = Vec::new();
         if !matches!(self, Self::Aws) {
-            // They speak plain HTTP.
+            // Emulators use plain HTTP.
             parameters.push("TlsOnly=false");
         }
-        if self.is_here() {
-            // Tests are faster than people, and a machine's cores are its limit.
+        if self.is_local() {
+            // Tests make more calls than the limits for production allow.
             parameters.extend([
                 "PasswordThrottleRate=1000",
                 "PasswordThrottleBurst=2000",
@@ -117,11 +118,11 @@ impl Target {
     }
 }
 
-/// What a deployed stack says of itself.
+/// Outputs of a deployed stack.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Outputs {
-    /// The REST API, as it is reached from here.
+    /// The REST API's address from this machine.
     pub(crate) endpoint: String,
     pub(crate) function_prefix: String,
     pub(crate) users_table: String,
@@ -129,8 +130,8 @@ pub(crate) struct Outputs {
     pub(crate) pictures_bucket: String,
 }
 
-/// Creates or updates the stack. `variables` say where, as whom, and with which keys, `parameters`
-/// (`NAME=VALUE`) what differs from the template's defaults.
+/// Creates or updates the stack. `variables` have the endpoint, the credentials and the token
+/// keys; `parameters` (`NAME=VALUE`) override the template's defaults.
 pub(crate) fn up(
     target: &Target,
     variables: &[(&'static str, String)],
@@ -144,7 +145,7 @@ pub(crate) fn up(
         .arg(target.code())
         .arg("--template")
         .arg(root().join("template.yaml"));
-    // The later one of a name counts.
+    // The last value of a name wins.
     for parameter in target.parameters().iter().chain(parameters) {
         command.args(["--parameter", parameter]);
     }
@@ -152,31 +153,30 @@ pub(crate) fn up(
         .envs(variables.iter().map(|(name, value)| (name, value)))
         .env("DATABASE_URL", target.database_url(database_url)?);
     let answer = log.with_extension("json");
-    process::run_split(
+    Job::begin(
         &mut command,
         "template.yaml, through CloudFormation",
         log,
-        File::create(&answer)?,
-        String::new,
-    )?;
+        Some(File::create(&answer)?),
+    )?
+    .finish_with(String::new)?;
     let text = fs::read_to_string(&answer)?;
     serde_json::from_str(&text).with_context(|| format!("outputs of the stack: {text}"))
 }
 
-/// Deletes the stack; with its data, where that is asked for.
-pub(crate) fn down(endpoint: &Target, delete_data: bool) -> Result<()> {
+/// Deletes the stack, and its data if `delete_data` is set.
+pub(crate) fn down(target: &Target, delete_data: bool) -> Result<()> {
     let mut command = program();
     command.args(["down", "--stack", STACK]);
     if delete_data {
         command.arg("--delete-data");
     }
-    finish(endpoint, command)
+    finish(target, command)
 }
 
-/// Sees whether there is an AWS to deploy to, what to deploy, and a Postgres for the functions:
-/// before anything is built.
+/// Checks before a build that the target, the code and a Postgres for the functions exist.
 pub(crate) fn check(target: &Target) -> Result<()> {
-    if target.is_here() {
+    if target.is_local() {
         return Ok(());
     }
     target.database_url("")?;
@@ -189,15 +189,15 @@ pub(crate) fn check(target: &Target) -> Result<()> {
     finish(target, command)
 }
 
-/// Runs it to its end; its last words are the error.
+/// Runs the script; what it prints to standard error is the error.
 fn finish(target: &Target, mut command: Command) -> Result<()> {
     if let Target::Endpoint(url) = target {
         command.env("AWS_ENDPOINT_URL", url);
     }
     let output = command.output().context("cannot start Python")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{}", said.trim());
-    eprint!("{said}");
+    let messages = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{}", messages.trim());
+    eprint!("{messages}");
     Ok(())
 }
 
@@ -219,7 +219,7 @@ mod tests {
             read("http://127.0.0.1:4566/").unwrap(),
             Target::Endpoint("http://127.0.0.1:4566".to_owned())
         );
-        for (wrong, way_out) in [
+        for (endpoint, remedy) in [
             ("localhost:4566", "http://host:port"),
             ("", "http://host:port"),
             (
@@ -227,13 +227,13 @@ mod tests {
                 "--endpoint aws",
             ),
         ] {
-            let error = read(wrong).unwrap_err().to_string();
-            assert!(error.contains(way_out), "{error}");
+            let error = read(endpoint).unwrap_err().to_string();
+            assert!(error.contains(remedy), "{error}");
         }
     }
 
     #[test]
-    fn only_the_local_aws_has_the_local_postgres() {
+    fn only_the_local_aws_uses_the_local_postgres() {
         let local = Target::Local { enforce_iam: false };
         assert_eq!(
             local.database_url("postgres://l/d").unwrap(),

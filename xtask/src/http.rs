@@ -6,13 +6,14 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 use ureq::Agent;
 
-/// An answer, whatever its status.
-pub(crate) struct Answer {
+/// A response, whatever its status.
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) body: Value,
 }
 
-fn agent(timeout: Duration) -> Agent {
+/// A client that returns responses whatever their status, and ignores proxies.
+pub(crate) fn agent(timeout: Duration) -> Agent {
     Agent::config_builder()
         .timeout_global(Some(timeout))
         .http_status_as_error(false)
@@ -21,7 +22,7 @@ fn agent(timeout: Duration) -> Agent {
         .into()
 }
 
-/// Whether `url` answers 200 within two seconds.
+/// Whether `url` responds with 200 within two seconds.
 pub(crate) fn is_ok(url: &str) -> bool {
     agent(Duration::from_secs(2))
         .get(url)
@@ -29,13 +30,13 @@ pub(crate) fn is_ok(url: &str) -> bool {
         .is_ok_and(|response| response.status() == 200)
 }
 
-/// Sends a request, with a JSON body where one is given.
+/// Sends a request, with an optional JSON body.
 pub(crate) fn call(
     method: &str,
     url: &str,
     token: Option<&str>,
     body: Option<&Value>,
-) -> Result<Answer> {
+) -> Result<Response> {
     let mut request = ureq::http::Request::builder().method(method).uri(url);
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {token}"));
@@ -57,5 +58,5 @@ pub(crate) fn call(
         .limit(16 * 1024 * 1024)
         .read_to_string()?;
     let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-    Ok(Answer { status, body })
+    Ok(Response { status, body })
 }

@@ -1,4 +1,4 @@
-//! Ctrl-C, SIGTERM and a closed terminal: noted, and acted on where the program waits.
+//! Ctrl-C, SIGTERM and SIGHUP: counted here, and checked where the program waits.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -11,38 +11,33 @@ use signal_hook::{
     iterator::Signals,
 };
 
-/// How often the program was asked to end.
-static ASKED: AtomicUsize = AtomicUsize::new(0);
+/// Number of interrupts received.
+static RECEIVED: AtomicUsize = AtomicUsize::new(0);
 
-/// Takes the signals over.
+/// Installs the signal handlers.
 pub(crate) fn install() -> Result<()> {
     let mut signals =
-        Signals::new([SIGHUP, SIGINT, SIGTERM]).context("cannot take over signals")?;
+        Signals::new([SIGHUP, SIGINT, SIGTERM]).context("cannot install signal handlers")?;
     thread::spawn(move || {
         for _ in &mut signals {
-            ask();
+            RECEIVED.fetch_add(1, Ordering::Relaxed);
         }
     });
     Ok(())
 }
 
-/// Whether the program is to end.
-pub(crate) fn asked() -> bool {
-    ASKED.load(Ordering::Relaxed) > 0
+/// Whether the program should stop.
+pub(crate) fn requested() -> bool {
+    RECEIVED.load(Ordering::Relaxed) > 0
 }
 
-/// Whether it was asked again: then nothing is waited for any more.
+/// Whether it was interrupted again: then nothing is waited for.
 pub(crate) fn urgent() -> bool {
-    ASKED.load(Ordering::Relaxed) > 1
+    RECEIVED.load(Ordering::Relaxed) > 1
 }
 
-/// Asks the program to end, as a signal would.
-pub(crate) fn ask() {
-    ASKED.fetch_add(1, Ordering::Relaxed);
-}
-
-/// An error if the program is to end.
+/// Fails if the program should stop.
 pub(crate) fn check() -> Result<()> {
-    ensure!(!asked(), "interrupted");
+    ensure!(!requested(), "interrupted");
     Ok(())
 }

@@ -1,16 +1,16 @@
-//! The project's own commands: `cargo xtask <command>`.
+//! The project's development commands: `cargo xtask <command>`.
 #![allow(
     clippy::print_stdout,
-    reason = "a command-line program: its output is what it is for"
+    reason = "a command-line program prints its results"
 )]
 
-mod background;
 mod builds;
 mod commands;
 mod deploy;
-mod docker;
+mod docker_image;
 mod http;
 mod interrupt;
+mod job;
 mod lints;
 mod observe;
 mod port;
@@ -27,7 +27,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-/// Trichrome's own commands.
+/// Trichrome's development commands.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
@@ -37,29 +37,29 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Set up what is missing, build, and run the whole system until Ctrl-C.
+    /// Install what is missing, build, and run the whole system until Ctrl-C.
     Up(commands::up::Options),
-    /// Build the functions as they go to AWS, and tell their sizes.
+    /// Build the functions' zips for AWS and print their sizes.
     Build(commands::build::Options),
     /// Stop a running `up`.
     Down(commands::down::Options),
-    /// Format, lints, unit, contract and end-to-end tests, on a stack of its own.
+    /// Run lints and the unit, contract and end-to-end tests, on a separate stack.
     Test(commands::test::Options),
-    /// Build the gateway's image and run the end-to-end tests through it; needs Docker.
+    /// Build the gateway's image and run the end-to-end tests through it (needs Docker).
     TestImage(commands::test_image::Options),
-    /// Deploy the template to LocalStack and compare what it made; needs Python 3.13.
+    /// Deploy the template to LocalStack and check the result (needs Python 3.13).
     TestLocalstack,
-    /// Run the main job once over each transport, against a running `up`.
+    /// Sign up, upload and read back a picture over each transport, against a running `up`.
     Demo(commands::demo::Options),
-    /// Print the log of one part, or of all.
+    /// Print the log of one part, or of all parts.
     Logs(commands::logs::Options),
-    /// Print a trace of an `up --observe`, or list the newest.
+    /// List the newest traces of `up --observe`, or show one.
     Trace(commands::trace::Options),
-    /// Measure the budgets of speed and cost, on a stack of its own.
+    /// Measure the performance and cost budgets, on a separate stack.
     Bench(commands::bench::Options),
-    /// Check format, lints and the contract.
+    /// Check formatting, lints, the contract and the dependencies.
     Lint(commands::lint::Options),
-    /// Write what is generated: from the contract, and the dashboards.
+    /// Write the files that are generated from the contract.
     Generate,
 }
 

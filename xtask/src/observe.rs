@@ -1,24 +1,23 @@
-//! Seeing what a stack does: Prometheus with the project's own rules, the traces that the
-//! stack's programs send, the dashboards, and the checks that all of these hold.
+//! Observability of a stack: Prometheus with the project's rules, traces, dashboards, and
+//! checks of them.
 
 pub(crate) mod dashboards;
 pub(crate) mod evaluation;
 pub(crate) mod lint;
 pub(crate) mod prometheus;
-pub(crate) mod trace;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
 use crate::{port, tools::prometheus as tool, workspace::root};
 
-/// What watches a stack, beside its own parts.
+/// Observability options of a stack.
 #[derive(Clone, Copy)]
 pub(crate) struct Observe {
-    /// Where the stack's programs send their spans, OTLP over HTTP.
+    /// Port that the stack's programs send their spans to (OTLP over HTTP).
     pub(crate) otlp: u16,
-    /// Whether the trace store listens there; else whoever wants to does.
+    /// Whether the trace store listens there, rather than the tests.
     pub(crate) store: bool,
     pub(crate) prometheus: Option<Prometheus>,
 }
@@ -26,18 +25,18 @@ pub(crate) struct Observe {
 /// A Prometheus that scrapes the gateway.
 #[derive(Clone, Copy)]
 pub(crate) struct Prometheus {
-    /// Where it listens.
+    /// Port that it listens on.
     pub(crate) port: u16,
-    /// How often it scrapes and evaluates, in its own terms.
+    /// Scrape and evaluation interval, as Prometheus writes it.
     pub(crate) interval: &'static str,
 }
 
 impl Observe {
-    /// For `up`: on the ports that people know.
+    /// For `up`, on the documented ports.
     ///
     /// # Errors
     ///
-    /// Names a port that is taken, and the variable that moves it.
+    /// A port is in use; the error names the variable that changes it.
     pub(crate) fn fixed() -> Result<Self> {
         Ok(Self {
             otlp: port::optional("TRICHROME_PORT_OTLP", 4318, "traces over OTLP")?,
@@ -58,7 +57,7 @@ impl Observe {
         })
     }
 
-    /// For tests that ask Prometheus as well.
+    /// For tests that query Prometheus as well.
     pub(crate) fn for_tests() -> Result<Self> {
         Ok(Self {
             prometheus: Some(Prometheus {
@@ -69,38 +68,42 @@ impl Observe {
         })
     }
 
-    /// Where the spans go.
+    /// The OTLP endpoint.
     pub(crate) fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.otlp)
     }
 
-    /// Where to look, for whoever started it.
+    /// The addresses, for display.
     pub(crate) fn summary(&self) -> String {
         let port = self.prometheus.map_or(0, |prometheus| prometheus.port);
         let pages = if tool::has_pages() {
             format!("http://localhost:{port}/alerts, /graph, /targets")
         } else {
-            // Debian's server has its pages from packages of their own.
             format!(
-                "http://localhost:{port}/api/v1/alerts, /api/v1/query?query=… (its pages \
-                 come with `apt-get install prometheus`)"
+                "http://localhost:{port}/api/v1/alerts, /api/v1/query?query=… (for its pages: \
+                 `apt-get install prometheus`)"
             )
         };
         format!(
-            "\nWatched:\n\n  \
+            "\nObservability:\n\n  \
              Prometheus  {pages}\n  \
-             traces      cargo xtask trace   (--last; <id>; --export FILE, for Jaeger's page)\n  \
+             traces      cargo xtask trace   (--last, or <id>)\n  \
              docs        docs/observability.md"
         )
     }
 
-    /// Gets the programs.
+    /// Installs the programs that are missing.
     pub(crate) fn install() -> Result<()> {
         tool::install()
     }
 }
 
-/// Where Prometheus's configuration and rules are.
+/// The trace store's folder, within a stack's state.
+pub(crate) fn traces(state: &Path) -> PathBuf {
+    state.join("traces")
+}
+
+/// The folder with Prometheus's configuration and rules.
 fn sources() -> PathBuf {
     root().join("deploy/observability/prometheus")
 }

@@ -1,4 +1,4 @@
-//! One port of this machine, on loopback.
+//! Ports on loopback.
 
 use std::{
     collections::BTreeSet,
@@ -10,34 +10,32 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-/// The port that people know, or the one that `variable` names.
+/// The default port, or the one that `variable` sets.
 ///
 /// # Errors
 ///
-/// It is no port.
+/// The variable's value isn't a port.
 pub(crate) fn named(variable: &str, default: u16) -> Result<u16> {
     match env::var(variable) {
         Ok(text) => text
             .parse()
-            .with_context(|| format!("{variable}={text} is no port")),
+            .with_context(|| format!("{variable}={text} is not a port")),
         Err(_) => Ok(default),
     }
 }
 
-/// What to do about a port that is taken; `None` where it is free.
+/// The error for a port that is in use; `None` if it is free.
 pub(crate) fn taken(port: u16, variable: &str, what: &str) -> Option<String> {
     bind(port).err().map(|_| {
-        format!(
-            "port {port} ({what}) is taken: stop what listens there, or set {variable} to another"
-        )
+        format!("port {port} ({what}) is in use: stop what listens there, or set {variable}")
     })
 }
 
-/// A port that only some stacks have: [`named`], and free.
+/// [`named`], for a port that only some stacks use.
 ///
 /// # Errors
 ///
-/// It is taken, or no port.
+/// The port is invalid or in use.
 pub(crate) fn optional(variable: &str, default: u16, what: &str) -> Result<u16> {
     let port = named(variable, default)?;
     if let Some(taken) = taken(port, variable, what) {
@@ -46,11 +44,11 @@ pub(crate) fn optional(variable: &str, default: u16, what: &str) -> Result<u16> 
     Ok(port)
 }
 
-/// What [`free`] has answered.
+/// Ports that [`free`] has returned.
 static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 
-/// A port that was free a moment ago, and another one each time: whoever gets it listens there
-/// only later, and until then the system would give it out again.
+/// A port that is free now, a different one each time. The caller listens on it later; until
+/// then the system could hand it out again.
 pub(crate) fn free() -> Result<u16> {
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
@@ -61,12 +59,12 @@ pub(crate) fn free() -> Result<u16> {
     }
 }
 
-/// Takes a port; any that is free where it is 0.
+/// Binds a port; 0 picks a free one.
 pub(crate) fn bind(port: u16) -> std::io::Result<TcpListener> {
     TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
 }
 
-/// Whether something accepts connections there.
+/// Whether something listens on the port.
 pub(crate) fn accepts(port: u16) -> bool {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     TcpStream::connect_timeout(&address, Duration::from_millis(500)).is_ok()

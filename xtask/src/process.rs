@@ -1,5 +1,5 @@
-//! Running other programs. Each gets a process group of its own: Ctrl-C then reaches this
-//! program alone, which ends the others in order, and their children with them.
+//! Running other programs. Each gets its own process group, so that Ctrl-C reaches only this
+//! program, which then stops the others in order, with their children.
 
 use std::{
     fs::File,
@@ -14,21 +14,25 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::{interrupt, progress};
+use crate::{interrupt, job::Job};
 
-/// How often a running program is looked at.
+/// How often a running program is polled.
 const POLL: Duration = Duration::from_millis(50);
 
-/// How often a waiting person is told something new.
+/// How often progress is updated.
 pub(crate) const TICK: Duration = Duration::from_millis(500);
 
-/// What a build or an installation may take to end when it is interrupted.
+/// Time allowed for a program to stop after an interrupt.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// As much of a log's end as is looked at for its last lines, in bytes.
+/// Bytes at the end of a log that are searched for its last lines.
 const TAIL_BYTES: u64 = 64 * 1024;
 
-/// Runs a program, its output shown, and fails if it does.
+/// Runs a program with its output shown.
+///
+/// # Errors
+///
+/// The program fails.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let name = name(command);
     let mut child = spawn(command)?;
@@ -39,64 +43,26 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a program with its output in a file, showing how long it has been at it; a failure
-/// shows the output's end.
+/// Runs a program as a step of a larger job, with its output in `log`.
+///
+/// # Errors
+///
+/// The program fails; the error has the end of the log.
 pub(crate) fn run_logged(command: &mut Command, step: &str, log: &Path) -> Result<()> {
-    run_told(command, step, log, || last_line(log))
+    Job::begin(command, step, log, None)?.finish()
 }
 
-/// Like [`run_logged`], with a remark of one's own beside the time.
-pub(crate) fn run_told(
-    command: &mut Command,
-    step: &str,
-    log: &Path,
-    remark: impl Fn() -> String,
-) -> Result<()> {
-    let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
-    command.stdout(file.try_clone()?).stderr(file);
-    finish(command, step, log, remark)
+/// Whether a program succeeds; its output is dropped.
+pub(crate) fn succeeds(command: &mut Command) -> bool {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
 }
 
-/// Like [`run_told`], with what the program answers (its standard output) in another file.
-pub(crate) fn run_split(
-    command: &mut Command,
-    step: &str,
-    log: &Path,
-    answer: File,
-    remark: impl Fn() -> String,
-) -> Result<()> {
-    let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
-    command.stdout(answer).stderr(file);
-    finish(command, step, log, remark)
-}
-
-fn finish(
-    command: &mut Command,
-    step: &str,
-    log: &Path,
-    remark: impl Fn() -> String,
-) -> Result<()> {
-    let mut child = spawn(command)?;
-    let mut line = progress::Step::begin(step);
-    let status = match wait(&mut child, || line.tick(&remark())) {
-        Ok(status) => status,
-        Err(error) => {
-            line.end(false);
-            return Err(error);
-        }
-    };
-    line.end(status.success());
-    if !status.success() {
-        bail!(
-            "{step} failed:\n{}\n(whole log: {})",
-            tail(log, 60),
-            log.display()
-        );
-    }
-    Ok(())
-}
-
-/// Starts a program, naming it if that fails.
+/// Starts a program; an error names it.
 pub(crate) fn spawn(command: &mut Command) -> Result<Child> {
     let name = name(command);
     command
@@ -106,26 +72,26 @@ pub(crate) fn spawn(command: &mut Command) -> Result<Child> {
         .with_context(|| format!("cannot start {name}"))
 }
 
-/// Waits for a program's end; an interrupt ends it.
-pub(crate) fn wait(child: &mut Child, mut meanwhile: impl FnMut()) -> Result<ExitStatus> {
-    let mut told = Instant::now();
+/// Waits for a program to end; an interrupt stops it.
+pub(crate) fn wait(child: &mut Child, mut tick: impl FnMut()) -> Result<ExitStatus> {
+    let mut ticked = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(status);
         }
-        if interrupt::asked() {
+        if interrupt::requested() {
             stop(child, Signal::TERM, STOP_TIMEOUT);
             bail!("interrupted");
         }
-        if told.elapsed() > TICK {
-            told = Instant::now();
-            meanwhile();
+        if ticked.elapsed() > TICK {
+            ticked = Instant::now();
+            tick();
         }
         thread::sleep(POLL);
     }
 }
 
-/// Asks a program and its children to end, waits, and ends what is left.
+/// Signals a program and its children, waits, and kills what is left.
 pub(crate) fn stop(child: &mut Child, signal: Signal, timeout: Duration) {
     let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     stop_group(group, signal, timeout, || {
@@ -134,7 +100,7 @@ pub(crate) fn stop(child: &mut Child, signal: Signal, timeout: Duration) {
     let _ = child.wait();
 }
 
-/// Asks a process group to end, waits until `gone` or the time is over, and ends the rest.
+/// Signals a process group, waits for `gone` or the timeout, and kills the rest.
 pub(crate) fn stop_group(
     group: Option<Pid>,
     signal: Signal,
@@ -145,8 +111,8 @@ pub(crate) fn stop_group(
         return;
     };
     let _ = kill_process_group(group, signal);
-    let asked = Instant::now();
-    while !gone() && asked.elapsed() < timeout && !interrupt::urgent() {
+    let signalled = Instant::now();
+    while !gone() && signalled.elapsed() < timeout && !interrupt::urgent() {
         thread::sleep(POLL);
     }
     let _ = kill_process_group(group, Signal::KILL);
@@ -169,7 +135,7 @@ fn end_of(log: &Path) -> std::io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// The last line of a log that says something.
+/// The last line of a log that isn't blank.
 pub(crate) fn last_line(log: &Path) -> String {
     tail(log, 3)
         .lines()
@@ -194,7 +160,7 @@ mod tests {
 
     use super::*;
 
-    /// Starts a shell, and waits until it says that it is ready.
+    /// Starts a shell and waits until it prints `ready`.
     fn ready(script: &str) -> (Child, BufReader<ChildStdout>) {
         let mut command = Command::new("sh");
         command.args(["-c", script]).stdout(Stdio::piped());
@@ -211,19 +177,19 @@ mod tests {
         let (mut child, mut output) = ready("sleep 60 & echo ready; wait");
         let asked = Instant::now();
         stop(&mut child, Signal::TERM, Duration::from_secs(5));
-        // It ends when nobody holds its other end. (A process id tells less: a child that has
-        // ended keeps its own for as long as nobody asks after it.)
+        // The pipe closes once no process holds it. A process id would say less: it stays in
+        // use until the parent waits for the process.
         output.read_to_end(&mut Vec::new()).unwrap();
         assert!(asked.elapsed() < Duration::from_secs(30));
     }
 
     #[test]
-    fn a_program_that_will_not_end_is_ended() {
+    fn a_program_that_ignores_the_signal_is_killed() {
         let (mut child, _output) = ready("trap '' TERM; echo ready; while :; do sleep 1; done");
         let asked = Instant::now();
         let patience = Duration::from_millis(300);
         stop(&mut child, Signal::TERM, patience);
-        assert!(asked.elapsed() >= patience, "it did end when asked");
+        assert!(asked.elapsed() >= patience, "it stopped on SIGTERM");
         let status = child.try_wait().unwrap().unwrap();
         assert_eq!(status.signal(), Some(Signal::KILL.as_raw()));
     }

@@ -1,5 +1,5 @@
-//! What a person sees while they wait: one line a step, rewritten on a terminal, repeated
-//! now and then elsewhere.
+//! Progress output: one line a step, rewritten on a terminal and repeated now and then
+//! elsewhere.
 
 use std::{
     fmt,
@@ -7,23 +7,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often a step tells of itself where lines cannot be rewritten.
-const QUIET: Duration = Duration::from_secs(15);
+/// How often a step is repeated where lines can't be rewritten.
+const REPEAT: Duration = Duration::from_secs(15);
 
-/// The longest remark beside a step, in characters.
-const REMARK: usize = 70;
+/// Longest remark beside a step, in characters.
+const MAX_REMARK: usize = 70;
 
-/// Prints a line. A terminal that is gone is no reason to stop, let alone to panic.
+/// Prints a line. Unlike `println!` it doesn't panic when the terminal is gone.
 pub(crate) fn say(line: impl fmt::Display) {
     let mut out = stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
-/// One step of a longer work.
+/// One step of a longer job.
 pub(crate) struct Step {
     name: String,
     started: Instant,
-    told: Instant,
+    shown: Instant,
     terminal: bool,
 }
 
@@ -32,40 +32,40 @@ impl Step {
         let mut step = Self {
             name: name.to_owned(),
             started: Instant::now(),
-            told: Instant::now(),
+            shown: Instant::now(),
             terminal: stdout().is_terminal(),
         };
         step.tick("");
         step
     }
 
-    /// Tells that it still goes on, and what of.
+    /// Shows that the step is still running, with a remark.
     pub(crate) fn tick(&mut self, remark: &str) {
-        let remark: String = remark.chars().take(REMARK).collect();
+        let remark: String = remark.chars().take(MAX_REMARK).collect();
         let line = self.line("…", &remark);
         if self.terminal {
             let mut out = stdout().lock();
             let _ = write!(out, "\r\x1b[2K{line}").and_then(|()| out.flush());
-        } else if self.told.elapsed() >= QUIET {
-            self.told = Instant::now();
+        } else if self.shown.elapsed() >= REPEAT {
+            self.shown = Instant::now();
             say(line);
         }
     }
 
-    /// Tells how it ended.
-    pub(crate) fn end(self, well: bool) {
-        self.end_with(well, "");
+    /// Shows the outcome.
+    pub(crate) fn end(self, success: bool) {
+        self.end_with(success, "");
     }
 
-    /// Tells how it ended, and what came of it.
-    pub(crate) fn end_with(self, well: bool, remark: &str) {
+    /// Shows the outcome with a remark.
+    pub(crate) fn end_with(self, success: bool, remark: &str) {
         let start = if self.terminal { "\r\x1b[2K" } else { "" };
-        let line = self.line(if well { "✓" } else { "✗" }, remark);
+        let line = self.line(if success { "✓" } else { "✗" }, remark);
         say(format!("{start}{line}"));
     }
 
-    /// Leaves no trace: there was nothing to tell.
-    pub(crate) fn vanish(self) {
+    /// Removes the step's line.
+    pub(crate) fn clear(self) {
         if self.terminal {
             let mut out = stdout().lock();
             let _ = write!(out, "\r\x1b[2K").and_then(|()| out.flush());
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_tells_time_and_remark_where_there_are_any() {
+    fn a_line_has_the_time_and_the_remark_if_any() {
         assert_eq!(
             line("✓", "kafka", Duration::from_millis(900), ""),
             "✓ kafka"

@@ -26,7 +26,7 @@ use deployment::Deployment;
 use postgres::Cluster;
 
 use crate::{
-    docker::Image,
+    docker_image::Image,
     observe::Observe,
     process,
     progress::say,

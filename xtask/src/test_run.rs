@@ -1,4 +1,4 @@
-//! Running test programs, and counting what they say.
+//! Runs test executables and counts their results.
 
 use std::{
     fs::File,
@@ -20,17 +20,17 @@ use crate::{
     web_tests::NodeTests,
 };
 
-/// What a test program may take: many times the longest one's time.
-const LONGEST: Duration = Duration::from_secs(30 * 60);
+/// Time allowed for a test executable, many times what the longest takes.
+const TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
-/// What it may take to end when it is given up.
+/// Time allowed for it to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often it is looked at.
+/// How often it is polled.
 const POLL: Duration = Duration::from_millis(50);
 
-/// Lines of a failed program's output that are shown.
-const SHOWN: usize = 200;
+/// Lines of a failed executable's log that are shown.
+const TAIL: usize = 200;
 
 /// Results of tests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,8 +49,8 @@ impl AddAssign for Counts {
 }
 
 impl Counts {
-    /// Sums up the lines `test result: ok. 12 passed; 0 failed; 1 ignored; …` of an output;
-    /// `None` where there are none.
+    /// Sums up the lines `test result: ok. 12 passed; 0 failed; 1 ignored; …`; `None` if there
+    /// are none.
     fn parse(output: &str) -> Option<Self> {
         let mut results = output
             .lines()
@@ -72,7 +72,7 @@ impl Counts {
         Some(counts)
     }
 
-    /// Reads a report of Jest's kind; `None` where there is none.
+    /// Parses a report in Jest's format; `None` if it isn't one.
     fn parse_report(report: &[u8]) -> Option<Self> {
         let report: Value = serde_json::from_slice(report).ok()?;
         let number = |name: &str| usize::try_from(report[name].as_u64()?).ok();
@@ -94,7 +94,7 @@ impl Counts {
     }
 }
 
-/// A process that ends with this.
+/// A process that is stopped when this is dropped.
 struct Owned(Child);
 
 impl Drop for Owned {
@@ -105,23 +105,22 @@ impl Drop for Owned {
     }
 }
 
-/// A test program that runs; given up when dropped.
+/// A running test executable, which is stopped when this is dropped.
 pub(crate) struct TestRun {
     child: Owned,
     step: Step,
     log: PathBuf,
-    begun: Instant,
-    told: Instant,
-    /// What it counts by itself, and whether those that it left out are told of.
+    started: Instant,
+    ticked: Instant,
+    /// The report of tests in Node.js, and whether ignored tests count.
     report: Option<(PathBuf, bool)>,
-    /// Whether it has tests, and all of them are to run.
-    whole: bool,
-    /// Whether it took too long.
-    hung: bool,
+    /// Whether running no test at all is a failure.
+    must_test: bool,
+    timed_out: bool,
 }
 
 impl TestRun {
-    /// Starts one; `stack` is the description of the stack that it is to use.
+    /// Starts a test executable; `stack` is the description of the stack that it uses.
     pub(crate) fn begin(
         test: &TestBinary,
         filter: Option<&str>,
@@ -130,20 +129,20 @@ impl TestRun {
     ) -> Result<Self> {
         let mut command = test.command();
         command.args(filter);
-        // A library or a program need not have tests.
-        let whole = stack.is_some() && filter.is_none();
+        // A library or a binary may have no tests.
+        let must_test = stack.is_some() && filter.is_none();
         let run = Self::spawn(command, &test.name(), stack, logs, None)?;
-        Ok(Self { whole, ..run })
+        Ok(Self { must_test, ..run })
     }
 
     /// Starts tests in Node.js.
     pub(crate) fn begin_node(tests: NodeTests, stack: Option<&Path>, logs: &Path) -> Result<Self> {
-        // An earlier run's would be counted if this one does not come to write its own.
+        // The report of an earlier run must not count if this one writes none.
         let _ = std::fs::remove_file(&tests.report);
-        let report = Some((tests.report, !tests.chosen));
+        let report = Some((tests.report, !tests.filtered));
         let run = Self::spawn(tests.command, tests.name, stack, logs, report)?;
         Ok(Self {
-            whole: !tests.chosen,
+            must_test: !tests.filtered,
             ..run
         })
     }
@@ -165,103 +164,102 @@ impl TestRun {
             child: Owned(process::spawn(&mut command)?),
             step: Step::begin(name),
             log,
-            begun: Instant::now(),
-            told: Instant::now(),
+            started: Instant::now(),
+            ticked: Instant::now(),
             report,
-            whole: false,
-            hung: false,
+            must_test: false,
+            timed_out: false,
         })
     }
 
-    /// Its process, which leads a group of its own.
+    /// The id of its process and of its process group.
     pub(crate) fn id(&self) -> u32 {
         self.child.0.id()
     }
 
-    /// Looks after it; how it ended, if it has. One that takes too long is ended.
+    /// Its exit status if it has ended. Stops it when the timeout is over.
     pub(crate) fn poll(&mut self) -> Option<ExitStatus> {
-        if self.told.elapsed() > process::TICK {
-            self.told = Instant::now();
+        if self.ticked.elapsed() > process::TICK {
+            self.ticked = Instant::now();
             self.step.tick(&process::last_line(&self.log));
         }
         let status = self.child.0.try_wait().ok().flatten();
-        if status.is_none() && self.begun.elapsed() > LONGEST {
-            self.hung = true;
+        if status.is_none() && self.started.elapsed() > TIMEOUT {
+            self.timed_out = true;
             process::stop(&mut self.child.0, Signal::TERM, STOP_TIMEOUT);
             return self.child.0.try_wait().ok().flatten();
         }
         status
     }
 
-    /// Waits for its end; an interrupt ends it.
+    /// Waits for it to end; an interrupt stops it.
     pub(crate) fn wait(mut self) -> Result<Counts> {
         loop {
             if let Some(status) = self.poll() {
                 return Ok(self.end(status));
             }
-            if interrupt::asked() {
-                return self.give_up();
+            if interrupt::requested() {
+                return self.abort();
             }
             thread::sleep(POLL);
         }
     }
 
-    /// Tells how it ended, with its output if that was badly.
+    /// Reports the outcome, with the end of the log if it failed.
     pub(crate) fn end(self, status: ExitStatus) -> Counts {
         let counted = self.counts();
         let mut counts = counted.unwrap_or_default();
-        let wrong = if self.hung {
-            Some(format!("ended after {} min", LONGEST.as_secs() / 60))
+        let problem = if self.timed_out {
+            Some(format!("stopped after {} min", TIMEOUT.as_secs() / 60))
         } else {
-            wrong(status, counted, self.whole)
+            problem(status, counted, self.must_test)
         };
-        let Some(wrong) = wrong else {
+        let Some(problem) = problem else {
             if counts == Counts::default() {
-                self.step.vanish();
+                self.step.clear();
             } else {
                 self.step.end_with(true, &counts.remark());
             }
             return counts;
         };
-        // It may have ended before it could count.
+        // It may have crashed before it reported a result.
         counts.failed = counts.failed.max(1);
         self.step.end_with(false, &counts.remark());
-        say(process::tail(&self.log, SHOWN));
-        say(format!("({wrong}; whole log: {})", self.log.display()));
+        say(process::tail(&self.log, TAIL));
+        say(format!("({problem}; whole log: {})", self.log.display()));
         counts
     }
 
-    /// What it says; `None` where it says nothing.
+    /// The results that it reported.
     fn counts(&self) -> Option<Counts> {
-        let Some((report, with_ignored)) = &self.report else {
+        let Some((report, count_ignored)) = &self.report else {
             let output = std::fs::read(&self.log).unwrap_or_default();
             return Counts::parse(&String::from_utf8_lossy(&output));
         };
         let mut counts = Counts::parse_report(&std::fs::read(report).ok()?)?;
-        if !with_ignored {
+        if !count_ignored {
             counts.ignored = 0;
         }
         Some(counts)
     }
 
-    /// Ends it.
-    pub(crate) fn give_up(self) -> Result<Counts> {
+    /// Stops it.
+    pub(crate) fn abort(self) -> Result<Counts> {
         drop(self.child);
         self.step.end(false);
         bail!("interrupted")
     }
 }
 
-/// What is wrong with how a program ended, if anything is; `whole` where it has tests, and all
-/// of them were to run.
-fn wrong(status: ExitStatus, counted: Option<Counts>, whole: bool) -> Option<String> {
+/// Why a run has failed, if it has.
+fn problem(status: ExitStatus, counted: Option<Counts>, must_test: bool) -> Option<String> {
     if !status.success() {
         return Some(status.to_string());
     }
     match counted {
-        None => Some("it did not say what it has tested".to_owned()),
-        Some(counts) if whole && counts == Counts::default() => {
-            Some("it has tested nothing".to_owned())
+        None => Some("it reported no results".to_owned()),
+        Some(counts) if must_test && counts == Counts::default() => {
+            Some("it ran no tests".to_owned())
         }
         Some(_) => None,
     }
@@ -286,27 +284,27 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_tests_nothing_fails_unless_it_may() {
-        let well = ExitStatus::from_raw(0);
+    fn running_no_tests_fails_if_there_must_be_some() {
+        let success = ExitStatus::from_raw(0);
         let nothing = Some(Counts::default());
         let one = Some(Counts {
             passed: 1,
             ..Counts::default()
         });
-        assert_eq!(wrong(well, nothing, false), None);
-        assert_eq!(wrong(well, one, true), None);
-        assert!(wrong(well, nothing, true).is_some());
-        assert!(wrong(well, None, false).is_some());
-        assert!(wrong(ExitStatus::from_raw(1), one, true).is_some());
+        assert_eq!(problem(success, nothing, false), None);
+        assert_eq!(problem(success, one, true), None);
+        assert!(problem(success, nothing, true).is_some());
+        assert!(problem(success, None, false).is_some());
+        assert!(problem(ExitStatus::from_raw(1), one, true).is_some());
     }
 
     #[test]
-    fn a_program_ends_with_its_run() {
+    fn dropping_a_run_stops_its_process() {
         let mut command = Command::new("sleep");
         let child = process::spawn(command.arg("60")).unwrap();
-        let begun = Instant::now();
+        let started = Instant::now();
         drop(Owned(child));
-        assert!(begun.elapsed() < Duration::from_secs(30));
+        assert!(started.elapsed() < Duration::from_secs(30));
     }
 
     #[test]

@@ -1,15 +1,11 @@
-//! The tools of the local stack, pinned, installed under `.local/tools` and nowhere else.
+//! Pinned tools, installed under `.local/tools`.
 
 mod chromium;
-pub(crate) mod containers;
 pub(crate) mod deny;
-pub(crate) mod localstack;
-mod node;
-pub(crate) mod postman;
+pub(crate) mod node;
 pub(crate) mod prometheus;
 mod python;
-pub(crate) mod template;
-pub(crate) mod web;
+mod web;
 
 use std::{
     fs::{self, File},
@@ -21,7 +17,10 @@ use anyhow::{Context as _, Result};
 
 pub(crate) use chromium::Chromium;
 pub(crate) use node::program as node_program;
-pub(crate) use python::{cargo_lambda, ministack, postgres_bin, python};
+pub(crate) use python::{
+    CHECKOV, CONTAINERS, LOCALSTACK, SAM, cargo_lambda, install_deploy, ministack, postgres_bin,
+    python,
+};
 pub(crate) use web::WebApp;
 
 /// Where tools are installed.
@@ -29,71 +28,70 @@ fn directory() -> PathBuf {
     crate::workspace::local().join("tools")
 }
 
-/// Where the tools' pinned versions are.
-fn pins() -> PathBuf {
-    crate::workspace::root().join("localstack").join("tools")
+/// The folder with the tools' pinned versions.
+pub(crate) fn pins() -> PathBuf {
+    crate::workspace::root().join("localstack/tools")
 }
 
-/// Logs of installing and building.
+/// The folder for logs of installations and builds.
 pub(crate) fn logs() -> Result<PathBuf> {
     let logs = crate::workspace::local().join("logs");
-    fs::create_dir_all(&logs).with_context(|| format!("cannot make {}", logs.display()))?;
+    fs::create_dir_all(&logs).with_context(|| format!("cannot create {}", logs.display()))?;
     Ok(logs)
 }
 
-/// Installs what is missing; two programs at once wait for each other.
+/// Installs the tools of the local stack that are missing.
 pub(crate) fn install() -> Result<()> {
-    let _lock = lock()?;
     python::install()?;
     node::install()
 }
 
-/// Held while something is installed; it ends with the file.
-fn lock() -> Result<File> {
+/// Serialises installations by different processes; released when the file is dropped.
+fn lock(name: &str) -> Result<File> {
     fs::create_dir_all(directory())?;
-    let lock = File::create(directory().join("lock"))?;
-    lock.lock().context("cannot lock the tools")?;
+    let lock = File::create(directory().join(name).with_extension("lock"))?;
+    lock.lock()
+        .with_context(|| format!("cannot lock {name} in {}", directory().display()))?;
     Ok(lock)
 }
 
-/// Does `install` unless it was done for these very `inputs`.
+/// Runs `install` unless it has run for these `inputs`.
 fn once(name: &str, inputs: &[PathBuf], install: impl FnOnce() -> Result<()>) -> Result<()> {
+    let _lock = lock("tools")?;
     let stamp = Stamp::of(name, inputs)?;
     if stamp.is_set() {
         return Ok(());
     }
-    fs::create_dir_all(directory())?;
     install()?;
     stamp.set()
 }
 
-/// Says whether something was done for certain inputs, as they are now.
+/// Records that something was done for certain inputs.
 struct Stamp {
     path: PathBuf,
-    wanted: String,
+    fingerprint: String,
 }
 
 impl Stamp {
     fn of(name: &str, inputs: &[PathBuf]) -> Result<Self> {
         Ok(Self {
             path: directory().join(format!("{name}.stamp")),
-            wanted: fingerprint(inputs)?,
+            fingerprint: fingerprint(inputs)?,
         })
     }
 
     fn is_set(&self) -> bool {
-        fs::read_to_string(&self.path).is_ok_and(|done| done == self.wanted)
+        fs::read_to_string(&self.path).is_ok_and(|done| done == self.fingerprint)
     }
 
-    /// Notes that it was done.
     fn set(&self) -> Result<()> {
-        fs::write(&self.path, &self.wanted)?;
+        fs::write(&self.path, &self.fingerprint)?;
         Ok(())
     }
 }
 
-/// What tells one state of some files, or folders of files, from another.
-fn fingerprint(inputs: &[PathBuf]) -> Result<String> {
+/// A hash of the names and contents of files and of folders of files.
+pub(crate) fn fingerprint(inputs: &[PathBuf]) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     for input in inputs {
         hash(input, &mut hasher)?;

@@ -1,4 +1,4 @@
-//! The tests that run in Node.js: the web app's components, the web app in a browser, and the
+//! Tests that run in Node.js: the web app's components, the web app in a browser, and the
 //! Postman collection.
 
 use std::{
@@ -6,27 +6,27 @@ use std::{
     process::Command,
 };
 
-use crate::tools;
+use crate::tools::node::{POSTMAN, WEB};
 
-/// What the Postman collection is called where tests are chosen by name.
-const POSTMAN: &str = "postman";
+/// Name of the Postman collection's tests, for filters.
+const COLLECTION: &str = "postman";
 
-/// A run of tests that writes down its results as Jest does (and Vitest, and ours).
+/// Tests that write a report in Jest's format, as Vitest and the Postman runner do.
 pub(crate) struct NodeTests {
     pub(crate) name: &'static str,
     pub(crate) command: Command,
-    /// Where it writes them.
+    /// The report's path.
     pub(crate) report: PathBuf,
-    /// Whether some were left out by their name: those are not told of.
-    pub(crate) chosen: bool,
+    /// Whether a filter applies. Tests that it excludes are reported as ignored, and not shown.
+    pub(crate) filtered: bool,
 }
 
-/// The app's components, against a backend of their own.
+/// Component tests, against a fake backend.
 pub(crate) fn components(filter: Option<&str>, logs: &Path) -> NodeTests {
     vitest("web components", "test", filter, logs)
 }
 
-/// The app in a browser, on a stack. What the browser saw of a failed test is kept.
+/// Browser tests on a stack. A failed test leaves a screenshot.
 pub(crate) fn browser(filter: Option<&str>, chromium: &Path, logs: &Path) -> NodeTests {
     let mut tests = vitest("web browser", "e2e", filter, logs);
     tests
@@ -36,26 +36,25 @@ pub(crate) fn browser(filter: Option<&str>, chromium: &Path, logs: &Path) -> Nod
     tests
 }
 
-/// Every request of the Postman collection, on a stack. They build on each other, so all run
-/// or none.
+/// The Postman collection on a stack. Its requests build on each other, so all run or none.
 pub(crate) fn postman(filter: Option<&str>, logs: &Path) -> Option<NodeTests> {
-    if filter.is_some_and(|filter| !POSTMAN.contains(filter)) {
+    if filter.is_some_and(|filter| !COLLECTION.contains(filter)) {
         return None;
     }
-    let report = report(POSTMAN, logs);
-    let mut command = tools::postman::script("run");
+    let report = report(COLLECTION, logs);
+    let mut command = POSTMAN.script("run");
     command.arg("--report").arg(&report);
     Some(NodeTests {
-        name: POSTMAN,
+        name: COLLECTION,
         command,
         report,
-        chosen: false,
+        filtered: false,
     })
 }
 
 fn vitest(name: &'static str, script: &str, filter: Option<&str>, logs: &Path) -> NodeTests {
     let report = report(name, logs);
-    let mut command = tools::web::script(script);
+    let mut command = WEB.script(script);
     command
         .args(["--reporter=default", "--reporter=json"])
         .arg(format!("--outputFile.json={}", report.display()));
@@ -66,7 +65,7 @@ fn vitest(name: &'static str, script: &str, filter: Option<&str>, logs: &Path) -
         name,
         command,
         report,
-        chosen: filter.is_some(),
+        filtered: filter.is_some(),
     }
 }
 
@@ -74,7 +73,7 @@ fn report(name: &str, logs: &Path) -> PathBuf {
     logs.join(format!("test {name}.json"))
 }
 
-/// A text as a regular expression (of JavaScript) that finds it.
+/// Escapes a text for use in a JavaScript regular expression.
 fn escape(text: &str) -> String {
     text.chars()
         .flat_map(|letter| {
@@ -89,13 +88,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_filter_is_a_text_not_a_pattern() {
+    fn a_filter_is_literal() {
         assert_eq!(escape("over REST (1)"), r"over REST \(1\)");
         assert_eq!(escape("pictures::get"), "pictures::get");
     }
 
     #[test]
-    fn the_postman_collection_is_chosen_by_its_name() {
+    fn the_postman_collection_is_filtered_by_name() {
         let logs = Path::new("/logs");
         assert!(postman(None, logs).is_some());
         assert!(postman(Some("postman"), logs).is_some());

@@ -1,4 +1,4 @@
-//! Where things are.
+//! Paths of the workspace, and its cargo.
 
 use std::{
     env,
@@ -7,31 +7,30 @@ use std::{
     process::Command,
 };
 
-/// The workspace's root.
+/// The workspace's root folder.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .unwrap_or(Path::new("."))
 }
 
-/// What the project's commands install and keep; git ignores it.
+/// The folder for installed tools and for state, ignored by git.
 pub(crate) fn local() -> PathBuf {
     root().join(".local")
 }
 
-/// Where cargo puts what it builds.
+/// Cargo's target folder.
 pub(crate) fn target() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
-/// A binary of the workspace, as `cargo build` left it.
+/// A debug binary of the workspace.
 pub(crate) fn binary(name: &str) -> PathBuf {
     target().join("debug").join(name)
 }
 
-/// The cargo that runs this program, as if it were started from a shell: what `cargo run`
-/// puts in the environment of a program makes build scripts run again, and with them builds
-/// that take minutes.
+/// The cargo that runs this program, with the environment of a shell. The variables that
+/// `cargo run` sets would make build scripts run again, and builds take minutes.
 pub(crate) fn cargo() -> Command {
     let cargo = env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
     let mut command = Command::new(&cargo);
@@ -54,10 +53,10 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
-/// Where the system looks for libraries first (Linux).
+/// The search path for shared libraries (Linux).
 const LIBRARIES: &str = "LD_LIBRARY_PATH";
 
-/// A list of folders without those under some others; `None` if none is left.
+/// A path list without the entries under some folders; `None` if it is then empty.
 fn without(list: &OsStr, folders: &[Option<&Path>]) -> Option<OsString> {
     let kept: Vec<_> = env::split_paths(list)
         .filter(|path| {
@@ -78,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_cargos_own_folders_are_left_out() {
+    fn only_cargos_own_folders_are_removed() {
         let list = OsStr::new("/w/target/debug/deps:/opt/lib:/rust/lib");
         let folders = [Some(Path::new("/w/target")), Some(Path::new("/rust")), None];
         assert_eq!(without(list, &folders), Some("/opt/lib".into()));

@@ -1,14 +1,17 @@
-//! Receives spans over OTLP, as a collector would: for tests, and for people who want to
-//! look at a trace without running one.
+//! Receives spans over OTLP/HTTP with protobuf bodies, as the gateway and the functions send
+//! them, keeps them in files and prints them as a tree.
 //!
-//! Takes OTLP/HTTP with protobuf bodies (OpenTelemetry Protocol 1.x, "OTLP/HTTP"), which is
-//! what the gateway and the functions send.
+//! Used by tests, and by `cargo xtask up --observe` on machines without a collector.
 
 mod receiver;
 mod span;
 mod store;
+mod trace;
+mod tree;
 
 pub use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 pub use receiver::{Receiver, TRACES_PATH};
 pub use span::{Kind, Link, Span, spans};
 pub use store::Store;
+pub use trace::{Trace, find, last, list, newest};
+pub use tree::render;

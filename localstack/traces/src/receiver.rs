@@ -1,4 +1,4 @@
-//! The HTTP port that spans are sent to.
+//! An HTTP server for OTLP trace exports.
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, thread::JoinHandle};
 
@@ -18,17 +18,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ExportTraceServiceRequest;
 
-/// The path of traces (OTLP/HTTP, "OTLP/HTTP Request").
+/// The path that traces are posted to (OTLP/HTTP).
 pub const TRACES_PATH: &str = "/v1/traces";
 
 const PROTOBUF: &str = "application/x-protobuf";
 
-/// The largest request taken, in bytes: a batch of 512 spans has about 300 KB.
-const MOST_BYTES: usize = 16 * 1024 * 1024;
+/// Maximum request size in bytes. A batch of 512 spans is about 300 KB.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-type Take = dyn Fn(ExportTraceServiceRequest) + Send + Sync;
+type Handler = dyn Fn(ExportTraceServiceRequest) + Send + Sync;
 
-/// Listens until it is dropped, on a thread of its own.
+/// A server on a thread of its own; dropping it stops the server.
 pub struct Receiver {
     address: SocketAddr,
     stop: CancellationToken,
@@ -36,16 +36,16 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Listens on `address` (port 0: any that is free) and hands each request to `take`.
+    /// Listens on `address` (port 0 picks a free port) and passes each request to `handler`.
     ///
     /// # Errors
     ///
-    /// The port is taken, or there is no thread to be had.
+    /// The port is in use, or the thread can't be started.
     pub fn start(
         address: SocketAddr,
-        take: impl Fn(ExportTraceServiceRequest) + Send + Sync + 'static,
+        handler: impl Fn(ExportTraceServiceRequest) + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
-        // Not the runtime's own way of binding: who starts this may be in a runtime already.
+        // Bound outside tokio because the caller may be inside another runtime.
         let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -54,10 +54,10 @@ impl Receiver {
             .build()?;
         let stop = CancellationToken::new();
         let stopped = stop.clone();
-        let take: Arc<Take> = Arc::new(take);
+        let handler: Arc<Handler> = Arc::new(handler);
         let thread = std::thread::Builder::new()
             .name("otlp".to_owned())
-            .spawn(move || runtime.block_on(serve(listener, take, stopped)))?;
+            .spawn(move || runtime.block_on(serve(listener, handler, stopped)))?;
         Ok(Self {
             address,
             stop,
@@ -65,7 +65,7 @@ impl Receiver {
         })
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -75,14 +75,14 @@ impl Drop for Receiver {
     fn drop(&mut self) {
         self.stop.cancel();
         if let Some(thread) = self.thread.take() {
-            // It ends at once: connections under way are cut.
+            // Returns at once: open connections are dropped.
             let _ended = thread.join();
         }
     }
 }
 
-async fn serve(listener: std::net::TcpListener, take: Arc<Take>, stop: CancellationToken) {
-    // Fails only outside a runtime, or where the listener would block.
+async fn serve(listener: std::net::TcpListener, handler: Arc<Handler>, stop: CancellationToken) {
+    // Fails only outside a runtime or on a blocking listener.
     let Ok(listener) = TcpListener::from_std(listener) else {
         return;
     };
@@ -94,19 +94,19 @@ async fn serve(listener: std::net::TcpListener, take: Arc<Take>, stop: Cancellat
                 Err(_) => continue,
             },
         };
-        let take = Arc::clone(&take);
+        let handler = Arc::clone(&handler);
         let service = service_fn(move |request| {
-            let take = Arc::clone(&take);
-            async move { Ok::<_, Infallible>(answer(request, &*take).await) }
+            let handler = Arc::clone(&handler);
+            async move { Ok::<_, Infallible>(answer(request, &*handler).await) }
         });
         let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
         tokio::spawn(connection);
     }
 }
 
-async fn answer(request: Request<Incoming>, take: &Take) -> Response<Full<Bytes>> {
-    let (status, why) = match receive(request, take).await {
-        // An empty message: everything was taken.
+async fn answer(request: Request<Incoming>, handler: &Handler) -> Response<Full<Bytes>> {
+    let (status, why) = match receive(request, handler).await {
+        // An empty message means that every span was accepted.
         Ok(()) => (StatusCode::OK, ""),
         Err(refusal) => refusal,
     };
@@ -125,34 +125,38 @@ async fn answer(request: Request<Incoming>, take: &Take) -> Response<Full<Bytes>
 
 async fn receive(
     request: Request<Incoming>,
-    take: &Take,
+    handler: &Handler,
 ) -> Result<(), (StatusCode, &'static str)> {
     if request.uri().path() != TRACES_PATH {
-        return Err((StatusCode::NOT_FOUND, "only /v1/traces is here"));
+        return Err((StatusCode::NOT_FOUND, "only /v1/traces exists"));
     }
     if request.method() != Method::POST {
-        return Err((StatusCode::METHOD_NOT_ALLOWED, "traces are sent by POST"));
+        return Err((StatusCode::METHOD_NOT_ALLOWED, "use POST"));
     }
     let header = |name| request.headers().get(name)?.to_str().ok();
     if header(CONTENT_TYPE) != Some(PROTOBUF) || header(CONTENT_ENCODING).is_some() {
         return Err((
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "send application/x-protobuf, not compressed",
+            "send uncompressed application/x-protobuf",
         ));
     }
-    let body = Limited::new(request.into_body(), MOST_BYTES)
+    let body = Limited::new(request.into_body(), MAX_BYTES)
         .collect()
         .await
         .map_err(|_| {
             (
                 StatusCode::BAD_REQUEST,
-                "the body broke off, or is too large",
+                "the body is incomplete or too large",
             )
         })?
         .to_bytes();
-    let request = ExportTraceServiceRequest::decode(body)
-        .map_err(|_| (StatusCode::BAD_REQUEST, "the body is no OTLP trace request"))?;
-    take(request);
+    let request = ExportTraceServiceRequest::decode(body).map_err(|_| {
+        (
+            StatusCode::BAD_REQUEST,
+            "the body isn't an OTLP trace request",
+        )
+    })?;
+    handler(request);
     Ok(())
 }
 
@@ -181,13 +185,13 @@ mod tests {
     }
 
     #[test]
-    fn spans_are_taken_and_anything_else_refused() {
+    fn spans_are_received_and_anything_else_is_refused() {
         let (sender, receiver) = mpsc::channel();
-        let taking = Receiver::start(([127, 0, 0, 1], 0).into(), move |request| {
+        let server = Receiver::start(([127, 0, 0, 1], 0).into(), move |request| {
             sender.send(request).unwrap();
         })
         .unwrap();
-        let address = taking.address();
+        let address = server.address();
         let request = crate::span::tests::request();
         let body = request.encode_to_vec();
         let status = |path, kind, body| post(address, path, kind, body);
@@ -197,7 +201,7 @@ mod tests {
         assert!(status(TRACES_PATH, "application/json", b"{}").contains(" 415 "));
         assert!(status(TRACES_PATH, PROTOBUF, b"\xff\xff").contains(" 400 "));
         assert!(receiver.try_recv().is_err());
-        drop(taking);
+        drop(server);
         assert!(TcpStream::connect(address).is_err());
     }
 }

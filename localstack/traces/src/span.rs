@@ -1,4 +1,4 @@
-//! A request's spans, flat: one value a span, with what is said once for many of them.
+//! The spans of an export request as flat values.
 
 use std::collections::BTreeMap;
 
@@ -10,22 +10,22 @@ use serde_json::Value;
 
 use crate::ExportTraceServiceRequest;
 
-/// What a span stands for.
+/// A span's kind (OpenTelemetry's `SpanKind`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Work inside one process.
+    /// Work inside one process, or unspecified.
     Internal,
-    /// A request that was served.
+    /// Serving a request.
     Server,
-    /// A request that was made.
+    /// Making a request.
     Client,
-    /// A record that was sent.
+    /// Sending a message.
     Producer,
-    /// A record that was taken.
+    /// Receiving or processing a message.
     Consumer,
 }
 
-/// Another span that a span has to do with.
+/// A reference to a related span.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
     /// Its trace, 32 hexadecimal digits.
@@ -41,41 +41,45 @@ pub struct Span {
     pub trace_id: String,
     /// 16 hexadecimal digits.
     pub span_id: String,
-    /// As [`Span::span_id`]; empty for the first of a trace.
+    /// 16 hexadecimal digits; empty for a root span.
     pub parent_span_id: String,
     /// `service.name` of its resource.
     pub service: String,
-    /// What it is called.
+    /// The span's name.
     pub name: String,
-    /// What it stands for.
+    /// The span's kind.
     pub kind: Kind,
-    /// When it began, in nanoseconds since 1970.
+    /// Start, in nanoseconds since the Unix epoch.
     pub start_nanos: u64,
-    /// When it ended.
+    /// End, in nanoseconds since the Unix epoch.
     pub end_nanos: u64,
-    /// What is said of it.
+    /// The span's attributes.
     pub attributes: BTreeMap<String, Value>,
-    /// What is said of the process it is from.
+    /// Attributes of the process that created the span.
     pub resource: BTreeMap<String, Value>,
-    /// Which others it has to do with.
+    /// Related spans.
     pub links: Vec<Link>,
-    /// Whether it failed.
+    /// Whether its status is `Error`.
     pub error: bool,
-    /// Why it failed, where that is said.
+    /// Description of the error; may be empty.
     pub status_message: String,
 }
 
 impl Span {
-    /// An attribute's text; empty where there is none.
+    /// A string attribute; empty if missing.
     pub fn text(&self, attribute: &str) -> &str {
         self.attributes
             .get(attribute)
             .and_then(Value::as_str)
             .unwrap_or_default()
     }
+
+    pub(crate) fn nanos(&self) -> u64 {
+        self.end_nanos.saturating_sub(self.start_nanos)
+    }
 }
 
-/// All spans of a request, in its order.
+/// The spans of a request, in order.
 pub fn spans(request: &ExportTraceServiceRequest) -> Vec<Span> {
     let mut spans = Vec::new();
     for group in &request.resource_spans {
@@ -152,13 +156,13 @@ fn value(value: Option<&AnyValue>) -> Value {
         Some(Any::BytesValue(bytes)) => Value::from(hex(bytes)),
         #[allow(
             unreachable_patterns,
-            reason = "later versions of the protocol add kinds"
+            reason = "newer versions of the protocol add kinds"
         )]
         Some(_) => Value::Null,
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -1,5 +1,5 @@
-//! Keeps traces in files: one a trace, `<trace id>.jsonl`, whose lines are OTLP's JSON form
-//! of that trace's spans.
+//! Stores traces as files, `<trace id>.jsonl`: each line is an export request in OTLP's JSON
+//! encoding with spans of that trace.
 
 use std::{
     collections::{BTreeMap, HashSet, VecDeque},
@@ -11,27 +11,26 @@ use std::{
 
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans};
 
-use crate::ExportTraceServiceRequest;
+use crate::{ExportTraceServiceRequest, span::hex};
 
-/// How a file's name ends.
-const EXTENSION: &str = "jsonl";
+pub(crate) const EXTENSION: &str = "jsonl";
 
-/// A folder of traces; the oldest goes where one too many comes.
+/// A folder of traces. The oldest trace is removed when the folder is full.
 pub struct Store {
     folder: PathBuf,
-    most: usize,
-    /// Oldest first.
+    capacity: usize,
+    /// Ids, oldest first.
     kept: VecDeque<String>,
     known: HashSet<String>,
 }
 
 impl Store {
-    /// Opens the folder, with what an earlier run kept; holds at most `most` traces.
+    /// Opens a folder that holds up to `capacity` traces, counting those of earlier runs.
     ///
     /// # Errors
     ///
-    /// The folder cannot be made or read.
-    pub fn open(folder: PathBuf, most: usize) -> io::Result<Self> {
+    /// The folder can't be created or read.
+    pub fn open(folder: PathBuf, capacity: usize) -> io::Result<Self> {
         fs::create_dir_all(&folder)?;
         let mut found: Vec<(SystemTime, String)> = Vec::new();
         for entry in fs::read_dir(&folder)? {
@@ -48,30 +47,30 @@ impl Store {
         let kept: VecDeque<_> = found.into_iter().map(|(_, id)| id).collect();
         Ok(Self {
             folder,
-            most,
+            capacity,
             known: kept.iter().cloned().collect(),
             kept,
         })
     }
 
-    /// Adds the spans of a request to their traces' files.
+    /// Appends the spans of a request to the files of their traces.
     ///
     /// # Errors
     ///
-    /// A file cannot be written.
+    /// A file can't be written.
     pub fn put(&mut self, request: ExportTraceServiceRequest) -> io::Result<()> {
         for (id, part) in divide(request) {
             let path = self.path(&id);
             let mut line = serde_json::to_string(&part)?;
             line.push('\n');
             let mut file = File::options().create(true).append(true).open(path)?;
-            // At once: a line is not read half-written.
+            // In one write, so that readers never see half a line.
             file.write_all(line.as_bytes())?;
             if self.known.insert(id.clone()) {
                 self.kept.push_back(id);
             }
         }
-        while self.kept.len() > self.most {
+        while self.kept.len() > self.capacity {
             if let Some(id) = self.kept.pop_front() {
                 self.known.remove(&id);
                 match fs::remove_file(self.path(&id)) {
@@ -88,7 +87,7 @@ impl Store {
     }
 }
 
-/// A request's spans by their trace's id (hexadecimal, so it is safe as a file's name).
+/// Splits a request by trace id (in hexadecimal, which is safe in a file name).
 fn divide(request: ExportTraceServiceRequest) -> BTreeMap<String, ExportTraceServiceRequest> {
     let mut traces: BTreeMap<String, ExportTraceServiceRequest> = BTreeMap::new();
     for group in request.resource_spans {
@@ -112,10 +111,6 @@ fn divide(request: ExportTraceServiceRequest) -> BTreeMap<String, ExportTraceSer
         }
     }
     traces
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -145,7 +140,7 @@ mod tests {
     }
 
     fn folder(name: &str) -> PathBuf {
-        std::env::temp_dir().join(format!("otlp-{name}-{}", std::process::id()))
+        std::env::temp_dir().join(format!("traces-{name}-{}", std::process::id()))
     }
 
     fn names(folder: &PathBuf) -> Vec<String> {
@@ -158,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn each_trace_has_a_file_of_otlps_json() {
+    fn each_trace_has_a_file_in_otlps_json() {
         let folder = folder("files");
         let mut store = Store::open(folder.clone(), 10).unwrap();
         store.put(request(&[0xab, 0x01, 0xab])).unwrap();
@@ -182,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_goes_where_one_too_many_comes() {
+    fn the_oldest_trace_is_removed_from_a_full_folder() {
         let folder = folder("bound");
         let mut store = Store::open(folder.clone(), 2).unwrap();
         for trace in [1, 2, 3] {
@@ -190,7 +185,7 @@ mod tests {
         }
         assert_eq!(names(&folder).len(), 2);
         assert!(!folder.join(format!("{}.jsonl", "01".repeat(16))).exists());
-        // What an earlier run kept counts too.
+        // Traces of an earlier run count too.
         let mut store = Store::open(folder.clone(), 2).unwrap();
         store.put(request(&[4])).unwrap();
         assert_eq!(names(&folder).len(), 2);

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Result, ensure};
 use tokio::time::{Instant, sleep};
-use trichrome_otlp::{ExportTraceServiceRequest, Receiver};
+use trichrome_traces::{ExportTraceServiceRequest, Receiver};
 use uuid::Uuid;
 
 use crate::{
@@ -89,7 +89,7 @@ impl Spans {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Not by `trichrome_otlp::spans`, which copies each span: this runs on the cores that are
+    /// Not by `trichrome_traces::spans`, which copies each span: this runs on the cores that are
     /// measured.
     fn add(&self, request: &ExportTraceServiceRequest) {
         let mut counts = self.lock();

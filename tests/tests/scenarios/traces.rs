@@ -4,11 +4,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use trichrome_otlp::{Kind, Span};
 use trichrome_tests::{
     harness::Suite, images::Format, request::SPAN, scenario::Scenario, traces::are_sent,
     transport::Transport,
 };
+use trichrome_traces::{Kind, Span};
 use uuid::Uuid;
 
 pub(crate) fn add(suite: &mut Suite) {

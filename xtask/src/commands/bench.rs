@@ -15,8 +15,7 @@ use serde_json::{Value, json};
 
 use super::build;
 use crate::{
-    builds::{self, Counter},
-    interrupt,
+    builds, interrupt,
     observe::Observe,
     process,
     stack::{self, Ports, Stack, Supervisor, functions},
@@ -153,8 +152,7 @@ fn optimised(folder: &Path) -> Result<()> {
 
 fn logged(command: &mut Command, step: &str) -> Result<()> {
     let log = tools::logs()?.join("bench-build.log");
-    let counter = Counter::new(&log);
-    process::run_told(command, step, &log, move || counter.remark())
+    builds::run(command, step, &log)
 }
 
 /// The stack goes on being watched meanwhile.

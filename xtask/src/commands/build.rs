@@ -11,8 +11,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    builds::Counter,
-    process,
+    builds,
     progress::say,
     tools,
     workspace::{root, target},
@@ -100,14 +99,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     for function in &functions {
         command.args(["--bin", function]);
     }
-    let counter = Counter::new(&log);
-    process::run_told(
-        &mut command,
-        "Functions, optimised for their size",
-        &log,
-        move || counter.remark(),
-    )
-    .with_context(|| {
+    builds::run(&mut command, "Functions, optimised for size", &log).with_context(|| {
         format!(
             "no zips (where rustc has no such target: `rustup target add {}`)",
             options.arch.target()

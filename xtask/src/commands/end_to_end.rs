@@ -17,9 +17,9 @@ use crate::{
 pub(super) const END_TO_END: &str = "tests";
 pub(super) const ON_A_STACK: [&str; 2] = ["scenarios", "faults"];
 
-/// Waits for a program's tests; the stack goes on being watched meanwhile. That a part of it
+/// Waits for a program's tests; the stack goes on being supervise meanwhile. That a part of it
 /// ended by itself is a failure, though it is started again and no call may have met it.
-pub(super) fn watched(supervisor: &mut Supervisor, mut run: TestRun) -> Result<Counts> {
+pub(super) fn supervise(supervisor: &mut Supervisor, mut run: TestRun) -> Result<Counts> {
     supervisor.note_tests(run.id())?;
     let crashes = supervisor.crashes();
     let mut status = None;
@@ -29,7 +29,7 @@ pub(super) fn watched(supervisor: &mut Supervisor, mut run: TestRun) -> Result<C
     })?;
     let mut counts = match status {
         Some(status) => run.end(status),
-        None => run.give_up()?,
+        None => run.abort()?,
     };
     interrupt::check()?;
     let crashes = supervisor.crashes() - crashes;

@@ -5,8 +5,11 @@ use std::fs;
 use anyhow::{Context as _, Result};
 
 use crate::{
-    observe::dashboards,
-    process, tools,
+    process,
+    tools::{
+        self,
+        node::{POSTMAN, WEB},
+    },
     workspace::{cargo, root},
 };
 
@@ -28,20 +31,20 @@ pub(crate) fn run() -> Result<()> {
             .args(["--example", "generate"])
             .current_dir(root()),
     )?;
-    tools::web::install()?;
+    WEB.install()?;
     let log = tools::logs()?.join("generate-web.log");
-    let mut schema = tools::web::script("generate");
+    let mut schema = WEB.script("generate");
     process::run_logged(&mut schema, "web: types of the API", &log)?;
     // Last, because it fails until steps.mjs has a step for each operation.
-    process::run(&mut tools::postman::script("generate"))?;
+    process::run(&mut POSTMAN.script("generate"))?;
     for ((file, before), after) in FILES.iter().zip(before).zip(read()?) {
         if before == after {
             println!("{file} is up to date");
         } else {
-            println!("{file} is written");
+            println!("{file} was updated");
         }
     }
-    dashboards::write()
+    Ok(())
 }
 
 fn read() -> Result<Vec<String>> {

@@ -7,7 +7,11 @@ use clap::Args;
 
 use crate::{
     builds::EVERYTHING,
-    lints, observe, process, tools,
+    lints, observe, process,
+    tools::{
+        self, CHECKOV, SAM,
+        node::{POSTMAN, WEB},
+    },
     workspace::{cargo, root},
 };
 
@@ -40,7 +44,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         );
     }
     tools::install()?;
-    tools::web::install()?;
+    WEB.install()?;
     for (name, check) in CHECKS {
         if options.checks.is_empty() || options.checks.iter().any(|chosen| chosen == name) {
             check()?;
@@ -90,10 +94,10 @@ pub(crate) fn web() -> Result<()> {
         ("generate:check", "web: types of the API"),
     ] {
         let log = format!("web-{}", script.replace(':', "-"));
-        logged(&mut tools::web::script(script), step, &log)?;
+        logged(&mut WEB.script(script), step, &log)?;
     }
     logged(
-        &mut tools::postman::script("check"),
+        &mut POSTMAN.script("check"),
         "Postman collection",
         "postman-check",
     )
@@ -102,7 +106,7 @@ pub(crate) fn web() -> Result<()> {
 /// Holds the built web app against its budget of bytes.
 pub(crate) fn web_size() -> Result<()> {
     logged(
-        &mut tools::web::script("size"),
+        &mut WEB.script("size"),
         "web: size of the first load",
         "web-size",
     )
@@ -116,15 +120,16 @@ pub(crate) fn observability() -> Result<()> {
 /// The template: CloudFormation's schemas, SAM's, and rules of security. The checks are
 /// installed where they are missing.
 pub(crate) fn template() -> Result<()> {
-    tools::template::install_checks()?;
+    SAM.install()?;
+    CHECKOV.install()?;
     let file = root().join("template.yaml");
     // Regions differ in what they have; the template names none.
     let region = ("AWS_DEFAULT_REGION", "us-east-1");
-    let mut cfn_lint = tools::template::cfn_lint();
-    let mut sam = tools::template::sam();
+    let mut cfn_lint = SAM.program("cfn-lint");
+    let mut sam = SAM.program("sam");
     sam.args(["validate", "--lint", "--template"])
         .env("SAM_CLI_TELEMETRY", "0");
-    let mut checkov = tools::template::checkov();
+    let mut checkov = CHECKOV.program("checkov");
     checkov
         .args(["--framework", "cloudformation", "--quiet", "--compact"])
         .arg("--config-file")

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 
 use super::{
-    end_to_end::{END_TO_END, ON_A_STACK, logs, watched},
+    end_to_end::{END_TO_END, ON_A_STACK, logs, supervise},
     lint,
     test_deployed::{self, ON_A_DEPLOYED_STACK},
 };
@@ -17,7 +17,7 @@ use crate::{
     progress::say,
     stack::{self, Ports, Stack, Supervisor},
     test_run::{Counts, TestRun},
-    tools::{self, Chromium},
+    tools::{Chromium, node::POSTMAN},
     web_tests,
     workspace::root,
 };
@@ -44,7 +44,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Observe::install()?;
     let tests = stack::set_up(builds::with_tests)?;
     let chromium = chromium.finish()?;
-    tools::postman::install()?;
+    POSTMAN.install()?;
     let mut counts = Counts::default();
     if !options.e2e {
         lint::contract()?;
@@ -104,7 +104,7 @@ fn without_stack(tests: &[TestBinary], options: &Options) -> Result<Counts> {
     Ok(counts)
 }
 
-/// All programs run, whatever the first says. The stack goes on being watched meanwhile:
+/// All programs run, whatever the first says. The stack goes on being supervise meanwhile:
 /// tests stop and start its parts.
 fn on_stack(
     supervisor: &mut Supervisor,
@@ -118,7 +118,7 @@ fn on_stack(
     let mut counts = Counts::default();
     for program in programs {
         let run = TestRun::begin(program, filter, Some(&description), &logs)?;
-        counts += watched(supervisor, run)?;
+        counts += supervise(supervisor, run)?;
     }
     let browser = web_tests::browser(filter, chromium, &logs);
     for tests in web_tests::postman(filter, &logs)
@@ -126,7 +126,7 @@ fn on_stack(
         .chain([browser])
     {
         let run = TestRun::begin_node(tests, Some(&description), &logs)?;
-        counts += watched(supervisor, run)?;
+        counts += supervise(supervisor, run)?;
     }
     // Some tests alone do not fill every panel.
     let prometheus = supervisor.stack().observe().and_then(|it| it.prometheus);

@@ -5,7 +5,7 @@ use std::fs;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::end_to_end::{END_TO_END, logs, watched};
+use super::end_to_end::{END_TO_END, logs, supervise};
 use crate::{
     builds::{self, TestBinary},
     deploy::Target,
@@ -24,7 +24,7 @@ pub(super) fn run(tests: &[TestBinary], filter: Option<&str>) -> Result<Counts> 
     let Some(lock) = Stack::lock(NAME)? else {
         bail!("the tests run already, in this clone");
     };
-    tools::template::install_deploy()?;
+    tools::install_deploy()?;
     Stack::wipe(NAME, &lock)?;
     let target = Target::Local { enforce_iam: true };
     let stack = Stack::new(NAME, Ports::free()?, lock)?.deployed_to(target, Vec::new());
@@ -43,7 +43,7 @@ fn on_stack(stack: Stack, tests: &[TestBinary], filter: Option<&str>) -> Result<
     for target in ON_A_DEPLOYED_STACK {
         let program = builds::find(tests, END_TO_END, target)?;
         let run = TestRun::begin(program, filter, Some(&description), &logs)?;
-        counts += watched(&mut supervisor, run)?;
+        counts += supervise(&mut supervisor, run)?;
     }
     Ok(counts)
 }

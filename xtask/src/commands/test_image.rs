@@ -1,15 +1,15 @@
-//! `cargo xtask test-image`: the gateway's image, built and held against the end-to-end
-//! tests. Not a part of `cargo xtask test`: it builds the gateway anew, optimised.
+//! `cargo xtask test-image`: the end-to-end tests through the gateway's container image. Not
+//! part of `cargo xtask test`, since it builds an optimised gateway.
 
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 
-use super::end_to_end::{END_TO_END, ON_A_STACK, logs, watched};
+use super::end_to_end::{END_TO_END, ON_A_STACK, logs, supervise};
 use crate::{
     builds,
-    docker::{Engine, Image, Unavailable},
+    docker_image::{Image, has_docker},
     observe::Observe,
     progress::say,
     stack::{self, Ports, Stack, Supervisor},
@@ -21,32 +21,29 @@ pub(crate) struct Options {
     /// Only build the image
     #[arg(long)]
     build: bool,
-    /// Take the image as it was last built
+    /// Use the image of the last build
     #[arg(long, conflicts_with = "build")]
     built: bool,
-    /// Only tests whose name holds this
+    /// Only run tests whose name contains this
     filter: Option<String>,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let started = Instant::now();
-    let image = match Engine::find()? {
-        Ok(engine) if options.built => Ok(Image::built(engine)?),
-        Ok(engine) => Image::build(engine)?,
-        Err(unavailable) => Err(unavailable),
-    };
-    let image = match image {
-        Ok(image) => image,
-        Err(Unavailable(why)) => {
-            say(format!("SKIPPED: the image was not tested: {why}"));
-            return Ok(());
-        }
+    if !has_docker() {
+        say("SKIPPED: the image was not tested, since no Docker engine answers");
+        return Ok(());
+    }
+    let image = if options.built {
+        Image::built()?
+    } else {
+        Image::build()?
     };
     if options.build {
         return Ok(());
     }
     let Some(lock) = Stack::lock("image")? else {
-        bail!("the image is being tested already, in this clone");
+        bail!("another process of this clone is testing the image");
     };
     Observe::install()?;
     let tests = stack::set_up(builds::with_tests)?;
@@ -64,7 +61,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             let program = builds::find(&tests, END_TO_END, target)?;
             let filter = options.filter.as_deref();
             let run = TestRun::begin(program, filter, Some(&description), &logs)?;
-            counts += watched(&mut supervisor, run)?;
+            counts += supervise(&mut supervisor, run)?;
         }
         let image = supervisor.stack().image().context("no image")?;
         image.check_running()?;

@@ -17,7 +17,7 @@ use super::build;
 use crate::{
     http, interrupt, process,
     progress::{Step, say},
-    tools,
+    tools::{self, LOCALSTACK},
     workspace::{binary, cargo, local, root},
 };
 
@@ -25,10 +25,13 @@ const START_TIMEOUT: Duration = Duration::from_secs(90);
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
 pub(crate) fn run() -> Result<()> {
-    if !tools::localstack::install()? {
-        say("SKIPPED: LocalStack 4.14.0 needs Python 3.13, and there is none here");
+    if let Err(error) = LOCALSTACK.find_python() {
+        say(format!(
+            "SKIPPED: LocalStack 4.14.0 needs another Python: {error:#}"
+        ));
         return Ok(());
     }
+    LOCALSTACK.install()?;
     let work = local().join("localstack");
     if work.exists() {
         fs::remove_dir_all(&work)?;
@@ -38,7 +41,8 @@ pub(crate) fn run() -> Result<()> {
     let localstack = LocalStack::start(&work)?;
     // LocalStack takes any credentials. Nobody connects to the database.
     process::run(
-        tools::localstack::program()
+        LOCALSTACK
+            .program("python")
             .arg(root().join("localstack/verify"))
             .arg(&work)
             .arg(build::folder())
@@ -89,7 +93,7 @@ impl LocalStack {
         let address = format!("127.0.0.1:{port}");
         let log = work.join("localstack.log");
         let output = fs::File::create(&log)?;
-        let mut command = tools::localstack::program();
+        let mut command = LOCALSTACK.program("python");
         command
             .arg(root().join("localstack/verify/serve.py"))
             .env("GATEWAY_LISTEN", &address)

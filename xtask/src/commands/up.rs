@@ -64,7 +64,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     let mut stack = Stack::new(name, Ports::fixed()?, lock)?.with_observe(observe);
     if options.deployed {
-        tools::template::install_deploy()?;
+        tools::install_deploy()?;
         stack = stack.deployed_to(target, options.parameter.clone());
     }
     let mut supervisor = Supervisor::start(stack)?;

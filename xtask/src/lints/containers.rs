@@ -8,18 +8,22 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::{process, progress::say, tools, workspace::root};
+use crate::{
+    process,
+    progress::say,
+    tools::{self, CONTAINERS},
+    workspace::root,
+};
 
-/// The workflows, and what zizmor is told of them.
 const WORKFLOWS: &str = ".github/workflows";
 const ZIZMOR: &str = ".github/zizmor.yml";
 
-/// The profiles of the compose files; each combination has to make sense.
+/// Combinations of the compose files' profiles, each of which must be valid.
 const PROFILES: [&[&str]; 4] = [&[], &["dev"], &["observe"], &["dev", "observe"]];
 
 pub(crate) fn run() -> Result<()> {
-    tools::containers::install()?;
-    let mut hadolint = tools::containers::program("hadolint");
+    CONTAINERS.install()?;
+    let mut hadolint = CONTAINERS.program("hadolint");
     logged(hadolint.args(dockerfiles(root())?), "hadolint")?;
     let files = compose_files(&fs::read_to_string(root().join(".env"))?)?;
     compose(&files)?;
@@ -54,27 +58,27 @@ fn folders(parent: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The files that `docker compose` puts together: `COMPOSE_FILE` of `.env`.
+/// The files that `docker compose` merges: `COMPOSE_FILE` in `.env`.
 fn compose_files(env: &str) -> Result<Vec<PathBuf>> {
     let list = env
         .lines()
         .find_map(|line| line.strip_prefix("COMPOSE_FILE="))
-        .context(".env does not say COMPOSE_FILE")?;
+        .context(".env has no COMPOSE_FILE")?;
     Ok(list.split(':').map(|file| root().join(file)).collect())
 }
 
 fn compose(files: &[PathBuf]) -> Result<()> {
-    let mut specification = tools::containers::program("check-jsonschema");
+    let mut specification = CONTAINERS.program("check-jsonschema");
     specification.args(["--builtin-schema", "vendor.compose-spec"]);
     logged(specification.args(files), "compose: specification")?;
-    let mut rules = tools::containers::program("check-jsonschema");
+    let mut rules = CONTAINERS.program("check-jsonschema");
     rules
         .arg("--schemafile")
-        .arg(tools::containers::compose_rules());
+        .arg(tools::pins().join("compose-rules.json"));
     logged(rules.args(files), "compose: the project's rules")?;
     for profiles in PROFILES {
-        let Some(mut compose) = tools::containers::compose() else {
-            say("! compose: `config` was NOT run: no docker compose here");
+        let Some(mut compose) = docker_compose() else {
+            say("! compose: `config` was NOT run: no docker compose on this machine");
             return Ok(());
         };
         for file in files {
@@ -94,14 +98,27 @@ fn compose(files: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
+/// Docker's compose plugin, or else the standalone program; `None` if neither is installed.
+fn docker_compose() -> Option<Command> {
+    let mut plugin = Command::new("docker");
+    plugin.arg("compose");
+    [plugin, Command::new("docker-compose")]
+        .into_iter()
+        .find_map(|command| {
+            let mut version = Command::new(command.get_program());
+            version.args(command.get_args()).arg("version");
+            process::succeeds(&mut version).then_some(command)
+        })
+}
+
 fn workflows() -> Result<()> {
-    let mut schema = tools::containers::program("check-jsonschema");
+    let mut schema = CONTAINERS.program("check-jsonschema");
     schema.args(["--builtin-schema", "vendor.github-workflows"]);
     for file in fs::read_dir(root().join(WORKFLOWS))? {
         schema.arg(file?.path());
     }
     logged(&mut schema, "workflows: schema")?;
-    let mut audit = tools::containers::program("zizmor");
+    let mut audit = CONTAINERS.program("zizmor");
     audit.args(["--offline", "--no-progress", "--config", ZIZMOR, WORKFLOWS]);
     logged(&mut audit, "workflows: zizmor")
 }
@@ -116,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_checked_is_there() {
+    fn every_container_file_is_checked() {
         let names: Vec<_> = dockerfiles(root())
             .unwrap()
             .iter()
@@ -137,9 +154,9 @@ mod tests {
         fs::read_to_string(root().join(path)).unwrap()
     }
 
-    /// LocalStack would refuse a parameter that the template does not have.
+    /// LocalStack refuses a parameter that the template doesn't have.
     #[test]
-    fn the_hook_gives_the_template_what_it_takes() {
+    fn the_hook_passes_parameters_of_the_template() {
         let (hook, template) = (read("localstack/ready.d/deploy.sh"), read("template.yaml"));
         let names: Vec<_> = hook
             .lines()
@@ -167,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_pinned_twice_is_pinned_alike() {
+    fn versions_pinned_twice_agree() {
         let dockerfile = read("functions/Dockerfile");
         let pins = read("localstack/tools/requirements.txt");
         for tool in ["cargo-lambda==", "ziglang=="] {

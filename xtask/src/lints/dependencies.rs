@@ -1,7 +1,7 @@
-//! What the project depends on: licences, sources, bans and known vulnerabilities, by
-//! cargo-deny and `deny.toml`.
+//! Licences, sources, bans and known vulnerabilities of the dependencies, checked by cargo-deny
+//! as `deny.toml` configures it.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::Result;
 
@@ -9,16 +9,16 @@ use crate::{process, progress::say, tools, workspace::root};
 
 pub(crate) fn run() -> Result<()> {
     of_this_commit()?;
-    // The advisories are a git repository on GitHub, which not every machine reaches.
-    if !fetched()? {
-        say("! cargo deny: advisories were NOT checked: their database could not be fetched");
+    // The advisories are in a git repository that not every machine can reach.
+    if !process::succeeds(cargo_deny().args(["fetch", "db"])) {
+        say("! cargo deny: advisories were NOT checked: their database can't be fetched");
         return Ok(());
     }
     check(&["--disable-fetch", "advisories"], "cargo deny: advisories")
 }
 
-/// What only a change of the project can break. A new advisory is no reason for the tests of
-/// an unchanged commit to fail.
+/// The checks whose outcome depends on the commit alone. A new advisory must not fail the
+/// tests of an unchanged commit.
 pub(crate) fn of_this_commit() -> Result<()> {
     tools::deny::install()?;
     check(
@@ -34,16 +34,6 @@ fn cargo_deny() -> Command {
         .arg(root().join("deny.toml"))
         .current_dir(root());
     command
-}
-
-fn fetched() -> Result<bool> {
-    let status = cargo_deny()
-        .args(["fetch", "db"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()?;
-    Ok(status.success())
 }
 
 fn check(arguments: &[&str], step: &str) -> Result<()> {

@@ -1,9 +1,8 @@
-//! Checks on a stack that has been used: what its gateway exposes, and what a real Prometheus
-//! makes of it for every panel of every dashboard.
+//! Checks after the end-to-end tests: the gateway's metrics, and every query of every dashboard
+//! against a real Prometheus.
 
 use std::{
     collections::BTreeSet,
-    fmt::Write as _,
     fs,
     io::Write as _,
     process::{Command, Stdio},
@@ -13,28 +12,26 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
-use ureq::Agent;
 
 use super::{
     dashboards::{self, Query},
-    prometheus::{exemplars, is_late, names, query, rules},
+    prometheus::{self, exemplars, is_timeout, names, rules},
 };
-use crate::{interrupt, progress::Step, test_run::Counts, tools::prometheus::program, workspace};
+use crate::{
+    http::agent, interrupt, progress::Step, test_run::Counts, tools::prometheus::program, workspace,
+};
 
-/// Longer than any run of the tests: rates over it see all that happened.
+/// Window of rates: longer than any run of the tests.
 const WINDOW: &str = "1h";
 
-/// The rules that are evaluated least often are so once a minute.
-const PATIENCE: Duration = Duration::from_secs(75);
+/// Time allowed for data to appear: some rules are evaluated once a minute.
+const TIMEOUT: Duration = Duration::from_secs(75);
 const POLL: Duration = Duration::from_millis(500);
 
-/// What may answer nothing after a run of the tests, each with why.
-const MAY_BE_EMPTY: [(&str, &str); 0] = [];
+/// Maximum size of the metrics page in bytes: a few thousand series.
+const MAX_PAGE: u64 = 16 * 1024 * 1024;
 
-/// Metrics are text lines of this much at most, in bytes: some thousand series.
-const LARGEST: u64 = 16 * 1024 * 1024;
-
-/// Runs the checks, each counted as a test.
+/// Runs the checks, and counts each as a test.
 pub(crate) fn run(gateway_url: &str, port: u16) -> Counts {
     let began = SystemTime::now();
     let mut counts = Counts::default();
@@ -52,7 +49,7 @@ pub(crate) fn run(gateway_url: &str, port: u16) -> Counts {
         }
     };
     check("promtool check metrics", &|_| lint(gateway_url));
-    check("metrics are those in the docs", &|_| documented(port));
+    check("metrics match the documentation", &|_| documented(port));
     check("dashboards against Prometheus", &|step| {
         dashboards_have_data(port, step)
     });
@@ -60,33 +57,27 @@ pub(crate) fn run(gateway_url: &str, port: u16) -> Counts {
         rules_evaluate(port, step)
     });
     check("exemplars of the dashboards", &|_| {
-        exemplars_are_there(port, began)
+        dashboards_have_exemplars(port, began)
     });
     counts
 }
 
-/// What a scraper gets that asks for `accept`.
-fn scrape(gateway_url: &str, accept: &str) -> Result<String> {
-    let agent: Agent = Agent::config_builder()
-        .timeout_global(Some(Duration::from_secs(10)))
-        .proxy(None)
-        .build()
-        .into();
-    let text = agent
+/// The metrics page in the classic text format, which promtool reads.
+fn scrape(gateway_url: &str) -> Result<String> {
+    let text = agent(Duration::from_secs(10))
         .get(format!("{gateway_url}/metrics"))
-        .header("accept", accept)
+        .header("accept", "text/plain;version=0.0.4")
         .call()
         .context("cannot scrape the gateway")?
         .body_mut()
         .with_config()
-        .limit(LARGEST)
+        .limit(MAX_PAGE)
         .read_to_string()?;
     Ok(text)
 }
 
-/// promtool reads the classic text format.
 fn lint(gateway_url: &str) -> Result<String> {
-    let text = scrape(gateway_url, "text/plain;version=0.0.4")?;
+    let text = scrape(gateway_url)?;
     let mut child = Command::new(program("promtool")?)
         .args(["check", "metrics"])
         .stdin(Stdio::piped())
@@ -110,7 +101,8 @@ fn samples(text: &str) -> usize {
         .count()
 }
 
-/// The metrics that series are of: a histogram's end on `_bucket`, `_sum` and `_count`.
+/// The names of the metrics that series belong to. A histogram has the series `_bucket`,
+/// `_sum` and `_count`.
 fn families(names: &[String]) -> BTreeSet<&str> {
     let histogram = |name: &str| names.iter().any(|it| *it == format!("{name}_bucket"));
     names
@@ -122,81 +114,73 @@ fn families(names: &[String]) -> BTreeSet<&str> {
                 .find(|name| histogram(name))
                 .unwrap_or(name)
         })
-        // What Prometheus itself says of a target.
+        // Added by Prometheus itself.
         .filter(|name| {
             *name != "up" && !["scrape_", "ALERTS"].iter().any(|it| name.starts_with(it))
         })
         .collect()
 }
 
-/// The names in the first column of the docs' table of metrics.
-fn described(page: &str) -> BTreeSet<&str> {
+/// The names in the first column of the documentation's table of metrics.
+fn listed(page: &str) -> BTreeSet<&str> {
     page.lines()
         .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
         .filter(|name| name.starts_with("trichrome_") || name.starts_with("process_"))
         .collect()
 }
 
-/// Of all that the gateway exposed since the stack began: a metric is there from its first use.
+/// Compares the metrics that the gateway has exposed since its start with the documentation.
 fn documented(port: u16) -> Result<String> {
     let path = workspace::root().join("docs/observability.md");
     let page =
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let names = names(port, "gateway")?;
-    let (there, told) = (families(&names), described(&page));
-    let missing: Vec<_> = there.difference(&told).copied().collect();
-    let gone: Vec<_> = told.difference(&there).copied().collect();
+    let (exposed, documented) = (families(&names), listed(&page));
+    let missing: Vec<_> = exposed.difference(&documented).copied().collect();
+    let gone: Vec<_> = documented.difference(&exposed).copied().collect();
     ensure!(
         missing.is_empty() && gone.is_empty(),
-        "docs/observability.md lacks {missing:?}, and tells of {gone:?}, which are not exposed"
+        "docs/observability.md lacks {missing:?} and has {gone:?}, which the gateway doesn't expose"
     );
-    Ok(format!("{} metrics", there.len()))
+    Ok(format!("{} metrics", exposed.len()))
 }
 
-/// Waits until every expression has data: rules are evaluated in turn.
+/// Waits until every query returns data.
 fn dashboards_have_data(port: u16, step: &mut Step) -> Result<String> {
-    let queries = dashboards::queries();
+    let queries = dashboards::queries()?;
     let total = queries.len();
-    ensure!(total > 0, "the dashboards ask nothing");
+    ensure!(total > 0, "the dashboards have no queries");
     let started = Instant::now();
     let mut empty: Vec<&Query> = queries.iter().collect();
     loop {
         let mut still = Vec::new();
-        for question in empty {
-            match query(port, &question.filled(WINDOW)) {
-                Ok(answer) if answer.iter().any(is_data) => {}
-                Ok(_) => still.push(question),
-                // A busy machine's: it is asked again.
-                Err(error) if is_late(&error) => still.push(question),
-                Err(error) => {
-                    let place = format!("{}: {}", question.place, question.expression);
-                    return Err(error.context(place));
-                }
+        for query in empty {
+            match prometheus::query(port, &query.filled(WINDOW)) {
+                Ok(series) if series.iter().any(is_data) => {}
+                Ok(_) => still.push(query),
+                Err(error) if is_timeout(&error) => still.push(query),
+                Err(error) => return Err(error.context(query.to_string())),
             }
         }
         empty = still;
-        empty.retain(|query| !may_be_empty(&query.expression));
         if empty.is_empty() {
             return Ok(format!("{total} expressions"));
         }
         interrupt::check()?;
-        if started.elapsed() > PATIENCE {
+        if started.elapsed() > TIMEOUT {
             break;
         }
         step.tick(&format!("{} of {total} have no data yet", empty.len()));
         thread::sleep(POLL);
     }
-    let mut list = String::new();
-    for query in empty {
-        write!(list, "\n  {}: {}", query.place, query.expression)?;
-    }
-    bail!("no data for{list}")
+    let list: Vec<_> = empty.iter().map(ToString::to_string).collect();
+    bail!("no data for\n  {}", list.join("\n  "))
 }
 
-/// A series with a value: a quantile of nothing, for one, is `NaN`.
+/// Whether a series has a value other than `NaN`, which a quantile of no samples is.
 fn is_data(series: &Value) -> bool {
     let value = match series {
-        // One number, without labels: its time and itself.
+        // A number without labels: the time and the value.
         Value::Array(_) => &series[1],
         _ => &series["value"][1],
     };
@@ -206,17 +190,12 @@ fn is_data(series: &Value) -> bool {
         .is_some_and(|number| !number.is_nan())
 }
 
-fn may_be_empty(expression: &str) -> bool {
-    MAY_BE_EMPTY.iter().any(|(known, _)| *known == expression)
-}
-
-/// Waits until every rule was evaluated: of one that was not yet nothing is known. One that
-/// failed may have been read while Prometheus started.
+/// Waits until every rule has been evaluated without an error.
 fn rules_evaluate(port: u16, step: &mut Step) -> Result<String> {
     let started = Instant::now();
     loop {
         let rules = match rules(port) {
-            Err(error) if is_late(&error) => Vec::new(),
+            Err(error) if is_timeout(&error) => Vec::new(),
             rules => rules?,
         };
         let others: Vec<_> = rules.iter().filter(|rule| !rule.is_ok()).collect();
@@ -224,38 +203,41 @@ fn rules_evaluate(port: u16, step: &mut Step) -> Result<String> {
             return Ok(format!("{} rules", rules.len()));
         }
         interrupt::check()?;
-        if started.elapsed() > PATIENCE {
+        if started.elapsed() > TIMEOUT {
             ensure!(!rules.is_empty(), "Prometheus has no rules");
-            let told: Vec<_> = others.iter().map(ToString::to_string).collect();
-            bail!("{}", told.join("\n  "));
+            let failed: Vec<_> = others.iter().map(ToString::to_string).collect();
+            bail!("{}", failed.join("\n  "));
         }
         step.tick(&format!("{} rules are not evaluated yet", others.len()));
         thread::sleep(POLL);
     }
 }
 
-/// Every panel with exemplars has some, and each has a trace's id. That the traces are there
-/// the scenarios see to, which receive them.
-fn exemplars_are_there(port: u16, until: SystemTime) -> Result<String> {
+/// Every panel that shows exemplars has some, each with a trace id. (The scenarios check the
+/// traces themselves.)
+fn dashboards_have_exemplars(port: u16, until: SystemTime) -> Result<String> {
     let seconds = |at: SystemTime| {
         at.duration_since(SystemTime::UNIX_EPOCH)
             .map(|it| it.as_secs())
     };
     let end = seconds(until)? + 3600;
     let mut found = 0;
-    for question in dashboards::queries().iter().filter(|query| query.exemplars) {
-        let series = exemplars(port, &question.filled(WINDOW), end - 2 * 3600, end)?;
+    for query in dashboards::queries()?
+        .iter()
+        .filter(|query| query.exemplars)
+    {
+        let series = exemplars(port, &query.filled(WINDOW), end - 2 * 3600, end)?;
         let ids: Vec<_> = series
             .iter()
             .flat_map(|series| series["exemplars"].as_array().into_iter().flatten())
             .map(|exemplar| exemplar["labels"]["trace_id"].as_str().unwrap_or_default())
             .collect();
-        ensure!(!ids.is_empty(), "no exemplars for {}", question.place);
+        ensure!(!ids.is_empty(), "no exemplars for {}", query.panel);
         let well_formed = |id: &str| id.len() == 32 && id.bytes().all(|it| it.is_ascii_hexdigit());
         ensure!(
             ids.iter().all(|id| well_formed(id)),
             "{}: an exemplar without a trace id",
-            question.place
+            query.panel
         );
         found += ids.len();
     }
@@ -268,7 +250,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read_from_series_and_from_the_docs() {
+    fn names_are_read_from_series_and_from_the_documentation() {
         let text = "# HELP a_total Of a.\n# TYPE a_total counter\na_total{b=\"c\"} 1\n\n# EOF\n";
         assert_eq!(samples(text), 1);
         let names = [
@@ -282,27 +264,15 @@ mod tests {
         assert_eq!(families(&names), BTreeSet::from(["a_seconds", "b_count"]));
         let page =
             "# Title\n| metric | what |\n|---|---|\n| `trichrome_a` | a |\n| `other` | b |\n";
-        assert_eq!(described(page), BTreeSet::from(["trichrome_a"]));
+        assert_eq!(listed(page), BTreeSet::from(["trichrome_a"]));
     }
 
     #[test]
-    fn not_a_number_is_no_data() {
+    fn nan_is_no_data() {
         let series = |value: &str| serde_json::json!({"metric": {}, "value": [1.0, value]});
         assert!(is_data(&series("0")));
         assert!(is_data(&series("+Inf")));
         assert!(!is_data(&series("NaN")));
         assert!(is_data(&serde_json::json!([1.0, "2.5"])));
-    }
-
-    #[test]
-    fn what_may_be_empty_is_asked_for() {
-        let queries = dashboards::queries();
-        for (expression, why) in MAY_BE_EMPTY {
-            assert!(!why.is_empty());
-            assert!(
-                queries.iter().any(|query| query.expression == expression),
-                "{expression}"
-            );
-        }
     }
 }

@@ -1,5 +1,5 @@
-//! Checks that need no stack: rules and their tests, every dashboard's expressions, and the
-//! configurations of what compose runs beside them.
+//! Checks by promtool of Prometheus's configuration, of the rules with their tests, and of the
+//! dashboards' queries.
 
 use std::{fs, path::PathBuf, process::Command};
 
@@ -9,65 +9,40 @@ use super::{dashboards, sources};
 use crate::{
     process,
     tools::{self, prometheus},
-    workspace::{local, root},
+    workspace::local,
 };
 
-/// All of them.
+/// Runs every check.
 pub(crate) fn run() -> Result<()> {
     prometheus::install()?;
-    let configuration = sources().join("prometheus.yml");
-    promtool("Prometheus: configuration and rules", "config")?
-        .args(["check", "config"])
-        .arg(configuration)
-        .finish()?;
-    promtool("Prometheus: tests of the rules", "tests")?
-        .args(["test", "rules"])
-        .args(tests()?)
-        .finish()?;
-    promtool("Grafana: expressions of the dashboards", "dashboards")?
-        .args(["check", "rules"])
-        .arg(expressions()?)
-        .finish()?;
-    let mut check = tools::python();
-    check.arg(root().join("deploy/observability/check.py"));
-    process::run_logged(
-        &mut check,
-        "Observability: configurations",
-        &tools::logs()?.join("observability.log"),
+    promtool(
+        "Prometheus: configuration and rules",
+        ["check", "config"],
+        &[sources().join("prometheus.yml")],
+    )?;
+    promtool(
+        "Prometheus: tests of the rules",
+        ["test", "rules"],
+        &rule_tests()?,
+    )?;
+    promtool(
+        "Grafana: queries of the dashboards",
+        ["check", "rules"],
+        &[queries_as_rules()?],
     )
 }
 
-/// One run of promtool, told as a step.
-struct Promtool {
-    command: Command,
-    step: &'static str,
-    log: PathBuf,
-}
-
-fn promtool(step: &'static str, log: &str) -> Result<Promtool> {
-    Ok(Promtool {
-        command: Command::new(prometheus::program("promtool")?),
+fn promtool(step: &str, command: [&str; 2], files: &[PathBuf]) -> Result<()> {
+    process::run_logged(
+        Command::new(prometheus::program("promtool")?)
+            .args(command)
+            .args(files),
         step,
-        log: tools::logs()?.join(format!("promtool-{log}.log")),
-    })
+        &tools::logs()?.join(format!("promtool-{}.log", command.join("-"))),
+    )
 }
 
-impl Promtool {
-    fn args<T: AsRef<std::ffi::OsStr>>(mut self, arguments: impl IntoIterator<Item = T>) -> Self {
-        self.command.args(arguments);
-        self
-    }
-
-    fn arg(self, argument: impl AsRef<std::ffi::OsStr>) -> Self {
-        self.args([argument])
-    }
-
-    fn finish(mut self) -> Result<()> {
-        process::run_logged(&mut self.command, self.step, &self.log)
-    }
-}
-
-fn tests() -> Result<Vec<PathBuf>> {
+fn rule_tests() -> Result<Vec<PathBuf>> {
     let mut tests = fs::read_dir(sources().join("tests"))?
         .map(|entry| Ok(entry?.path()))
         .collect::<Result<Vec<_>>>()?;
@@ -75,16 +50,16 @@ fn tests() -> Result<Vec<PathBuf>> {
     Ok(tests)
 }
 
-/// Every dashboard's expressions as a file of rules, which promtool can parse.
-fn expressions() -> Result<PathBuf> {
-    let rules: Vec<_> = dashboards::queries()
+/// Writes the dashboards' queries to a rules file, which promtool can parse.
+fn queries_as_rules() -> Result<PathBuf> {
+    let rules: Vec<_> = dashboards::queries()?
         .iter()
         .enumerate()
         .map(|(index, query)| {
             serde_json::json!({
                 "record": format!("dashboards:expression:{index}"),
                 "expr": query.filled("5m"),
-                "labels": {"place": query.place},
+                "labels": {"panel": query.panel},
             })
         })
         .collect();
@@ -94,4 +69,23 @@ fn expressions() -> Result<PathBuf> {
     fs::write(&file, serde_json::to_string_pretty(&rules)?)
         .with_context(|| format!("cannot write {}", file.display()))?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{stack::functions, workspace::root};
+
+    #[test]
+    fn filebeat_keeps_the_lines_of_every_function() {
+        let path = root().join("deploy/observability/filebeat/filebeat.yml");
+        let config = fs::read_to_string(path).unwrap();
+        let (_, pattern) = config.split_once("service.name: '^(gateway|(").unwrap();
+        let (domains, rest) = pattern.split_once(')').unwrap();
+        assert!(rest.starts_with("-[a-z-]+)$'"), "{pattern}");
+        for name in functions::names().unwrap() {
+            let (domain, _) = name.split_once('-').unwrap();
+            assert!(domains.split('|').any(|it| it == domain), "{name}");
+        }
+    }
 }

@@ -1,17 +1,16 @@
-//! A Prometheus beside a stack, and questions to it.
+//! A Prometheus next to a stack, and queries to it.
 
 use std::{fmt, fs, path::Path, process::Command, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
-use ureq::Agent;
 
 use super::{Prometheus, sources};
-use crate::tools::prometheus::program;
+use crate::{http::agent, tools::prometheus::program};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How to start it: it scrapes the gateway on `gateway`, with the project's rules.
+/// The command that starts it, to scrape the gateway on port `gateway`.
 pub(crate) fn command(prometheus: Prometheus, state: &Path, gateway: u16) -> Result<Command> {
     let folder = state.join("prometheus");
     fs::create_dir_all(&folder)?;
@@ -36,7 +35,7 @@ pub(crate) fn command(prometheus: Prometheus, state: &Path, gateway: u16) -> Res
     Ok(command)
 }
 
-/// JSON, which is YAML too: a path may hold any character.
+/// The configuration as JSON, which is valid YAML and escapes any path.
 fn configuration(prometheus: Prometheus, gateway: u16) -> Result<String> {
     let job = |name: &str, port: u16| {
         serde_json::json!({
@@ -55,27 +54,26 @@ fn configuration(prometheus: Prometheus, gateway: u16) -> Result<String> {
     }))?)
 }
 
-/// Where it says that it is ready.
+/// Its readiness endpoint.
 pub(crate) fn ready_url(port: u16) -> String {
     format!("http://127.0.0.1:{port}/-/ready")
 }
 
-/// Asks for the values that an expression has now; answers the series.
+/// The current series of an expression.
 ///
 /// # Errors
 ///
-/// It is not there, or does not take the expression.
+/// Prometheus can't be reached, or refuses the expression.
 pub(crate) fn query(port: u16, expression: &str) -> Result<Vec<Value>> {
-    let data = ask(port, "query", &[("query", expression)])?;
+    let data = get(port, "query", &[("query", expression)])?;
     match &data["resultType"] {
-        // One number, without labels.
+        // A number without labels.
         Value::String(kind) if kind == "scalar" => Ok(vec![data["result"].clone()]),
         _ => Ok(list(&data["result"])),
     }
 }
 
-/// Asks for the exemplars of the series in an expression, from `start` to `end` (seconds of
-/// the epoch).
+/// The exemplars of an expression's series, from `start` to `end` in Unix seconds.
 ///
 /// # Errors
 ///
@@ -83,25 +81,25 @@ pub(crate) fn query(port: u16, expression: &str) -> Result<Vec<Value>> {
 pub(crate) fn exemplars(port: u16, expression: &str, start: u64, end: u64) -> Result<Vec<Value>> {
     let (start, end) = (start.to_string(), end.to_string());
     let parameters = [("query", expression), ("start", &start), ("end", &end)];
-    Ok(list(&ask(port, "query_exemplars", &parameters)?))
+    Ok(list(&get(port, "query_exemplars", &parameters)?))
 }
 
-/// The names of all series that a job ever had.
+/// The names of all series that a job has had.
 ///
 /// # Errors
 ///
 /// As [`query`].
 pub(crate) fn names(port: u16, job: &str) -> Result<Vec<String>> {
     let series = format!("{{job=\"{job}\"}}");
-    let names = ask(port, "label/__name__/values", &[("match[]", &series)])?;
+    let names = get(port, "label/__name__/values", &[("match[]", &series)])?;
     Ok(serde_json::from_value(names)?)
 }
 
-/// A rule, and what became of it.
+/// A rule with the outcome of its last evaluation.
 pub(crate) struct Rule(Value);
 
 impl Rule {
-    /// Whether it was evaluated, and could be.
+    /// Whether it was evaluated without an error.
     pub(crate) fn is_ok(&self) -> bool {
         self.0["health"] == "ok"
     }
@@ -124,38 +122,32 @@ impl fmt::Display for Rule {
 ///
 /// As [`query`].
 pub(crate) fn rules(port: u16) -> Result<Vec<Rule>> {
-    let data = ask(port, "rules", &[])?;
+    let data = get(port, "rules", &[])?;
     let rules = list(&data["groups"])
         .into_iter()
         .flat_map(|group| list(&group["rules"]));
     Ok(rules.map(Rule).collect())
 }
 
-/// Whether Prometheus only took too long to answer.
-pub(crate) fn is_late(error: &anyhow::Error) -> bool {
+/// Whether Prometheus did not respond in time.
+pub(crate) fn is_timeout(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<ureq::Error>();
     matches!(error, Some(ureq::Error::Timeout(_)))
 }
 
-fn ask(port: u16, what: &str, parameters: &[(&str, &str)]) -> Result<Value> {
-    let agent: Agent = Agent::config_builder()
-        .timeout_global(Some(TIMEOUT))
-        .http_status_as_error(false)
-        .proxy(None)
-        .build()
-        .into();
-    let mut answer: Value = agent
-        .get(format!("http://127.0.0.1:{port}/api/v1/{what}"))
+fn get(port: u16, path: &str, parameters: &[(&str, &str)]) -> Result<Value> {
+    let mut response: Value = agent(TIMEOUT)
+        .get(format!("http://127.0.0.1:{port}/api/v1/{path}"))
         .query_pairs(parameters.iter().copied())
         .call()
-        .context("cannot ask Prometheus")?
+        .context("cannot reach Prometheus")?
         .body_mut()
         .read_json()
-        .context("Prometheus does not answer JSON")?;
-    if answer["status"] != "success" {
-        bail!("Prometheus: {}", answer["error"]);
+        .context("Prometheus did not return JSON")?;
+    if response["status"] != "success" {
+        bail!("Prometheus: {}", response["error"]);
     }
-    Ok(answer["data"].take())
+    Ok(response["data"].take())
 }
 
 fn list(value: &Value) -> Vec<Value> {
@@ -167,15 +159,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_does_not_answer_is_late() {
-        let late = ureq::Error::Timeout(ureq::Timeout::Global);
-        assert!(is_late(&anyhow::Error::new(late).context("cannot ask")));
-        // Who is not there is not.
-        assert!(!is_late(&rules(1).err().unwrap()));
+    fn only_a_missing_response_is_a_timeout() {
+        let timeout = ureq::Error::Timeout(ureq::Timeout::Global);
+        assert!(is_timeout(
+            &anyhow::Error::new(timeout).context("cannot reach")
+        ));
+        // Nothing listens on port 1.
+        assert!(!is_timeout(&rules(1).err().unwrap()));
     }
 
     #[test]
-    fn the_configuration_names_target_and_rules() {
+    fn the_configuration_has_the_target_and_the_rules() {
         let prometheus = Prometheus {
             port: 9,
             interval: "1s",

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use super::Stack;
 use crate::{
     http,
-    observe::{prometheus, trace},
+    observe::{self, prometheus},
     port, tools,
     workspace::{binary, root},
 };
@@ -92,8 +92,9 @@ impl Part {
                 let observe = stack.observe().context("nothing watches this stack")?;
                 command = Command::new(binary("trace-store"));
                 command
-                    .arg(format!("127.0.0.1:{}", observe.otlp))
-                    .arg(trace::folder(&stack.state));
+                    .arg("serve")
+                    .arg(observe::traces(&stack.state))
+                    .arg(format!("127.0.0.1:{}", observe.otlp));
             }
             Self::Prometheus => {
                 let prometheus = stack

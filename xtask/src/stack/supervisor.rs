@@ -96,7 +96,7 @@ impl Supervisor {
     pub(crate) fn watch(&mut self, mut done: impl FnMut() -> bool) -> Result<()> {
         let listener = control::listen(&self.stack.state)?;
         listener.set_nonblocking(true)?;
-        while !interrupt::asked() && !done() {
+        while !interrupt::requested() && !done() {
             match listener.accept() {
                 Ok((stream, _)) => {
                     // Whoever asked and left is no reason to end.

@@ -1,34 +1,33 @@
-//! Chromium, for the browser tests: the machine's own. No registry of packages has it, so it
-//! is the one tool that is not under `.local/`.
+//! Chromium, for the browser tests: the machine's own, or Debian's package. Unlike all other
+//! tools it is installed system-wide.
 
 use std::{fs, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result, bail};
 
 use super::{logs, node};
-use crate::{background::Background, workspace::root};
+use crate::{job::Job, workspace::root};
 
-/// What the installation may take, in seconds: 100 MB, over a slow line.
+/// Seconds allowed for downloading 100 MB and installing them.
 const TIMEOUT: &str = "900";
 
-/// Lists of packages that are old or not there are no reason to fail: so first those. A list
-/// that can't be had is none either, as long as the package can. Another apt at work is
-/// waited for.
+/// Updates the package lists first, since they may be missing or old; what counts is that the
+/// package can be installed. Waits for other processes that run apt.
 const INSTALL: &str = "apt-get update -q -o Acquire::Retries=3; \
     exec apt-get install -y -q --no-install-recommends \
     -o Acquire::Retries=3 -o DPkg::Lock::Timeout=120 chromium";
 
-/// Chromium, or its installing; given up when dropped.
+/// Chromium, possibly being installed in the background; dropping this stops that.
 pub(crate) struct Chromium {
-    installing: Option<Background>,
+    installing: Option<Job>,
 }
 
 impl Chromium {
-    /// Starts to install it where it is missing and that is possible.
+    /// Starts to install it if it is missing.
     ///
     /// # Errors
     ///
-    /// Says how to get it, where it is not: before anything else takes its minutes.
+    /// It is missing and can't be installed here; the error says how to get it.
     pub(crate) fn begin() -> Result<Self> {
         node::check()?;
         if find()?.is_some() {
@@ -47,25 +46,25 @@ impl Chromium {
             .args(["--kill-after=10", TIMEOUT, "sh", "-c", INSTALL])
             .env("DEBIAN_FRONTEND", "noninteractive");
         let log = logs()?.join("chromium.log");
-        let installing = Background::begin(&mut command, "Chromium (apt-get)", log)?;
+        let installing = Job::begin(&mut command, "Chromium (apt-get)", &log, None)?;
         Ok(Self {
             installing: Some(installing),
         })
     }
 
-    /// Waits until it is there; answers the program.
+    /// Waits for the installation and returns the program.
     pub(crate) fn finish(self) -> Result<PathBuf> {
-        let installed = self.installing.map_or(Ok(()), Background::finish);
-        // Somebody else's apt may have been quicker.
+        let installed = self.installing.map_or(Ok(()), Job::finish);
+        // Another process may have installed it.
         if let Some(program) = find()? {
             return Ok(program);
         }
         installed.context("cannot install Chromium; install it, or name one in CHROMIUM")?;
-        bail!("apt-get installed Chromium, but there is none on the PATH")
+        bail!("apt-get installed Chromium, but it isn't on the PATH")
     }
 }
 
-/// Asks the script that the browser tests and the Lighthouse report also ask.
+/// Runs the script that the browser tests and the Lighthouse report use as well.
 fn find() -> Result<Option<PathBuf>> {
     let output = Command::new("node")
         .arg(root().join("web/scripts/chromium.mjs"))
@@ -75,7 +74,7 @@ fn find() -> Result<Option<PathBuf>> {
     Ok(output.status.success().then(|| path.trim().into()))
 }
 
-/// Not Debian's kin: Ubuntu's package of that name only asks for a snap.
+/// Debian itself: on Ubuntu, the package only installs a snap.
 fn is_debian() -> bool {
     fs::read_to_string("/etc/os-release").is_ok_and(|text| id(&text) == Some("debian"))
 }
@@ -91,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_system_is_told_from_its_kin() {
+    fn debian_is_distinguished_from_its_derivatives() {
         assert_eq!(id("NAME=\"Debian\"\nID=debian\n"), Some("debian"));
         assert_eq!(id("ID_LIKE=debian\nID=\"ubuntu\""), Some("ubuntu"));
         assert_eq!(id(""), None);

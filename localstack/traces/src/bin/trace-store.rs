@@ -1,45 +1,89 @@
-//! `trace-store <address> <folder>`: takes spans over OTLP/HTTP and keeps the newest traces
-//! in files, until it is asked to stop. `cargo xtask up --observe` runs it.
+//! Keeps the newest traces in a folder of files, and prints them. `cargo xtask up --observe`
+//! and `cargo xtask trace` run it.
 
 use std::{
+    ffi::OsStr,
+    io::{Write as _, stdout},
     net::SocketAddr,
-    path::PathBuf,
+    path::Path,
     process::ExitCode,
     sync::{Mutex, PoisonError},
+    time::SystemTime,
 };
 
 use tokio::signal::unix::{SignalKind, signal};
-use trichrome_otlp::{Receiver, Store};
 use trichrome_startup::{EX_USAGE, error_chain};
+use trichrome_traces::{Receiver, Store, Trace, find, last, list, newest, render};
 
-/// Traces kept; each has some ten KB.
-const MOST: usize = 2000;
+type Error = Box<dyn std::error::Error>;
+
+const USAGE: &str = "usage: trace-store serve FOLDER ADDRESS (such as 127.0.0.1:4318)
+       trace-store list FOLDER
+       trace-store last FOLDER
+       trace-store show FOLDER ID";
+
+/// Number of traces kept, at about 10 KB each.
+const CAPACITY: usize = 2000;
+
+/// Number of traces listed.
+const LISTED: usize = 20;
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args_os().skip(1);
-    let (Some(address), Some(folder)) = (arguments.next(), arguments.next()) else {
-        eprintln!("usage: trace-store <address> <folder>");
-        return ExitCode::from(EX_USAGE);
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let arguments: Vec<&OsStr> = arguments.iter().map(AsRef::as_ref).collect();
+    let [command, folder, rest @ ..] = arguments.as_slice() else {
+        return usage();
     };
-    let Some(address) = address.to_str().and_then(|text| text.parse().ok()) else {
-        eprintln!("trace-store: the address must be one such as 127.0.0.1:4318");
-        return ExitCode::from(EX_USAGE);
+    let folder = Path::new(folder);
+    let outcome = match (command.to_str(), rest) {
+        (Some("serve"), [address]) => match address.to_str().and_then(|text| text.parse().ok()) {
+            Some(address) => serve(folder, address),
+            None => return usage(),
+        },
+        (Some("list"), []) => some(folder).map(|traces| print(&list(&traces, SystemTime::now()))),
+        (Some("last"), []) => some(folder).map(|traces| {
+            print(&last(&traces).map(render).unwrap_or_default());
+        }),
+        (Some("show"), [id]) => find(folder, &id.to_string_lossy())
+            .map(|trace| print(&render(&trace)))
+            .map_err(Into::into),
+        _ => return usage(),
     };
-    match run(address, folder.into()) {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("trace-store: {}", error_chain(error.as_ref()));
+            eprintln!("{}", error_chain(error.as_ref()));
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(address: SocketAddr, folder: PathBuf) -> Result<(), Box<dyn std::error::Error>> {
-    let store = Mutex::new(Store::open(folder, MOST)?);
+fn usage() -> ExitCode {
+    eprintln!("{USAGE}");
+    ExitCode::from(EX_USAGE)
+}
+
+/// Prints a text. A reader such as `head` may close its end early.
+fn print(text: &str) {
+    let _ = stdout().write_all(text.as_bytes());
+}
+
+/// The newest traces, if there are any.
+fn some(folder: &Path) -> Result<Vec<Trace>, Error> {
+    let traces = newest(folder, LISTED);
+    if traces.is_empty() {
+        return Err("no traces yet: start `cargo xtask up --observe` and make a call".into());
+    }
+    Ok(traces)
+}
+
+/// Receives spans until SIGINT or SIGTERM.
+fn serve(folder: &Path, address: SocketAddr) -> Result<(), Error> {
+    let store = Mutex::new(Store::open(folder.to_owned(), CAPACITY)?);
     let receiver = Receiver::start(address, move |request| {
         let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = store.put(request) {
-            eprintln!("spans were not kept: {error}");
+            eprintln!("cannot store spans: {error}");
         }
     })?;
     eprintln!("listening on {}", receiver.address());

@@ -1,4 +1,4 @@
-//! The gateway's image: built by its Dockerfile, run as it is meant to be run.
+//! The gateway's container image under test.
 
 use std::{
     fs,
@@ -9,39 +9,41 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use super::{Engine, Unavailable, bases};
 use crate::{interrupt, process, progress::say, tools, workspace::root};
 
 const DOCKERFILE: &str = "gateway/Dockerfile";
 const TAG: &str = "trichrome/gateway:test";
 
-/// Where the container finds the built web app.
+/// Where the container has the built web app.
 const WEB_ROOT: &str = "/srv/web";
 
-/// A call that is under way gets ten seconds (`DRAIN_TIMEOUT_MS`); the rest is the engine's.
+/// The gateway drains for up to ten seconds (`DRAIN_TIMEOUT_MS`); the rest is Docker's.
 const STOP_SECONDS: u64 = 12;
 
-/// As often as a container may be looked at by the engine's health check until it is well.
+/// Time allowed until Docker's health check passes.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Proxies are the machine's business: the engine hands them to a build and keeps them out
-/// of the image.
+/// The machine's proxies, which Docker passes to a build and keeps out of the image.
 const PROXIES: [&str; 3] = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
 
-/// The image, in an engine.
+/// Whether a Docker engine answers.
+pub(crate) fn has_docker() -> bool {
+    process::succeeds(docker().arg("version"))
+}
+
+fn docker() -> Command {
+    Command::new("docker")
+}
+
+/// The image, and the name of its container.
 pub(crate) struct Image {
-    engine: Engine,
     container: String,
 }
 
 impl Image {
-    /// Builds it. What the last build left is used again, as far as nothing changed.
-    pub(crate) fn build(engine: Engine) -> Result<std::result::Result<Self, Unavailable>> {
-        if let Err(unavailable) = bases::provide(&engine, &root().join(DOCKERFILE))? {
-            return Ok(Err(unavailable));
-        }
-        let mut command = engine.docker();
-        // The machine's network: an engine of our own has no other.
+    /// Builds the image. The base images have to be in their registry or loaded beforehand.
+    pub(crate) fn build() -> Result<Self> {
+        let mut command = docker();
         command.args(["build", "--network", "host", "--file", DOCKERFILE]);
         for proxy in PROXIES {
             if std::env::var_os(proxy).is_some() {
@@ -54,20 +56,19 @@ impl Image {
             "the gateway's image",
             &tools::logs()?.join("docker-build.log"),
         )?;
-        Self::built(engine).map(Ok)
+        Self::built()
     }
 
-    /// The one that was built last.
+    /// The image of the last build.
     ///
     /// # Errors
     ///
     /// There is none.
-    pub(crate) fn built(engine: Engine) -> Result<Self> {
+    pub(crate) fn built() -> Result<Self> {
         let image = Self {
-            engine,
             container: format!("trichrome-gateway-test-{}", std::process::id()),
         };
-        let bytes: u64 = image.ask_image("{{.Size}}")?.parse()?;
+        let bytes: u64 = output(&["image", "inspect", "--format", "{{.Size}}", TAG])?.parse()?;
         say(format!(
             "  {TAG}: {:.1} MB",
             Duration::from_micros(bytes).as_secs_f64()
@@ -75,21 +76,15 @@ impl Image {
         Ok(image)
     }
 
-    /// A container of it in the foreground, in the machine's network, with nothing that it
-    /// does not need: SIGTERM to the client goes on to the gateway.
+    /// Runs a container in the foreground, on the host's network and without privileges. The
+    /// client passes SIGTERM on to the gateway.
     pub(crate) fn command(&self, variables: &[(&str, String)]) -> Command {
-        // What a client that was killed may have left.
+        // Left over if the client was killed.
         self.remove();
-        let mut command = self.engine.docker();
+        let mut command = docker();
         command
-            .args([
-                "run",
-                "--rm",
-                "--network",
-                "host",
-                "--name",
-                &self.container,
-            ])
+            .args(["run", "--rm", "--network", "host"])
+            .args(["--name", &self.container])
             .args(["--read-only", "--cap-drop", "ALL", "--pids-limit", "256"])
             .args(["--security-opt", "no-new-privileges"]);
         for (name, value) in variables {
@@ -104,42 +99,36 @@ impl Image {
         command
     }
 
-    /// Holds a running container against what the Dockerfile promises.
+    /// Checks the user, the capabilities, the read-only root and the health of the running
+    /// container.
     pub(crate) fn check_running(&self) -> Result<()> {
-        let pid = self.ask("{{.State.Pid}}")?;
+        let pid = self.inspect("{{.State.Pid}}")?;
         let status = fs::read_to_string(format!("/proc/{pid}/status"))
-            .context("the engine's processes are not this machine's")?;
-        let uids = status
-            .lines()
-            .find_map(|line| line.strip_prefix("Uid:"))
-            .context("no user")?;
+            .context("the container's processes aren't visible on this machine")?;
+        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name));
+        let uids = field("Uid:").context("no user")?;
         ensure!(
             uids.split_whitespace().all(|uid| uid == "10001"),
             "it runs as{uids}"
         );
-        let none = status
-            .lines()
-            .find_map(|line| line.strip_prefix("CapEff:"))
-            .context("no capabilities")?;
+        let capabilities = field("CapEff:").context("no capabilities")?.trim();
         ensure!(
-            none.trim().bytes().all(|digit| digit == b'0'),
-            "it may{none}"
+            capabilities.bytes().all(|digit| digit == b'0'),
+            "it has capabilities: {capabilities}"
         );
         ensure!(
-            !self
-                .engine
-                .try_run(&["exec", &self.container, "touch", "/tmp/x"]),
-            "its root can be written to"
+            !process::succeeds(docker().args(["exec", &self.container, "touch", "/tmp/x"])),
+            "its root is writable"
         );
         self.await_health()?;
-        say("  runs as 10001, without capabilities, on a root that is read-only; healthy");
+        say("  runs as 10001, without capabilities, on a read-only root; healthy");
         Ok(())
     }
 
     fn await_health(&self) -> Result<()> {
         let started = Instant::now();
         loop {
-            let health = self.ask("{{.State.Health.Status}}")?;
+            let health = self.inspect("{{.State.Health.Status}}")?;
             if health == "healthy" {
                 return Ok(());
             }
@@ -147,38 +136,31 @@ impl Image {
             ensure!(
                 started.elapsed() < HEALTH_TIMEOUT,
                 "it is {health}: {}",
-                self.ask("{{json .State.Health.Log}}")?
+                self.inspect("{{json .State.Health.Log}}")?
             );
             thread::sleep(Duration::from_millis(250));
         }
     }
 
-    /// Ends the container at once.
+    /// Kills the container.
     pub(crate) fn kill(&self) {
-        self.engine.try_run(&["kill", &self.container]);
+        process::succeeds(docker().args(["kill", &self.container]));
     }
 
-    /// Asks the container to end, as `docker stop` does, and holds it to its word: an exit
-    /// status of 0, within the time of a drain.
+    /// Stops the container as `docker stop` does, and checks that it exits with 0 in time.
     pub(crate) fn check_stop(&self) -> Result<()> {
-        let waiting = self
-            .engine
-            .docker()
+        let waiting = docker()
             .args(["wait", &self.container])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()?;
-        let asked = Instant::now();
-        let seconds = STOP_SECONDS.to_string();
-        self.engine
-            .output(&["stop", "-t", &seconds, &self.container])?;
-        let took = asked.elapsed();
+        let started = Instant::now();
+        output(&["stop", "-t", &STOP_SECONDS.to_string(), &self.container])?;
+        let took = started.elapsed();
         let code = waiting.wait_with_output()?.stdout;
         let code = String::from_utf8_lossy(&code).trim().to_owned();
         if code != "0" {
-            bail!(
-                "asked to stop, it ended with {code} after {took:.1?} (137: it had to be killed)"
-            );
+            bail!("stopping took {took:.1?} and ended with status {code} (137: killed)");
         }
         say(format!(
             "  stops gracefully: exit status 0 after {took:.1?}"
@@ -186,8 +168,8 @@ impl Image {
         Ok(())
     }
 
-    fn ask(&self, template: &str) -> Result<String> {
-        self.engine.output(&[
+    fn inspect(&self, template: &str) -> Result<String> {
+        output(&[
             "container",
             "inspect",
             "--format",
@@ -196,13 +178,8 @@ impl Image {
         ])
     }
 
-    fn ask_image(&self, template: &str) -> Result<String> {
-        self.engine
-            .output(&["image", "inspect", "--format", template, TAG])
-    }
-
     fn remove(&self) {
-        self.engine.try_run(&["rm", "--force", &self.container]);
+        process::succeeds(docker().args(["rm", "--force", &self.container]));
     }
 }
 
@@ -210,4 +187,20 @@ impl Drop for Image {
     fn drop(&mut self) {
         self.remove();
     }
+}
+
+/// The output of a Docker command.
+fn output(arguments: &[&str]) -> Result<String> {
+    let output = docker()
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .context("cannot start docker")?;
+    ensure!(
+        output.status.success(),
+        "docker {}: {}",
+        arguments.join(" "),
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

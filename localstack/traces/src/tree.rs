@@ -7,16 +7,16 @@ use std::{
 
 use serde_json::Value;
 
-use super::{Span, Trace};
+use crate::{Kind, Span, Trace};
 
-/// Columns of the bar that shows when a span was under way.
+/// Width of the bar that shows when a span ran.
 const BAR: usize = 30;
 
-/// Where attributes go on in a new line.
+/// Columns after which attributes wrap.
 const WIDTH: usize = 110;
 
-/// The trace, span by span: how long each took, when within the whole, and what is known of it.
-pub(crate) fn render(trace: &Trace) -> String {
+/// Draws a trace, one span a line, with each span's duration, position and attributes.
+pub fn render(trace: &Trace) -> String {
     let services: BTreeSet<_> = trace.spans.iter().map(|span| &span.service).collect();
     let mut text = format!(
         "trace {}: {}, {} spans, {} services\n\n",
@@ -25,12 +25,16 @@ pub(crate) fn render(trace: &Trace) -> String {
         trace.spans.len(),
         services.len(),
     );
-    let known: BTreeSet<_> = trace.spans.iter().map(|span| span.id.as_str()).collect();
+    let known: BTreeSet<_> = trace
+        .spans
+        .iter()
+        .map(|span| span.span_id.as_str())
+        .collect();
     let mut children: BTreeMap<&str, Vec<&Span>> = BTreeMap::new();
     let mut roots = Vec::new();
     for span in &trace.spans {
-        if known.contains(span.parent.as_str()) && span.parent != span.id {
-            children.entry(&span.parent).or_default().push(span);
+        if known.contains(span.parent_span_id.as_str()) && span.parent_span_id != span.span_id {
+            children.entry(&span.parent_span_id).or_default().push(span);
         } else {
             roots.push(span);
         }
@@ -48,15 +52,18 @@ struct Tree<'a> {
 }
 
 impl Tree<'_> {
-    /// Writes a span and those below it: `first` is before its own line, `rest` before all
-    /// that follow.
+    /// Writes a span and its children. `first` is the prefix of the span's own line, `rest` of
+    /// the lines below.
     fn span(&self, text: &mut String, span: &Span, first: &str, rest: &str) {
         let head = format!("{first}{}: {}", span.service, span.name);
         let kind = match span.kind {
-            "" | "internal" => String::new(),
-            kind => format!(" [{kind}]"),
+            Kind::Internal => "",
+            Kind::Server => " [server]",
+            Kind::Client => " [client]",
+            Kind::Producer => " [producer]",
+            Kind::Consumer => " [consumer]",
         };
-        let mark = if span.error.is_some() { " ✗" } else { "" };
+        let mark = if span.error { " ✗" } else { "" };
         let _ = writeln!(
             text,
             "{} {:>10}  {head}{kind}{mark}",
@@ -65,19 +72,19 @@ impl Tree<'_> {
         );
         let children = self
             .children
-            .get(span.id.as_str())
+            .get(span.span_id.as_str())
             .map_or(&[][..], Vec::as_slice);
         let margin = " ".repeat(BAR + 15);
         let stem = if children.is_empty() { "  " } else { "│ " };
         let mut facts = Vec::new();
-        if let Some(error) = span.error.as_deref().filter(|error| !error.is_empty()) {
-            facts.push(format!("error={error}"));
+        if !span.status_message.is_empty() {
+            facts.push(format!("error={}", span.status_message));
         }
-        if !span.parent.is_empty() && first.is_empty() {
-            facts.push(format!("parent={} (not here)", span.parent));
+        if !span.parent_span_id.is_empty() && first.is_empty() {
+            facts.push(format!("parent={} (missing)", span.parent_span_id));
         }
-        for (trace, id) in &span.links {
-            facts.push(format!("link={trace}/{id}"));
+        for link in &span.links {
+            facts.push(format!("link={}/{}", link.trace_id, link.span_id));
         }
         facts.extend(
             span.attributes
@@ -102,7 +109,7 @@ impl Tree<'_> {
         }
     }
 
-    /// Where the span lies within the whole.
+    /// The span's share of the trace's time, as a bar.
     #[allow(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -112,8 +119,8 @@ impl Tree<'_> {
     fn bar(&self, span: &Span) -> String {
         let whole = self.trace.nanos().max(1) as f64;
         let column = |nanos: u64| (nanos as f64 / whole * BAR as f64) as usize;
-        let from = column(span.start.saturating_sub(self.trace.start())).min(BAR - 1);
-        let to = column(span.end.saturating_sub(self.trace.start()));
+        let from = column(span.start_nanos.saturating_sub(self.trace.start())).min(BAR - 1);
+        let to = column(span.end_nanos.saturating_sub(self.trace.start()));
         let to = to.clamp(from + 1, BAR);
         format!(
             "{}{}{}",
@@ -124,8 +131,8 @@ impl Tree<'_> {
     }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "shown to three places")]
-pub(super) fn millis(nanos: u64) -> String {
+#[allow(clippy::cast_precision_loss, reason = "only for display")]
+pub(crate) fn millis(nanos: u64) -> String {
     format!("{:.2} ms", nanos as f64 / 1e6)
 }
 
@@ -136,7 +143,7 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// Facts side by side, as many as a line takes.
+/// Joins facts into lines of at most `WIDTH` columns.
 fn wrap(facts: &[String]) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for fact in facts {
@@ -153,10 +160,11 @@ fn wrap(facts: &[String]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::tests::sample, *};
+    use super::*;
+    use crate::trace::tests::sample;
 
     #[test]
-    fn a_trace_reads_as_a_tree() {
+    fn a_trace_is_drawn_as_a_tree() {
         let text = render(&sample());
         let lines: Vec<_> = text.lines().map(str::trim_end).collect();
         assert_eq!(
@@ -185,13 +193,10 @@ mod tests {
     }
 
     #[test]
-    fn a_span_without_its_parent_is_a_root_that_says_so() {
+    fn a_span_whose_parent_is_missing_is_a_root() {
         let mut trace = sample();
         trace.spans.remove(0);
         let text = render(&trace);
-        assert!(
-            text.contains("parent=00000000000000a1 (not here)"),
-            "{text}"
-        );
+        assert!(text.contains("parent=00000000000000a1 (missing)"), "{text}");
     }
 }
