@@ -1,4 +1,4 @@
-//! A user of the service, made for one scenario and deleted at its end.
+//! Users created for a scenario and deleted at its end.
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
@@ -6,33 +6,25 @@ use uuid::Uuid;
 
 use crate::{reply::text, scenario::Scenario, token, transport::Transport};
 
-/// A user, with what it takes to be one.
+/// A user and its credentials.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// The id.
     pub id: String,
-    /// The name.
     pub username: String,
-    /// The password.
     pub password: String,
-    /// A token.
     pub token: String,
 }
 
-/// A name that nobody has.
+/// A random username.
 pub fn unused_name() -> String {
     format!("e2e-{}", Uuid::new_v4().simple())
 }
 
-/// The password of every account here.
+/// The password of every test account.
 pub const PASSWORD: &str = "correct horse battery staple";
 
 impl Account {
-    /// Signs up over this transport.
-    ///
-    /// # Errors
-    ///
-    /// It fails, or the token is none.
+    /// Signs up over a transport.
     pub async fn sign_up(scenario: &Scenario, transport: Transport) -> Result<Self> {
         let username = unused_name();
         let args = json!({"username": username, "password": PASSWORD});

@@ -1,4 +1,4 @@
-//! Call logs, as Postgres has them.
+//! Call logs in Postgres.
 
 use std::collections::HashMap;
 
@@ -8,45 +8,31 @@ use uuid::Uuid;
 
 use crate::wait::{SOON, eventually};
 
-/// A call log that a call should leave.
+/// The call log expected for a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expected {
-    /// The call's trace id.
     pub trace: Uuid,
-    /// The transport.
     pub transport: &'static str,
-    /// The service.
     pub service: &'static str,
-    /// The method.
     pub method: &'static str,
-    /// The status.
     pub status: u16,
 }
 
-/// A call log that is there.
+/// A stored call log.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct Logged {
-    /// The call's trace id.
     pub trace_id: Uuid,
-    /// The transport.
     pub transport: String,
-    /// The service.
     pub service: String,
-    /// The method.
     pub method: String,
-    /// The status.
     pub status: i16,
-    /// How long it took, in milliseconds.
     pub duration_ms: f64,
     /// The caller.
     pub user_id: Option<Uuid>,
 }
 
-/// The call logs of these traces. The time bounds the search: the table knows no traces.
-///
-/// # Errors
-///
-/// Postgres does not answer.
+/// Returns the call logs of these traces. The table has no index on traces, so the time limits the
+/// search.
 pub async fn of(postgres: &PgPool, traces: &[Uuid]) -> Result<Vec<Logged>> {
     let rows = sqlx::query_as(
         "SELECT trace_id, transport, service, method, status, duration_ms, user_id \
@@ -58,11 +44,7 @@ pub async fn of(postgres: &PgPool, traces: &[Uuid]) -> Result<Vec<Logged>> {
     Ok(rows)
 }
 
-/// The one call log of a trace, once it is there.
-///
-/// # Errors
-///
-/// There is none in time, or several.
+/// Waits for the call log of a trace. Fails if there are several.
 pub async fn one(postgres: &PgPool, trace: Uuid) -> Result<Logged> {
     eventually(SOON, async || {
         let mut rows = of(postgres, &[trace]).await?;
@@ -75,8 +57,8 @@ pub async fn one(postgres: &PgPool, trace: Uuid) -> Result<Logged> {
     .await
 }
 
-/// Waits until each of these is there, once, as expected.
-pub(crate) async fn all_there(postgres: &PgPool, expected: &[Expected]) -> Result<()> {
+/// Waits until each expected call log exists exactly once.
+pub(crate) async fn wait_for_all(postgres: &PgPool, expected: &[Expected]) -> Result<()> {
     let traces: Vec<_> = expected.iter().map(|call| call.trace).collect();
     eventually(SOON, async || {
         let mut rows: HashMap<Uuid, Vec<Logged>> = HashMap::new();
@@ -85,11 +67,11 @@ pub(crate) async fn all_there(postgres: &PgPool, expected: &[Expected]) -> Resul
         }
         let wrong: Vec<_> = expected
             .iter()
-            .filter_map(|call| compare(call, rows.get(&call.trace).map_or(&[], Vec::as_slice)))
+            .filter_map(|call| mismatch(call, rows.get(&call.trace).map_or(&[], Vec::as_slice)))
             .collect();
         ensure!(
             wrong.is_empty(),
-            "{} of {} calls are not logged right:\n{}",
+            "{} of {} calls are logged incorrectly:\n{}",
             wrong.len(),
             expected.len(),
             wrong.join("\n")
@@ -99,8 +81,8 @@ pub(crate) async fn all_there(postgres: &PgPool, expected: &[Expected]) -> Resul
     .await
 }
 
-/// What is wrong with the call logs of a call.
-fn compare(call: &Expected, rows: &[Logged]) -> Option<String> {
+/// Describes how a call's logs differ from the expected one.
+fn mismatch(call: &Expected, rows: &[Logged]) -> Option<String> {
     let Expected {
         transport,
         service,

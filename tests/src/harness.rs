@@ -1,5 +1,5 @@
-//! Runs scenarios as tests, each with a name of its own, on one runtime and one set of
-//! clients: `cargo test … -- <part of a name>` chooses, as with any test.
+//! Runs scenarios as named tests on a shared runtime with shared clients. Tests are selected as
+//! usual with `cargo test … -- <part of a name>`.
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
@@ -10,8 +10,8 @@ use tokio::{runtime::Runtime, time::timeout};
 
 use crate::{control, scenario::Scenario, stack::Stack, transport::Transport};
 
-/// The longest that a scenario may take, whatever it waits for, unless the suite says more.
-const PATIENCE: Duration = Duration::from_secs(150);
+/// The default timeout of a scenario.
+const TIMEOUT: Duration = Duration::from_secs(150);
 
 type Run = Arc<dyn Fn(Scenario) -> LocalBoxFuture<'static, Result<()>> + Send + Sync>;
 
@@ -19,32 +19,32 @@ struct Test {
     name: String,
     transport: Transport,
     run: Run,
-    /// Why it is not run, where it is not.
+    /// The reason why the test is ignored, if it is.
     ignored: Option<&'static str>,
 }
 
-/// Tests to run.
+/// The tests of a binary.
 pub struct Suite {
     tests: Vec<Test>,
-    patience: Duration,
+    timeout: Duration,
 }
 
 impl Default for Suite {
     fn default() -> Self {
-        Self::patient(PATIENCE)
+        Self::with_timeout(TIMEOUT)
     }
 }
 
 impl Suite {
-    /// With this as the longest that a scenario may take.
-    pub fn patient(patience: Duration) -> Self {
+    /// Creates a suite with a timeout for each scenario.
+    pub fn with_timeout(timeout: Duration) -> Self {
         Self {
             tests: Vec::new(),
-            patience,
+            timeout,
         }
     }
 
-    /// Adds a scenario, as one test a transport.
+    /// Adds a scenario as one test for each transport.
     pub fn each<F>(&mut self, name: &str, scenario: impl Fn(Scenario) -> F + Send + Sync + 'static)
     where
         F: Future<Output = Result<()>> + 'static,
@@ -52,7 +52,7 @@ impl Suite {
         self.over(&Transport::ALL, name, scenario);
     }
 
-    /// Adds a scenario, as one test for each of these transports.
+    /// Adds a scenario as one test for each of the given transports.
     pub fn over<F>(
         &mut self,
         transports: &[Transport],
@@ -72,7 +72,7 @@ impl Suite {
         }
     }
 
-    /// Adds a test of something that no transport is the point of.
+    /// Adds a test that doesn't depend on a transport.
     pub fn once<F>(&mut self, name: &str, test: impl Fn(Scenario) -> F + Send + Sync + 'static)
     where
         F: Future<Output = Result<()>> + 'static,
@@ -86,23 +86,23 @@ impl Suite {
         });
     }
 
-    /// Adds tests that not every stack can have: where this one cannot, they are counted as
-    /// ignored, with the reason.
-    pub fn given(&mut self, possible: bool, why_not: &'static str, add: impl FnOnce(&mut Self)) {
+    /// Adds tests that need an optional feature of the stack. Without it, they are reported as
+    /// ignored with a reason.
+    pub fn given(&mut self, possible: bool, reason: &'static str, add: impl FnOnce(&mut Self)) {
         let others = self.tests.len();
         add(self);
         if !possible {
             for test in self.tests.iter_mut().skip(others) {
-                test.ignored = Some(why_not);
+                test.ignored = Some(reason);
             }
         }
     }
 
-    /// Runs them, this many at a time unless the command line says otherwise.
+    /// Runs the tests on this many threads, unless the command line sets another number.
     pub fn run(self, threads: usize) -> ExitCode {
         let mut arguments = Arguments::from_args();
         arguments.test_threads.get_or_insert(threads);
-        let patience = self.patience;
+        let limit = self.timeout;
         let trials = |stack: Option<(Arc<Runtime>, &'static Stack)>| {
             let trial = |test: Test| {
                 let stack = stack.clone();
@@ -110,7 +110,7 @@ impl Suite {
                 let trial = Trial::test(test.name, move || {
                     let (runtime, stack) = stack.ok_or("tests are listed, not run")?;
                     let scenario = Scenario::new(stack, test.transport);
-                    let outcome = runtime.block_on(one(scenario, &test.run, patience));
+                    let outcome = runtime.block_on(run_scenario(scenario, &test.run, limit));
                     outcome.map_err(|error| Failed::from(format!("{error:#}")))
                 });
                 trial
@@ -134,20 +134,20 @@ impl Suite {
 
 fn connect() -> Result<(Arc<Runtime>, &'static Stack)> {
     let runtime = Runtime::new()?;
-    // Kept for as long as the process lives.
+    // Leaked on purpose: the clients live as long as the process.
     let stack = Box::leak(Box::new(runtime.block_on(Stack::connect())?));
     Ok((Arc::new(runtime), stack))
 }
 
-async fn one(scenario: Scenario, run: &Run, patience: Duration) -> Result<()> {
-    let outcome = timeout(patience, run(scenario.clone())).await;
+async fn run_scenario(scenario: Scenario, run: &Run, limit: Duration) -> Result<()> {
+    let outcome = timeout(limit, run(scenario.clone())).await;
     let outcome = outcome
-        .with_context(|| format!("still under way after {patience:?}"))
+        .with_context(|| format!("still running after {limit:?}"))
         .flatten();
-    // Or every scenario after one that was given up would fail too.
+    // Parts that are still stopped would make the following scenarios fail too.
     let started = control::start_stopped(scenario.stack()).await;
-    let cleaned = timeout(PATIENCE, scenario.clean_up()).await;
+    let cleaned = timeout(TIMEOUT, scenario.clean_up()).await;
     outcome?;
-    started.context("starting what was stopped")?;
+    started.context("starting stopped parts")?;
     cleaned?.context("cleaning up")
 }

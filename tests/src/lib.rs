@@ -1,10 +1,11 @@
-//! What the end-to-end tests are made of: clients for every transport, accounts, pictures,
-//! tokens, and a view of what the service has stored.
+//! Support for the end-to-end tests: clients for every transport, accounts, pictures, tokens, and
+//! access to stored data.
 //!
-//! Reading order: [`scenario`] (one scenario over one transport), [`request`] and [`reply`]
-//! (one call), [`transport`] (how it travels), [`stack`] (what it travels to). The tests are
-//! in `tests/`: `contract` needs nothing running, `scenarios` and `faults` a stack.
+//! Reading order: [`scenario`] (one scenario over one transport), [`request`] and [`reply`] (one
+//! call), [`transport`] (how the call is sent), [`stack`] (where it is sent). The tests are in
+//! `tests/`.
 #![cfg(feature = "stack")]
+#![allow(missing_docs, reason = "only this package's own tests use the crate")]
 
 pub mod account;
 pub mod call_logs;

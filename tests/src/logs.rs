@@ -1,12 +1,12 @@
-//! Looking through all of a stack's logs for what must never be in one.
+//! Searches a stack's logs for secrets.
 
 use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result};
 
-/// What no log may hold, whoever it belongs to: each by a piece that all of its kind have.
-const KINDS: [(&str, &[u8]); 13] = [
-    // `{"typ":` or `{"alg":`, in base64: how every token begins.
+/// Patterns of data that must not appear in logs. Each is a byte sequence common to all such data.
+const SECRET_PATTERNS: [(&str, &[u8]); 13] = [
+    // Tokens start with `{"typ":` or `{"alg":` in base64.
     ("a token", b"eyJ0eXAi"),
     ("a token", b"eyJhbGci"),
     ("a password's hash", b"$argon2"),
@@ -22,28 +22,22 @@ const KINDS: [(&str, &[u8]); 13] = [
     ("an AVIF in base64", b"ZnR5cGF2aWY"),
 ];
 
-/// A secret that is in a log.
+/// A secret found in a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leak {
-    /// What it is.
     pub what: String,
-    /// The log's name.
     pub log: String,
-    /// The line, counted from 1.
+    /// The line number, starting at 1.
     pub line: usize,
 }
 
-/// Every leak in the logs of a folder: of any kind, or of these very texts, each with what
-/// it is.
-///
-/// # Errors
-///
-/// The folder cannot be read, or holds no log.
+/// Finds leaks in the logs of a folder: the known patterns and the given `(description, text)`
+/// pairs.
 pub fn leaks(folder: &Path, secrets: &[(&str, &str)]) -> Result<Vec<Leak>> {
     let secrets: Vec<(&str, &[u8])> = secrets
         .iter()
         .map(|(what, text)| (*what, text.as_bytes()))
-        .chain(KINDS)
+        .chain(SECRET_PATTERNS)
         .collect();
     let mut leaks = Vec::new();
     for (name, bytes) in logs(folder)? {
@@ -57,11 +51,7 @@ pub fn leaks(folder: &Path, secrets: &[(&str, &str)]) -> Result<Vec<Leak>> {
     Ok(leaks)
 }
 
-/// Whether some log holds this text.
-///
-/// # Errors
-///
-/// As [`leaks`].
+/// Whether any log contains a text.
 pub fn mention(folder: &Path, text: &str) -> Result<bool> {
     Ok(logs(folder)?
         .iter()
@@ -77,7 +67,7 @@ fn logs(folder: &Path) -> Result<Vec<(String, Vec<u8>)>> {
             logs.push((name, fs::read(entry.path())?));
         }
     }
-    anyhow::ensure!(!logs.is_empty(), "{} holds no log", folder.display());
+    anyhow::ensure!(!logs.is_empty(), "{} contains no logs", folder.display());
     Ok(logs)
 }
 
@@ -97,7 +87,7 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
     let Some((first, rest)) = part.split_first() else {
         return false;
     };
-    // Far quicker than comparing at every place: logs of a whole run have megabytes.
+    // Searching for the first byte is much faster, and the logs of a whole run have megabytes.
     let mut left = text;
     while let Some(at) = left.iter().position(|byte| byte == first) {
         left = &left[at + 1..];
@@ -116,7 +106,7 @@ mod tests {
     fn planted_secrets_are_found() {
         let log = b"{\"message\":\"fine\"}\n{\"a\":\"Bearer eyJ0eXAiOiJhdCtqd3QifQ.x.y\"}\n\
             {\"p\":\"hunter22\"}\nbytes \x89PNG\r\n";
-        let mut secrets: Vec<(&str, &[u8])> = KINDS.to_vec();
+        let mut secrets: Vec<(&str, &[u8])> = SECRET_PATTERNS.to_vec();
         secrets.push(("a password", b"hunter22"));
         assert_eq!(
             search(log, &secrets),
@@ -125,8 +115,8 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_is_found_in_what_it_is_of() {
-        for (what, piece) in KINDS {
+    fn every_pattern_is_found() {
+        for (what, piece) in SECRET_PATTERNS {
             let line = [b"{\"x\":\"".as_slice(), piece, b"\"}"].concat();
             let whole = [(what, piece)];
             assert_eq!(search(&line, &whole), [(what, 1)]);
@@ -134,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_begins_alike_is_not_found() {
+    fn partial_matches_are_skipped() {
         assert!(!contains(b"aab", b"ab$"));
         assert!(contains(b"aab", b"ab"));
         assert!(!contains(b"", b"a"));

@@ -1,4 +1,4 @@
-//! One answer, alike for every transport.
+//! Replies, in the same form for every transport.
 
 use std::{fmt::Write as _, panic::Location};
 
@@ -9,21 +9,20 @@ use trichrome_proto::{
     error::{ErrorBody, ErrorCode, ErrorDetail},
 };
 
-/// The answer to a call.
+/// The reply to a call.
 #[derive(Clone, Debug)]
 pub struct Reply {
-    /// Which call it answers, for messages.
+    /// A description of the call, for error messages.
     pub what: String,
-    /// The HTTP status, or its equal.
+    /// The HTTP status or its equivalent.
     pub status: u16,
     /// The response message as JSON, or the error.
     pub outcome: Result<Value, ErrorDetail>,
-    /// The request id that it came with.
     pub request_id: String,
 }
 
 impl Reply {
-    /// A success, which has to come with the status that the contract says.
+    /// Builds a success, after checking its status against the contract.
     pub(crate) fn success(
         operation: &Operation,
         status: u16,
@@ -32,7 +31,7 @@ impl Reply {
     ) -> Result<Self> {
         ensure!(
             status == operation.http.success,
-            "the status of success is {status}, not the contract's {}",
+            "the success status is {status}, but the contract has {}",
             operation.http.success
         );
         Ok(Self {
@@ -43,23 +42,21 @@ impl Reply {
         })
     }
 
-    /// A failure, which has to be of the one shape that errors have.
+    /// Builds a failure from an error body, which must have the contract's form.
     pub(crate) fn failure(status: u16, body: &[u8], request_id: String) -> Result<Self> {
         let body: ErrorBody = serde_json::from_slice(body).map_err(|error| {
             let text: String = String::from_utf8_lossy(body).chars().take(300).collect();
-            anyhow!(
-                "status {status} with a body that is no error of the contract ({error}): {text}"
-            )
+            anyhow!("status {status}, body isn't an error of the contract ({error}): {text}")
         })?;
         Self::failed(status, body.error, request_id)
     }
 
-    /// As [`Self::failure`], where the error was no JSON.
+    /// Builds a failure from an error that wasn't sent as JSON.
     pub(crate) fn failed(status: u16, error: ErrorDetail, request_id: String) -> Result<Self> {
         let code = ErrorCode::from_text(&error.code);
         ensure!(
             code.is_some_and(|code| code.http() == status),
-            "status {status} with the error code {:?}",
+            "status {status} doesn't match the error code {:?}",
             error.code
         );
         ensure!(
@@ -69,7 +66,7 @@ impl Reply {
         );
         ensure!(
             error.request_id == request_id,
-            "the error names the request {:?}, and its header {request_id:?}",
+            "the error has the request id {:?}, but the header has {request_id:?}",
             error.request_id
         );
         Ok(Self {
@@ -80,13 +77,13 @@ impl Reply {
         })
     }
 
-    /// The error's code, where it is one.
+    /// The error code, if the call failed.
     pub fn code(&self) -> Option<ErrorCode> {
         let error = self.outcome.as_ref().err()?;
         ErrorCode::from_text(&error.code)
     }
 
-    /// The error's message; empty for a success.
+    /// The error message; empty for a success.
     pub fn message(&self) -> &str {
         self.outcome
             .as_ref()
@@ -94,11 +91,7 @@ impl Reply {
             .map_or("", |error| error.message.as_str())
     }
 
-    /// The response message.
-    ///
-    /// # Errors
-    ///
-    /// The call failed.
+    /// Returns the response message, or an error if the call failed.
     #[track_caller]
     pub fn ok(self) -> Result<Value> {
         match self.outcome {
@@ -115,11 +108,7 @@ impl Reply {
         }
     }
 
-    /// Holds the answer to be this refusal.
-    ///
-    /// # Errors
-    ///
-    /// The call went well, or failed otherwise.
+    /// Checks that the call failed with this code.
     #[track_caller]
     pub fn refused(self, code: ErrorCode) -> Result<Self> {
         if self.code() == Some(code) {
@@ -143,16 +132,12 @@ impl Reply {
         )
     }
 
-    /// Holds the error's message to say this.
-    ///
-    /// # Errors
-    ///
-    /// It does not.
+    /// Checks that the error message contains a text, ignoring case.
     #[track_caller]
     pub fn saying(self, part: &str) -> Result<Self> {
         ensure!(
             self.message().to_lowercase().contains(&part.to_lowercase()),
-            "{}: the message {:?} does not say {part:?}, at {}",
+            "{}: the message {:?} doesn't contain {part:?}, at {}",
             self.what,
             self.message(),
             Location::caller()
@@ -161,11 +146,7 @@ impl Reply {
     }
 }
 
-/// A text field of a message.
-///
-/// # Errors
-///
-/// It is not there, or no text.
+/// Returns a text field of a message.
 #[track_caller]
 pub fn text<'a>(message: &'a Value, field: &str) -> Result<&'a str> {
     message[field].as_str().ok_or_else(|| {
@@ -174,11 +155,7 @@ pub fn text<'a>(message: &'a Value, field: &str) -> Result<&'a str> {
     })
 }
 
-/// A list field of a message.
-///
-/// # Errors
-///
-/// It is not there, or no list.
+/// Returns a list field of a message.
 #[track_caller]
 pub fn list<'a>(message: &'a Value, field: &str) -> Result<&'a [Value]> {
     message[field].as_array().map(Vec::as_slice).ok_or_else(|| {

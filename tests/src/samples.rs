@@ -1,4 +1,4 @@
-//! Requests that are good, for any operation of the contract.
+//! Valid requests for any operation of the contract.
 
 use anyhow::{Result, bail};
 use serde_json::{Map, Value};
@@ -9,27 +9,24 @@ use crate::{
     images::Format,
 };
 
-/// What a good request is about.
+/// The user and the picture that a request refers to.
 pub struct Subject<'a> {
-    /// Whose it is.
     pub account: &'a Account,
-    /// A picture of theirs.
     pub picture_id: &'a str,
 }
 
-/// A good request for an operation, by the names of its fields: those it requires, and the
-/// ones that say whom it is about. A new operation whose fields have known names is tested
-/// without a line of its own.
+/// Builds a valid request for an operation from the names of its fields: the required ones and the
+/// ones that identify the subject. A new operation with known field names needs no change here.
 ///
 /// # Errors
 ///
-/// The operation requires a field that this does not know.
+/// If the operation requires a field without a known value.
 pub fn good(operation: &Operation, subject: &Subject<'_>) -> Result<Map<String, Value>> {
     let account = subject.account;
     let mut args = Map::new();
     for field in operation.input.fields {
         let value = match field.name {
-            // What creates a user takes a new name, everything else the one that is there.
+            // Operations that create a user get a new name, others the existing one.
             "username" if operation.idempotent_by_key => unused_name(),
             "username" => account.username.clone(),
             "password" if operation.idempotent_by_key => PASSWORD.to_owned(),
@@ -43,7 +40,7 @@ pub fn good(operation: &Operation, subject: &Subject<'_>) -> Result<Map<String, 
             "service" | "method" if field.rules.required => "tests".to_owned(),
             _ if !field.rules.required => continue,
             unknown => bail!(
-                "{} requires {unknown:?}, which tests/src/samples.rs has no value for",
+                "{} requires {unknown:?}: add a value for it in tests/src/samples.rs",
                 operation.function
             ),
         };

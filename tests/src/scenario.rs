@@ -107,7 +107,7 @@ impl Scenario {
     pub async fn all_logged(&self) -> Result<()> {
         let calls = std::mem::take(&mut *lock(&self.0.calls));
         ensure!(!calls.is_empty(), "no calls were made");
-        call_logs::all_there(&self.stack().postgres, &calls).await
+        call_logs::wait_for_all(&self.stack().postgres, &calls).await
     }
 
     /// Deletes what the scenario made. Whoever was deleted in it already is no matter.

@@ -1,4 +1,4 @@
-//! The running stack, as its description file tells of it, and one client for each part.
+//! The running stack, read from its description file, and a client for each part.
 
 use std::{
     collections::BTreeSet,
@@ -18,18 +18,18 @@ use crate::{
     traces::Traces,
 };
 
-/// Names the description file of the stack to test.
+/// The environment variable with the path of the stack's description file.
 const VARIABLE: &str = "TRICHROME_STACK";
 
-/// Where a running `cargo xtask up` has it, from the workspace's root.
+/// The description file of `cargo xtask up`, relative to the workspace's root.
 const DEFAULT: &str = ".local/up/stack.json";
 
-/// What a stack says of itself.
+/// A stack's description file.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Description {
     /// The REST API.
     pub rest_url: String,
-    /// The gateway's HTTP port: the facade, and the pages beside it.
+    /// The gateway's HTTP port: the facade and the gateway's own pages.
     pub gateway_url: String,
     /// The gateway's gRPC port.
     pub grpc_url: String,
@@ -39,7 +39,6 @@ pub struct Description {
     pub aws_endpoint: String,
     /// Lambda's Invoke API.
     pub lambda_endpoint: String,
-    /// Postgres.
     pub database_url: String,
     /// The DynamoDB table of users.
     pub users_table: String,
@@ -55,68 +54,57 @@ pub struct Description {
     pub audience: String,
     /// The supervisor's socket.
     pub control_socket: PathBuf,
-    /// Where each part's log is.
+    /// The folder with the log of each part.
     pub logs: PathBuf,
-    /// Where its parts send their spans; the tests listen there.
+    /// The address that the parts send their spans to; the tests listen there.
     #[serde(default)]
     pub otlp_endpoint: Option<String>,
 }
 
 impl Description {
-    /// Whether API Gateway serves REST, and not the functions' own local server.
+    /// Whether REST is served by API Gateway rather than the local function server.
     pub fn is_deployed(&self) -> bool {
         self.rest_url != self.lambda_endpoint
     }
 
-    /// Reads the file that `TRICHROME_STACK` names, or a running `up`'s.
-    ///
-    /// # Errors
-    ///
-    /// There is no such file, or it is no description.
+    /// Reads the file in `TRICHROME_STACK`, or the one of a running `cargo xtask up`.
     pub fn read() -> Result<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let path = root.join(std::env::var_os(VARIABLE).unwrap_or(DEFAULT.into()));
         let text = std::fs::read_to_string(&path).with_context(|| {
             format!(
-                "no stack is running: {} is not there; run `cargo xtask test`, or start \
+                "no stack is running: {} doesn't exist; run `cargo xtask test`, or start \
                  `cargo xtask up` first",
                 path.display()
             )
         })?;
         serde_json::from_str(&text)
-            .with_context(|| format!("{} does not describe a stack", path.display()))
+            .with_context(|| format!("{} isn't a valid stack description", path.display()))
     }
 }
 
 /// A running stack. Its clients are shared by all tests of a process.
 pub struct Stack {
-    /// What it says of itself.
     pub description: Description,
-    /// HTTP, to the REST API and to the gateway.
+    /// An HTTP client for the REST API and the gateway.
     pub http: Http,
-    /// gRPC, to the gateway.
     pub grpc: Grpc,
-    /// Kafka.
     pub kafka: Kafka,
-    /// The call logs' database.
+    /// The database of the call logs.
     pub postgres: PgPool,
-    /// The users' and pictures' stores.
+    /// The stores of users and pictures.
     pub stored: Stored,
-    /// Signs tokens with the stack's own key.
+    /// Signs tokens with the stack's key.
     pub signer: Signer,
-    /// The spans that its parts send.
+    /// The spans sent by the stack's parts.
     pub traces: Traces,
-    /// Parts that the tests have stopped.
+    /// The parts that tests have stopped.
     stopped: Mutex<BTreeSet<String>>,
 }
 
 impl Stack {
-    /// Builds the clients. Kafka's begins to read `results`, so the broker has to be there;
-    /// the others connect when they are first used.
-    ///
-    /// # Errors
-    ///
-    /// The description or the token key cannot be read, or Kafka is not there.
+    /// Builds the clients. The Kafka client starts reading `results`, so the broker must be
+    /// running; the others connect on first use.
     pub async fn connect() -> Result<Self> {
         let description = Description::read()?;
         let postgres = PgPoolOptions::new()

@@ -1,4 +1,4 @@
-//! What the service has stored, seen from behind: S3's objects and DynamoDB's rows.
+//! The service's stored data: S3 objects and DynamoDB rows.
 
 use anyhow::{Context as _, Result, ensure};
 use aws_credential_types::Credentials;
@@ -19,28 +19,25 @@ pub struct Stored {
     users: String,
 }
 
-/// An object of S3.
+/// An S3 object.
 #[derive(Debug)]
 pub struct Object {
-    /// Its bytes.
     pub bytes: Vec<u8>,
-    /// Its content type.
     pub content_type: String,
 }
 
-/// How much there is of a user.
+/// The number of stored items of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Amount {
-    /// Objects in S3.
+    /// S3 objects.
     pub objects: usize,
-    /// Rows of pictures.
+    /// Picture rows.
     pub rows: i32,
     /// Idempotency keys.
     pub keys: i32,
 }
 
 impl Amount {
-    /// Nothing.
     pub const NOTHING: Self = Self {
         objects: 0,
         rows: 0,
@@ -50,7 +47,7 @@ impl Amount {
 
 impl Stored {
     pub(crate) fn new(description: &Description) -> Self {
-        // The local AWS takes any credentials.
+        // The local AWS accepts any credentials.
         let credentials = Credentials::new("test", "test", None, None, "tests");
         let http = Builder::new()
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
@@ -79,11 +76,7 @@ impl Stored {
         }
     }
 
-    /// The object of a picture.
-    ///
-    /// # Errors
-    ///
-    /// There is none, or S3 does not answer.
+    /// Reads the object of a picture.
     pub async fn object(&self, user_id: &str, picture_id: &str) -> Result<Object> {
         let key = format!("{user_id}/{picture_id}");
         let object = self.s3.get_object().bucket(&self.bucket).key(&key).send();
@@ -94,11 +87,7 @@ impl Stored {
         })
     }
 
-    /// How much there is of a user.
-    ///
-    /// # Errors
-    ///
-    /// A store does not answer.
+    /// Counts the stored items of a user.
     pub async fn amount(&self, user_id: &str) -> Result<Amount> {
         Ok(Amount {
             objects: self.objects(user_id).await?,
@@ -110,10 +99,6 @@ impl Stored {
     }
 
     /// Whether a user has a row.
-    ///
-    /// # Errors
-    ///
-    /// DynamoDB does not answer.
     pub async fn has_user(&self, user_id: &str) -> Result<bool> {
         let rows = self
             .rows(&self.users, "pk", &format!("user#{user_id}"))
@@ -121,11 +106,7 @@ impl Stored {
         Ok(rows == 1)
     }
 
-    /// Whether a name is taken.
-    ///
-    /// # Errors
-    ///
-    /// DynamoDB does not answer.
+    /// Whether a username is taken.
     pub async fn has_name(&self, username: &str) -> Result<bool> {
         let rows = self
             .rows(&self.users, "pk", &format!("name#{username}"))
@@ -133,16 +114,12 @@ impl Stored {
         Ok(rows == 1)
     }
 
-    /// Holds there to be this much of a user.
-    ///
-    /// # Errors
-    ///
-    /// There is more or less.
+    /// Checks the number of stored items of a user.
     pub async fn holds(&self, user_id: &str, expected: Amount) -> Result<()> {
         let amount = self.amount(user_id).await?;
         ensure!(
             amount == expected,
-            "stored for {user_id}: {amount:?}, and not {expected:?}"
+            "stored for {user_id}: {amount:?}, expected {expected:?}"
         );
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Tokens, good and bad.
+//! Valid and invalid tokens.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 
 use crate::stack::Description;
 
-/// How long tokens made here are good.
-const LIFE: i64 = 600;
+/// The lifetime of valid tokens, in seconds.
+const LIFETIME: i64 = 600;
 
-/// Signs tokens as the service does, and as it never would.
+/// Signs valid and invalid tokens.
 pub struct Signer {
     kid: String,
     key: EncodingKey,
@@ -33,13 +33,13 @@ struct KeyFile {
 }
 
 impl Signer {
-    /// With the stack's own key, and one that it does not know.
+    /// Loads the stack's key and creates one unknown to the stack.
     pub(crate) fn read(description: &Description) -> Result<Self> {
         trichrome_jwt::install();
         let path = &description.token_key_file;
         let text = std::fs::read(path).with_context(|| path.display().to_string())?;
         let file: KeyFile = serde_json::from_slice(&text)
-            .with_context(|| format!("{} is no {{kid, private_key_pem}}", path.display()))?;
+            .with_context(|| format!("{} has no kid or private_key_pem", path.display()))?;
         let foreign = SigningKey::from_bytes(&[23; 32]).to_pkcs8_pem(LineEnding::LF)?;
         Ok(Self {
             kid: file.kid,
@@ -50,53 +50,33 @@ impl Signer {
         })
     }
 
-    /// A valid token.
-    ///
-    /// # Errors
-    ///
-    /// None is expected.
+    /// Signs a valid token.
     pub fn token(&self, user_id: &str) -> Result<String> {
-        self.sign(&self.claims(user_id, LIFE)?)
+        self.sign(&self.claims(user_id, LIFETIME)?)
     }
 
-    /// One that was valid an hour ago.
-    ///
-    /// # Errors
-    ///
-    /// None is expected.
+    /// Signs a token that expired an hour ago.
     pub fn expired(&self, user_id: &str) -> Result<String> {
         self.sign(&self.claims(user_id, -3600)?)
     }
 
-    /// One with the right `kid`, signed by another key.
-    ///
-    /// # Errors
-    ///
-    /// None is expected.
+    /// Signs a token with the right `kid` but another key.
     pub fn wrong_key(&self, user_id: &str) -> Result<String> {
-        let claims = self.claims(user_id, LIFE)?;
+        let claims = self.claims(user_id, LIFETIME)?;
         Ok(encode(&self.header(), &claims, &self.foreign_key)?)
     }
 
-    /// One without a signature, which says so.
-    ///
-    /// # Errors
-    ///
-    /// None is expected.
+    /// Builds an unsigned token with the algorithm `none`.
     pub fn unsigned(&self, user_id: &str) -> Result<String> {
         let header = json!({"alg": "none", "typ": "at+jwt", "kid": self.kid});
         let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
-        let claims = self.claims(user_id, LIFE)?;
+        let claims = self.claims(user_id, LIFETIME)?;
         Ok(format!("{}.{}.", part(&header), part(&claims)))
     }
 
-    /// One with this claim instead of its own.
-    ///
-    /// # Errors
-    ///
-    /// None is expected.
+    /// Signs a token in which one claim is replaced.
     pub fn with_claim(&self, user_id: &str, name: &str, value: Value) -> Result<String> {
-        let mut claims = self.claims(user_id, LIFE)?;
+        let mut claims = self.claims(user_id, LIFETIME)?;
         claims[name] = value;
         self.sign(&claims)
     }
@@ -112,43 +92,32 @@ impl Signer {
         header
     }
 
-    fn claims(&self, user_id: &str, life: i64) -> Result<Value> {
+    /// The claims of a token that expires in `lifetime` seconds, or expired that long ago.
+    fn claims(&self, user_id: &str, lifetime: i64) -> Result<Value> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
         let now = i64::try_from(now.as_secs())?;
         Ok(json!({
             "sub": user_id,
             "iss": self.issuer,
             "aud": self.audience,
-            "iat": now + life.min(0),
-            "exp": now + life,
+            "iat": now + lifetime.min(0),
+            "exp": now + lifetime,
         }))
     }
 }
 
-/// Whose token it is, on its word.
-///
-/// # Errors
-///
-/// It is no token.
+/// A token's subject, unverified.
 pub fn subject(token: &str) -> Result<String> {
     let subject = payload(token)?["sub"].as_str().map(str::to_owned);
     subject.context("the token has no sub")
 }
 
-/// What a token says, unverified.
-///
-/// # Errors
-///
-/// It is no token.
+/// A token's claims, unverified.
 pub fn payload(token: &str) -> Result<Value> {
     part(token, 1)
 }
 
 /// A token's header, unverified.
-///
-/// # Errors
-///
-/// It is no token.
 pub fn header(token: &str) -> Result<Value> {
     part(token, 0)
 }
@@ -157,24 +126,20 @@ fn part(token: &str, index: usize) -> Result<Value> {
     let part = token
         .split('.')
         .nth(index)
-        .context("the token has no dots")?;
+        .context("the token has too few parts")?;
     let bytes = BASE64_URL_SAFE_NO_PAD
         .decode(part)
         .context("the token is not base64")?;
     serde_json::from_slice(&bytes).context("the token is not JSON")
 }
 
-/// The time from now to a token's end.
-///
-/// # Errors
-///
-/// It is no token, or has ended.
-pub fn life(token: &str) -> Result<Duration> {
-    let end = payload(token)?["exp"]
+/// The time until a token expires. Fails if it has expired.
+pub fn time_left(token: &str) -> Result<Duration> {
+    let expiry = payload(token)?["exp"]
         .as_u64()
         .context("the token has no exp")?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
-    Duration::from_secs(end)
+    Duration::from_secs(expiry)
         .checked_sub(now)
-        .context("the token has ended")
+        .context("the token has expired")
 }

@@ -1,37 +1,33 @@
-//! Waiting for what happens a little later, with an end to it.
+//! Waiting for a condition, with a timeout.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use tokio::time::{Instant, sleep, timeout_at};
 
-/// How long most things are waited for: far longer than they take, also on a busy machine.
+/// The usual timeout: far longer than anything takes, even on a busy machine.
 pub const SOON: Duration = Duration::from_secs(20);
 
-/// How often is looked.
-const EVERY: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Looks again and again until `look` succeeds, and answers what it found.
-///
-/// # Errors
-///
-/// The last failure, once `patience` has passed.
+/// Repeats `attempt` until it succeeds, and returns its result. Returns the last error once the
+/// timeout has passed.
 pub async fn eventually<T>(
-    patience: Duration,
-    mut look: impl AsyncFnMut() -> Result<T>,
+    timeout: Duration,
+    mut attempt: impl AsyncFnMut() -> Result<T>,
 ) -> Result<T> {
-    let deadline = Instant::now() + patience;
+    let deadline = Instant::now() + timeout;
     let mut last = None;
     loop {
-        match timeout_at(deadline, look()).await {
-            Ok(Ok(found)) => return Ok(found),
+        match timeout_at(deadline, attempt()).await {
+            Ok(Ok(value)) => return Ok(value),
             Ok(Err(error)) => last = Some(error),
-            Err(_) => last = Some(last.unwrap_or_else(|| anyhow::anyhow!("nothing came of it"))),
+            Err(_) => last = Some(last.unwrap_or_else(|| anyhow::anyhow!("no attempt finished"))),
         }
-        if Instant::now() + EVERY >= deadline {
-            let error = last.unwrap_or_else(|| anyhow::anyhow!("nothing came of it"));
-            return Err(error).context(format!("not within {patience:?}"));
+        if Instant::now() + POLL_INTERVAL >= deadline {
+            let error = last.unwrap_or_else(|| anyhow::anyhow!("no attempt finished"));
+            return Err(error).context(format!("not within {timeout:?}"));
         }
-        sleep(EVERY).await;
+        sleep(POLL_INTERVAL).await;
     }
 }

@@ -1,12 +1,12 @@
-//! Deploying `template.yaml` to the local AWS of a running stack, beside what is deployed
-//! there: what goes wrong is told in a line with the way out, the next run puts it right, and
-//! nothing is left in the end.
+//! Deploys `template.yaml` to the local AWS of a running stack, next to the existing deployment.
+//! Failures are reported in a line with a remedy, the next run repairs them, and deleting the stack
+//! leaves nothing behind.
 //!
 //! `cargo xtask test` runs it on a deployed stack.
 
 #![expect(
     clippy::expect_used,
-    reason = "a test fails by a panic, in its helpers too"
+    reason = "tests and their helpers fail by panicking"
 )]
 
 use std::{
@@ -17,14 +17,14 @@ use std::{
 use serde_json::Value;
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
-/// The stack that is deployed here.
+/// The name of the stack deployed by these tests.
 const STACK: &str = "second";
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// What the running stack says of itself.
+/// The running stack's description file.
 fn description() -> Value {
     let path =
         std::env::var_os("TRICHROME_STACK").expect("TRICHROME_STACK: run `cargo xtask test`");
@@ -32,7 +32,7 @@ fn description() -> Value {
     serde_json::from_str(&text).expect("a description")
 }
 
-/// Where the functions' programs are: beside this one.
+/// The folder with the functions' binaries, which is next to this one.
 fn code() -> PathBuf {
     let program = std::env::current_exe().expect("this program");
     program
@@ -42,7 +42,7 @@ fn code() -> PathBuf {
         .to_owned()
 }
 
-/// `deploy.py`, with all that it needs.
+/// Runs `deploy.py` with the environment it needs.
 fn deploy(command: &str) -> Command {
     let stack = description();
     let text = |name: &str| stack[name].as_str().expect(name).to_owned();
@@ -70,7 +70,7 @@ fn up() -> Command {
     command
 }
 
-/// What a run that failed said: a line or a few, and no Python.
+/// Runs a command that must fail without a Python traceback; returns its error output.
 fn failure(command: &mut Command) -> String {
     let output = run(command);
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -91,8 +91,8 @@ fn run(command: &mut Command) -> Output {
 }
 
 #[test]
-fn an_endpoint_where_nobody_is() {
-    // A port that was free a moment ago.
+fn reports_an_unreachable_endpoint() {
+    // The listener is dropped, so its port refuses connections.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let nowhere = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
@@ -102,7 +102,7 @@ fn an_endpoint_where_nobody_is() {
 }
 
 #[test]
-fn credentials_that_are_missing_or_wrong() {
+fn reports_missing_and_invalid_credentials() {
     let mut missing = up();
     missing
         .env_remove("AWS_ACCESS_KEY_ID")
@@ -127,16 +127,16 @@ fn credentials_that_are_missing_or_wrong() {
 }
 
 #[test]
-fn a_zip_that_is_missing() {
+fn reports_a_missing_zip() {
     let empty = std::env::temp_dir();
     let error = failure(deploy("up").arg("--code").arg(empty.join("no-such-folder")));
     assert!(error.contains("users-get"), "{error}");
     assert!(error.contains("cargo xtask build"), "{error}");
 }
 
-/// One test, because each step stands on the one before.
+/// One test, because each step builds on the previous one.
 #[test]
-fn a_stack_that_fails_is_repaired_updated_and_deleted() {
+fn a_failed_stack_is_repaired_updated_and_deleted() {
     let url = description()["database_url"].as_str().unwrap().to_owned();
     let error = failure(up().env("DATABASE_URL", format!("{url}-that-is-not")));
     assert!(error.contains("ROLLBACK_COMPLETE"), "{error}");
@@ -149,9 +149,9 @@ fn a_stack_that_fails_is_repaired_updated_and_deleted() {
     assert_eq!(first["FunctionPrefix"], format!("{STACK}-").as_str());
 
     let again: Value = serde_json::from_str(&success(&mut up())).unwrap();
-    assert_eq!(again, first, "deployed again, nothing changes");
-    // Another URL reaches the functions, and has its schema made; one that a later version has
-    // migrated already is none the worse for it.
+    assert_eq!(again, first, "deploying again changes nothing");
+    // A new URL reaches the functions, and its database is migrated. A schema that a later version
+    // has migrated is left alone.
     let moved_to = format!("{url}?application_name=moved");
     let schema = LaterSchema::begin(&url);
     let moved = success(up().env("DATABASE_URL", &moved_to));
@@ -162,7 +162,7 @@ fn a_stack_that_fails_is_repaired_updated_and_deleted() {
     assert_eq!(
         success(&mut database_url()).trim(),
         moved_to,
-        "unsaid, it stays"
+        "an unset URL keeps the old one"
     );
 
     let changed = up()
@@ -188,7 +188,7 @@ fn a_stack_that_fails_is_repaired_updated_and_deleted() {
     success(deploy("down").arg("--delete-data"));
 }
 
-/// The database as a later version leaves it, until this is dropped.
+/// Marks the database as migrated by a later version until dropped.
 struct LaterSchema<'a>(&'a str);
 
 impl<'a> LaterSchema<'a> {
@@ -219,7 +219,7 @@ fn execute(url: &str, statement: &'static str) {
     });
 }
 
-/// Prints the URL that a function of the stack has.
+/// Prints the database URL of a function of the stack.
 fn database_url() -> Command {
     python(
         r#"
@@ -229,8 +229,8 @@ print(function["Environment"]["Variables"]["DATABASE_URL"])
     )
 }
 
-/// Puts three objects into the stack's bucket, of which one has no row and is old enough to
-/// have none, has them swept, and tells what the function answered and what is left.
+/// Puts three objects into the stack's bucket, one of them an old object without a row. Then runs
+/// the sweep and prints its result and the remaining objects.
 fn sweep(outputs: &Value) -> Command {
     let mut command = python(
         r#"
@@ -238,7 +238,7 @@ import time
 s3, rows = client("s3"), client("dynamodb")
 bucket, table = os.environ["BUCKET"], os.environ["TABLE"]
 user = "0190b6a0-0000-7000-8000-00000000000a"
-# The times of 2024 and of now, as UUIDs of version 7 have them.
+# Version 7 UUIDs contain a time: these are from 2024 and from now.
 millis = f"{int(time.time() * 1000):012x}"
 ids = {
     "kept": "0190b6a0-0000-7000-8000-000000000001",
@@ -261,7 +261,7 @@ print(json.dumps({**swept, "left": left}))
     command
 }
 
-/// Lists all that bears the stack's name.
+/// Lists all resources with the stack's name.
 fn leftovers() -> Command {
     python(
         r#"
@@ -282,7 +282,7 @@ print(json.dumps([name for name in found if "STACK" in name]))
     )
 }
 
-/// A program that asks the local AWS; `STACK` in it is the stack's name.
+/// A Python program with a client of the local AWS. `STACK` is replaced by the stack's name.
 fn python(program: &str) -> Command {
     const CLIENT: &str = r#"
 import json, os, botocore.session

@@ -1,4 +1,4 @@
-//! gRPC messages that are known by their descriptors alone.
+//! A gRPC codec for messages known only by their descriptors.
 
 use prost::Message as _;
 use prost_reflect::{DynamicMessage, MessageDescriptor};
@@ -7,7 +7,7 @@ use tonic::{
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
 };
 
-/// Writes any message, and reads messages of one type.
+/// Encodes any message and decodes messages of one type.
 pub struct DynamicCodec(pub MessageDescriptor);
 
 impl Codec for DynamicCodec {
@@ -25,7 +25,6 @@ impl Codec for DynamicCodec {
     }
 }
 
-/// The encoding half.
 pub struct Writer;
 
 impl Encoder for Writer {
@@ -39,7 +38,6 @@ impl Encoder for Writer {
     }
 }
 
-/// The decoding half.
 pub struct Reader(MessageDescriptor);
 
 impl Decoder for Reader {

@@ -1,4 +1,4 @@
-//! Plain HTTP, for what the contract's clients would not say.
+//! A plain HTTP client, for requests that the contract's clients can't make.
 
 use std::time::Duration;
 
@@ -10,14 +10,12 @@ use reqwest::{
 };
 use serde_json::Value;
 
-/// The longest that any answer is waited for.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// An HTTP client.
 pub struct Http(Client);
 
 impl Http {
-    /// A client that follows no redirects: none is expected.
+    /// Creates a client that doesn't follow redirects.
     pub(crate) fn new() -> Result<Self> {
         let client = Client::builder()
             .timeout(TIMEOUT)
@@ -26,11 +24,6 @@ impl Http {
         Ok(Self(client))
     }
 
-    /// Sends a request, headers by their names.
-    ///
-    /// # Errors
-    ///
-    /// There is no answer.
     pub async fn send(
         &self,
         method: &str,
@@ -56,29 +49,21 @@ impl Http {
         })
     }
 
-    /// Gets a page.
-    ///
-    /// # Errors
-    ///
-    /// There is no answer.
     pub async fn get(&self, url: &str) -> Result<Answer> {
         self.send("GET", url, &[], Bytes::new()).await
     }
 }
 
-/// An HTTP answer, whole.
+/// A complete HTTP response.
 #[derive(Debug)]
 pub struct Answer {
-    /// The status.
     pub status: u16,
-    /// The headers.
     pub headers: HeaderMap,
-    /// The body.
     pub body: Bytes,
 }
 
 impl Answer {
-    /// A header; empty where there is none.
+    /// Returns a header's value, or an empty string.
     pub fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name);
         value
@@ -86,17 +71,12 @@ impl Answer {
             .unwrap_or_default()
     }
 
-    /// The body as JSON.
-    ///
-    /// # Errors
-    ///
-    /// It is none.
     pub fn json(&self) -> Result<Value> {
         serde_json::from_slice(&self.body)
-            .with_context(|| format!("status {} with no JSON: {}", self.status, self.start()))
+            .with_context(|| format!("status {}, body isn't JSON: {}", self.status, self.start()))
     }
 
-    /// The body's start, for messages.
+    /// The start of the body, for error messages.
     pub fn start(&self) -> String {
         String::from_utf8_lossy(&self.body)
             .chars()

@@ -1,11 +1,11 @@
-//! Larger files of the same picture, each by its format's own rules.
+//! Pads picture files to larger sizes, by the rules of each format.
 
-/// What the added parts are filled with. No run of it looks like a part of a file.
+/// Padding bytes that don't resemble any marker of the formats.
 fn filling(length: usize) -> impl Iterator<Item = u8> {
     (0..length).map(|at| b'a' + u8::try_from(at % 23).unwrap_or_default())
 }
 
-/// One private, ancillary chunk before the last (PNG specification, section 5.3).
+/// Adds a private, ancillary chunk before the last one (PNG specification, section 5.3).
 pub(super) fn png(file: &[u8], size: usize) -> Vec<u8> {
     const END: usize = 12;
     const FRAME: usize = 12;
@@ -24,8 +24,8 @@ pub(super) fn png(file: &[u8], size: usize) -> Vec<u8> {
     .concat()
 }
 
-/// Comment segments after the start-of-image marker (ITU T.81, section B.2.4.5), each of
-/// 65,535 bytes at most, its length's own two included.
+/// Adds comment segments after the start-of-image marker (ITU T.81, section B.2.4.5). A segment has
+/// at most 65,535 bytes, including its two-byte length.
 pub(super) fn jpeg(file: &[u8], size: usize) -> Vec<u8> {
     const FRAME: usize = 4;
     const LARGEST: usize = 65_535 + 2;
@@ -41,8 +41,8 @@ pub(super) fn jpeg(file: &[u8], size: usize) -> Vec<u8> {
     bytes
 }
 
-/// One comment extension before the trailer (GIF89a, section 24), in blocks of 255 bytes at
-/// most.
+/// Adds a comment extension before the trailer (GIF89a, section 24), in blocks of at most 255
+/// bytes.
 pub(super) fn gif(file: &[u8], size: usize) -> Vec<u8> {
     const FRAME: usize = 3;
     const LARGEST: usize = 256;
@@ -58,13 +58,13 @@ pub(super) fn gif(file: &[u8], size: usize) -> Vec<u8> {
     bytes
 }
 
-/// One unknown chunk at the end of the extended layout (RFC 9649, section 2.7.1.6).
+/// Adds an unknown chunk at the end of the extended layout (RFC 9649, section 2.7.1.6).
 pub(super) fn webp(file: &[u8], size: usize) -> Vec<u8> {
     const HEADER: usize = 8;
     assert_eq!(
         &file[12..16],
         b"VP8X",
-        "only the extended layout takes more chunks"
+        "only the extended layout allows more chunks"
     );
     let length = size - file.len() - HEADER;
     let mut bytes = file.to_vec();
@@ -76,7 +76,7 @@ pub(super) fn webp(file: &[u8], size: usize) -> Vec<u8> {
     bytes
 }
 
-/// One box of free space at the end (ISO/IEC 14496-12, section 8.1.2).
+/// Adds a box of free space at the end (ISO/IEC 14496-12, section 8.1.2).
 pub(super) fn avif(file: &[u8], size: usize) -> Vec<u8> {
     const HEADER: usize = 8;
     let length = size - file.len();
@@ -87,7 +87,7 @@ pub(super) fn avif(file: &[u8], size: usize) -> Vec<u8> {
     bytes
 }
 
-/// Divides a length into parts between `least` and `most`.
+/// Divides a length into parts of `least` to `most` bytes.
 fn parts(length: usize, least: usize, most: usize) -> Vec<usize> {
     let mut parts = Vec::new();
     let mut left = length;

@@ -1,4 +1,4 @@
-//! S3, DynamoDB and Secrets Manager down: what needs none of them goes on.
+//! S3, DynamoDB and Secrets Manager are down: calls that don't need them still work.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -49,7 +49,7 @@ async fn down(run: Scenario) -> Result<()> {
                 Ok::<_, anyhow::Error>(())
             });
             try_join_all(refused).await?;
-            // What is wrong by itself is said to be, and what needs no AWS is served.
+            // Invalid requests get their usual errors, and calls that don't need AWS work.
             let bad = run.call_over(transport, "pictures-get", json!({"picture_id": "7"}))?;
             let bad = in_time("pictures-get", bad.by(&account).send()).await?;
             bad.refused(ErrorCode::InvalidArgument)?;
@@ -69,7 +69,7 @@ async fn down(run: Scenario) -> Result<()> {
     })
     .await?;
 
-    // What was there is there, and of what was refused there is nothing.
+    // The first picture is still there. Refused uploads left nothing, unless they timed out.
     let got = run
         .call("pictures-get", one)?
         .by(&account)
@@ -81,7 +81,7 @@ async fn down(run: Scenario) -> Result<()> {
     let most = 1 + late.into_inner();
     ensure!(
         (1..=most).contains(&amount.objects) && i32::try_from(amount.objects)? == amount.rows,
-        "stored: {amount:?}, and at most {most} could be"
+        "stored: {amount:?}, expected at most {most}"
     );
     Ok(())
 }

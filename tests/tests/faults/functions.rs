@@ -1,4 +1,4 @@
-//! The functions, and with them the REST API, down: the gateway says so.
+//! The functions, and with them the REST API, are down: the gateway reports it.
 
 use anyhow::{Result, ensure};
 use serde_json::json;
@@ -21,7 +21,7 @@ async fn down(run: Scenario) -> Result<()> {
     let gateway = run.stack().description.gateway_url.clone();
     let http = &run.stack().http;
     without(&run, "functions", async || {
-        // The REST API itself is down, and has nobody to say so.
+        // The REST API itself is down, so it can't return an error.
         let others = Transport::ALL.into_iter().filter(|&t| t != Transport::Rest);
         over_each(others, async |transport| {
             unavailable(&run, transport, &account, "users-get", user.clone()).await?;

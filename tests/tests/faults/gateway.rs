@@ -1,4 +1,4 @@
-//! The gateway down, and the gateway asked to stop while it works.
+//! The gateway is down, is killed, or is asked to stop while it handles calls.
 
 use std::{
     pin::pin,
@@ -30,11 +30,11 @@ use crate::outage::{keeps_serving, without};
 
 pub(crate) fn add(suite: &mut Suite) {
     suite.once("faults::the_gateway_is_down", down);
-    suite.once("faults::the_gateway_finishes_what_it_began", drained);
+    suite.once("faults::the_gateway_drains_before_it_stops", drained);
     suite.once("faults::the_gateway_is_killed", killed);
 }
 
-/// Sends an upload's command, and answers what to await its answer with.
+/// Sends an upload command; returns a handle to wait for its reply.
 async fn command(run: &Scenario, account: &Account, title: &str) -> Result<Expected> {
     let kafka = &run.stack().kafka;
     let event_id = Uuid::new_v4().to_string();
@@ -53,7 +53,7 @@ async fn down(run: Scenario) -> Result<()> {
         // A command waits in its topic.
         let mut expected = command(&run, &account, "patient").await?;
         let early = expected.another(Duration::from_secs(2)).await;
-        ensure!(early.is_none(), "answered without a gateway: {early:?}");
+        ensure!(early.is_none(), "got a reply without a gateway: {early:?}");
         waiting = Some(expected);
         Ok(())
     })
@@ -62,7 +62,7 @@ async fn down(run: Scenario) -> Result<()> {
     let answer = expected.answer().await.context("the command that waited")?;
     ensure!(answer.status()? == 201, "{}", answer.data);
     let again = expected.another(Duration::from_secs(2)).await;
-    ensure!(again.is_none(), "answered twice: {again:?}");
+    ensure!(again.is_none(), "got a second reply: {again:?}");
     let one = Amount {
         objects: 1,
         rows: 1,
@@ -71,10 +71,10 @@ async fn down(run: Scenario) -> Result<()> {
     run.stack().stored.holds(&account.id, one).await
 }
 
-/// The gateway's session at Kafka is ten seconds (`gateway/src/kafka/consumer.rs`): for so long
-/// the group waits for a member that was killed. The rest is for the gateway's start, and for
-/// a busy machine; how long it took is printed.
-const TAKEN_OVER: Duration = Duration::from_secs(60);
+/// The gateway's Kafka session times out after ten seconds (`gateway/src/kafka/consumer.rs`). Until
+/// then the group keeps the killed member. The rest allows for the gateway's start and a busy
+/// machine. The test prints the actual time.
+const TAKEOVER_TIMEOUT: Duration = Duration::from_secs(60);
 
 async fn killed(run: Scenario) -> Result<()> {
     let account = run.account().await?;
@@ -83,13 +83,13 @@ async fn killed(run: Scenario) -> Result<()> {
     control::kill(run.stack(), "gateway").await?;
     let begun = Instant::now();
     let mut expected = command(&run, &account, "meanwhile").await?;
-    // Nobody lends a hand: the stack starts another, and Kafka gives it the dead one's share.
-    let answer = timeout(TAKEN_OVER, expected.answer())
+    // The stack starts a new gateway, and Kafka assigns it the partitions of the killed one.
+    let answer = timeout(TAKEOVER_TIMEOUT, expected.answer())
         .await
-        .with_context(|| format!("not taken over within {TAKEN_OVER:?}"))??;
+        .with_context(|| format!("not taken over within {TAKEOVER_TIMEOUT:?}"))??;
     ensure!(answer.status()? == 201, "{}", answer.data);
     let took = begun.elapsed();
-    eprintln!("events are served again {took:?} after the kill");
+    eprintln!("events are handled again {took:?} after the kill");
     let both = Amount {
         objects: 2,
         rows: 2,
@@ -102,7 +102,7 @@ async fn killed(run: Scenario) -> Result<()> {
     .await
 }
 
-/// Calls of a transport that are under way, by the gateway's own word.
+/// The gateway's gauge of calls in flight for a transport.
 async fn in_flight(run: &Scenario, transport: &str) -> Result<u32> {
     let url = format!("{}/metrics", run.stack().description.gateway_url);
     let page = run.stack().http.get(&url).await?;
@@ -111,27 +111,27 @@ async fn in_flight(run: &Scenario, transport: &str) -> Result<u32> {
     let line = page.lines().find_map(|line| line.strip_prefix(&name));
     line.unwrap_or("0")
         .parse()
-        .context("the gauge is no number")
+        .context("the gauge isn't a number")
 }
 
-/// Calls that are made at once: enough to keep the functions busy for some hundred
+/// The number of concurrent calls: enough to keep the functions busy for a few hundred
 /// milliseconds.
 const LOGINS: usize = 24;
 
-/// How often a command is sent while the gateway stops.
-const PACE: Duration = Duration::from_millis(50);
+/// The interval between commands while the gateway stops.
+const COMMAND_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Waits until the gateway says that it is at these calls.
+/// Waits until most of the calls are in flight.
 async fn busy(run: &Scenario) -> Result<()> {
     eventually(SOON, async || {
         let count = in_flight(run, "grpc").await?;
-        ensure!(count as usize >= LOGINS / 2, "{count} calls under way");
+        ensure!(count as usize >= LOGINS / 2, "{count} calls in flight");
         Ok(())
     })
     .await
 }
 
-/// Stops the gateway, and sends commands until it is down: some come while it stops.
+/// Stops the gateway and sends commands until it is down, so that some arrive while it stops.
 async fn stop_under_commands(run: &Scenario, account: &Account) -> Result<Vec<Expected>> {
     let down = AtomicBool::new(false);
     let stop = async {
@@ -143,7 +143,7 @@ async fn stop_under_commands(run: &Scenario, account: &Account) -> Result<Vec<Ex
         let mut commands = Vec::new();
         while !down.load(Ordering::Relaxed) {
             commands.push(command(run, account, "once").await?);
-            sleep(PACE).await;
+            sleep(COMMAND_INTERVAL).await;
         }
         Ok(commands)
     };
@@ -159,12 +159,12 @@ async fn drained(run: Scenario) -> Result<()> {
         let call = run.call_over(Transport::Grpc, "auth-login", args)?;
         call.send().await?.ok()
     };
-    // The connection is there before the calls are: they are all on it at once.
+    // Connects first, so that all calls start at once.
     login().await?;
     let round = async || {
         let mut logins = pin!(join_all((0..LOGINS).map(|_| login())));
         tokio::select! {
-            // Over before they were seen.
+            // The calls finished before they were seen in flight.
             _ = &mut logins => return Ok(None),
             busy = busy(&run) => busy?,
         }
@@ -177,19 +177,19 @@ async fn drained(run: Scenario) -> Result<()> {
         if let Some(ended) = round().await? {
             break ended;
         }
-        ensure!(rounds < 20, "the calls were never seen under way");
+        ensure!(rounds < 20, "the calls were never seen in flight");
     };
-    // Down for a moment, so that nothing is served by the next one by chance.
+    // The pause keeps the next gateway from handling the calls.
     sleep(Duration::from_millis(200)).await;
     control::start(run.stack(), "gateway").await?;
     for login in logins {
-        login.context("a call that was under way when the gateway was asked to stop")?;
+        login.context("a call in flight when the gateway was asked to stop")?;
     }
     let commands = commands?;
     let count = commands.len();
     for mut expected in commands {
         let answer = expected.answer().await;
-        let answer = answer.context("a command that came while the gateway stopped")?;
+        let answer = answer.context("a command sent while the gateway stopped")?;
         ensure!(answer.status()? == 201, "{}", answer.data);
     }
     let all = Amount {

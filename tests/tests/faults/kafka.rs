@@ -1,4 +1,4 @@
-//! Kafka down: REST and gRPC go on, and events say that they cannot.
+//! Kafka is down: REST and gRPC still work, and events return an error.
 
 use std::time::Duration;
 
@@ -32,7 +32,8 @@ async fn down(run: Scenario) -> Result<()> {
     ];
     let traces = served.map(|transport| (transport, Uuid::new_v4()));
     without(&run, "kafka", async || {
-        // Without a broker there is nobody whom Kafka's own client could ask.
+        // The Kafka client itself can't call anything without a broker, so only the facade is
+        // tested.
         over_each([Transport::FacadeEvents], async |transport| {
             unavailable(&run, transport, &account, "users-get", user.clone()).await?;
             Ok(())
@@ -64,7 +65,7 @@ async fn down(run: Scenario) -> Result<()> {
         .await
     })
     .await?;
-    // The gateway kept its call logs until Kafka took them.
+    // The gateway buffers call logs until Kafka accepts them.
     eventually(Duration::from_secs(60), async || {
         let traces = traces.map(|(_, trace)| trace);
         let logged = call_logs::of(&run.stack().postgres, &traces).await?;

@@ -1,4 +1,5 @@
-//! No secret is in any log: of the scenarios that ran before, of the outages, of these calls.
+//! No log contains a secret: neither those of earlier scenarios and outages nor those of these
+//! calls.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
@@ -17,7 +18,7 @@ pub(crate) fn add(suite: &mut Suite) {
     suite.once("faults::no_secret_is_in_any_log", no_secret);
 }
 
-/// Never a password of anything else.
+/// A password used only here.
 const WRONG: &str = "wrong pony battery staple";
 
 async fn no_secret(run: Scenario) -> Result<()> {
@@ -26,8 +27,8 @@ async fn no_secret(run: Scenario) -> Result<()> {
     let picture = Format::Png.photo().base64();
     let mut traces = Vec::new();
     for transport in Transport::ALL {
-        // A call that is served, one that is refused for its token, one for its password, and
-        // one for what the record of it says.
+        // A successful call, one with an invalid token, one with a wrong password, and one with an
+        // invalid field.
         let create = json!({"title": "private", "base64": picture});
         let login = json!({"username": account.username, "password": WRONG});
         let broken = json!({"username": account.username, "password": "short"});
@@ -60,7 +61,7 @@ async fn no_secret(run: Scenario) -> Result<()> {
             }
         }
     }
-    // Or there would be nothing to find.
+    // Makes sure that the calls have been logged.
     eventually(SOON, async || {
         for trace in &traces {
             ensure!(mention(logs, trace)?, "no log mentions trace {trace}");

@@ -1,8 +1,8 @@
-//! What happens while a part of the stack is down, and after it comes back: what needs it
-//! says so in time, the rest goes on, and nobody has to lend a hand.
+//! Tests of outages: while a part of the stack is down, calls that need it fail in time, other
+//! calls still work, and everything recovers by itself afterwards.
 //!
-//! Stops and starts the stack's parts, so it runs alone: `cargo xtask test` runs it last, on
-//! a stack of its own. Beside a running `cargo xtask up` it works too, and disturbs it:
+//! The tests stop and start parts of the stack, so they run alone. `cargo xtask test` runs them
+//! last, on their own stack. They also work against a running `cargo xtask up`, but disturb it:
 //! `cargo test -p trichrome-tests --features stack --test faults`.
 
 mod aws;
@@ -17,19 +17,19 @@ use std::{process::ExitCode, time::Duration};
 
 use trichrome_tests::harness::Suite;
 
-/// The bounds in one scenario (everything serves, a part stops, calls are refused, the part
-/// starts, everything serves again) add up to some minutes.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// The timeouts of a scenario's steps (all calls work, a part stops, calls fail, the part starts,
+/// all calls work again) add up to several minutes.
+const TIMEOUT: Duration = Duration::from_secs(600);
 
 fn main() -> ExitCode {
-    let mut suite = Suite::patient(PATIENCE);
+    let mut suite = Suite::with_timeout(TIMEOUT);
     for add in [
         postgres::add,
         aws::add,
         functions::add,
         kafka::add,
         gateway::add,
-        // Last, so that it reads what all the others have left.
+        // Last, so that it reads the logs of all the others.
         logs::add,
     ] {
         add(&mut suite);

@@ -1,4 +1,4 @@
-//! A part that is down, and what is held to be true meanwhile.
+//! Stops a part of the stack and checks calls in the meantime.
 
 use std::time::{Duration, Instant};
 
@@ -16,15 +16,15 @@ use trichrome_tests::{
     wait::eventually,
 };
 
-/// How long the stack may take to serve again once the part does.
+/// How long the stack may take to recover once the part is back.
 const RECOVERY: Duration = Duration::from_secs(60);
 
-/// The gateway's deadline for a call is ten seconds; with the way to Kafka and back, and room
-/// for a busy machine.
+/// The gateway's deadline for a call is ten seconds. The rest is for the way through Kafka and a
+/// busy machine.
 const DEADLINE: Duration = Duration::from_secs(25);
 
-/// Runs `meanwhile` while a part is down. The part is started again whatever comes of it,
-/// and everything has to be served again.
+/// Runs `meanwhile` while a part is down. Then starts the part, also after a failure, and checks
+/// that all calls work again.
 pub(crate) async fn without(
     run: &Scenario,
     part: &str,
@@ -40,7 +40,7 @@ pub(crate) async fn without(
         .with_context(|| format!("after {part} is back"))
 }
 
-/// Waits until the main job is done over every transport, and the call logs can be read.
+/// Waits until uploads work over every transport and the call logs can be read.
 async fn all_serve(run: &Scenario) -> Result<()> {
     over_each(Transport::ALL, async |transport| {
         eventually(RECOVERY, async || {
@@ -55,7 +55,7 @@ async fn all_serve(run: &Scenario) -> Result<()> {
     .await
 }
 
-/// Does the same over every transport at once: what is down takes its time to say so.
+/// Runs a check over several transports concurrently, because outages are slow to be reported.
 pub(crate) async fn over_each(
     transports: impl IntoIterator<Item = Transport>,
     scenario: impl AsyncFn(Transport) -> Result<()>,
@@ -69,7 +69,7 @@ pub(crate) async fn over_each(
     Ok(())
 }
 
-/// An upload, a look at it, and its end.
+/// Uploads, reads and deletes a picture.
 pub(crate) async fn keeps_serving(
     run: &Scenario,
     transport: Transport,
@@ -102,7 +102,7 @@ async fn serve(
         .ok()
 }
 
-/// Holds a call to be answered in time.
+/// Checks that a call gets a reply within the deadline.
 pub(crate) async fn in_time(
     what: &str,
     call: impl Future<Output = Result<Reply>>,
@@ -110,12 +110,12 @@ pub(crate) async fn in_time(
     let begun = Instant::now();
     let reply = call.await?;
     let took = begun.elapsed();
-    ensure!(took < DEADLINE, "{what}: answered only after {took:?}");
+    ensure!(took < DEADLINE, "{what}: the reply took {took:?}");
     Ok(reply)
 }
 
-/// Holds a call to be refused, in time, because a part is down. Answers the code: after
-/// `UNAVAILABLE` nothing came of the call, after `DEADLINE_EXCEEDED` something still may.
+/// Checks that a call fails in time because a part is down. Returns the error code: after
+/// `UNAVAILABLE` the call had no effect, after `DEADLINE_EXCEEDED` it may still have one.
 pub(crate) async fn unavailable(
     run: &Scenario,
     transport: Transport,
@@ -128,9 +128,9 @@ pub(crate) async fn unavailable(
     if reply.code() == Some(ErrorCode::DeadlineExceeded) {
         return Ok(ErrorCode::DeadlineExceeded);
     }
-    // The caller learns that it is not their fault, and no more than that.
+    // The message must not reveal internals.
     let reply = reply.refused(ErrorCode::Unavailable)?;
-    let told = reply.message().to_lowercase();
+    let message = reply.message().to_lowercase();
     for inner in [
         "sql",
         "dynamo",
@@ -140,8 +140,8 @@ pub(crate) async fn unavailable(
         "os error",
     ] {
         ensure!(
-            !told.contains(inner),
-            "{function} over {transport} tells of {inner}: {told}"
+            !message.contains(inner),
+            "{function} over {transport} reveals {inner}: {message}"
         );
     }
     Ok(ErrorCode::Unavailable)

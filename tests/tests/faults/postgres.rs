@@ -1,4 +1,4 @@
-//! Postgres down: no call logs to read, and nothing else amiss.
+//! Postgres is down: call logs can't be read, and everything else works.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ async fn down(run: Scenario) -> Result<()> {
         .await
     })
     .await?;
-    // The gateway's logs wait in Kafka; REST's are sent once, and lost.
+    // The gateway's call logs wait in Kafka. REST's are sent once and are lost.
     let kept = traces
         .iter()
         .filter(|(transport, _)| transport.logged_as() != "rest");
