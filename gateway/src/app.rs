@@ -1,4 +1,4 @@
-//! The parts put together, started, and stopped again.
+//! Wires up the gateway's parts, runs them and shuts them down.
 
 pub(crate) mod shutdown;
 
@@ -22,7 +22,7 @@ use crate::{
     config::Config,
     grpc::{self, client::Client, service::Operations},
     http::{
-        self,
+        self, cors,
         facade::{Facade, events::Events, rest::Rest},
         server::Server,
     },
@@ -42,33 +42,33 @@ use crate::{
     },
 };
 
-/// How long a collector may take for one request.
+/// The timeout for one request to a trace collector.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why the gateway did not start.
+/// Why the gateway could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A port is taken, or no port of this machine.
+    /// An address is in use, or isn't this machine's.
     #[error("cannot listen on {address}; is another gateway running? ({name} sets it)")]
     Listen {
         /// The address.
         address: std::net::SocketAddr,
         /// The variable that sets it.
         name: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// librdkafka refuses its settings.
-    #[error("KAFKA_BROKERS or KAFKA_GROUP is not right")]
+    /// librdkafka rejects its settings.
+    #[error("KAFKA_BROKERS or KAFKA_GROUP is invalid")]
     Kafka(#[from] KafkaError),
-    /// The system's certificates cannot be read.
-    #[error("no certificates to check the REST API's with; install ca-certificates")]
+    /// The system's root certificates cannot be read.
+    #[error("cannot read root certificates for the REST API; install ca-certificates")]
     Certificates(#[source] std::io::Error),
-    /// The gRPC port's own client or reflection cannot be built.
-    #[error("gRPC cannot be served")]
+    /// The gRPC client or server reflection cannot be built.
+    #[error("cannot serve gRPC")]
     Grpc(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// No signal can be waited for.
-    #[error("signals cannot be handled")]
+    /// Signal handlers cannot be installed.
+    #[error("cannot handle signals")]
     Signals(#[source] std::io::Error),
 }
 
@@ -76,22 +76,22 @@ pub enum StartError {
 ///
 /// # Errors
 ///
-/// What kept it from starting; once it runs, nothing does.
+/// What prevented the start. A running gateway ends only by a signal.
 pub async fn run(config: Config, telemetry: Telemetry) -> Result<(), StartError> {
-    // Ports first: a second gateway should end before it joins any group.
+    // Bind the ports first, so that a second gateway fails before it joins a consumer group.
     let http_server = bind(config.gateway_http_addr, "GATEWAY_HTTP_ADDR").await?;
     let grpc_server = bind(config.gateway_grpc_addr, "GATEWAY_GRPC_ADDR").await?;
 
     if let Some(address) = config.gateway_admin_addr {
         let server = bind(address, "GATEWAY_ADMIN_ADDR").await?;
         tracing::info!(admin = %server.address(), "listening");
-        // Nobody waits for a profile at a stop: it ends with the process.
+        // The shutdown doesn't wait for profiles.
         let stop = CancellationToken::new();
         tokio::spawn(server.serve(profile::router(), stop, Duration::ZERO));
     }
-    let sending = telemetry.spans.clone().map(|spans| {
-        let sending = spans.clone();
-        let task = tokio::spawn(async move { sending.run(EXPORT_TIMEOUT).await });
+    let exporter = telemetry.spans.clone().map(|spans| {
+        let exporter = spans.clone();
+        let task = tokio::spawn(async move { exporter.run(EXPORT_TIMEOUT).await });
         (task, spans)
     });
     let metrics = Arc::new(Metrics::new());
@@ -110,7 +110,7 @@ pub async fn run(config: Config, telemetry: Telemetry) -> Result<(), StartError>
 
     let (grpc_router, grpc_health) = grpc::router(
         Operations::new(calls.clone(), config.call_timeout),
-        &config.web_origins,
+        cors::grpc(&config.web_origins),
         steps.end_grpc.clone(),
     )
     .await
@@ -146,20 +146,18 @@ pub async fn run(config: Config, telemetry: Telemetry) -> Result<(), StartError>
         grpc = %grpc_server.address(),
         "listening"
     );
-    // Each port has its own drain, and its time is known only then.
-    let patience = config.drain_timeout.mul_f64(0.5);
-    let http_task = tokio::spawn(http_server.serve(http_router, steps.end_http.clone(), patience));
-    let grpc_task = tokio::spawn(grpc_server.serve(grpc_router, steps.end_grpc.clone(), patience));
+    // Also limits each port's drain, whose share of the time is known only later.
+    let timeout = config.drain_timeout.mul_f64(0.5);
+    let http_task = tokio::spawn(http_server.serve(http_router, steps.end_http.clone(), timeout));
+    let grpc_task = tokio::spawn(grpc_server.serve(grpc_router, steps.end_grpc.clone(), timeout));
 
-    shutdown::asked_to_stop()
-        .await
-        .map_err(StartError::Signals)?;
+    shutdown::stop_signal().await.map_err(StartError::Signals)?;
 
-    // From the outside in: what is still under way outside may need what is inside.
+    // From the outside in: requests in progress need the inner parts.
     let drain = Drain::begin(config.drain_timeout);
     tracing::info!("stopping");
     steps.stopping.cancel();
-    grpc_health.stopping().await;
+    grpc_health.set_not_serving().await;
     steps.end_http.cancel();
     within(drain.share(0.5), http_task, "the HTTP port").await;
     steps.end_grpc.cancel();
@@ -168,7 +166,7 @@ pub async fn run(config: Config, telemetry: Telemetry) -> Result<(), StartError>
     steps.end_results.cancel();
     within(drain.share(0.5), reading_results, "the results reader").await;
     flush(producer, log_sink, drain.share(0.7)).await;
-    if let Some((task, spans)) = sending {
+    if let Some((task, spans)) = exporter {
         task.abort();
         spans.flush(drain.share(0.9)).await;
     }
@@ -176,16 +174,16 @@ pub async fn run(config: Config, telemetry: Telemetry) -> Result<(), StartError>
     Ok(())
 }
 
-/// What each part stops at.
+/// Cancelled one after the other during the shutdown.
 #[derive(Default)]
 struct Steps {
-    /// Not ready any more.
+    /// The gateway is no longer ready.
     stopping: CancellationToken,
     end_http: CancellationToken,
     end_grpc: CancellationToken,
-    /// Take no more records.
+    /// Read no more records.
     end_reading: CancellationToken,
-    /// Give up those under way.
+    /// Abandon the records in progress.
     abandon: CancellationToken,
     end_results: CancellationToken,
 }
@@ -200,7 +198,7 @@ async fn bind(address: std::net::SocketAddr, name: &'static str) -> Result<Serve
         })
 }
 
-/// The members of consumer groups, and their work.
+/// The consumers of commands and triggers, and their tasks.
 struct Readers {
     tasks: Vec<JoinHandle<()>>,
     consumers: Vec<Arc<GroupConsumer>>,
@@ -215,7 +213,7 @@ impl Readers {
         metrics: &Arc<Metrics>,
         steps: &Steps,
     ) -> Result<Self, KafkaError> {
-        let letters = DeadLetters::new(producer.clone(), Arc::clone(metrics));
+        let dead_letters = DeadLetters::new(producer.clone(), Arc::clone(metrics));
         let join = |group: &str, name, topics: &[&str]| {
             GroupConsumer::join(config, group, name, topics, Arc::clone(metrics)).map(Arc::new)
         };
@@ -231,10 +229,10 @@ impl Readers {
             consumer,
             calls: calls.clone(),
             producer: producer.clone(),
-            letters: letters.clone(),
+            dead_letters: dead_letters.clone(),
             metrics: Arc::clone(metrics),
             call_timeout: config.call_timeout,
-            // The other half is for those who wait at the other end of a connection.
+            // The other half is for callers that wait on a connection.
             concurrency: config.invoke_concurrency.div_ceil(2),
             group: config.kafka_group.clone(),
         };
@@ -247,18 +245,17 @@ impl Readers {
             &[]
         };
         for trigger in triggers {
-            // A group of its own, as an event source mapping has.
+            // Its own group, as for an event source mapping.
             let group = format!("{}-{}", config.kafka_group, trigger.function);
             let consumer = join(&group, trigger.function, &[trigger.topic])?;
             readers.consumers.push(Arc::clone(&consumer));
             let batches = Batches {
-                trigger,
                 consumer,
                 delivery: Delivery {
                     trigger,
                     bootstrap: config.kafka_brokers.clone(),
                     invoke: Arc::clone(lambda) as Arc<dyn Invoke>,
-                    letters: Arc::new(letters.clone()),
+                    dead_letters: Arc::new(dead_letters.clone()),
                     metrics: Arc::clone(metrics),
                 },
             };
@@ -268,13 +265,13 @@ impl Readers {
         Ok(readers)
     }
 
-    /// Takes no more records, finishes those under way, commits, and leaves the groups.
+    /// Stops reading, finishes the records in progress, commits and leaves the groups.
     async fn stop(self, steps: &Steps, drain: &Drain) {
         steps.end_reading.cancel();
         let finished = futures::future::join_all(self.tasks);
         let abandon = async {
             tokio::time::sleep(drain.share(0.5)).await;
-            tracing::warn!("records were still under way; they will be read again");
+            tracing::warn!("abandoning records in progress; they will be read again");
             steps.abandon.cancel();
             std::future::pending::<()>().await;
         };
@@ -283,30 +280,30 @@ impl Readers {
             () = abandon => {}
             () = tokio::time::sleep(drain.share(0.7)) => {}
         }
-        let patience = drain.share(0.5);
+        let timeout = drain.share(0.5);
         let leaving = self
             .consumers
             .into_iter()
-            .map(|consumer| consumer.leave(patience));
+            .map(|consumer| consumer.leave(timeout));
         futures::future::join_all(leaving).await;
     }
 }
 
-async fn within(patience: Duration, task: JoinHandle<()>, what: &str) {
-    if tokio::time::timeout(patience, task).await.is_err() {
+async fn within(timeout: Duration, task: JoinHandle<()>, what: &str) {
+    if tokio::time::timeout(timeout, task).await.is_err() {
         tracing::warn!("{what} did not finish in time");
     }
 }
 
-/// Blocks in librdkafka, so not on a thread that serves.
-async fn flush(producer: Producer, log_sink: Arc<KafkaLogSink>, patience: Duration) {
+/// Flushes the producers. librdkafka blocks, so this runs on a thread for blocking tasks.
+async fn flush(producer: Producer, log_sink: Arc<KafkaLogSink>, timeout: Duration) {
     let flushing = tokio::task::spawn_blocking(move || {
-        let half = patience / 2;
+        let half = timeout / 2;
         producer.flush(half).is_ok() & log_sink.flush(half).is_ok()
     });
-    match tokio::time::timeout(patience, flushing).await {
+    match tokio::time::timeout(timeout, flushing).await {
         Ok(Ok(true)) => {}
-        _ => tracing::warn!("some records for Kafka were lost: it did not take them in time"),
+        _ => tracing::warn!("some records were lost: Kafka did not acknowledge them in time"),
     }
 }
 
@@ -321,17 +318,17 @@ fn checks(
         Url::parse(&format!("https://lambda.{region}.amazonaws.com/")).ok()
     };
     let mut checks = vec![
-        ("kafka", kafka_answers(producer.clone())),
-        ("results", results_are_read(Arc::clone(awaiter))),
-        ("rest_api", health::listens(&config.rest_url)),
+        ("kafka", kafka_check(producer.clone())),
+        ("results", results_check(Arc::clone(awaiter))),
+        ("rest_api", health::tcp_check(&config.rest_url)),
     ];
     if let Some(endpoint) = config.lambda_endpoint.clone().or_else(aws) {
-        checks.push(("lambda", health::listens(&endpoint)));
+        checks.push(("lambda", health::tcp_check(&endpoint)));
     }
     checks
 }
 
-fn kafka_answers(producer: Producer) -> Check {
+fn kafka_check(producer: Producer) -> Check {
     Arc::new(move || {
         let producer = producer.clone();
         Box::pin(async move {
@@ -345,11 +342,11 @@ fn kafka_answers(producer: Producer) -> Check {
     })
 }
 
-fn results_are_read(awaiter: Arc<Awaiter>) -> Check {
+fn results_check(awaiter: Arc<Awaiter>) -> Check {
     Arc::new(move || {
-        let read = awaiter.is_reading();
-        let problem = "the topic \"results\" is not read yet; does it exist?";
-        let result = read.then_some(()).ok_or_else(|| problem.to_owned());
+        let problem = "the topic \"results\" is not being read; does it exist?";
+        let reading = awaiter.is_reading().then_some(());
+        let result = reading.ok_or_else(|| problem.to_owned());
         Box::pin(std::future::ready(result))
     })
 }

@@ -22,6 +22,7 @@ use trichrome_proto::{
     contract::Operation,
     error::{ApiError, Fault as _},
 };
+use trichrome_startup::error_chain;
 use uuid::Uuid;
 
 use self::{
@@ -31,7 +32,6 @@ use self::{
     call_guard::CallGuard,
     call_log::CallLog,
     context::Context,
-    fault::error_chain,
     invoke::{Invoke, InvokeError},
     rate_limit::RateLimits,
     transport::Transport,
@@ -155,7 +155,7 @@ impl Calls {
             if Instant::now() + wait >= call.deadline {
                 return Err(error);
             }
-            self.metrics.retried(call.operation);
+            self.metrics.call_retried(call.operation);
             tokio::time::sleep(wait).await;
         }
     }
@@ -185,7 +185,7 @@ impl Calls {
                     "invocation failed"
                 );
                 let told = if code.is_fault() {
-                    fault::told(code)
+                    fault::fault(code)
                 } else {
                     ApiError::new(code, error.to_string())
                 };
@@ -348,7 +348,7 @@ pub(crate) mod tests {
             calls.call(call("users-get", args)).await.unwrap();
             assert_eq!(invoke.calls(), 2);
             assert_eq!(logged.only()["status"], 200);
-            let metrics = calls.metrics.render().unwrap();
+            let metrics = calls.metrics.to_openmetrics();
             let retries = "call_retries_total{operation=\"users-get\"} 1\n";
             assert!(metrics.contains(retries), "{metrics}");
         }

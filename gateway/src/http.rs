@@ -1,4 +1,4 @@
-//! The HTTP port: the facade, the operator's pages, the documentation and the web app.
+//! The HTTP port: the facade, health and metrics, the documentation and the web app.
 
 pub(crate) mod cors;
 pub(crate) mod docs;
@@ -36,7 +36,7 @@ use crate::{
     ops::{health::Readiness, metrics::Metrics},
 };
 
-/// Everything on the HTTP port.
+/// All routes of the HTTP port.
 pub(crate) fn router(
     facade: Facade,
     readiness: Readiness,
@@ -50,7 +50,7 @@ pub(crate) fn router(
             get(async || Json(serde_json::json!({"status": "ok"}))),
         )
         .route("/readyz", get(ready).with_state(readiness))
-        .route("/metrics", get(render).with_state(metrics))
+        .route("/metrics", get(metrics_page).with_state(metrics))
         .merge(docs::router());
     let pages = match web_root {
         Some(root) => pages.merge(site::router(root)),
@@ -64,7 +64,7 @@ pub(crate) fn router(
         .layer(cors::http(origins))
 }
 
-/// Gives each request its context, and each answer what finds it in logs and traces.
+/// Gives each request its context, and each response the ids that find it in logs and traces.
 async fn identify(mut request: Request, next: Next) -> Response {
     let span = if facade::is_below(request.uri().path()) {
         request_span(&request)
@@ -98,14 +98,14 @@ async fn identify(mut request: Request, next: Next) -> Response {
     response
 }
 
-/// A request as a span, by the conventions for HTTP servers; the facade names its route. A
-/// query is left out: it may say who is asked for.
+/// A span for a request, by the semantic conventions for HTTP servers; the facade adds the
+/// route. The query is left out, because it may name a user.
 fn request_span(request: &Request) -> Span {
     let headers = request.headers();
     let agent = headers
         .get(USER_AGENT)
         .and_then(|agent| agent.to_str().ok());
-    let method = known(request.method());
+    let method = standard_method(request.method());
     let span = info_span!(
         "request",
         otel.kind = "server",
@@ -122,8 +122,8 @@ fn request_span(request: &Request) -> Span {
     span
 }
 
-/// A method that HTTP has; any other is the caller's invention, and as many as they like.
-fn known(method: &Method) -> Option<&str> {
+/// The name of a standard method. Callers can invent any number of others.
+fn standard_method(method: &Method) -> Option<&str> {
     [
         Method::GET,
         Method::HEAD,
@@ -149,15 +149,16 @@ async fn ready(State(readiness): State<Readiness>) -> Response {
     (status, Json(report)).into_response()
 }
 
-async fn render(State(metrics): State<Arc<Metrics>>, headers: HeaderMap) -> Response {
+async fn metrics_page(State(metrics): State<Arc<Metrics>>, headers: HeaderMap) -> Response {
     let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
-    match metrics.render_for(accept.unwrap_or_default()) {
+    match metrics.encode(accept.unwrap_or_default()) {
         Ok((kind, text)) => ([(CONTENT_TYPE, kind)], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
-/// The answer to a request that panicked is made where its context is known.
+/// Marks the response to a request that panicked. `identify` replaces it, because the context
+/// is known there.
 #[derive(Clone, Copy)]
 struct Panicked;
 
@@ -172,8 +173,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_invented_method_names_no_span() {
-        assert_eq!(known(&Method::PATCH), Some("PATCH"));
-        assert_eq!(known(&Method::from_bytes(b"SPAM1").unwrap()), None);
+    fn a_nonstandard_method_is_not_named() {
+        assert_eq!(standard_method(&Method::PATCH), Some("PATCH"));
+        assert_eq!(
+            standard_method(&Method::from_bytes(b"SPAM1").unwrap()),
+            None
+        );
     }
 }

@@ -1,7 +1,7 @@
-//! Kafka: commands in, results out, call logs in batches to their function.
+//! Kafka: reads commands, produces results, and passes call logs in batches to their function.
 //!
-//! Reading order: [`tracker`] (what may be committed), [`envelope`] (what a record says),
-//! [`commands`] (a command's whole way), [`results`] (who awaits an answer), [`trigger`]
+//! Reading order: [`tracker`] (which offsets may be committed), [`envelope`] (a record's
+//! format), [`commands`] (serving a command), [`results`] (waiting for an answer), [`trigger`]
 //! (batches).
 
 pub(crate) mod batch;
@@ -16,11 +16,11 @@ pub(crate) mod results;
 pub(crate) mod tracker;
 pub(crate) mod trigger;
 
-/// The topic that answers to commands go to.
+/// The topic of the answers to commands.
 pub(crate) const RESULTS: &str = "results";
 /// The key of every answer.
 pub(crate) const RESPONSE_KEY: &str = "response";
-/// The header of an answer that holds its HTTP status.
+/// The header with an answer's HTTP status.
 pub(crate) const STATUS: &str = "status";
 
 #[cfg(test)]

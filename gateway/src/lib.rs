@@ -1,10 +1,9 @@
-//! gRPC, Kafka and the facade in front of the functions.
+//! The gateway: gRPC, Kafka and an HTTP facade in front of the functions.
 //!
-//! Reading order: `call` is the one path that every call takes, with `call::event`,
-//! `call::invoke` and `call::answer` as its steps and `call::call_guard` as what it
-//! leaves behind. `grpc` and `kafka` lead into it. `http::facade` turns HTTP into
-//! either of them, or goes on to API Gateway. `app` puts the parts together, and stops
-//! them in order; `ops` is what an operator watches.
+//! Reading order: `call` is the path that every call takes, with `call::event`, `call::invoke`
+//! and `call::answer` as its steps. `grpc` and `kafka` lead into it. `http::facade` forwards
+//! HTTP requests to either of them, or to API Gateway. `ops` has health, metrics and profiles.
+//! `app` starts the parts, and stops them in order.
 
 mod app;
 mod call;
@@ -15,5 +14,4 @@ mod kafka;
 mod ops;
 
 pub use app::{StartError, run};
-pub use call::fault::error_chain;
-pub use config::{Config, ConfigError};
+pub use config::Config;

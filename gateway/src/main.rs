@@ -1,18 +1,16 @@
-//! The gateway's process: configuration, log, exit status.
+//! The gateway's process: configuration, logging and exit status.
 
 use std::{process::ExitCode, time::Duration};
 
-use trichrome_gateway::{Config, error_chain};
+use trichrome_gateway::Config;
+use trichrome_startup::error_chain;
 use trichrome_telemetry::Service;
 use uuid::Uuid;
 
-/// Samples what is allocated, where it is asked to.
+/// Samples allocations for heap profiles.
 #[cfg(feature = "heap-profiles")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-
-/// The exit status of a wrong configuration (`EX_USAGE` of sysexits.h).
-const BAD_CONFIGURATION: u8 = 64;
 
 fn main() -> ExitCode {
     let telemetry = trichrome_telemetry::start(Service {
@@ -25,7 +23,7 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(error) => {
             tracing::error!(%error, "the gateway cannot start");
-            return ExitCode::from(BAD_CONFIGURATION);
+            return error.exit_code();
         }
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
@@ -39,7 +37,7 @@ fn main() -> ExitCode {
         }
     };
     let result = runtime.block_on(trichrome_gateway::run(config, telemetry));
-    // What still blocks, a Kafka client that does not close, must not hold the exit up.
+    // A blocked thread, such as a Kafka client that doesn't close, must not delay the exit.
     runtime.shutdown_timeout(Duration::from_millis(100));
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,4 +1,4 @@
-//! What operators watch: health, metrics and profiles.
+//! For operators: health, metrics and profiles.
 
 pub(crate) mod health;
 pub(crate) mod metrics;

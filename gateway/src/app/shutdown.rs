@@ -1,4 +1,4 @@
-//! When to stop, and how much time there is for it.
+//! The signal to stop, and the time limit for the shutdown.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use tokio::{
 ///
 /// # Errors
 ///
-/// The system gives no signal handler.
-pub(crate) async fn asked_to_stop() -> std::io::Result<()> {
+/// The signal handlers cannot be installed.
+pub(crate) async fn stop_signal() -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! {
@@ -22,29 +22,29 @@ pub(crate) async fn asked_to_stop() -> std::io::Result<()> {
     Ok(())
 }
 
-/// The time of a stop, shared out among its steps: each may take what those after it can
-/// spare.
+/// The shutdown's time limit, divided among its steps: the time that a step doesn't use is left
+/// to the later ones.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Drain {
     deadline: Instant,
 }
 
 impl Drain {
-    /// A stop that begins now and may take this long.
-    pub(crate) fn begin(whole: Duration) -> Self {
+    /// A shutdown that begins now.
+    pub(crate) fn begin(limit: Duration) -> Self {
         Self {
-            deadline: Instant::now() + whole,
+            deadline: Instant::now() + limit,
         }
     }
 
-    /// What is left.
-    pub(crate) fn left(&self) -> Duration {
+    /// The remaining time.
+    pub(crate) fn remaining(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// This share of what is left.
+    /// A share of the remaining time.
     pub(crate) fn share(&self, share: f64) -> Duration {
-        self.left().mul_f64(share)
+        self.remaining().mul_f64(share)
     }
 }
 
@@ -53,11 +53,11 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_a_step_leaves_goes_to_the_next() {
+    async fn unused_time_is_left_to_later_steps() {
         let drain = Drain::begin(Duration::from_secs(10));
         assert_eq!(drain.share(0.5), Duration::from_secs(5));
         tokio::time::advance(Duration::from_secs(2)).await;
-        assert_eq!(drain.left(), Duration::from_secs(8));
+        assert_eq!(drain.remaining(), Duration::from_secs(8));
         tokio::time::advance(Duration::from_secs(20)).await;
         assert_eq!(drain.share(0.5), Duration::ZERO);
     }

@@ -1,41 +1,46 @@
-//! The container's health check: asks the gateway beside it for `/readyz`, since the image
-//! has no other program that could. Ends with 0 where it answers 200, else with 1.
+//! The container's health check: requests `/readyz` from the gateway, because the image has no
+//! other HTTP client. Exits with 0 if the response is 200, otherwise with 1.
 
 use std::{
-    env,
     io::{Read as _, Write as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
     process::ExitCode,
     time::Duration,
 };
 
-/// The gateway takes up to two seconds to look at what it stands on.
+use trichrome_startup::Variables;
+
+/// The gateway takes up to two seconds to check its dependencies.
 const TIMEOUT: Duration = Duration::from_millis(2500);
 
-/// As much of an answer as is looked at, in bytes: which dependency is down is in it.
-const ANSWER: u64 = 4096;
+/// The maximum number of bytes read of a response; it names the dependencies that are down.
+const MAX_RESPONSE: u64 = 4096;
 
 fn main() -> ExitCode {
-    let address = env::var("GATEWAY_HTTP_ADDR").unwrap_or_else(|_| "127.0.0.1:3005".into());
-    match address
-        .trim()
-        .parse()
-        .map_err(|_| "GATEWAY_HTTP_ADDR must be an address such as 127.0.0.1:3005".to_owned())
-        .and_then(|address| ask(reachable(address)).map_err(|error| error.to_string()))
-    {
-        Ok(answer) if is_ok(&answer) => ExitCode::SUCCESS,
-        Ok(answer) => fail(&answer),
-        Err(error) => fail(&error),
+    let mut variables = Variables::from_process();
+    let address = variables.parse_or(
+        "GATEWAY_HTTP_ADDR",
+        SocketAddr::from(([127, 0, 0, 1], 3005)),
+        "an address such as 127.0.0.1:3005",
+    );
+    // Docker reserves other exit codes than 0 and 1.
+    if let Err(error) = variables.check() {
+        return fail(&error.to_string());
+    }
+    match request(reachable(address)) {
+        Ok(response) if is_ok(&response) => ExitCode::SUCCESS,
+        Ok(response) => fail(&response),
+        Err(error) => fail(&error.to_string()),
     }
 }
 
-/// The engine keeps what a health check says (`docker inspect`).
+/// Prints the reason, which `docker inspect` shows.
 fn fail(why: &str) -> ExitCode {
-    eprintln!("{}", why.lines().last().unwrap_or("no answer"));
+    eprintln!("{}", why.lines().last().unwrap_or("no response"));
     ExitCode::FAILURE
 }
 
-/// Where to find a listener of this address: "all interfaces" is no place to connect to.
+/// The loopback address for a gateway that listens on all interfaces.
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(match address.ip() {
@@ -46,21 +51,21 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-fn ask(address: SocketAddr) -> std::io::Result<String> {
+fn request(address: SocketAddr) -> std::io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
-    // In one piece: a server may answer the first of several, and hang up on the next.
+    // Written at once: a server may answer the first part and close the connection.
     let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
-    let mut answer = Vec::new();
-    stream.take(ANSWER).read_to_end(&mut answer)?;
-    Ok(String::from_utf8_lossy(&answer).into_owned())
+    let mut response = Vec::new();
+    stream.take(MAX_RESPONSE).read_to_end(&mut response)?;
+    Ok(String::from_utf8_lossy(&response).into_owned())
 }
 
-/// Whether an answer's status line says 200.
-fn is_ok(answer: &str) -> bool {
-    answer.split(' ').nth(1) == Some("200")
+/// Whether the response's status is 200.
+fn is_ok(response: &str) -> bool {
+    response.split(' ').nth(1) == Some("200")
 }
 
 #[cfg(test)]
@@ -69,38 +74,38 @@ mod tests {
 
     use super::*;
 
-    /// What is asked of a server that gives this answer, and what comes of it.
-    fn exchange(answer: &'static str) -> (String, String) {
+    /// The request to a server with this response, and the response received.
+    fn exchange(response: &'static str) -> (String, String) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let server = thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let mut request = [0; 512];
             let length = stream.read(&mut request).unwrap();
-            stream.write_all(answer.as_bytes()).unwrap();
+            stream.write_all(response.as_bytes()).unwrap();
             String::from_utf8_lossy(&request[..length]).into_owned()
         });
-        let answer = ask(address).unwrap();
-        (server.join().unwrap(), answer)
+        let response = super::request(address).unwrap();
+        (server.join().unwrap(), response)
     }
 
     #[test]
-    fn only_200_is_well() {
-        let (asked, answer) = exchange("HTTP/1.1 200 OK\r\n\r\n{}");
-        assert!(asked.starts_with("GET /readyz HTTP/1.1\r\n"), "{asked}");
-        assert!(is_ok(&answer));
-        let (_, answer) = exchange("HTTP/1.1 503 Service Unavailable\r\n\r\n{\"ready\":false}");
-        assert!(!is_ok(&answer));
-        assert!(answer.ends_with("{\"ready\":false}"));
+    fn only_200_is_healthy() {
+        let (request, response) = exchange("HTTP/1.1 200 OK\r\n\r\n{}");
+        assert!(request.starts_with("GET /readyz HTTP/1.1\r\n"), "{request}");
+        assert!(is_ok(&response));
+        let (_, response) = exchange("HTTP/1.1 503 Service Unavailable\r\n\r\n{\"ready\":false}");
+        assert!(!is_ok(&response));
+        assert!(response.ends_with("{\"ready\":false}"));
         assert!(!is_ok(""));
     }
 
     #[test]
-    fn nobody_there_is_an_error() {
+    fn a_closed_port_is_an_error() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
-        assert!(ask(address).is_err());
+        assert!(request(address).is_err());
     }
 
     #[test]

@@ -130,7 +130,7 @@ pub(crate) fn read_error(status: ErrorCode, body: &[u8]) -> ApiError {
         return ApiError::new(code, error.message);
     }
     if status.is_fault() {
-        return fault::told(status);
+        return fault::fault(status);
     }
     let message = match status {
         ErrorCode::Unauthenticated => "send a valid token, as \"authorization: Bearer …\"",

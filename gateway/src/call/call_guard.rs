@@ -1,4 +1,4 @@
-//! What one call leaves behind: its call log, its metrics and a line in the log.
+//! Records the end of a call: in the call log, the metrics and the log.
 
 use std::{sync::Arc, time::SystemTime};
 
@@ -13,24 +13,24 @@ use uuid::Uuid;
 use super::{call_log::CallLog, context::Context, transport::Transport};
 use crate::ops::metrics::Metrics;
 
-/// Written when it is dropped, so that no way out of a call goes unlogged.
+/// Records the call when dropped, so that cancelled calls are recorded, too.
 pub(crate) struct CallGuard {
     operation: &'static Operation,
     transport: Transport,
     request_id: String,
     trace_id: String,
     id: Uuid,
-    begun: Instant,
-    /// The caller, once a function has verified who it is.
+    started: Instant,
+    /// The caller's id, once a function has verified it.
     pub(crate) user_id: Option<String>,
-    /// A call that is dropped before it ends was given up by its caller.
+    /// The status of a cancelled call until the call ends.
     status: u16,
     log: CallLog,
     metrics: Arc<Metrics>,
 }
 
 impl CallGuard {
-    /// Begins to time a call; `id` is its call log's.
+    /// Starts to time a call. `id` is the id of its call log.
     pub(crate) fn begin(
         operation: &'static Operation,
         transport: Transport,
@@ -39,14 +39,14 @@ impl CallGuard {
         log: CallLog,
         metrics: Arc<Metrics>,
     ) -> Self {
-        metrics.call_begun(transport);
+        metrics.call_started(transport);
         Self {
             operation,
             transport,
             request_id: context.request_id.clone(),
             trace_id: context.trace.id().to_owned(),
             id,
-            begun: Instant::now(),
+            started: Instant::now(),
             user_id: None,
             status: ErrorCode::Canceled.http(),
             log,
@@ -54,7 +54,7 @@ impl CallGuard {
         }
     }
 
-    /// Ends it: with this error, or well.
+    /// Ends the call, successfully or with an error.
     pub(crate) fn end(mut self, error: Option<&ApiError>) {
         self.status = error.map_or(self.operation.http.success, |error| error.code.http());
     }
@@ -62,10 +62,10 @@ impl CallGuard {
 
 impl Drop for CallGuard {
     fn drop(&mut self) {
-        let took = self.begun.elapsed();
+        let duration = self.started.elapsed();
         self.metrics
-            .call_ended(self.transport, self.operation, self.status, took);
-        let duration_ms = took.as_secs_f64() * 1000.0;
+            .call_ended(self.transport, self.operation, self.status, duration);
+        let duration_ms = duration.as_secs_f64() * 1000.0;
         match self.status {
             500.. => tracing::warn!(
                 request_id = self.request_id,

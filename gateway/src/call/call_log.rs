@@ -1,12 +1,11 @@
-//! Call logs, on their way to the `analyticsdata` topic.
+//! Writes call logs for the topic `analyticsdata`.
 
 use std::sync::Arc;
 
 use trichrome_proto::analytics::AnalyticsEntryMessage;
 
-/// Takes records and never waits: what does not fit is dropped, and counted.
+/// Takes records without waiting. Records without room are dropped and counted.
 pub(crate) trait LogSink: Send + Sync {
-    /// Takes one record.
     fn put(&self, key: &str, value: &[u8]);
 }
 
@@ -17,12 +16,11 @@ pub(crate) struct CallLog {
 }
 
 impl CallLog {
-    /// A log that writes to `sink`.
     pub(crate) fn new(sink: Arc<dyn LogSink>) -> Self {
         Self { sink }
     }
 
-    /// Writes one entry, keyed by its id; never fails a call, nor delays it.
+    /// Writes one entry, with its id as the key. Never fails or delays the call.
     pub(crate) fn write(&self, entry: &AnalyticsEntryMessage) {
         match serde_json::to_vec(entry) {
             Ok(value) => self.sink.put(&entry.id, &value),
@@ -39,7 +37,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// Keeps call logs for tests to read.
+    /// Keeps call logs in memory.
     #[derive(Default)]
     pub(crate) struct Logged(Mutex<Vec<Value>>);
 

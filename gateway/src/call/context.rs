@@ -34,6 +34,7 @@ pub(crate) struct Context {
 
 impl Context {
     /// Reads the context through `header`, which finds a value by its lower-case name.
+    #[cfg(test)]
     pub(crate) fn read<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Self {
         Self::begin(&Span::none(), header)
     }

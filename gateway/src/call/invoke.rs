@@ -567,7 +567,7 @@ pub(crate) mod tests {
             let _taken = lambda.places.acquire().await.unwrap();
             let code = code_within(&lambda, SHORT).await;
             assert_eq!(code, Err(ErrorCode::Unavailable));
-            let text = lambda.metrics.render().unwrap();
+            let text = lambda.metrics.to_openmetrics();
             let busy = "invokes_total{operation=\"users-get\",outcome=\"busy\"} 1\n";
             assert!(text.contains(busy), "{text}");
             let timed = "invoke_duration_seconds_count{operation=\"users-get\"}";

@@ -1,4 +1,4 @@
-//! The rate limits that the contract sets, of this process.
+//! The contract's rate limits, which apply to this process.
 
 use std::{collections::HashMap, num::NonZeroU32};
 
@@ -8,11 +8,10 @@ use trichrome_proto::{
     error::{ApiError, ErrorCode},
 };
 
-/// One limiter for each operation that has a limit, by function name.
+/// The limiters of operations that have a limit, by function name.
 pub(crate) struct RateLimits(HashMap<&'static str, DefaultDirectRateLimiter>);
 
 impl RateLimits {
-    /// The limits of the operation table.
     pub(crate) fn from_contract() -> Self {
         Self(
             OPERATIONS
@@ -26,18 +25,18 @@ impl RateLimits {
         )
     }
 
-    /// Counts a call.
+    /// Counts a call against the operation's limit.
     ///
     /// # Errors
     ///
-    /// `RESOURCE_EXHAUSTED` where the operation was called too often within a second.
+    /// `RESOURCE_EXHAUSTED` if the limit is exceeded.
     pub(crate) fn check(&self, operation: &Operation) -> Result<(), ApiError> {
         match self.0.get(operation.function).map(RateLimiter::check) {
             None | Some(Ok(())) => Ok(()),
             Some(Err(_)) => Err(ApiError::new(
                 ErrorCode::ResourceExhausted,
                 format!(
-                    "this takes {} calls a second; try again shortly",
+                    "at most {} calls per second are allowed; try again shortly",
                     operation.rate_limit
                 ),
             )),

@@ -1,4 +1,4 @@
-//! Calling the gateway's own gRPC port, as the facade's `grpc` does.
+//! A client of the gateway's own gRPC port, for the facade's `/grpc`.
 
 use std::{
     collections::HashMap,
@@ -33,7 +33,7 @@ use crate::call::{
     limits,
 };
 
-/// HTTP/2 flow control, in bytes: a picture in a few round trips.
+/// HTTP/2's flow-control window in bytes: a picture takes a few round trips.
 const WINDOW: u32 = 2 * 1024 * 1024;
 
 /// A client for every operation. Cheap to clone.
@@ -45,11 +45,11 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// A client that connects when it is first used, and again when it has to.
+    /// A client that connects, and reconnects, when it is used.
     ///
     /// # Errors
     ///
-    /// The address makes no URL: not seen with a socket's own address.
+    /// The address makes no valid URL, which doesn't happen with a socket's address.
     pub(crate) fn new(server: SocketAddr) -> Result<Self, tonic::transport::Error> {
         let server = reachable(server);
         let channel = Endpoint::from_shared(format!("http://{server}"))?
@@ -67,11 +67,11 @@ impl Client {
         })
     }
 
-    /// Calls an operation, and answers the response message as JSON.
+    /// Calls an operation and returns the response message as JSON.
     ///
     /// # Errors
     ///
-    /// What the server answered, or `UNAVAILABLE` where it is not there.
+    /// The server's error, or `UNAVAILABLE` if it cannot be reached.
     pub(crate) async fn call(
         &self,
         operation: &Operation,
@@ -100,12 +100,12 @@ impl Client {
             .max_encoding_message_size(limits::MAX_MESSAGE);
         let path = PathAndQuery::from_static(method.operation.grpc_path);
         let codec = DynamicCodec::new(method.output.clone());
-        let answered = tokio::time::timeout_at(
+        let result = tokio::time::timeout_at(
             deadline,
             async {
                 grpc.ready().await.map_err(|error| {
                     tracing::warn!(%error, "the gRPC port cannot be reached");
-                    fault::told(ErrorCode::Unavailable)
+                    fault::fault(ErrorCode::Unavailable)
                 })?;
                 grpc.unary(request, path, codec)
                     .await
@@ -114,16 +114,16 @@ impl Client {
             .instrument(span.clone()),
         )
         .await;
-        let answered = match answered {
+        let result = match result {
             Ok(Ok(response)) => Ok(response),
-            // The channel gives a call up at the same moment, and calls it cancelled.
+            // The channel's own timeout may be first, and reports the call as cancelled.
             Ok(Err(error)) if error.code == ErrorCode::Canceled && Instant::now() >= deadline => {
                 Err(timed_out())
             }
             Ok(Err(error)) => Err(error),
             Err(_) => Err(timed_out()),
         };
-        let code = match &answered {
+        let code = match &result {
             Ok(_) => Code::Ok,
             Err(error) => Code::from_i32(error.code.grpc()),
         };
@@ -132,10 +132,10 @@ impl Client {
             telemetry::failed(&span, status::name(code));
         }
         drop(span);
-        codec::to_json(answered?.get_ref())
+        codec::to_json(result?.get_ref())
     }
 
-    /// A request as a span, by the conventions for RPC clients.
+    /// A span for a request, by the semantic conventions for RPC clients.
     fn span(&self, operation: &Operation) -> Span {
         info_span!(
             "rpc",
@@ -149,7 +149,7 @@ impl Client {
     }
 }
 
-/// A server that listens on every address is reached on this machine's own.
+/// The loopback address for a server that listens on all addresses.
 fn reachable(mut server: SocketAddr) -> SocketAddr {
     if server.ip().is_unspecified() {
         server.set_ip(match server.ip() {

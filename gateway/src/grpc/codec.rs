@@ -1,7 +1,7 @@
-//! Messages that are known by their descriptors alone: as bytes, and as JSON.
+//! Converts messages between protobuf, by their descriptors, and JSON.
 //!
-//! There is no generated server here: one codec reads and writes every message of the
-//! contract, and an operation added to it is served without a line of code.
+//! One codec serves every message of the contract, so operations need no generated server and
+//! no code of their own.
 
 use bytes::Buf as _;
 use prost::Message as _;
@@ -16,16 +16,15 @@ use trichrome_proto::error::ApiError;
 use super::status;
 use crate::call::fault::internal;
 
-/// Reads messages of one type; writes any.
+/// Decodes messages of one type; encodes messages of any type.
 #[derive(Clone, Debug)]
 pub(crate) struct DynamicCodec {
-    reads: MessageDescriptor,
+    decoded: MessageDescriptor,
 }
 
 impl DynamicCodec {
-    /// A codec that reads messages of this type.
-    pub(crate) fn new(reads: MessageDescriptor) -> Self {
-        Self { reads }
+    pub(crate) fn new(decoded: MessageDescriptor) -> Self {
+        Self { decoded }
     }
 }
 
@@ -41,12 +40,11 @@ impl Codec for DynamicCodec {
 
     fn decoder(&mut self) -> Self::Decoder {
         DynamicDecoder {
-            reads: self.reads.clone(),
+            decoded: self.decoded.clone(),
         }
     }
 }
 
-/// Writes messages.
 #[derive(Debug)]
 pub(crate) struct DynamicEncoder;
 
@@ -55,18 +53,17 @@ impl Encoder for DynamicEncoder {
     type Error = Status;
 
     fn encode(&mut self, message: Self::Item, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        // A picture grows the buffer once, not by doubling it all the way.
+        // Avoids repeated doubling of the buffer for a picture.
         to.reserve(message.encoded_len());
         message
             .encode(to)
-            .map_err(|_| Status::internal("the answer could not be encoded"))
+            .map_err(|_| Status::internal("the response could not be encoded"))
     }
 }
 
-/// Reads messages of one type.
 #[derive(Debug)]
 pub(crate) struct DynamicDecoder {
-    reads: MessageDescriptor,
+    decoded: MessageDescriptor,
 }
 
 impl Decoder for DynamicDecoder {
@@ -75,24 +72,24 @@ impl Decoder for DynamicDecoder {
 
     fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Self::Item>, Status> {
         debug_assert!(from.remaining() <= crate::call::limits::MAX_MESSAGE);
-        DynamicMessage::decode(self.reads.clone(), from)
+        DynamicMessage::decode(self.decoded.clone(), from)
             .map(Some)
             .map_err(|error| {
-                // The error names the field, never its value.
-                let message = format!("the message is not a {}: {error}", self.reads.full_name());
+                // The error names the field but not its value.
+                let message = format!("the message is not a {}: {error}", self.decoded.full_name());
                 status::without_call(&ApiError::invalid(message))
             })
     }
 }
 
-/// A request message as JSON: what is not set is left out.
+/// Converts a request message to JSON without the fields that aren't set.
 ///
 /// # Errors
 ///
-/// `INVALID_ARGUMENT` where JSON has no such value: a time out of range.
+/// `INVALID_ARGUMENT` for a value that JSON cannot represent, such as a time out of range.
 pub(crate) fn to_args(mut message: DynamicMessage) -> Result<Map<String, Value>, ApiError> {
     const OPTIONS: SerializeOptions = SerializeOptions::new().use_proto_field_name(true);
-    // Moved, not copied as all else is: a text can be a picture.
+    // Strings are moved, because one may be a picture. The other fields are copied.
     let mut texts = Vec::new();
     for (field, value) in message.fields_mut() {
         if let Some(text) = value.as_string_mut().filter(|text| !text.is_empty()) {
@@ -112,11 +109,11 @@ pub(crate) fn to_args(mut message: DynamicMessage) -> Result<Map<String, Value>,
     }
 }
 
-/// A response message as JSON, as a function writes it: every field is there.
+/// Converts a response message to JSON with all fields, as functions write it.
 ///
 /// # Errors
 ///
-/// `INTERNAL` where JSON has no such value.
+/// `INTERNAL` for a value that JSON cannot represent.
 pub(crate) fn to_json(message: &DynamicMessage) -> Result<Value, ApiError> {
     const OPTIONS: SerializeOptions = SerializeOptions::new()
         .use_proto_field_name(true)
@@ -124,16 +121,16 @@ pub(crate) fn to_json(message: &DynamicMessage) -> Result<Value, ApiError> {
     message
         .serialize_with_options(serde_json::value::Serializer, &OPTIONS)
         .map_err(|error| {
-            tracing::error!(%error, "a response message has no JSON");
+            tracing::error!(%error, "a response message cannot be converted to JSON");
             internal()
         })
 }
 
-/// A request message from JSON.
+/// Converts JSON to a request message.
 ///
 /// # Errors
 ///
-/// `INVALID_ARGUMENT` where the JSON does not fit the message.
+/// `INVALID_ARGUMENT` if the JSON doesn't fit the message.
 pub(crate) fn from_args(
     descriptor: &MessageDescriptor,
     args: Map<String, Value>,
@@ -142,12 +139,12 @@ pub(crate) fn from_args(
         .map_err(|error| ApiError::invalid(format!("the request is not valid: {error}")))
 }
 
-/// A response message from the JSON that a function answered. Fields that this gateway does
-/// not know yet are passed over: functions may be newer.
+/// Converts a function's JSON to a response message. Unknown fields are ignored, because a
+/// function may be newer than the gateway.
 ///
 /// # Errors
 ///
-/// `INTERNAL` where the JSON does not fit the message.
+/// `INTERNAL` if the JSON doesn't fit the message.
 pub(crate) fn from_json<'de>(
     descriptor: &MessageDescriptor,
     json: impl serde::Deserializer<'de, Error = serde_json::Error>,
@@ -155,7 +152,7 @@ pub(crate) fn from_json<'de>(
     const OPTIONS: DeserializeOptions = DeserializeOptions::new().deny_unknown_fields(false);
     DynamicMessage::deserialize_with_options(descriptor.clone(), json, &OPTIONS).map_err(|error| {
         let message = descriptor.full_name();
-        tracing::error!(message, %error, "a function's answer is not the contract's message");
+        tracing::error!(message, %error, "a function's answer does not fit the response message");
         internal()
     })
 }
@@ -176,14 +173,14 @@ mod tests {
     }
 
     #[test]
-    fn arguments_survive_the_message() {
+    fn arguments_survive_a_round_trip() {
         let args = object(json!({"limit": 3, "since": "2026-01-31T12:00:00Z", "totals": true}));
         let message = from_args(&descriptor("analytics.GetLogRequest"), args.clone()).unwrap();
         assert_eq!(to_args(message).unwrap(), args);
     }
 
     #[test]
-    fn a_text_is_moved() {
+    fn strings_are_moved() {
         let descriptor = descriptor("pictures.CreateUserPictureRequest");
         let args = object(json!({"title": "t", "base64": "AA=="}));
         let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::as_ptr);
@@ -195,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_that_fit_no_message_are_refused() {
+    fn arguments_that_do_not_fit_the_message_are_refused() {
         let list = descriptor("pictures.GetUserPicturesRequest");
         for args in [
             json!({"limit": "many"}),
@@ -208,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_response_is_written_as_functions_write_it() {
+    fn a_response_has_the_form_that_functions_write() {
         let written = serde_json::to_value(PicturesMessage {
             pictures: vec![Default::default()],
             next_cursor: String::new(),
@@ -219,14 +216,14 @@ mod tests {
     }
 
     #[test]
-    fn a_field_from_the_future_is_passed_over() {
+    fn an_unknown_field_is_ignored() {
         let json = r#"{"id":"u","username":"n","shoe_size":43}"#;
         let mut json = serde_json::Deserializer::from_str(json);
         assert!(from_json(&descriptor("users.UserMessage"), &mut json).is_ok());
     }
 
     #[test]
-    fn an_answer_of_another_shape_is_our_fault() {
+    fn an_answer_that_does_not_fit_is_an_internal_error() {
         let error = from_json(&descriptor("users.UserMessage"), json!([1])).unwrap_err();
         assert_eq!(error.code, ErrorCode::Internal);
     }

@@ -1,18 +1,16 @@
-//! `grpc-timeout`: how long the caller waits.
+//! `grpc-timeout`: the caller's timeout.
 //!
-//! Read here and not by tonic's server, which answers CANCELLED where time runs out; the
-//! protocol wants DEADLINE_EXCEEDED.
+//! It is read here because tonic's server answers CANCELLED after the timeout, where the
+//! protocol requires DEADLINE_EXCEEDED.
 
 use std::time::Duration;
 
 use http::HeaderMap;
 
-/// The header's name.
 pub(crate) const GRPC_TIMEOUT: &str = "grpc-timeout";
 
-/// The caller's timeout; one that is not understood counts as none.
-///
-/// At most eight digits and a unit (gRPC over HTTP/2, "Timeout").
+/// The caller's timeout; `None` if it is missing or invalid. The format is up to eight digits and
+/// a unit (gRPC over HTTP/2, "Timeout").
 pub(crate) fn timeout(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(GRPC_TIMEOUT)?.to_str().ok()?;
     let unit_at = text.len().checked_sub(1)?;
@@ -43,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn every_unit_is_read() {
+    fn every_unit_is_parsed() {
         assert_eq!(parse("2H"), Some(Duration::from_secs(7200)));
         assert_eq!(parse("2M"), Some(Duration::from_secs(120)));
         assert_eq!(parse("2S"), Some(Duration::from_secs(2)));
@@ -53,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_none() {
+    fn an_invalid_timeout_is_ignored() {
         for odd in ["", "S", "1", "123456789S", "-1S", "1.5S", "1s"] {
             assert_eq!(parse(odd), None, "{odd:?}");
         }

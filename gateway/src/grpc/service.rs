@@ -1,4 +1,4 @@
-//! Every operation of the contract as a gRPC method, served by one function.
+//! Serves every operation of the contract as a gRPC method, by one function.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -23,8 +23,8 @@ use crate::call::{
     transport::Transport,
 };
 
-/// Past its deadline a call answers by itself; this much later it is cut off, should it
-/// still be reading its request.
+/// A call ends at its deadline by itself. If its request is still being read then, it is aborted
+/// after this extra time.
 const GRACE: Duration = Duration::from_millis(100);
 
 /// The operations, by the path of their gRPC requests. Cheap to clone.
@@ -35,18 +35,15 @@ pub(crate) struct Operations {
     call_timeout: Duration,
 }
 
-/// An operation with its descriptors at hand.
+/// An operation with its messages' descriptors.
 #[derive(Clone)]
 pub(crate) struct Method {
-    /// The operation.
     pub(crate) operation: &'static Operation,
-    /// The request message's type.
     pub(crate) input: MessageDescriptor,
-    /// The response message's type.
     pub(crate) output: MessageDescriptor,
 }
 
-/// The operation table with its descriptors.
+/// All operations with their messages' descriptors.
 pub(crate) fn methods() -> impl Iterator<Item = Method> {
     OPERATIONS.iter().filter_map(|operation| {
         Some(Method {
@@ -58,8 +55,8 @@ pub(crate) fn methods() -> impl Iterator<Item = Method> {
 }
 
 impl Operations {
-    /// Serves the contract's operations through `calls`; none may take longer than
-    /// `call_timeout`, whatever its caller allows.
+    /// Serves the operations through `calls`. `call_timeout` applies even if the caller's own
+    /// timeout is longer.
     pub(crate) fn new(calls: Calls, call_timeout: Duration) -> Self {
         let methods = methods()
             .map(|method| (method.operation.grpc_path, method))
@@ -74,7 +71,7 @@ impl Operations {
     /// Serves one gRPC request.
     pub(crate) async fn serve(self, request: Request<RequestBody>) -> Response<Body> {
         if !is_grpc(request.headers()) {
-            // What the protocol asks for where a request is not gRPC's.
+            // Required by the protocol for requests that aren't gRPC.
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
             return response;
@@ -86,11 +83,11 @@ impl Operations {
             .answer(method, &context, request)
             .instrument(span.clone())
             .await;
-        // A success has its status at the end, in the trailers.
+        // A success has its status in the trailers.
         let code =
             Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code());
         telemetry::set(&span, "rpc.response.status_code", status::name(code));
-        if is_our_fault(code) {
+        if is_server_error(code) {
             telemetry::failed(&span, status::name(code));
         }
         response
@@ -105,20 +102,20 @@ impl Operations {
         let Some(method) = method else {
             let error = ApiError::new(
                 ErrorCode::Unimplemented,
-                "there is no such method; server reflection lists those there are",
+                "unknown method; server reflection lists all methods",
             );
             return status::from_error(&error, context).into_http();
         };
-        let begun = Instant::now();
-        let asked = deadline::timeout(request.headers()).map(|asked| begun + asked);
+        let start = Instant::now();
+        let requested = deadline::timeout(request.headers()).map(|timeout| start + timeout);
         let call_timeout = self.call_timeout;
         let call = move |context| Call {
             operation: method.operation,
             args: Args::default(),
             context,
             transport: Transport::Grpc,
-            // Counts from here, once the message is in, unless the caller is in a hurry.
-            deadline: earliest(Instant::now() + call_timeout, asked),
+            // The timeout starts once the message is received. The caller's may end earlier.
+            deadline: earliest(Instant::now() + call_timeout, requested),
             log_id: Uuid::new_v4(),
             failures: Failures::Answer,
         };
@@ -140,9 +137,9 @@ impl Operations {
         let mut grpc = Grpc::new(DynamicCodec::new(method.input))
             .max_decoding_message_size(limits::MAX_MESSAGE)
             .max_encoding_message_size(limits::MAX_MESSAGE);
-        let cut_off = earliest(begun + limits::UPLOAD_TIMEOUT + call_timeout, asked) + GRACE;
-        let refusal = match timeout_at(cut_off, grpc.unary(handler, request)).await {
-            // The handler answered, well or not: tonic knows no request ids.
+        let abort_at = earliest(start + limits::UPLOAD_TIMEOUT + call_timeout, requested) + GRACE;
+        let refusal = match timeout_at(abort_at, grpc.unary(handler, request)).await {
+            // The handler answered: tonic's own errors have no request id.
             Ok(response) if response.headers().contains_key(status::REQUEST_ID) => return response,
             Ok(response) => match Status::from_header_map(response.headers()) {
                 Some(refused) => status::refusal(&refused),
@@ -200,8 +197,8 @@ fn with_ids(message: DynamicMessage, context: &Context) -> tonic::Response<Dynam
     response
 }
 
-/// A request as a span, by the conventions for RPC servers. A method that is not there has
-/// no name of its own: callers could make up any number.
+/// A span for a request, by the semantic conventions for RPC servers. Unknown methods aren't
+/// named, because callers can invent any number of them.
 fn span(operation: Option<&Operation>) -> Span {
     let method = operation.map_or("_OTHER", Operation::grpc_method);
     info_span!(
@@ -216,8 +213,8 @@ fn span(operation: Option<&Operation>) -> Span {
     )
 }
 
-/// The statuses that the conventions count as a server's errors.
-const fn is_our_fault(code: Code) -> bool {
+/// Whether the semantic conventions count a status as a server's error.
+const fn is_server_error(code: Code) -> bool {
     matches!(
         code,
         Code::Unknown

@@ -1,4 +1,4 @@
-//! The contract's errors as gRPC statuses, and back; the numbers are `trichrome_proto`'s.
+//! Converts the contract's errors to gRPC statuses, and back.
 
 use http::{HeaderMap, HeaderValue};
 use tonic::{Code, Status, metadata::MetadataMap};
@@ -6,14 +6,14 @@ use trichrome_proto::error::{ApiError, ErrorCode};
 
 use crate::call::context::Context;
 
-/// The metadata that carries a code's text: two codes may share a number.
+/// The metadata with an error code's text, because two codes may share a number.
 pub(crate) const ERROR_CODE: &str = "error-code";
-/// The metadata that finds the call in the logs.
+/// The metadata with the request id.
 pub(crate) const REQUEST_ID: &str = "request-id";
-/// The metadata that finds the call's trace.
+/// The metadata with the trace id.
 pub(crate) const TRACE_ID: &str = "trace-id";
 
-/// The status for an error, without a call that it is of.
+/// The status for an error outside of any call.
 pub(crate) fn without_call(error: &ApiError) -> Status {
     let mut status = Status::new(Code::from_i32(error.code.grpc()), &error.message);
     let headers: &mut HeaderMap = status.metadata_mut().as_mut();
@@ -28,7 +28,7 @@ pub(crate) fn from_error(error: &ApiError, context: &Context) -> Status {
     status
 }
 
-/// Puts a call's ids where callers find them.
+/// Adds a call's ids to its metadata.
 pub(crate) fn put_ids(headers: &mut HeaderMap, context: &Context) {
     for (name, id) in [
         (REQUEST_ID, context.request_id.as_str()),
@@ -40,7 +40,7 @@ pub(crate) fn put_ids(headers: &mut HeaderMap, context: &Context) {
     }
 }
 
-/// A status's name, as the protocol and `rpc.response.status_code` have it.
+/// A status's name in the protocol and in `rpc.response.status_code`.
 pub(crate) const fn name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
@@ -63,12 +63,12 @@ pub(crate) const fn name(code: Code) -> &'static str {
     }
 }
 
-/// The error in a status.
+/// The error for a status.
 pub(crate) fn to_error(status: &Status) -> ApiError {
     let code = error_code(status.metadata())
         .or_else(|| ErrorCode::from_grpc(status.code() as i32))
         .unwrap_or(ErrorCode::Internal);
-    // A status without a code of ours is gRPC's own; its words are for its developers.
+    // A status without an error code comes from gRPC itself, whose message is internal.
     let message = if error_code(status.metadata()).is_none() && code.is_fault() {
         code.fault_message()
     } else {
@@ -81,18 +81,18 @@ fn error_code(metadata: &MetadataMap) -> Option<ErrorCode> {
     ErrorCode::from_text(metadata.get(ERROR_CODE)?.to_str().ok()?)
 }
 
-/// What the caller did wrong where tonic refused a request before it became a message.
-/// Tonic calls most of that internal or out of range.
+/// The caller's mistake in a request that tonic refused before it was decoded. Most of tonic's
+/// statuses for that are internal or out of range.
 pub(crate) fn refusal(status: &Status) -> ApiError {
     match status.code() {
         Code::OutOfRange | Code::ResourceExhausted => crate::call::limits::body_too_large(),
         Code::Unimplemented => ApiError::new(
             ErrorCode::Unimplemented,
-            "compressed messages are not taken; send them as they are",
+            "compressed messages are not supported; send them uncompressed",
         ),
-        Code::Cancelled => ApiError::new(ErrorCode::Canceled, "the call was given up"),
+        Code::Cancelled => ApiError::new(ErrorCode::Canceled, "the call was cancelled"),
         Code::InvalidArgument => ApiError::invalid(status.message()),
-        _ => ApiError::invalid("the request is not one gRPC message of this method's type"),
+        _ => ApiError::invalid("the request must be one gRPC message of this method's type"),
     }
 }
 
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_survives_the_trip() {
+    fn every_code_survives_a_round_trip() {
         for &code in ErrorCode::ALL {
             let context = Context::read(|_| None);
             let status = from_error(&ApiError::new(code, "words"), &context);
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_strangers_status_goes_by_its_number() {
+    fn a_status_without_an_error_code_is_mapped_by_its_number() {
         let error = to_error(&Status::not_found("no such thing"));
         assert_eq!(error, ApiError::new(ErrorCode::NotFound, "no such thing"));
         let error = to_error(&Status::unknown("h2 protocol error: http2 error"));
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn tonics_refusals_are_the_callers_mistakes() {
+    fn tonics_refusals_become_the_callers_mistakes() {
         let code = |status| refusal(&status).code;
         assert_eq!(code(Status::out_of_range("x")), ErrorCode::PayloadTooLarge);
         assert_eq!(code(Status::internal("x")), ErrorCode::InvalidArgument);

@@ -1,9 +1,9 @@
-//! The gRPC port as clients see it, in front of functions that are not there.
+//! Tests of the gRPC port with fake functions.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use http::{Request, header::CONTENT_TYPE};
+use http::{HeaderValue, Request, header::CONTENT_TYPE};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::{
     client::legacy::{Client as HttpClient, connect::HttpConnector},
@@ -24,7 +24,7 @@ use crate::{
         invoke::{InvokeError, tests::FakeInvoke},
         tests::calls,
     },
-    http::server::Server,
+    http::{cors, server::Server},
 };
 
 pub(crate) struct Port {
@@ -34,13 +34,15 @@ pub(crate) struct Port {
     pub(crate) stop: CancellationToken,
 }
 
-/// The gRPC port, on a port of its own.
+/// Serves gRPC on a free port.
 pub(crate) async fn serve(invoke: &Arc<FakeInvoke>) -> Port {
     let (calls, logged) = calls(invoke);
     let stop = CancellationToken::new();
     let origins = [HeaderValue::from_static("http://localhost:5173")];
     let operations = Operations::new(calls, Duration::from_secs(10));
-    let (router, health) = router(operations, &origins, stop.clone()).await.unwrap();
+    let (router, health) = router(operations, cors::grpc(&origins), stop.clone())
+        .await
+        .unwrap();
     let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = server.address();
     tokio::spawn(server.serve(router, stop.clone(), Duration::from_secs(5)));
@@ -64,7 +66,7 @@ async fn channel(port: &Port) -> Channel {
         .unwrap()
 }
 
-/// A raw request with one message of these bytes.
+/// Sends a request with one message of these bytes.
 async fn raw(port: &Port, path: &str, message: &[u8]) -> http::Response<Bytes> {
     let mut frame = BytesMut::new();
     frame.put_u8(0);
@@ -117,7 +119,7 @@ async fn a_generated_client_is_served() {
 }
 
 #[tokio::test]
-async fn a_list_brings_its_cursor_in_the_message() {
+async fn a_list_has_its_cursor_in_the_message() {
     let port = serve(&answering(json!({
         "statusCode": 200,
         "headers": {"next-cursor": "c"},
@@ -145,7 +147,7 @@ async fn an_empty_answer_is_empty() {
 }
 
 #[tokio::test]
-async fn a_picture_of_4_mib_passes_both_ways() {
+async fn a_picture_of_4_mib_passes_in_both_directions() {
     let base64 = "A".repeat(4 * 1024 * 1024 / 3 * 4);
     let answer = json!({"id": "p", "base64": base64}).to_string();
     let port = serve(&answering(json!({"statusCode": 201, "body": answer}))).await;
@@ -197,7 +199,7 @@ async fn an_outage_is_unavailable() {
 }
 
 #[tokio::test]
-async fn the_callers_deadline_is_kept() {
+async fn the_callers_timeout_applies() {
     let port = serve(&FakeInvoke::hanging()).await;
     let raw = {
         let client: HttpClient<HttpConnector, Full<Bytes>> =
@@ -218,7 +220,7 @@ async fn the_callers_deadline_is_kept() {
 }
 
 #[tokio::test]
-async fn garbage_is_the_callers_mistake() {
+async fn an_invalid_message_is_the_callers_mistake() {
     let port = serve(&answering(json!({"statusCode": 200}))).await;
     let response = raw(&port, "/users.Users/GetUserData", b"\xff\xff\xff").await;
     assert_eq!(response.headers()["grpc-status"], "3");
@@ -228,7 +230,7 @@ async fn garbage_is_the_callers_mistake() {
 }
 
 #[tokio::test]
-async fn text_that_is_not_utf_8_is_garbage() {
+async fn a_string_that_is_not_utf_8_is_invalid() {
     let port = serve(&answering(json!({"statusCode": 200}))).await;
     let response = raw(&port, "/users.Users/GetUserData", b"\x0a\x02\xff\xfe").await;
     assert_eq!(response.headers()["grpc-status"], "3");
@@ -254,7 +256,7 @@ async fn an_unknown_method_is_unimplemented() {
 }
 
 #[tokio::test]
-async fn health_is_per_service_and_ends_before_the_port_does() {
+async fn health_is_per_service_and_ends_before_the_port_closes() {
     let port = serve(&answering(json!({"statusCode": 200}))).await;
     let mut client = HealthClient::new(channel(&port).await);
     let mut check = async |service: &str| {
@@ -267,7 +269,7 @@ async fn health_is_per_service_and_ends_before_the_port_does() {
         assert_eq!(check(service).await.unwrap(), ServingStatus::Serving as i32);
     }
     assert_eq!(check("nothing").await.unwrap_err().code(), Code::NotFound);
-    port.health.stopping().await;
+    port.health.set_not_serving().await;
     for service in services().into_iter().chain([""]) {
         assert_eq!(
             check(service).await.unwrap(),
@@ -286,13 +288,13 @@ async fn a_health_watch_does_not_outlast_the_port() {
     let mut watch = client.watch(request).await.unwrap().into_inner();
     assert!(watch.message().await.unwrap().is_some());
     port.stop.cancel();
-    // Ended, however: what matters is that it does not wait.
+    // How it ends doesn't matter, as long as it doesn't wait.
     let ended = tokio::time::timeout(Duration::from_secs(2), watch.message()).await;
     assert!(!matches!(ended.unwrap(), Ok(Some(_))));
 }
 
 #[tokio::test]
-async fn reflection_knows_every_service_in_both_versions() {
+async fn reflection_lists_every_service_in_both_versions() {
     use tonic_reflection::pb::{v1, v1alpha};
     let port = serve(&answering(json!({"statusCode": 200}))).await;
     let channel = channel(&port).await;

@@ -1,4 +1,4 @@
-//! Which pages may call the gateway from a browser, and what they may read of an answer.
+//! CORS: which pages may call the gateway, and which headers they may send and read.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::{
     grpc::{deadline::GRPC_TIMEOUT, status},
 };
 
-/// How long a browser may remember a permission; two hours is the most that Chrome does.
+/// How long browsers may cache a preflight response. Chrome's maximum is two hours.
 const MAX_AGE: Duration = Duration::from_secs(7200);
 
-/// For the facade and the pages beside it.
+/// CORS for the HTTP port.
 pub(crate) fn http(origins: &[HeaderValue]) -> CorsLayer {
     base(origins)
         .allow_methods(methods())
@@ -29,7 +29,7 @@ pub(crate) fn http(origins: &[HeaderValue]) -> CorsLayer {
         .expose_headers(names(&[REQUEST_ID, TRACEPARENT, "next-cursor"]))
 }
 
-/// For gRPC-Web.
+/// CORS for gRPC-Web.
 pub(crate) fn grpc(origins: &[HeaderValue]) -> CorsLayer {
     base(origins)
         .allow_methods([Method::POST])
@@ -41,7 +41,7 @@ pub(crate) fn grpc(origins: &[HeaderValue]) -> CorsLayer {
             TRACEPARENT,
             TRACESTATE,
             GRPC_TIMEOUT,
-            // Sent by the gRPC-Web clients of browsers.
+            // Browsers' gRPC-Web clients send these.
             "x-grpc-web",
             "x-user-agent",
         ]))

@@ -1,6 +1,6 @@
-//! The documentation: `/openapi.json`, and `/docs`, a page for people.
+//! The API's documentation: `/openapi.json` and the page `/docs`.
 //!
-//! Both come from the contract. The page needs no script and nothing from elsewhere.
+//! Both are generated from the contract. The page needs no script and no external resource.
 
 use std::{fmt::Write as _, sync::LazyLock};
 
@@ -15,9 +15,8 @@ use trichrome_proto::{
     generate::openapi_text,
 };
 
-use super::site::secure;
+use super::site::set_security_headers;
 
-/// The documentation's routes.
 pub(crate) fn router() -> Router {
     Router::new()
         .route("/openapi.json", get(openapi))
@@ -46,7 +45,7 @@ async fn style() -> Response {
 fn file(media_type: &'static str, text: &'static str) -> Response {
     let headers = [(CONTENT_TYPE, media_type), (CACHE_CONTROL, "no-cache")];
     let mut response = (headers, text).into_response();
-    secure(response.headers_mut());
+    set_security_headers(response.headers_mut());
     response
 }
 
@@ -78,7 +77,7 @@ fn render() -> String {
         put(
             &mut page,
             format_args!(
-                "<p>Records of the topic <code>{}</code> go in batches to <code>{}</code>.</p>\n",
+                "<p>Records of the topic <code>{}</code> are passed in batches to <code>{}</code>.</p>\n",
                 trigger.topic, trigger.function,
             ),
         );
@@ -103,7 +102,7 @@ fn section(page: &mut String, operation: &Operation) {
     let mut row = |name: &str, value: String| {
         put(page, format_args!("<dt>{name}</dt><dd>{value}</dd>\n"));
     };
-    row("Who", access(operation.access).to_owned());
+    row("Callers", access(operation.access).to_owned());
     row(
         "gRPC",
         code(&format!("{}/{}", operation.grpc_service, operation.method)),
@@ -131,9 +130,9 @@ fn section(page: &mut String, operation: &Operation) {
     page.push_str("</dl>\n");
     fields(page, "Request", operation.input);
     if operation.output.is_empty() {
-        page.push_str("<p>The answer is empty.</p>\n");
+        page.push_str("<p>The response is empty.</p>\n");
     } else {
-        fields(page, "Answer", operation.output);
+        fields(page, "Response", operation.output);
     }
     page.push_str("</section>\n");
 }
@@ -147,7 +146,7 @@ fn fields(page: &mut String, title: &str, message: &Message) {
         format_args!(
             "<details><summary>{title}: <code>{}</code></summary>\n<table>\n\
          <thead><tr><th scope=\"col\">Field</th><th scope=\"col\">Type</th>\
-         <th scope=\"col\">What it is</th></tr></thead>\n<tbody>\n",
+         <th scope=\"col\">Description</th></tr></thead>\n<tbody>\n",
             message.name,
         ),
     );
@@ -205,7 +204,7 @@ fn access(access: Access) -> &'static str {
     match access {
         Access::Public => "anyone",
         Access::User => "any user",
-        Access::Owner => "a user, on what is theirs",
+        Access::Owner => "a user, on their own data",
     }
 }
 
@@ -220,7 +219,7 @@ fn escape(text: &str) -> String {
         .replace('"', "&quot;")
 }
 
-/// Appends; a string takes everything.
+/// Appends to a string, which cannot fail.
 fn put(to: &mut String, text: std::fmt::Arguments<'_>) {
     let _infallible = to.write_fmt(text);
 }
@@ -239,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_needs_nothing_from_elsewhere() {
+    fn the_page_needs_no_external_resource() {
         let page = render();
         for word in ["<script", "http://", "https://", "style="] {
             assert!(!page.contains(word), "{word}");

@@ -1,7 +1,7 @@
-//! The facade: the REST table under `/{rest|grpc|events}/…`, each going on over the
-//! transport it names. The web app speaks this.
+//! The facade: the REST API's paths below `/rest`, `/grpc` and `/events`, each forwarded over
+//! the transport that it names. The web app uses it.
 //!
-//! Whichever is named, the same request gets the same status, headers and body.
+//! The same request gets the same status, headers and body over each transport.
 
 pub(crate) mod body;
 pub(crate) mod events;
@@ -17,7 +17,8 @@ use axum::{
     response::Response,
     routing::any,
 };
-use http::Uri;
+use bytes::Bytes;
+use http::{HeaderValue, Uri, header::CONTENT_TYPE};
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 use tracing::Span;
@@ -31,36 +32,29 @@ use trichrome_telemetry as telemetry;
 use url::form_urlencoded;
 use uuid::Uuid;
 
+use self::{request_guard::RequestGuard, response::Refusal};
 use crate::{
-    call::{
-        Call, Calls, Failures, args::Args, context::Context, rate_limit::RateLimits, transport,
-    },
+    call::{self, Call, Calls, Failures, args::Args, context::Context, rate_limit::RateLimits},
     grpc,
     ops::metrics::Metrics,
 };
-use request_guard::RequestGuard;
-use response::Refusal;
 
-/// Where the facade's requests go on to. Cheap to clone.
+/// The facade's transports. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Facade {
-    /// API Gateway.
     pub(crate) rest: rest::Rest,
     /// The gateway's own gRPC port.
     pub(crate) grpc: grpc::client::Client,
-    /// For what cannot go on as a gRPC call or a record, and is a call all the same.
-    pub(crate) calls: Calls,
-    /// Kafka.
     pub(crate) events: events::Events,
-    /// Limits of what goes past the calls: `rest`.
+    /// Logs the calls that are refused before they reach the gRPC port or Kafka.
+    pub(crate) calls: Calls,
+    /// Rate limits for `/rest`, which bypasses [`Calls`].
     pub(crate) limits: Arc<RateLimits>,
-    /// Counts.
     pub(crate) metrics: Arc<Metrics>,
-    /// How long one call may take.
     pub(crate) call_timeout: Duration,
 }
 
-/// What a request names first.
+/// The transport that a facade path begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Transport {
     Rest,
@@ -83,14 +77,14 @@ impl Transport {
         format!("/{}", self.name())
     }
 
-    /// The path in the REST table that a request to the facade is for.
+    /// The request's path without this transport's prefix, as in the REST API.
     fn strip(self, uri: &Uri) -> &str {
         let path = uri.path();
         path.strip_prefix(&self.prefix()).unwrap_or(path)
     }
 }
 
-/// The facade's routes; any path under a transport's name is its own to refuse.
+/// The facade's routes: every path below a transport's prefix.
 pub(crate) fn router(facade: Facade) -> Router {
     Transport::ALL
         .into_iter()
@@ -109,7 +103,7 @@ pub(crate) fn router(facade: Facade) -> Router {
         .with_state(facade)
 }
 
-/// Whether a path is one of the facade's.
+/// Whether a path belongs to the facade.
 pub(crate) fn is_below(path: &str) -> bool {
     Transport::ALL.into_iter().any(|transport| {
         path.strip_prefix(&transport.prefix())
@@ -117,123 +111,144 @@ pub(crate) fn is_below(path: &str) -> bool {
     })
 }
 
-impl Facade {
-    async fn serve(&self, transport: Transport, context: &Context, request: Request) -> Response {
-        let route = route(request.method().as_str(), transport.strip(request.uri()));
-        let operation = match &route {
-            Route::Found { operation, .. } => Some(*operation),
-            Route::MethodNotAllowed { .. } | Route::NotFound => None,
-        };
-        let metrics = Arc::clone(&self.metrics);
-        let record = RequestGuard::begin(transport, operation, context, metrics);
-        let response = self
-            .answer(transport, context, route, request)
-            .await
-            .unwrap_or_else(|refusal| refusal.into_response(context));
-        record.end(response.status().as_u16());
-        response
-    }
+/// A request for an operation, without its body.
+struct ApiRequest<'a> {
+    operation: &'static Operation,
+    params: Vec<(&'static str, String)>,
+    path: &'a str,
+    query: &'a str,
+    content_type: Option<&'a HeaderValue>,
+    context: &'a Context,
+    deadline: Instant,
+}
 
-    async fn answer(
-        &self,
-        transport: Transport,
-        context: &Context,
-        route: Route,
-        request: Request,
-    ) -> Result<Response, Refusal> {
-        let (parts, body) = request.into_parts();
-        let (operation, params) = match route {
-            Route::Found { operation, params } => (operation, params),
-            Route::MethodNotAllowed { allow } => return Err(Refusal::method(allow)),
-            Route::NotFound => return Err(Refusal::not_found()),
-        };
-        name_span(transport, operation);
-        let body = body::read(&parts.headers, body).await?;
-        let query = parts.uri.query().unwrap_or_default();
-
-        if transport == Transport::Rest {
-            self.limits.check(operation)?;
-            // JSON is UTF-8 (RFC 8259, section 8.1). Lambda's event is too, so API Gateway
-            // would have to pass other bytes as base64, and the local one fails on them.
-            if operation.http.body && std::str::from_utf8(&body).is_err() {
-                binding::parse_object(&body)?;
-            }
-            let path = transport.strip(&parts.uri);
-            let target = match query {
-                "" => path.to_owned(),
-                query => format!("{path}?{query}"),
-            };
-            let deadline = Instant::now() + self.call_timeout;
-            let content_type = parts.headers.get(http::header::CONTENT_TYPE);
-            let answered = self
-                .rest
-                .call(operation, &target, content_type, body, context, deadline)
-                .await?;
-            return Ok(answered);
-        }
-
-        let deadline = Instant::now() + self.call_timeout;
-        let call = |fields| Call {
-            operation,
-            args: Args::Fields(fields),
-            context: context.clone(),
-            transport: match transport {
-                Transport::Events => transport::Transport::Events,
-                Transport::Grpc | Transport::Rest => transport::Transport::Grpc,
-            },
-            deadline,
+impl ApiRequest<'_> {
+    fn call(&self, transport: call::transport::Transport, args: Map<String, Value>) -> Call<'_> {
+        Call {
+            operation: self.operation,
+            args: Args::Fields(args),
+            context: self.context.clone(),
+            transport,
+            deadline: self.deadline,
             log_id: Uuid::new_v4(),
             failures: Failures::Answer,
-        };
-        let mut args = match read_args(operation, &params, query, &body) {
-            Ok(args) => args,
-            Err(error) => {
-                self.calls.refused(&call(Map::new()), &error);
-                return Err(error.into());
-            }
-        };
-        drop(body);
-        let message = match transport {
-            Transport::Grpc => {
-                // What fits no message can't travel as one. The function itself refuses it,
-                // after a look at the token, as it does over the other transports.
-                if let Err(error) = validate::request(operation.input, &mut args) {
-                    self.calls.call(call(args)).await?;
-                    return Err(error.into());
-                }
-                let message = self.grpc.call(operation, args, context, deadline).await?;
-                response::from_message(operation, message)
-            }
-            Transport::Events | Transport::Rest => {
-                let data = self.events.call(operation, args, context, deadline).await?;
-                response::from_text(operation, data)?
-            }
-        };
-        Ok(message)
+        }
     }
 }
 
-/// Names the request's span by what it asks for, not by its path, of which there are many.
+impl Facade {
+    async fn serve(&self, transport: Transport, context: &Context, request: Request) -> Response {
+        let (parts, body) = request.into_parts();
+        let path = transport.strip(&parts.uri);
+        let found = match route(parts.method.as_str(), path) {
+            Route::Found { operation, params } => Ok((operation, params)),
+            Route::MethodNotAllowed { allow } => Err(Refusal::method_not_allowed(allow)),
+            Route::NotFound => Err(Refusal::not_found()),
+        };
+        let operation = found.as_ref().ok().map(|(operation, _)| *operation);
+        let metrics = Arc::clone(&self.metrics);
+        let guard = RequestGuard::begin(transport, operation, context, metrics);
+        let answer = async {
+            let (operation, params) = found?;
+            name_span(transport, operation);
+            let body = body::read(&parts.headers, body).await?;
+            let request = ApiRequest {
+                operation,
+                params,
+                path,
+                query: parts.uri.query().unwrap_or_default(),
+                content_type: parts.headers.get(CONTENT_TYPE),
+                context,
+                deadline: Instant::now() + self.call_timeout,
+            };
+            match transport {
+                Transport::Rest => self.over_rest(request, body).await,
+                Transport::Grpc => self.over_grpc(request, body).await,
+                Transport::Events => self.over_events(request, body).await,
+            }
+        };
+        let response = answer
+            .await
+            .unwrap_or_else(|refusal: Refusal| refusal.into_response(context));
+        guard.end(response.status().as_u16());
+        response
+    }
+
+    async fn over_rest(&self, request: ApiRequest<'_>, body: Bytes) -> Result<Response, Refusal> {
+        let operation = request.operation;
+        self.limits.check(operation)?;
+        // JSON is UTF-8 (RFC 8259, section 8.1). So is Lambda's event: API Gateway would have
+        // to pass other bytes as base64, and the local one fails on them.
+        if operation.http.body && std::str::from_utf8(&body).is_err() {
+            binding::parse_object(&body)?;
+        }
+        let target = match request.query {
+            "" => request.path.to_owned(),
+            query => format!("{}?{query}", request.path),
+        };
+        let response = self.rest.call(
+            operation,
+            &target,
+            request.content_type,
+            body,
+            request.context,
+            request.deadline,
+        );
+        Ok(response.await?)
+    }
+
+    async fn over_grpc(&self, request: ApiRequest<'_>, body: Bytes) -> Result<Response, Refusal> {
+        const TRANSPORT: call::transport::Transport = call::transport::Transport::Grpc;
+        let mut args = self.read_args(TRANSPORT, &request, body)?;
+        // Arguments that don't fit the message can't be encoded as one. The function itself
+        // refuses them, once it has checked the token, as over the other transports.
+        if let Err(error) = validate::request(request.operation.input, &mut args) {
+            self.calls.call(request.call(TRANSPORT, args)).await?;
+            return Err(error.into());
+        }
+        let message = self
+            .grpc
+            .call(request.operation, args, request.context, request.deadline)
+            .await?;
+        Ok(response::from_message(request.operation, message))
+    }
+
+    async fn over_events(&self, request: ApiRequest<'_>, body: Bytes) -> Result<Response, Refusal> {
+        let args = self.read_args(call::transport::Transport::Events, &request, body)?;
+        let message = self
+            .events
+            .call(request.operation, args, request.context, request.deadline)
+            .await?;
+        Ok(response::from_text(request.operation, message)?)
+    }
+
+    /// Reads the request message. The body is dropped here: it may be megabytes.
+    fn read_args(
+        &self,
+        transport: call::transport::Transport,
+        request: &ApiRequest<'_>,
+        body: Bytes,
+    ) -> Result<Map<String, Value>, ApiError> {
+        let query: Vec<_> = form_urlencoded::parse(request.query.as_bytes()).collect();
+        binding::from_http(
+            request.operation,
+            request.params.iter().map(|(name, value)| (*name, &**value)),
+            query.iter().map(|(name, value)| (&**name, &**value)),
+            &body,
+        )
+        .inspect_err(|error| {
+            let call = request.call(transport, Map::new());
+            self.calls.refused(&call, error);
+        })
+    }
+}
+
+/// Names the request's span by its route: there are too many paths.
 fn name_span(transport: Transport, operation: &Operation) {
     let span = Span::current();
     let route = format!("{}{}", transport.prefix(), operation.http.path);
     telemetry::rename(&span, format!("{} {route}", operation.http.method));
     telemetry::set(&span, "http.route", route);
-}
-
-fn read_args(
-    operation: &Operation,
-    params: &[(&'static str, String)],
-    query: &str,
-    body: &[u8],
-) -> Result<Map<String, Value>, ApiError> {
-    let query: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
-    binding::from_http(
-        operation,
-        params.iter().map(|(name, value)| (*name, value.as_str())),
-        query.iter().map(|(name, value)| (&**name, &**value)),
-        body,
-    )
 }
 
 #[cfg(test)]

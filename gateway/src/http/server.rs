@@ -1,4 +1,4 @@
-//! Listening: one accept loop for both ports, HTTP/1.1 and HTTP/2, that can be drained.
+//! A server for HTTP/1.1 and HTTP/2 with graceful shutdown, used for both ports.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -14,28 +14,28 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How long a client may take to send a request's head.
+/// The time limit for receiving a request's headers.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How often an idle HTTP/2 connection is asked whether its client is still there.
+/// The interval of pings on idle HTTP/2 connections.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
-/// HTTP/2 flow control, in bytes: with the default of 64 KiB a picture waits for its
-/// client some hundred times.
+/// HTTP/2's flow-control window in bytes. With the default of 64 KiB, a picture takes about a
+/// hundred round trips.
 const WINDOW: u32 = 2 * 1024 * 1024;
 
-/// A port that is bound, and not yet served.
+/// A bound port that isn't served yet.
 pub(crate) struct Server {
     listener: TcpListener,
     address: SocketAddr,
 }
 
 impl Server {
-    /// Takes the port.
+    /// Binds the address.
     ///
     /// # Errors
     ///
-    /// Someone else has it, or the address is not this machine's.
+    /// The address is in use, or isn't this machine's.
     pub(crate) async fn bind(address: SocketAddr) -> std::io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         Ok(Self {
@@ -44,14 +44,14 @@ impl Server {
         })
     }
 
-    /// The address it listens on, its port chosen by the system where 0 was asked for.
+    /// The bound address; the system chose the port if port 0 was requested.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Serves `router` until `stop`; then takes no more connections, and lets those that
-    /// there are finish their requests until `patience` has passed.
-    pub(crate) async fn serve(self, router: Router, stop: CancellationToken, patience: Duration) {
+    /// Serves `router` until `stop`. Then it accepts no more connections, and lets the open ones
+    /// finish their requests for up to `timeout`.
+    pub(crate) async fn serve(self, router: Router, stop: CancellationToken, timeout: Duration) {
         let mut builder = Builder::new(TokioExecutor::new());
         builder
             .http1()
@@ -64,14 +64,14 @@ impl Server {
             .initial_stream_window_size(WINDOW)
             .initial_connection_window_size(2 * WINDOW);
         let connections = GracefulShutdown::new();
-        let hurry = CancellationToken::new();
+        let abort = CancellationToken::new();
         loop {
             let stream = tokio::select! {
                 () = stop.cancelled() => break,
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, _)) => stream,
                     Err(error) => {
-                        // Out of file descriptors, most likely: a pause lets some close.
+                        // Probably out of file descriptors: wait for some to close.
                         tracing::warn!(%error, "a connection was not accepted");
                         tokio::time::sleep(Duration::from_millis(50)).await;
                         continue;
@@ -79,17 +79,17 @@ impl Server {
                 },
             };
             let router = router.clone();
-            serve_connection(&builder, stream, router, &connections, hurry.clone());
+            serve_connection(&builder, stream, router, &connections, abort.clone());
         }
         drop(self.listener);
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + timeout;
         if tokio::time::timeout_at(deadline, connections.shutdown())
             .await
             .is_err()
         {
             tracing::warn!("connections were still open at the end of the drain");
         }
-        hurry.cancel();
+        abort.cancel();
     }
 }
 
@@ -98,11 +98,11 @@ fn serve_connection(
     stream: TcpStream,
     router: Router,
     connections: &GracefulShutdown,
-    hurry: CancellationToken,
+    abort: CancellationToken,
 ) {
-    // Answers are written whole; waiting to fill a packet would only delay them.
+    // Responses are written whole, so waiting to fill packets would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY");
+        tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     let service = TowerToHyperService::new(router);
     let connection = builder
@@ -112,10 +112,10 @@ fn serve_connection(
     tokio::spawn(async move {
         tokio::select! {
             result = connection => if let Err(error) = result {
-                // Clients that go away are not news.
-                tracing::debug!(%error, "connection");
+                // Not a warning: clients may disconnect at any time.
+                tracing::debug!(%error, "a connection failed");
             },
-            () = hurry.cancelled() => {}
+            () = abort.cancelled() => {}
         }
     });
 }
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_under_way_is_finished_and_no_other_taken() {
+    async fn a_request_in_progress_is_finished_and_no_new_one_accepted() {
         let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = server.address();
         let stop = CancellationToken::new();
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn patience_ends() {
+    async fn a_request_that_exceeds_the_timeout_is_aborted() {
         let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = server.address();
         let stop = CancellationToken::new();

@@ -1,4 +1,4 @@
-//! The built web app, at `/`.
+//! Serves the built web app at `/`.
 
 use std::path::Path;
 
@@ -21,25 +21,25 @@ use tower_http::services::ServeDir;
 use super::fallback::not_found;
 use crate::call::context::Context;
 
-/// Vite puts a hash of the content into the names of what it builds here, so a name never
-/// means anything else.
+/// Vite puts a hash of the content into the names of these files, so their content never
+/// changes.
 const HASHED: &str = "/assets/";
 const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
-/// Asked for again each time: it names the current assets.
-const FRESH: HeaderValue = HeaderValue::from_static("no-cache");
+/// `index.html` is revalidated each time, because it names the current assets.
+const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
 
-/// Scripts, styles and calls from here alone. The app's own file, so that its container and
-/// its tests send the same. The hash is that of an empty style element: the one kind of
-/// inline style that the app's styling library (Emotion) makes, and fills by script.
+/// Allows only scripts, styles and calls of this origin. The web app's container and tests use
+/// the same file. Its hash is that of an empty style element, the only inline style that the
+/// app's styling library (Emotion) creates; it fills the element by script.
 const POLICY: HeaderValue = HeaderValue::from_static(
     include_str!("../../../web/content-security-policy.txt").trim_ascii_end(),
 );
 
-/// Files under `root`. A path that is none, asked for by a browser that wants a page, is one
-/// of the app's own routes.
+/// Serves the files below `root`. Unknown paths requested by a browser get `index.html`, since
+/// they are the app's own routes.
 pub(crate) fn router(root: &Path) -> Router {
     Router::new().fallback(serve).with_state(Files {
-        // The build writes `.br` and `.gz` beside each file.
+        // The build writes a `.br` and a `.gz` file next to each file.
         dir: ServeDir::new(root)
             .append_index_html_on_directories(true)
             .precompressed_br()
@@ -72,13 +72,13 @@ async fn serve(
         response = index;
     }
     let mut response = response.into_response();
-    let cached = if hashed { FOREVER } else { FRESH };
+    let cached = if hashed { FOREVER } else { REVALIDATE };
     response.headers_mut().insert(CACHE_CONTROL, cached);
-    secure(response.headers_mut());
+    set_security_headers(response.headers_mut());
     response
 }
 
-/// A request for `index.html`, with what the browser said of the copy it may have.
+/// A request for `index.html` with the browser's conditional headers.
 fn page_request(request: &Request) -> Request {
     let mut page = Request::new(Body::empty());
     page.method_mut().clone_from(request.method());
@@ -94,8 +94,8 @@ fn accepts_html(headers: &HeaderMap) -> bool {
         .any(|value| value.contains("text/html"))
 }
 
-/// What every page says of itself to browsers.
-pub(crate) fn secure(headers: &mut HeaderMap) {
+/// Sets the security headers of a page.
+pub(crate) fn set_security_headers(headers: &mut HeaderMap) {
     for (name, value) in [
         (CONTENT_SECURITY_POLICY, POLICY),
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_page_is_asked_for_again_and_assets_are_kept() {
+    async fn the_page_is_revalidated_and_assets_are_cached() {
         let page = get("/", "text/html").await;
         assert_eq!(page.status(), 200);
         assert_eq!(page.headers()[CACHE_CONTROL], "no-cache");
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_apps_routes_are_its_page() {
+    async fn the_apps_routes_get_its_page() {
         let page = get("/pictures/7", "text/html,*/*").await;
         assert_eq!(page.status(), 200);
         assert_eq!(page.headers()[CONTENT_TYPE], "text/html");
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_neither_file_nor_page_is_not_found() {
+    async fn other_unknown_paths_are_not_found() {
         assert_eq!(get("/nowhere", "application/json").await.status(), 404);
         assert_eq!(get("/assets/gone.js", "text/html").await.status(), 404);
         assert_eq!(get("/../../etc/passwd", "*/*").await.status(), 404);

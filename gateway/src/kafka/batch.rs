@@ -1,7 +1,7 @@
-//! A batch of records, as AWS's Kafka event sources hand them to a function.
+//! A batch of records as an event, in the format of AWS's Kafka event sources.
 //!
 //! Source: "Using Lambda with self-managed Apache Kafka", example event, and "Configuring
-//! error handling for Kafka event sources", the report of failed items.
+//! error handling for Kafka event sources", the report of failed records.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -17,14 +17,12 @@ use super::tracker::Ticket;
 
 /// A record and its ticket.
 pub(crate) struct Item {
-    /// To end it with.
     pub(crate) ticket: Ticket,
-    /// The record.
     pub(crate) message: OwnedMessage,
 }
 
 impl Item {
-    /// How its report of failure names it.
+    /// Identifies the record in a report of failures.
     fn identifier(&self) -> (String, i64) {
         (self.partition_name(), self.message.offset())
     }
@@ -33,24 +31,25 @@ impl Item {
         format!("{}-{}", self.message.topic(), self.message.partition())
     }
 
-    /// About how many bytes it takes in the event.
+    /// The approximate number of bytes that the record takes in the event.
     pub(crate) fn encoded_len(&self) -> usize {
-        // Names, numbers and braces; base64 is 4 characters for 3 bytes.
+        // Names, numbers and braces.
         const FRAME: usize = 200;
         let length = |part: Option<&[u8]>| part.map_or(0, <[u8]>::len);
         let bytes = length(self.message.key()) + length(self.message.payload());
         let headers: usize = self.message.headers().map_or(0, |headers| {
-            // A byte as a signed number and a comma: up to 5 characters.
+            // Each byte is a signed number and a comma: up to 5 characters.
             headers
                 .iter()
                 .map(|header| header.key.len() + 5 * length(header.value) + 8)
                 .sum()
         });
+        // Base64 takes 4 characters for 3 bytes.
         FRAME + bytes.div_ceil(3) * 4 + headers
     }
 }
 
-/// The event.
+/// Encodes the event for a batch.
 pub(crate) fn encode(bootstrap: &str, items: &[Item]) -> serde_json::Result<Vec<u8>> {
     let mut records: BTreeMap<String, Vec<Record<'_>>> = BTreeMap::new();
     for item in items {
@@ -125,7 +124,7 @@ fn base64<S: Serializer>(bytes: &Option<&[u8]>, to: S) -> Result<S::Ok, S::Error
     to.serialize_str(&BASE64_STANDARD.encode(bytes.unwrap_or_default()))
 }
 
-/// AWS writes a header's bytes as Java's: signed.
+/// AWS writes a header's bytes as signed numbers, as in Java.
 struct SignedBytes<'a>(&'a [u8]);
 
 impl Serialize for SignedBytes<'_> {
@@ -134,43 +133,43 @@ impl Serialize for SignedBytes<'_> {
     }
 }
 
-/// Divides a batch by what its function reported: what it took, and what it did not.
+/// Splits a batch by its function's report: the records it accepted, and those it reported as
+/// failed.
 ///
 /// # Errors
 ///
-/// The report makes no sense; AWS then counts the whole batch as failed.
-pub(crate) fn divide(
+/// The report is invalid. As on AWS, the whole batch has failed then.
+pub(crate) fn split_by_report(
     payload: &[u8],
     items: Vec<Item>,
-) -> Result<(Vec<Item>, Vec<Item>), Misreport> {
-    let Ok(reported) = reported(payload) else {
-        let reason = "it is not a batch response".to_owned();
-        return Err(Misreport { items, reason });
+) -> Result<(Vec<Item>, Vec<Item>), InvalidReport> {
+    let Ok(reported) = read_report(payload) else {
+        let reason = "the report is not a batch response".to_owned();
+        return Err(InvalidReport { items, reason });
     };
     let mut failed: HashSet<_> = reported.into_iter().collect();
-    let (bad, good): (Vec<_>, Vec<_>) = items
+    let (failed_items, accepted): (Vec<_>, Vec<_>) = items
         .into_iter()
         .partition(|item| failed.remove(&item.identifier()));
     if let Some((partition, offset)) = failed.into_iter().next() {
-        let mut items = good;
-        items.extend(bad);
+        let mut items = accepted;
+        items.extend(failed_items);
         items.sort_by_key(Item::identifier);
-        let reason = format!("it names a record that is not in the batch: {partition} {offset}");
-        return Err(Misreport { items, reason });
+        let reason =
+            format!("the report names a record that is not in the batch: {partition} {offset}");
+        return Err(InvalidReport { items, reason });
     }
-    Ok((good, bad))
+    Ok((accepted, failed_items))
 }
 
-/// A report that makes no sense, and the batch it was about.
-pub(crate) struct Misreport {
-    /// The whole batch.
+/// An invalid report, and the batch that it is about.
+pub(crate) struct InvalidReport {
     pub(crate) items: Vec<Item>,
-    /// What is wrong with the report.
     pub(crate) reason: String,
 }
 
-/// The items that a function reports as failed: none, where it answers nothing.
-fn reported(payload: &[u8]) -> serde_json::Result<Vec<(String, i64)>> {
+/// The records that a function reports as failed; none if its answer is empty.
+fn read_report(payload: &[u8]) -> serde_json::Result<Vec<(String, i64)>> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Failure {
@@ -234,7 +233,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_event_is_awss() {
+    fn the_event_has_awss_format() {
         let bytes = encode("localhost:29092", &items(4..6)).unwrap();
         let event: KafkaEvent = serde_json::from_slice(&bytes).unwrap();
         assert_eq!(event.event_source.as_deref(), Some("SelfManagedKafka"));
@@ -253,15 +252,15 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_length_is_never_guessed_too_short() {
+    fn the_estimated_length_is_sufficient() {
         for item in items(0..1) {
-            let guess = item.encoded_len() + 256;
-            assert!(encode("localhost:29092", &[item]).unwrap().len() <= guess);
+            let estimate = item.encoded_len() + 256;
+            assert!(encode("localhost:29092", &[item]).unwrap().len() <= estimate);
         }
     }
 
     #[test]
-    fn no_report_is_success() {
+    fn an_empty_report_is_a_success() {
         for payload in [
             "",
             "null",
@@ -269,34 +268,38 @@ pub(crate) mod tests {
             r#"{"batchItemFailures":[]}"#,
             r#"{"batchItemFailures":null}"#,
         ] {
-            let Ok((good, bad)) = divide(payload.as_bytes(), items(0..3)) else {
+            let Ok((accepted, failed_items)) = split_by_report(payload.as_bytes(), items(0..3))
+            else {
                 panic!("{payload}");
             };
-            assert_eq!((good.len(), bad.len()), (3, 0), "{payload}");
+            assert_eq!((accepted.len(), failed_items.len()), (3, 0), "{payload}");
         }
     }
 
     #[test]
-    fn a_report_divides_the_batch() {
+    fn a_report_splits_the_batch() {
         let report = br#"{"batchItemFailures":[{"itemIdentifier":{"partition":"analyticsdata-1","offset":1}}]}"#;
-        let Ok((good, bad)) = divide(report, items(0..3)) else {
-            panic!("a good report");
+        let Ok((accepted, failed_items)) = split_by_report(report, items(0..3)) else {
+            panic!("the report is valid");
         };
-        assert_eq!((offsets(&good), offsets(&bad)), (vec![0, 2], vec![1]));
+        assert_eq!(
+            (offsets(&accepted), offsets(&failed_items)),
+            (vec![0, 2], vec![1])
+        );
     }
 
     #[test]
-    fn a_report_that_makes_no_sense_fails_the_batch() {
+    fn an_invalid_report_fails_the_batch() {
         for report in [
             "[]",
             "7",
             r#"{"batchItemFailures":[{}]}"#,
             r#"{"batchItemFailures":[{"itemIdentifier":{"partition":"analyticsdata-1","offset":9}}]}"#,
         ] {
-            let Err(misreport) = divide(report.as_bytes(), items(0..3)) else {
+            let Err(invalid) = split_by_report(report.as_bytes(), items(0..3)) else {
                 panic!("{report}");
             };
-            assert_eq!(offsets(&misreport.items), [0, 1, 2], "{report}");
+            assert_eq!(offsets(&invalid.items), [0, 1, 2], "{report}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Commands: read, called, answered on `results`, committed.
+//! Serves commands: reads records, calls operations, answers on `results` and commits.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -11,13 +11,14 @@ use trichrome_proto::{
     contract::{self, Operation},
     error::{ApiError, ErrorCode},
 };
+use trichrome_startup::error_chain;
 use trichrome_telemetry as telemetry;
 use uuid::Uuid;
 
 use super::{
     RESPONSE_KEY, RESULTS, STATUS,
     consumer::GroupConsumer,
-    dead_letters::DeadLetters,
+    dead_letters::{DeadLetterReason, DeadLetterSink as _, DeadLetters},
     envelope::{self, Command, Envelope, Raw, Rejected},
     producer::{self, ProduceError, Producer, Record},
     results::EVENT_ID,
@@ -27,7 +28,7 @@ use crate::{
         Call, Calls, Failures,
         args::Args,
         context::{Context, REQUEST_ID, TRACEPARENT},
-        fault::{error_chain, internal},
+        fault::internal,
         transport::Transport,
     },
     ops::metrics::{Metrics, RecordOutcome},
@@ -35,39 +36,34 @@ use crate::{
 
 /// Serves the command topics.
 pub(crate) struct Commands {
-    /// Reads them.
     pub(crate) consumer: Arc<GroupConsumer>,
-    /// Calls the operations.
     pub(crate) calls: Calls,
-    /// Produces the answers.
     pub(crate) producer: Producer,
-    /// Takes what cannot be served.
-    pub(crate) letters: DeadLetters,
-    /// Counts.
+    pub(crate) dead_letters: DeadLetters,
     pub(crate) metrics: Arc<Metrics>,
-    /// How long one command may take, its retries included.
+    /// The time limit for one command, retries included.
     pub(crate) call_timeout: Duration,
-    /// Commands under way at once.
+    /// The number of commands served concurrently.
     pub(crate) concurrency: usize,
     /// The consumer's group, for traces.
     pub(crate) group: String,
 }
 
 impl Commands {
-    /// Serves commands until `stop`, then finishes those under way until `abandon`. What is
-    /// abandoned is not committed, and is read again.
+    /// Serves commands until `stop`, then finishes those in progress until `abandon`. Abandoned
+    /// commands aren't committed, so they are read again.
     pub(crate) async fn run(self, stop: CancellationToken, abandon: CancellationToken) {
-        let places = Arc::new(Semaphore::new(self.concurrency));
+        let slots = Arc::new(Semaphore::new(self.concurrency));
         let consumer = Arc::clone(&self.consumer);
         let this = Arc::new(self);
         let mut tasks = JoinSet::new();
         loop {
             let next = async {
-                let place = Arc::clone(&places).acquire_owned().await;
+                let slot = Arc::clone(&slots).acquire_owned().await;
                 let (ticket, message) = consumer.next().await;
-                (place, ticket, message)
+                (slot, ticket, message)
             };
-            let (place, ticket, message) = tokio::select! {
+            let (slot, ticket, message) = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 next = next => next,
@@ -77,7 +73,7 @@ impl Commands {
             tasks.spawn(async move {
                 this.serve(&message).await;
                 this.consumer.done(&ticket);
-                drop(place);
+                drop(slot);
             });
         }
         let finished = async { while tasks.join_next().await.is_some() {} };
@@ -89,14 +85,16 @@ impl Commands {
     }
 
     async fn serve(&self, message: &OwnedMessage) {
-        // A record that makes this code panic would hold its partition back for ever.
+        // A record that causes a panic must not block its partition forever.
         let served = AssertUnwindSafe(self.try_serve(message))
             .catch_unwind()
             .await;
         if served.is_err()
             && let Some(topic) = known_topic(message.topic())
         {
-            self.letters.put(topic, message, "panic", &internal()).await;
+            self.dead_letters
+                .put(topic, message, DeadLetterReason::Panic, &internal())
+                .await;
         }
     }
 
@@ -130,7 +128,7 @@ impl Commands {
         }
     }
 
-    /// A record as a span, by the conventions for messaging, and Kafka's.
+    /// A span for a record, by the semantic conventions for messaging and Kafka.
     fn span(&self, topic: &'static str, message: &OwnedMessage) -> Span {
         let span = info_span!(
             "process",
@@ -170,7 +168,7 @@ impl Commands {
             self.calls.refused(&call, &error);
         }
         self.answer(&event_id, &context, Err(&error)).await;
-        self.letters.put(topic, message, reason, &error).await;
+        self.dead_letters.put(topic, message, reason, &error).await;
     }
 
     async fn call(
@@ -196,14 +194,18 @@ impl Commands {
             Ok(data) => {
                 self.answer(&command.event_id, &context, Ok((status, &data)))
                     .await;
-                self.metrics.record(topic, RecordOutcome::Answered, 1);
+                self.metrics
+                    .records_processed(topic, RecordOutcome::Answered, 1);
             }
             Err(error) => {
                 self.answer(&command.event_id, &context, Err(&error)).await;
                 if error.code.is_fault() {
-                    self.letters.put(topic, message, "failed", &error).await;
+                    self.dead_letters
+                        .put(topic, message, DeadLetterReason::Failed, &error)
+                        .await;
                 } else {
-                    self.metrics.record(topic, RecordOutcome::Answered, 1);
+                    self.metrics
+                        .records_processed(topic, RecordOutcome::Answered, 1);
                 }
             }
         }
@@ -246,13 +248,15 @@ impl Commands {
             tracing::error!(
                 request_id = context.request_id,
                 error = error_chain(&error),
-                "an answer was not taken; does the topic \"results\" exist?"
+                "an answer was rejected; does the topic \"results\" exist?"
             );
-            // Larger than a record may be, most likely: somebody waits for a word of it.
+            // The answer is probably too large for a record. Tell the caller so.
             let code = ErrorCode::Internal;
             let error = ApiError::new(code, "the answer is too large for Kafka");
             let data = envelope::failure_data(&error, context);
-            let _unheard = self.produce(event_id, context, code.http(), &data).await;
+            if let Err(error) = self.produce(event_id, context, code.http(), &data).await {
+                tracing::error!(error = error_chain(&error), "the error was rejected, too");
+            }
         }
     }
 
@@ -268,7 +272,7 @@ impl Commands {
         let context = context.at(&span);
         let value = Envelope { event_id, data }.to_bytes(data.len());
         self.producer
-            .insist(&Record {
+            .produce_until_accepted(&Record {
                 topic: RESULTS,
                 key: Some(RESPONSE_KEY.as_bytes()),
                 value: Some(&value),
@@ -281,11 +285,11 @@ impl Commands {
             })
             .instrument(span.clone())
             .await
-            .inspect_err(|_| telemetry::failed(&span, "refused"))
+            .inspect_err(|_| telemetry::failed(&span, "rejected"))
     }
 }
 
-/// A topic's name out of the contract.
+/// The contract's name of a command topic.
 fn known_topic(topic: &str) -> Option<&'static str> {
     contract::command_topics()
         .into_iter()
@@ -300,8 +304,8 @@ fn header<'a>(message: &'a OwnedMessage, name: &str) -> Option<&'a str> {
         .and_then(|header| std::str::from_utf8(header.value?).ok())
 }
 
-/// The call log's id: of the same record always the same, so that a redelivered command
-/// leaves one entry. The time tells records apart whose offsets began anew.
+/// The call log's id. It is derived from the record, so that a redelivered command has one
+/// entry. The timestamp distinguishes records of a topic that was created again.
 fn log_id(message: &OwnedMessage) -> Uuid {
     let name = format!(
         "kafka:{}/{}/{}/{}",
@@ -335,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_found_whatever_their_case() {
+    fn header_names_are_case_insensitive() {
         let headers = OwnedHeaders::new()
             .insert(Header {
                 key: "Authorization",
@@ -352,14 +356,14 @@ mod tests {
     }
 
     #[test]
-    fn a_redelivered_record_has_the_same_log() {
+    fn a_redelivered_record_has_the_same_log_id() {
         let at = |offset| log_id(&message(offset, OwnedHeaders::new()));
         assert_eq!(at(1), at(1));
         assert_ne!(at(1), at(2));
     }
 
     #[test]
-    fn topics_are_the_contracts() {
+    fn only_command_topics_are_known() {
         assert_eq!(known_topic("auth"), Some("auth"));
         assert_eq!(known_topic("results"), None);
     }

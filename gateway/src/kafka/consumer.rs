@@ -1,4 +1,4 @@
-//! A member of a consumer group that commits only what is done with.
+//! A member of a consumer group that commits only records that were processed.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -21,8 +21,8 @@ use super::{
 };
 use crate::{config::Config, ops::metrics::Metrics};
 
-/// After an error of the consumer; what it says of a broker it says again and again.
-const PAUSE: Duration = Duration::from_millis(200);
+/// The pause after an error: the consumer repeats errors of an unreachable broker.
+const ERROR_PAUSE: Duration = Duration::from_millis(200);
 
 /// Reads the topics of a group.
 pub(crate) struct GroupConsumer {
@@ -30,11 +30,11 @@ pub(crate) struct GroupConsumer {
 }
 
 impl GroupConsumer {
-    /// Joins `group` to read `topics`; ones that do not exist yet are read once they do.
+    /// Joins `group` to read `topics`; a topic may be created later.
     ///
     /// # Errors
     ///
-    /// librdkafka refuses the settings.
+    /// librdkafka rejects the settings.
     pub(crate) fn join(
         config: &Config,
         group: &str,
@@ -44,10 +44,10 @@ impl GroupConsumer {
     ) -> Result<Self, KafkaError> {
         let inner: StreamConsumer<GroupContext> = client_config::consumer(&config.kafka_brokers)
             .set("group.id", group)
-            // A group that is new serves what was produced before it was there.
+            // A new group also serves the records that were produced before it joined.
             .set("auto.offset.reset", "earliest")
             .set("auto.commit.interval.ms", "500")
-            // A replica that was killed is replaced after ten seconds, not 45.
+            // Take over from a replica that was killed after ten seconds, not 45.
             .set("session.timeout.ms", "10000")
             .set("heartbeat.interval.ms", "3000")
             .create_with_context(GroupContext {
@@ -58,8 +58,8 @@ impl GroupConsumer {
         Ok(Self { inner })
     }
 
-    /// The next record. Errors are waited out: a broker that is down, a topic that is not
-    /// there. May be dropped at any point without losing a record.
+    /// Waits for the next record, through errors such as a broker that is down or a missing
+    /// topic. Cancel safe: no record is lost.
     pub(crate) async fn next(&self) -> (Ticket, OwnedMessage) {
         loop {
             match self.inner.recv().await {
@@ -74,31 +74,31 @@ impl GroupConsumer {
                 Err(error) => {
                     let client = self.inner.context().reporter.name;
                     tracing::debug!(client, %error, "kafka: nothing to read");
-                    tokio::time::sleep(PAUSE).await;
+                    tokio::time::sleep(ERROR_PAUSE).await;
                 }
             }
         }
     }
 
-    /// A record is done with, and is not to be read again.
+    /// Marks a record as processed, so that it isn't read again.
     pub(crate) fn done(&self, ticket: &Ticket) {
         let Some(offset) = self.inner.context().tracker().end(ticket) else {
             return;
         };
-        // librdkafka stores the offset of a record that was processed, and commits the next.
+        // librdkafka takes the offset of the processed record and commits the next one.
         if let Err(error) = self
             .inner
             .store_offset(&ticket.topic, ticket.partition, offset)
         {
-            // The partition has just moved to another replica, which reads it again.
+            // The partition has just moved to another replica, which reads the record again.
             tracing::debug!(%error, topic = ticket.topic, "an offset was not stored");
         }
     }
 
-    /// Commits what is done with and leaves the group, within `patience`.
-    pub(crate) async fn leave(self: Arc<Self>, patience: Duration) {
+    /// Commits the processed records and leaves the group, within `timeout`.
+    pub(crate) async fn leave(self: Arc<Self>, timeout: Duration) {
         let name = self.inner.context().reporter.name;
-        // Both block, and leaving a group has been seen to hang where its broker is down.
+        // Both calls block, and leaving a group may hang if its broker is down.
         let leaving = tokio::task::spawn_blocking(move || {
             match self.inner.commit_consumer_state(CommitMode::Sync) {
                 Ok(()) | Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => {}
@@ -106,7 +106,7 @@ impl GroupConsumer {
             }
             drop(self);
         });
-        if tokio::time::timeout(patience, leaving).await.is_err() {
+        if tokio::time::timeout(timeout, leaving).await.is_err() {
             tracing::warn!(client = name, "the consumer did not close in time");
         }
     }
@@ -160,12 +160,12 @@ impl ConsumerContext for GroupContext {
 
     fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
         match result {
-            // Nothing was done with since the last commit.
+            // No record was processed since the last commit.
             Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => {}
             result => self
                 .reporter
                 .metrics
-                .commit(self.reporter.name, result.is_ok()),
+                .offsets_committed(self.reporter.name, result.is_ok()),
         }
     }
 }

@@ -1,15 +1,57 @@
-//! Dead letters: records that could not be served, moved out of the others' way.
+//! Dead letters: records that cannot be processed, moved to `<topic>.dlq`.
 
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use rdkafka::message::{Headers as _, Message as _, OwnedMessage};
 use trichrome_proto::error::ApiError;
+use trichrome_startup::error_chain;
 
 use super::producer::{ProduceError, Producer, Record};
 use crate::{
-    call::{context::AUTHORIZATION, fault::error_chain},
+    call::context::AUTHORIZATION,
     ops::metrics::{Metrics, RecordOutcome},
 };
+
+/// Why a record became a dead letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum DeadLetterReason {
+    /// The value isn't a request message.
+    Unparsable,
+    /// The topic has no command with the record's key.
+    UnknownKey,
+    /// The command, or the function on a batch, kept failing.
+    Failed,
+    /// The function kept reporting the record as failed.
+    Reported,
+    /// The gateway panicked.
+    Panic,
+}
+
+impl DeadLetterReason {
+    /// The value of the header `dlq-reason` and the metric's label.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unparsable => "unparsable",
+            Self::UnknownKey => "unknown_key",
+            Self::Failed => "failed",
+            Self::Reported => "reported",
+            Self::Panic => "panic",
+        }
+    }
+}
+
+/// Takes records that cannot be processed.
+pub(crate) trait DeadLetterSink: Send + Sync {
+    /// Moves a record of `topic` here, with the reason and the error in its headers.
+    fn put<'a>(
+        &'a self,
+        topic: &'static str,
+        record: &'a OwnedMessage,
+        reason: DeadLetterReason,
+        error: &'a ApiError,
+    ) -> BoxFuture<'a, ()>;
+}
 
 /// Moves records to `<topic>.dlq`. Cheap to clone.
 #[derive(Clone)]
@@ -19,67 +61,70 @@ pub(crate) struct DeadLetters {
 }
 
 impl DeadLetters {
-    /// Dead letters that go out through `producer`.
     pub(crate) fn new(producer: Producer, metrics: Arc<Metrics>) -> Self {
         Self { producer, metrics }
     }
+}
 
-    /// Moves a record, with what was wrong in its headers. The caller's token stays behind:
-    /// it would outlive the call in a place where nobody guards it.
-    pub(crate) async fn put(
-        &self,
+impl DeadLetterSink for DeadLetters {
+    fn put<'a>(
+        &'a self,
         topic: &'static str,
-        record: &OwnedMessage,
-        reason: &'static str,
-        error: &ApiError,
-    ) {
-        let (partition, offset) = (record.partition().to_string(), record.offset().to_string());
-        let mut headers: Vec<(&str, &[u8])> = vec![
-            ("dlq-reason", reason.as_bytes()),
-            ("dlq-error-code", error.code.as_str().as_bytes()),
-            ("dlq-error-message", error.message.as_bytes()),
-            ("dlq-topic", topic.as_bytes()),
-            ("dlq-partition", partition.as_bytes()),
-            ("dlq-offset", offset.as_bytes()),
-        ];
-        headers.extend(
-            record
-                .headers()
-                .iter()
-                .flat_map(|headers| headers.iter())
-                .filter(|header| !header.key.eq_ignore_ascii_case(AUTHORIZATION))
-                .filter_map(|header| Some((header.key, header.value?))),
-        );
-        let letters = format!("{topic}.dlq");
-        let mut letter = Record {
-            topic: &letters,
-            key: record.key(),
-            value: record.payload(),
-            headers: &headers,
-        };
-        let mut put = self.producer.insist(&letter).await;
-        if matches!(put, Err(ProduceError::Refused(_))) {
-            // Its own headers make a record larger, maybe too large.
-            letter.value = None;
-            put = self.producer.insist(&letter).await;
-        }
-        tracing::warn!(
-            topic,
-            partition,
-            offset,
-            reason,
-            error = error.message,
-            "a record went to the dead letters"
-        );
-        self.metrics.dead_letter(topic, reason);
-        self.metrics.record(topic, RecordOutcome::DeadLetter, 1);
-        if let Err(error) = put {
-            // The record is still where it was; the line above says where.
-            tracing::error!(
-                topic = letters,
-                error = error_chain(&error),
-                "a dead letter was not taken; does its topic exist?"
+        record: &'a OwnedMessage,
+        reason: DeadLetterReason,
+        error: &'a ApiError,
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let (partition, offset) = (record.partition().to_string(), record.offset().to_string());
+            let mut headers: Vec<(&str, &[u8])> = vec![
+                ("dlq-reason", reason.as_str().as_bytes()),
+                ("dlq-error-code", error.code.as_str().as_bytes()),
+                ("dlq-error-message", error.message.as_bytes()),
+                ("dlq-topic", topic.as_bytes()),
+                ("dlq-partition", partition.as_bytes()),
+                ("dlq-offset", offset.as_bytes()),
+            ];
+            headers.extend(
+                record
+                    .headers()
+                    .iter()
+                    .flat_map(|headers| headers.iter())
+                    // The caller's token must not outlive the call in an unguarded topic.
+                    .filter(|header| !header.key.eq_ignore_ascii_case(AUTHORIZATION))
+                    .filter_map(|header| Some((header.key, header.value?))),
             );
-        }
+            let dead_letter_topic = format!("{topic}.dlq");
+            let mut dead_letter = Record {
+                topic: &dead_letter_topic,
+                key: record.key(),
+                value: record.payload(),
+                headers: &headers,
+            };
+            let mut result = self.producer.produce_until_accepted(&dead_letter).await;
+            if matches!(result, Err(ProduceError::Rejected(_))) {
+                // The added headers may have made the record too large.
+                dead_letter.value = None;
+                result = self.producer.produce_until_accepted(&dead_letter).await;
+            }
+            tracing::warn!(
+                topic,
+                partition,
+                offset,
+                reason = reason.as_str(),
+                error = error.message,
+                "a record became a dead letter"
+            );
+            self.metrics.dead_letter(topic, reason.as_str());
+            self.metrics
+                .records_processed(topic, RecordOutcome::DeadLetter, 1);
+            if let Err(error) = result {
+                // The record still is in its topic, at the offset logged above.
+                tracing::error!(
+                    topic = dead_letter_topic,
+                    error = error_chain(&error),
+                    "a dead letter was rejected; does its topic exist?"
+                );
+            }
+        })
     }
 }

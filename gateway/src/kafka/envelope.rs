@@ -1,6 +1,6 @@
-//! What a command's record says: which operation, with what, for whom.
+//! The format of a command's record.
 //!
-//! The value is the request message as bare JSON, or in an envelope,
+//! The value is the request message as plain JSON, or in an envelope,
 //! `{"EventId":"…","Data":"<JSON text>"}`, as the clients of the Go original send it.
 
 use std::collections::BTreeMap;
@@ -14,31 +14,27 @@ use trichrome_proto::{
     error::{ApiError, ErrorBody, ErrorCode},
 };
 
+use super::dead_letters::DeadLetterReason;
 use crate::call::{
     args::{Args, ObjectText},
     context::Context,
     fault::internal,
 };
 
-/// The longest EventId, in bytes; it becomes the create's idempotency key.
-const LONGEST_EVENT_ID: usize = 128;
+/// The maximum length of an EventId in bytes. It serves as an idempotency key.
+const MAX_EVENT_ID: usize = 128;
 
-/// A record, by what of it matters here.
+/// The parts of a record that matter here.
 pub(crate) struct Raw<'a> {
-    /// The topic it was read from.
     pub(crate) topic: &'a str,
-    /// The partition it was read from.
     pub(crate) partition: i32,
-    /// Its offset.
     pub(crate) offset: i64,
-    /// Its key.
     pub(crate) key: Option<&'a [u8]>,
-    /// Its value.
     pub(crate) value: Option<&'a [u8]>,
 }
 
 impl Raw<'_> {
-    /// The id of a command that brings none.
+    /// The EventId of a command without one.
     pub(crate) fn default_event_id(&self) -> String {
         format!("{}-{}-{}", self.topic, self.partition, self.offset)
     }
@@ -46,31 +42,27 @@ impl Raw<'_> {
 
 /// A command.
 pub(crate) struct Command<'a> {
-    /// Which operation.
     pub(crate) operation: &'static Operation,
-    /// With what; a text is the record's own.
     pub(crate) args: Args<'a>,
-    /// Under which id it is answered.
+    /// The EventId of its answer.
     pub(crate) event_id: String,
 }
 
-/// A record that is no command.
+/// A record that isn't a valid command.
 pub(crate) struct Rejected {
-    /// The operation it names, if it does.
+    /// The operation that the key names, if any.
     pub(crate) operation: Option<&'static Operation>,
-    /// Under which id that is answered.
+    /// The EventId of its answer.
     pub(crate) event_id: String,
-    /// What is wrong with it.
     pub(crate) error: ApiError,
-    /// The same, as a metric's label.
-    pub(crate) reason: &'static str,
+    pub(crate) reason: DeadLetterReason,
 }
 
-/// Reads a record.
+/// Parses a record.
 ///
 /// # Errors
 ///
-/// It names no operation, or its value is not JSON.
+/// The key names no operation, or the value is not JSON.
 pub(crate) fn parse<'a>(record: &Raw<'a>) -> Result<Command<'a>, Rejected> {
     let (event_id, request) = parse_value(record);
     let key = record.key.and_then(|key| std::str::from_utf8(key).ok());
@@ -84,11 +76,14 @@ pub(crate) fn parse<'a>(record: &Raw<'a>) -> Result<Command<'a>, Rejected> {
                     event_id,
                 });
             }
-            Err(error) => ("unparsable", error),
+            Err(error) => (DeadLetterReason::Unparsable, error),
         },
         None => {
             let message = format!("topic {} has no command with this key", record.topic);
-            ("unknown_key", ApiError::new(ErrorCode::NotFound, message))
+            (
+                DeadLetterReason::UnknownKey,
+                ApiError::new(ErrorCode::NotFound, message),
+            )
         }
     };
     Err(Rejected {
@@ -99,22 +94,21 @@ pub(crate) fn parse<'a>(record: &Raw<'a>) -> Result<Command<'a>, Rejected> {
     })
 }
 
-/// A request in a record, not looked at yet.
+/// The request in a record, not parsed yet.
 enum Request<'a> {
-    /// There is none.
     Empty,
-    /// All of the value.
+    /// The whole value.
     Bare(&'a str),
-    /// An object in an envelope, more leniently than the Go original.
+    /// A JSON object in an envelope, which the Go original doesn't accept.
     Object(&'a RawValue),
-    /// An object's text in an envelope.
+    /// A JSON object as text in an envelope.
     Text(&'a RawValue),
 }
 
-/// The id to answer under, which is known even where the rest makes no sense.
+/// Parses a record's value. The EventId is known even if the rest is invalid.
 fn parse_value<'a>(record: &Raw<'a>) -> (String, Result<Request<'a>, ApiError>) {
     let value = match record.value {
-        // `getlogs:` with nothing behind it, as kcat sends it.
+        // kcat sends `getlogs:` without a value.
         None | Some([]) => return (record.default_event_id(), Ok(Request::Empty)),
         Some(value) => value,
     };
@@ -122,9 +116,9 @@ fn parse_value<'a>(record: &Raw<'a>) -> (String, Result<Request<'a>, ApiError>) 
         .ok()
         .and_then(|text| Some((text, serde_json::from_str::<Fields<'_>>(text).ok()?)));
     let Some((text, mut fields)) = fields else {
-        // Says what is wrong, in the contract's words.
+        // Parsing it again gives the contract's error message.
         let error = parse_object(value).err().unwrap_or_else(internal);
-        return (record.default_event_id(), Err(said_of("the value", &error)));
+        return (record.default_event_id(), Err(about("the value", &error)));
     };
     let Some(event_id) = fields.remove("EventId") else {
         return (record.default_event_id(), Ok(Request::Bare(text)));
@@ -133,16 +127,16 @@ fn parse_value<'a>(record: &Raw<'a>) -> (String, Result<Request<'a>, ApiError>) 
         Ok(id) if is_event_id(&id) => (id, parse_data(fields)),
         _ => {
             let message =
-                format!("\"EventId\" must be 1 to {LONGEST_EVENT_ID} visible ASCII characters");
+                format!("\"EventId\" must be 1 to {MAX_EVENT_ID} visible ASCII characters");
             (record.default_event_id(), Err(ApiError::invalid(message)))
         }
     }
 }
 
-/// The fields of an object, none of them taken apart: `Data` can be a picture.
+/// An object's fields, not parsed further: `Data` may be a picture.
 type Fields<'a> = BTreeMap<String, &'a RawValue>;
 
-/// The request in an envelope: JSON as text, or, more leniently, as it is.
+/// The request in an envelope: JSON as text, or a JSON object.
 fn parse_data(mut envelope: Fields<'_>) -> Result<Request<'_>, ApiError> {
     let data = envelope.remove("Data");
     if let Some(other) = envelope.keys().next() {
@@ -162,7 +156,7 @@ fn parse_data(mut envelope: Fields<'_>) -> Result<Request<'_>, ApiError> {
     }
 }
 
-/// The request, taken apart unless the function's HTTP request has it as its body.
+/// The request's arguments. They stay text if they become the body of the function's event.
 fn args<'a>(operation: &Operation, request: Request<'a>) -> Result<Args<'a>, ApiError> {
     let (part, text) = match request {
         Request::Empty => return Ok(Args::default()),
@@ -177,21 +171,20 @@ fn args<'a>(operation: &Operation, request: Request<'a>) -> Result<Args<'a>, Api
             text.fields().map(Args::Fields)
         }
     });
-    args.map_err(|error| said_of(part, &error))
+    args.map_err(|error| about(part, &error))
 }
 
-/// The contract speaks of a body; a record has other parts.
-fn said_of(part: &str, error: &ApiError) -> ApiError {
+/// Rewrites the contract's message about a body for another part of a record.
+fn about(part: &str, error: &ApiError) -> ApiError {
     ApiError::new(error.code, error.message.replace("the body", part))
 }
 
-/// It travels on as a header.
+/// An EventId becomes a header's value.
 fn is_event_id(id: &str) -> bool {
-    (1..=LONGEST_EVENT_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
+    (1..=MAX_EVENT_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// The context of a command. The EventId makes a create have one effect, unless a key of
-/// its own came with it.
+/// The context of a command. The EventId is its idempotency key unless the record has one.
 pub(crate) fn context<'a>(
     span: &Span,
     event_id: &str,
@@ -204,10 +197,9 @@ pub(crate) fn context<'a>(
     context
 }
 
-/// An envelope, as it is written.
+/// An envelope to write.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Envelope<'a, D> {
-    /// Which command, or which command's answer.
     #[serde(rename = "EventId")]
     pub(crate) event_id: &'a str,
     /// JSON text.
@@ -216,17 +208,17 @@ pub(crate) struct Envelope<'a, D> {
 }
 
 impl<D: Serialize> Envelope<'_, D> {
-    /// The envelope's bytes; its data is `about` so many.
-    pub(crate) fn to_bytes(&self, about: usize) -> Vec<u8> {
-        // Quotes are escaped; the rest of an envelope is its id.
-        let mut bytes = Vec::with_capacity(about + about / 64 + 256);
-        // Two texts always have JSON.
+    /// Encodes the envelope. `data_len` is the approximate length of its data.
+    pub(crate) fn to_bytes(&self, data_len: usize) -> Vec<u8> {
+        // Room for escaped quotes and the EventId.
+        let mut bytes = Vec::with_capacity(data_len + data_len / 64 + 256);
+        // Writing two strings to memory cannot fail.
         let _infallible = serde_json::to_writer(&mut bytes, self);
         bytes
     }
 }
 
-/// What a failure's `Data` says.
+/// The `Data` of a failure's answer: the body of an HTTP error.
 pub(crate) fn failure_data(error: &ApiError, context: &Context) -> String {
     let body = ErrorBody::new(
         error.code,
@@ -273,14 +265,14 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_request_gets_its_place_as_id() {
+    fn a_plain_request_gets_its_offset_as_id() {
         let (id, args) = parsed("auth", "login", r#"{"username":"u","password":"p"}"#);
         assert_eq!(id, "auth-2-7");
         assert_eq!(args, json!({"username": "u", "password": "p"}));
     }
 
     #[test]
-    fn an_envelope_brings_its_own() {
+    fn an_envelope_has_its_own_id() {
         let value = r#"{"EventId":"e","Data":"{\"picture_id\":\"p\"}"}"#;
         assert_eq!(
             parsed("pictures", "getpicture", value),
@@ -289,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_without_fields_may_say_nothing() {
+    fn a_request_without_fields_may_be_empty() {
         for value in [
             "",
             "{}",
@@ -305,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn data_may_be_json_as_it_is() {
+    fn data_may_be_a_json_object() {
         let value = r#"{"EventId":"e","Data":{"picture_id":"p"}}"#;
         assert_eq!(
             parsed("pictures", "getpicture", value).1,
@@ -314,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key_of_the_contract_is_known() {
+    fn only_the_contracts_keys_are_known() {
         assert_eq!(
             parsed("users", "getUser", "{}"),
             parsed("users", "getuser", "{}")
@@ -323,12 +315,12 @@ mod tests {
         assert_eq!(unknown.error.code, ErrorCode::NotFound);
         assert_eq!(
             (unknown.reason, unknown.event_id.as_str()),
-            ("unknown_key", "e")
+            (DeadLetterReason::UnknownKey, "e")
         );
     }
 
     #[test]
-    fn garbage_is_answered_under_its_place() {
+    fn an_invalid_value_is_answered_with_its_offset_as_id() {
         for garbage in [
             "not json",
             "[1]",
@@ -339,12 +331,12 @@ mod tests {
             let rejected = rejected("auth", "login", garbage);
             assert_eq!(rejected.event_id, "auth-2-7", "{garbage}");
             assert_eq!(rejected.error.code, ErrorCode::InvalidArgument);
-            assert_eq!(rejected.reason, "unparsable");
+            assert_eq!(rejected.reason, DeadLetterReason::Unparsable);
         }
     }
 
     #[test]
-    fn an_envelope_with_a_bad_letter_is_answered_under_its_id() {
+    fn an_envelope_with_invalid_data_is_answered_with_its_id() {
         for data in [r#""{""#, "7", r#""[]""#, r#""{}","More":1"#] {
             let rejected = rejected(
                 "auth",
@@ -360,17 +352,20 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_garbage() {
+    fn a_key_that_is_not_text_is_unknown() {
         let record = Raw {
             key: Some(b"\xff"),
             value: Some(b"\xff\xfe"),
             ..raw("auth", "", "")
         };
-        assert_eq!(parse(&record).err().unwrap().reason, "unknown_key");
+        assert_eq!(
+            parse(&record).err().unwrap().reason,
+            DeadLetterReason::UnknownKey
+        );
     }
 
     #[test]
-    fn the_id_is_the_key_unless_one_came() {
+    fn the_event_id_is_the_default_idempotency_key() {
         let given = |key: Option<&'static str>| {
             let header = move |name: &str| key.filter(|_| name == "idempotency-key");
             context(&Span::none(), "e", header).idempotency_key
@@ -380,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_says_what_http_says() {
+    fn a_failure_has_the_body_of_an_http_error() {
         let context = Context::read(|name| (name == "x-request-id").then_some("r"));
         let data = failure_data(&ApiError::new(ErrorCode::NotFound, "m"), &context);
         let data: Value = serde_json::from_str(&data).unwrap();

@@ -1,4 +1,5 @@
-//! Call logs into Kafka: never waited for, dropped where the queue is full, and counted.
+//! Writes call logs to Kafka without waiting. Logs are dropped when the queue is full, and
+//! counted.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,27 +18,25 @@ use crate::{
     ops::metrics::{CallLogOutcome, Metrics},
 };
 
-/// The function that call logs are for; its topic is where they go.
+/// The function that call logs are for; they are written to its topic.
 const INGEST: &str = "analytics-ingest";
 
-/// Call logs that wait for Kafka, at most: about 30 MB, half a minute at 3,000 calls a
-/// second.
+/// The maximum number of queued call logs: about 30 MB, half a minute at 3,000 calls a second.
 const QUEUE: &str = "100000";
 
 /// Writes call logs to their topic.
 pub(crate) struct KafkaLogSink {
-    producer: ThreadedProducer<Counting>,
+    producer: ThreadedProducer<CountingReporter>,
     topic: &'static str,
     metrics: Arc<Metrics>,
 }
 
 impl KafkaLogSink {
-    /// A sink with a queue of its own, so that call logs and answers do not push each
-    /// other out.
+    /// A sink with its own queue, so that call logs and answers don't compete for room.
     ///
     /// # Errors
     ///
-    /// librdkafka refuses the settings.
+    /// librdkafka rejects the settings.
     pub(crate) fn new(config: &Config, metrics: Arc<Metrics>) -> Result<Self, KafkaError> {
         let topic = TRIGGERS
             .iter()
@@ -46,14 +45,14 @@ impl KafkaLogSink {
         let producer = client_config::base(&config.kafka_brokers)
             .set("acks", "all")
             .set("enable.idempotence", "true")
-            // Nobody waits for these: full batches are cheaper for everyone.
+            // No caller waits for these, and full batches are cheaper.
             .set("linger.ms", "50")
             .set("batch.num.messages", "10000")
             .set("queue.buffering.max.messages", QUEUE)
             .set("queue.buffering.max.kbytes", "65536")
-            // Outlasts a broker's restart.
+            // Longer than a broker's restart takes.
             .set("message.timeout.ms", "120000")
-            .create_with_context(Counting(Reporter {
+            .create_with_context(CountingReporter(Reporter {
                 name: "call-logs",
                 metrics: Arc::clone(&metrics),
             }))?;
@@ -64,11 +63,11 @@ impl KafkaLogSink {
         })
     }
 
-    /// Waits, and blocks, until all records are out or `timeout` has passed.
+    /// Blocks until the queue is empty or `timeout` has passed.
     ///
     /// # Errors
     ///
-    /// Some are not out.
+    /// Some records are still queued.
     pub(crate) fn flush(&self, timeout: Duration) -> Result<(), KafkaError> {
         self.producer.flush(timeout)
     }
@@ -80,7 +79,7 @@ impl LogSink for KafkaLogSink {
             .key(key.as_bytes())
             .payload(value);
         if let Err((error, _)) = self.producer.send(record) {
-            self.metrics.call_log(CallLogOutcome::Dropped);
+            self.metrics.call_logged(CallLogOutcome::Dropped);
             if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
                 tracing::warn!(%error, "a call log was dropped");
             }
@@ -88,10 +87,10 @@ impl LogSink for KafkaLogSink {
     }
 }
 
-/// Counts what became of each call log.
-struct Counting(Reporter);
+/// Counts each call log's outcome.
+struct CountingReporter(Reporter);
 
-impl ClientContext for Counting {
+impl ClientContext for CountingReporter {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.0.log(level, facility, message);
     }
@@ -105,11 +104,11 @@ impl ClientContext for Counting {
     }
 }
 
-impl ProducerContext for Counting {
+impl ProducerContext for CountingReporter {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): Self::DeliveryOpaque) {
-        self.0.metrics.call_log(match result {
+        self.0.metrics.call_logged(match result {
             Ok(_) => CallLogOutcome::Written,
             Err(_) => CallLogOutcome::Failed,
         });

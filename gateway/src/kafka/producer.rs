@@ -1,4 +1,4 @@
-//! Producing records that must arrive: commands, answers and dead letters.
+//! Produces records that must arrive: commands, answers and dead letters.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,40 +7,32 @@ use rdkafka::{
     message::{Header, OwnedHeaders},
     producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _},
 };
-
 use tracing::{Span, info_span};
+use trichrome_startup::error_chain;
 use trichrome_telemetry as telemetry;
 
 use super::client_config::{self, Reporter};
-use crate::{
-    call::{backoff::Backoff, fault::error_chain},
-    config::Config,
-    ops::metrics::Metrics,
-};
+use crate::{call::backoff::Backoff, config::Config, ops::metrics::Metrics};
 
-/// The waits between attempts to produce what must be produced.
+/// The waits between attempts to produce a record.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
 /// A record to produce.
 pub(crate) struct Record<'a> {
-    /// The topic.
     pub(crate) topic: &'a str,
-    /// The key.
     pub(crate) key: Option<&'a [u8]>,
-    /// The value.
     pub(crate) value: Option<&'a [u8]>,
-    /// The headers.
     pub(crate) headers: &'a [(&'a str, &'a [u8])],
 }
 
 /// Why a record was not produced.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProduceError {
-    /// Kafka will not take it, today or tomorrow: it is too large, or there is no such topic.
-    #[error("kafka refuses the record")]
-    Refused(#[source] KafkaError),
-    /// Kafka did not take it in time.
-    #[error("kafka did not take the record")]
+    /// Kafka rejects the record: it is too large, or its topic doesn't exist.
+    #[error("kafka rejected the record")]
+    Rejected(#[source] KafkaError),
+    /// Kafka did not acknowledge the record in time.
+    #[error("kafka did not acknowledge the record")]
     Unavailable(#[source] KafkaError),
 }
 
@@ -54,13 +46,13 @@ impl From<KafkaError> for ProduceError {
                 | RDKafkaErrorCode::UnknownTopic
                 | RDKafkaErrorCode::UnknownTopicOrPartition
                 | RDKafkaErrorCode::TopicAuthorizationFailed,
-            ) => Self::Refused(error),
+            ) => Self::Rejected(error),
             _ => Self::Unavailable(error),
         }
     }
 }
 
-/// A record on its way as a span, by the conventions for messaging, and Kafka's.
+/// A span for producing a record, by the semantic conventions for messaging and Kafka.
 pub(crate) fn span(topic: &str, key: Option<&str>) -> Span {
     let span = info_span!(
         "send",
@@ -77,11 +69,11 @@ pub(crate) fn span(topic: &str, key: Option<&str>) -> Span {
     span
 }
 
-/// A record on its way.
+/// A record in the producer's queue.
 pub(crate) struct Produced(DeliveryFuture);
 
 impl Produced {
-    /// Waits for Kafka to have it.
+    /// Waits until Kafka acknowledges the record.
     ///
     /// # Errors
     ///
@@ -90,36 +82,36 @@ impl Produced {
         match self.0.await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err((error, _))) => Err(error.into()),
-            // Not seen: the producer outlives its records.
+            // Unreachable in practice: the producer outlives its records.
             Err(_) => Err(KafkaError::Canceled.into()),
         }
     }
 }
 
-/// Produces records and waits for Kafka to have them. Cheap to clone.
+/// Produces records and waits until Kafka acknowledges them. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Producer {
     inner: FutureProducer<Reporter>,
 }
 
 impl Producer {
-    /// A producer of records that all in-sync replicas have before it says so.
+    /// A producer whose records are acknowledged by all in-sync replicas.
     ///
     /// # Errors
     ///
-    /// librdkafka refuses the settings.
+    /// librdkafka rejects the settings.
     pub(crate) fn new(config: &Config, metrics: Arc<Metrics>) -> Result<Self, KafkaError> {
-        // A third of a call's time: a caller is told soon enough that Kafka is down. What
-        // must be produced is tried again.
-        let patience = (config.call_timeout / 3).as_millis().to_string();
+        // A third of a call's time, so that callers soon learn that Kafka is down. Records that
+        // must be produced are retried.
+        let timeout = (config.call_timeout / 3).as_millis().to_string();
         let inner = client_config::base(&config.kafka_brokers)
             .set("acks", "all")
             .set("enable.idempotence", "true")
-            // Somebody waits for each of these.
+            // A caller waits for each record.
             .set("linger.ms", "0")
-            .set("message.timeout.ms", patience)
+            .set("message.timeout.ms", timeout)
             .set("queue.buffering.max.kbytes", "262144")
-            // Says of a topic that there is none before the record's own time is up.
+            // Report a missing topic before the record times out.
             .set("topic.metadata.propagation.max.ms", "2000")
             .create_with_context(Reporter {
                 name: "producer",
@@ -128,21 +120,21 @@ impl Producer {
         Ok(Self { inner })
     }
 
-    /// Produces a record, once.
+    /// Produces a record, without retries.
     ///
     /// # Errors
     ///
-    /// Kafka does not have it, or may have it but did not say so in time.
+    /// Kafka rejected the record or did not acknowledge it in time.
     pub(crate) async fn produce(&self, record: &Record<'_>) -> Result<(), ProduceError> {
-        self.begin(record)?.delivered().await
+        self.enqueue(record)?.delivered().await
     }
 
-    /// Begins to produce a record: it is in librdkafka's queue then, in a copy of its own.
+    /// Copies a record into librdkafka's queue.
     ///
     /// # Errors
     ///
-    /// The queue is full, or the record is larger than one may be.
-    pub(crate) fn begin(&self, record: &Record<'_>) -> Result<Produced, ProduceError> {
+    /// The queue is full, or the record is too large.
+    pub(crate) fn enqueue(&self, record: &Record<'_>) -> Result<Produced, ProduceError> {
         let headers = record
             .headers
             .iter()
@@ -155,31 +147,34 @@ impl Producer {
         let mut out = FutureRecord::<[u8], [u8]>::to(record.topic).headers(headers);
         out.key = record.key;
         out.payload = record.value;
-        // A full queue is an outage already: no use in waiting beside it.
+        // A full queue means an outage, so waiting for room in it is no use.
         match self.inner.send_result(out) {
             Ok(delivery) => Ok(Produced(delivery)),
             Err((error, _)) => Err(error.into()),
         }
     }
 
-    /// Produces a record, for as long as it takes. The caller drops the future to give up.
+    /// Produces a record, retrying until Kafka accepts it. To stop, drop the future.
     ///
     /// # Errors
     ///
-    /// [`ProduceError::Refused`] alone.
-    pub(crate) async fn insist(&self, record: &Record<'_>) -> Result<(), ProduceError> {
+    /// Only [`ProduceError::Rejected`].
+    pub(crate) async fn produce_until_accepted(
+        &self,
+        record: &Record<'_>,
+    ) -> Result<(), ProduceError> {
         let mut failures = 0;
         loop {
             match self.produce(record).await {
                 Ok(()) => return Ok(()),
-                Err(error @ ProduceError::Refused(_)) => return Err(error),
+                Err(error @ ProduceError::Rejected(_)) => return Err(error),
                 Err(error) => {
                     failures += 1;
                     tracing::warn!(
                         topic = record.topic,
                         error = error_chain(&error),
                         failures,
-                        "a record waits for kafka"
+                        "a record was not produced; retrying"
                     );
                     tokio::time::sleep(BACKOFF.wait(failures)).await;
                 }
@@ -187,11 +182,11 @@ impl Producer {
         }
     }
 
-    /// Whether a broker answers; blocks for up to `timeout`.
+    /// Checks that a broker answers; blocks for up to `timeout`.
     ///
     /// # Errors
     ///
-    /// None does.
+    /// No broker answers.
     pub(crate) fn probe(&self, timeout: Duration) -> Result<(), KafkaError> {
         let metadata = self.inner.client().fetch_metadata(None, timeout)?;
         if metadata.brokers().is_empty() {
@@ -200,11 +195,11 @@ impl Producer {
         Ok(())
     }
 
-    /// Waits, and blocks, until all records are out or `timeout` has passed.
+    /// Blocks until the queue is empty or `timeout` has passed.
     ///
     /// # Errors
     ///
-    /// Some are not out.
+    /// Some records are still queued.
     pub(crate) fn flush(&self, timeout: Duration) -> Result<(), KafkaError> {
         self.inner.flush(timeout)
     }

@@ -1,7 +1,7 @@
-//! Answers, and who awaits them.
+//! Reads answers from `results` and passes them to the calls that wait for them.
 //!
-//! Every replica reads every answer, as each awaits its own: all partitions of `results`
-//! are assigned by hand, from their ends, and no group is joined.
+//! Every replica reads all answers, because each waits for its own: all partitions of `results`
+//! are assigned manually, from their ends, without joining a group.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -30,41 +30,39 @@ use super::{
 };
 use crate::{config::Config, ops::metrics::Metrics};
 
-/// The header of an answer that names its command, so that the other replicas need not
-/// read an answer of megabytes to find that it is not theirs.
+/// The header with the EventId of an answer's command. With it, the other replicas needn't
+/// parse an answer of megabytes to find that it isn't theirs.
 pub(crate) const EVENT_ID: &str = "event-id";
 
-/// Calls that may await an answer at once.
-const MOST_AWAITED: usize = 4096;
+/// The maximum number of calls that wait for an answer.
+const MAX_AWAITED: usize = 4096;
 
-/// How often new partitions of `results` are looked for.
-const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// How often the reader checks for new partitions of `results`.
+const PARTITIONS_INTERVAL: Duration = Duration::from_secs(10);
 
-/// The same, while there are none, or no broker.
-const LOOK_SOON: Duration = Duration::from_millis(500);
+/// The same while there are no partitions, or no broker.
+const NO_PARTITIONS_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How long one question to the broker may take.
-const ASK_TIMEOUT: Duration = Duration::from_secs(2);
+/// The timeout of one metadata request to the broker.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The answer to a command.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
-    /// The HTTP status.
     pub(crate) status: u16,
     /// The response message, or the error, as JSON text.
     pub(crate) data: String,
 }
 
-/// Who awaits which answer.
+/// The calls that wait for an answer, by EventId.
 pub(crate) struct Awaiter {
     awaited: Mutex<HashMap<String, oneshot::Sender<Answer>>>,
-    /// Whether answers are read at all; before that nobody may wait for one.
+    /// Whether answers are being read; until then, no call may wait for one.
     reading: AtomicBool,
     metrics: Arc<Metrics>,
 }
 
 impl Awaiter {
-    /// Nobody awaits anything.
     pub(crate) fn new(metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Self {
             awaited: Mutex::default(),
@@ -73,16 +71,16 @@ impl Awaiter {
         })
     }
 
-    /// Whether answers are read at all: Kafka is there, and so is the topic.
+    /// Whether answers are being read: Kafka is reachable and has the topic.
     pub(crate) fn is_reading(&self) -> bool {
         self.reading.load(Ordering::Acquire)
     }
 
-    /// Awaits the answer to a command that is about to be produced.
+    /// Starts to wait for the answer to a command that is about to be produced.
     ///
     /// # Errors
     ///
-    /// `UNAVAILABLE` where answers are not read yet, or too many are awaited.
+    /// `UNAVAILABLE` if answers are not being read yet, or if too many calls wait.
     pub(crate) fn expect(self: &Arc<Self>, event_id: &str) -> Result<Awaited, ApiError> {
         if !self.is_reading() {
             return Err(ApiError::new(
@@ -93,14 +91,14 @@ impl Awaiter {
         let (sender, receiver) = oneshot::channel();
         {
             let mut awaited = self.lock();
-            if awaited.len() >= MOST_AWAITED {
+            if awaited.len() >= MAX_AWAITED {
                 return Err(ApiError::new(
                     ErrorCode::Unavailable,
-                    "too many calls await their answers; try again shortly",
+                    "too many calls wait for an answer; try again shortly",
                 ));
             }
             awaited.insert(event_id.to_owned(), sender);
-            self.metrics.awaited(awaited.len());
+            self.metrics.set_awaited(awaited.len());
         }
         Ok(Awaited {
             event_id: event_id.to_owned(),
@@ -109,17 +107,17 @@ impl Awaiter {
         })
     }
 
-    /// Whether somebody here awaits this answer.
+    /// Whether a call of this replica waits for this answer.
     fn awaits(&self, event_id: &str) -> bool {
         self.lock().contains_key(event_id)
     }
 
-    /// Hands an answer over, if somebody awaits it.
+    /// Passes an answer to the call that waits for it, if any.
     fn deliver(&self, event_id: &str, answer: Answer) {
         let sender = self.lock().remove(event_id);
         if let Some(sender) = sender {
-            // Who gave up in this very moment is not told.
-            let _unheard = sender.send(answer);
+            // Sending fails if the call has just been cancelled.
+            drop(sender.send(answer));
         }
     }
 
@@ -128,7 +126,7 @@ impl Awaiter {
     }
 }
 
-/// An answer that is awaited; forgotten when dropped.
+/// A pending answer; dropping it cancels the wait.
 pub(crate) struct Awaited {
     event_id: String,
     receiver: oneshot::Receiver<Answer>,
@@ -136,7 +134,7 @@ pub(crate) struct Awaited {
 }
 
 impl Awaited {
-    /// The answer. `None` is not seen: the sender is kept until it is here.
+    /// Waits for the answer. `None` doesn't happen: the sender is kept until then.
     pub(crate) async fn answer(&mut self) -> Option<Answer> {
         (&mut self.receiver).await.ok()
     }
@@ -146,7 +144,7 @@ impl Drop for Awaited {
     fn drop(&mut self) {
         let mut awaited = self.awaiter.lock();
         awaited.remove(&self.event_id);
-        self.awaiter.metrics.awaited(awaited.len());
+        self.awaiter.metrics.set_awaited(awaited.len());
     }
 }
 
@@ -158,24 +156,24 @@ pub(crate) struct Results {
 }
 
 impl Results {
-    /// A reader that hands answers to `awaiter`.
+    /// A reader that passes answers to `awaiter`.
     ///
     /// # Errors
     ///
-    /// librdkafka refuses the settings.
+    /// librdkafka rejects the settings.
     pub(crate) fn new(
         config: &Config,
         awaiter: Arc<Awaiter>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, KafkaError> {
         let consumer = client_config::consumer(&config.kafka_brokers)
-            // librdkafka wants a group's name; this one is never joined, nor committed to.
+            // librdkafka requires a group, which is never joined or committed to.
             .set(
                 "group.id",
                 format!("{}-{}", config.kafka_group, Uuid::new_v4()),
             )
             .set("enable.auto.commit", "false")
-            // Where a topic was made anew, what it has is new.
+            // All records of a topic that was created again are new.
             .set("auto.offset.reset", "earliest")
             .create_with_context(Reader(Reporter {
                 name: "results",
@@ -191,13 +189,13 @@ impl Results {
     /// Reads until `stop`.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let consumer = Arc::clone(&self.consumer);
-        let mut look = tokio::time::interval(LOOK_SOON);
+        let mut interval = tokio::time::interval(NO_PARTITIONS_INTERVAL);
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
-                _ = look.tick() => {
+                _ = interval.tick() => {
                     match self.assign_new_partitions().await {
-                        Ok(()) if !self.partitions.is_empty() => look.reset_after(LOOK_AGAIN),
+                        Ok(()) if !self.partitions.is_empty() => interval.reset_after(PARTITIONS_INTERVAL),
                         Ok(()) => {}
                         Err(error) => tracing::debug!(%error, "results: no partitions yet"),
                     }
@@ -206,23 +204,23 @@ impl Results {
                     Ok(message) => self.read(&message),
                     Err(error) => {
                         tracing::debug!(%error, "results: nothing to read");
-                        tokio::time::sleep(LOOK_SOON).await;
+                        tokio::time::sleep(NO_PARTITIONS_INTERVAL).await;
                     }
                 }
             }
         }
-        // Closing blocks, and has been seen to hang; nothing here waits for it.
+        // Closing blocks and may hang, so don't wait for it.
         drop(self.consumer);
         drop(tokio::task::spawn_blocking(move || drop(consumer)));
     }
 
-    /// Partitions that are there at first are read from their ends: older answers are
-    /// nobody's. One that is added later is read from its beginning.
+    /// Reads the initial partitions from their ends, since no call waits for older answers.
+    /// Partitions added later are read from their beginnings.
     async fn assign_new_partitions(&mut self) -> Result<(), KafkaError> {
         let known = self.partitions.clone();
         let consumer = Arc::clone(&self.consumer);
-        let asked = tokio::task::spawn_blocking(move || {
-            let metadata = consumer.fetch_metadata(Some(RESULTS), ASK_TIMEOUT)?;
+        let listing = tokio::task::spawn_blocking(move || {
+            let metadata = consumer.fetch_metadata(Some(RESULTS), METADATA_TIMEOUT)?;
             let mut new = Vec::new();
             for topic in metadata
                 .topics()
@@ -234,10 +232,10 @@ impl Results {
                     if known.contains(&id) {
                         continue;
                     }
-                    // The end as a number: asked for as "the end", it would be wherever
-                    // that is by the first fetch, and an answer could come in between.
+                    // The end as a number: `Offset::End` would be resolved by the first fetch,
+                    // and skip an answer that arrives before it.
                     let offset = if known.is_empty() {
-                        Offset::Offset(consumer.fetch_watermarks(RESULTS, id, ASK_TIMEOUT)?.1)
+                        Offset::Offset(consumer.fetch_watermarks(RESULTS, id, METADATA_TIMEOUT)?.1)
                     } else {
                         Offset::Beginning
                     };
@@ -246,7 +244,7 @@ impl Results {
             }
             Ok::<_, KafkaError>(new)
         });
-        let new = asked.await.map_err(|_| KafkaError::Canceled)??;
+        let new = listing.await.map_err(|_| KafkaError::Canceled)??;
         if new.is_empty() {
             return Ok(());
         }
@@ -276,7 +274,7 @@ impl Results {
     }
 }
 
-/// The id and the answer in a record; `None` where it is not an answer of a gateway's.
+/// The EventId and the answer in a record; `None` if it isn't a gateway's answer.
 fn parse(value: Option<&[u8]>, status: Option<&str>) -> Option<(String, Answer)> {
     #[derive(Deserialize)]
     struct Envelope {
@@ -300,7 +298,7 @@ impl rdkafka::ClientContext for Reader {
         self.0.log(level, facility, message);
     }
 
-    // How far it is behind what others await says nothing.
+    // The lag means nothing here: most answers are for other replicas.
     fn stats(&self, _: rdkafka::Statistics) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -328,7 +326,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_reaches_who_awaits_it() {
+    async fn an_answer_reaches_the_call_that_waits_for_it() {
         let awaiter = awaiter();
         let mut one = awaiter.expect("1").unwrap();
         let mut two = awaiter.expect("2").unwrap();
@@ -339,7 +337,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_goes_away_is_forgotten() {
+    async fn a_cancelled_wait_is_forgotten() {
         let awaiter = awaiter();
         drop(awaiter.expect("1").unwrap());
         assert!(!awaiter.awaits("1"));
@@ -347,16 +345,16 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_before_answers_are_read() {
+    fn no_call_waits_before_answers_are_read() {
         let awaiter = Awaiter::new(Arc::new(Metrics::new()));
         let error = awaiter.expect("1").err().unwrap();
         assert_eq!(error.code, ErrorCode::Unavailable);
     }
 
     #[test]
-    fn there_is_an_end_to_how_many_wait() {
+    fn the_number_of_waiting_calls_is_limited() {
         let awaiter = awaiter();
-        let waiting: Vec<_> = (0..MOST_AWAITED)
+        let waiting: Vec<_> = (0..MAX_AWAITED)
             .map(|n| awaiter.expect(&n.to_string()).unwrap())
             .collect();
         assert_eq!(
@@ -368,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_answer_is_one() {
+    fn only_answers_are_parsed() {
         let value = br#"{"EventId":"e","Data":"{}"}"#;
         let (id, read) = parse(Some(value), Some("200")).unwrap();
         assert_eq!((id.as_str(), read), ("e", answer()));

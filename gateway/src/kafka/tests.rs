@@ -1,5 +1,4 @@
-//! The Kafka side against librdkafka's own mock broker, in front of functions that are not
-//! there.
+//! Tests of the Kafka modules with librdkafka's mock broker and fake functions.
 
 use std::{
     sync::{Arc, Mutex},
@@ -43,7 +42,7 @@ use crate::{
     ops::metrics::Metrics,
 };
 
-/// A broker with the contract's topics, each of one partition.
+/// A broker with the contract's topics, which have one partition each.
 struct Kafka {
     cluster: MockCluster<'static, DefaultProducerContext>,
     config: Config,
@@ -66,11 +65,7 @@ impl Kafka {
             ("KAFKA_BROKERS", brokers.as_str()),
             ("REST_URL", "http://localhost"),
         ];
-        let config = Config::read(|name| {
-            let var = vars.iter().find(|(known, _)| *known == name);
-            var.map(|(_, value)| (*value).to_owned())
-        })
-        .unwrap();
+        let config = Config::of(&vars).unwrap();
         let metrics = Arc::new(Metrics::new());
         Self {
             cluster,
@@ -111,8 +106,8 @@ impl Kafka {
             }
             read
         });
-        let within = tokio::time::timeout(Duration::from_secs(20), reading);
-        within.await.expect("records come in time").unwrap()
+        let records = tokio::time::timeout(Duration::from_secs(20), reading);
+        records.await.expect("records come in time").unwrap()
     }
 
     fn group(&self, group: &str, topics: &[&str]) -> Arc<GroupConsumer> {
@@ -126,7 +121,7 @@ impl Kafka {
         let commands = Commands {
             consumer: Arc::clone(&consumer),
             calls,
-            letters: DeadLetters::new(producer.clone(), Arc::clone(&self.metrics)),
+            dead_letters: DeadLetters::new(producer.clone(), Arc::clone(&self.metrics)),
             producer,
             metrics: Arc::clone(&self.metrics),
             call_timeout: Duration::from_secs(10),
@@ -139,7 +134,7 @@ impl Kafka {
     }
 }
 
-/// A member of a group, at work.
+/// A running member of a consumer group.
 struct Running {
     task: JoinHandle<()>,
     consumer: Arc<GroupConsumer>,
@@ -195,7 +190,7 @@ fn answers(messages: &[OwnedMessage]) -> Vec<(String, String, Value)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn commands_are_answered_and_garbage_is_put_away() {
+async fn commands_are_answered_and_invalid_ones_become_dead_letters() {
     let kafka = Kafka::start();
     let invoke = FakeInvoke::answering(|_, event| {
         assert_eq!(event["headers"]["authorization"], "Bearer t");
@@ -223,19 +218,22 @@ async fn commands_are_answered_and_garbage_is_put_away() {
     assert_eq!(answered[1].2["error"]["request_id"], "r");
     assert_eq!(answered[2], ("e".into(), "200".into(), token));
 
-    let letters = kafka.read("auth.dlq", 1).await;
-    assert_eq!(letters[0].payload(), Some(b"garbage".as_slice()));
-    assert_eq!(letters[0].key(), Some(b"login".as_slice()));
-    assert_eq!(header(&letters[0], "dlq-reason").unwrap(), "unparsable");
-    assert_eq!(header(&letters[0], "dlq-offset").unwrap(), "1");
-    assert_eq!(header(&letters[0], "x-request-id").unwrap(), "r");
-    assert_eq!(header(&letters[0], "authorization"), None);
+    let dead_letters = kafka.read("auth.dlq", 1).await;
+    assert_eq!(dead_letters[0].payload(), Some(b"garbage".as_slice()));
+    assert_eq!(dead_letters[0].key(), Some(b"login".as_slice()));
+    assert_eq!(
+        header(&dead_letters[0], "dlq-reason").unwrap(),
+        "unparsable"
+    );
+    assert_eq!(header(&dead_letters[0], "dlq-offset").unwrap(), "1");
+    assert_eq!(header(&dead_letters[0], "x-request-id").unwrap(), "r");
+    assert_eq!(header(&dead_letters[0], "authorization"), None);
     assert_eq!(logged.count(), 3);
     running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_command_that_keeps_failing_is_answered_and_put_away() {
+async fn a_command_that_keeps_failing_is_answered_and_becomes_a_dead_letter() {
     let kafka = Kafka::start();
     let invoke = FakeInvoke::answering(|_, _| Err(InvokeError::Busy));
     let (calls, _) = calls(&invoke);
@@ -243,23 +241,23 @@ async fn a_command_that_keeps_failing_is_answered_and_put_away() {
     kafka.produce("analytics", "getlogs", "").await;
     let answered = answers(&kafka.read(RESULTS, 1).await);
     assert_eq!(answered[0].1, "503");
-    let letters = kafka.read("analytics.dlq", 1).await;
-    assert_eq!(header(&letters[0], "dlq-reason").unwrap(), "failed");
+    let dead_letters = kafka.read("analytics.dlq", 1).await;
+    assert_eq!(header(&dead_letters[0], "dlq-reason").unwrap(), "failed");
     assert_eq!(
-        header(&letters[0], "dlq-error-code").unwrap(),
+        header(&dead_letters[0], "dlq-error-code").unwrap(),
         "UNAVAILABLE"
     );
     running.stop().await;
 }
 
-/// Hangs on one user, and remembers which it was asked for.
+/// A function that hangs for one user, and records the users it was called for.
 #[derive(Default)]
-struct HangsOn {
+struct HangsForUser {
     user: Option<&'static str>,
-    asked: Mutex<Vec<String>>,
+    called_for: Mutex<Vec<String>>,
 }
 
-impl Invoke for HangsOn {
+impl Invoke for HangsForUser {
     fn invoke<'a>(
         &'a self,
         _: &'a str,
@@ -269,7 +267,7 @@ impl Invoke for HangsOn {
         Box::pin(async move {
             let event: Value = serde_json::from_slice(event).unwrap();
             let user = event["pathParameters"]["user_id"].as_str().unwrap();
-            self.asked.lock().unwrap().push(user.to_owned());
+            self.called_for.lock().unwrap().push(user.to_owned());
             if self.user == Some(user) {
                 tokio::time::sleep_until(deadline).await;
             }
@@ -279,9 +277,9 @@ impl Invoke for HangsOn {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_under_way_at_a_crash_is_read_again_and_no_more() {
+async fn after_a_crash_only_uncommitted_records_are_read_again() {
     let kafka = Kafka::start();
-    let calls = |invoke: &Arc<HangsOn>| {
+    let calls = |invoke: &Arc<HangsForUser>| {
         Calls::new(
             Arc::clone(invoke) as _,
             Arc::new(RateLimits::from_contract()),
@@ -293,12 +291,12 @@ async fn what_was_under_way_at_a_crash_is_read_again_and_no_more() {
         let value = json!({"EventId": user, "Data": json!({"user_id": user}).to_string()});
         kafka.produce("users", "getuser", &value.to_string()).await;
     }
-    let first = Arc::new(HangsOn {
+    let first = Arc::new(HangsForUser {
         user: Some("b"),
-        ..HangsOn::default()
+        ..HangsForUser::default()
     });
     let running = kafka.commands(calls(&first));
-    // "b" hangs; "c", behind it, is answered.
+    // "b" hangs; "c", which follows it, is answered.
     let ids: Vec<_> = answers(&kafka.read(RESULTS, 2).await)
         .into_iter()
         .map(|answer| answer.0)
@@ -306,21 +304,21 @@ async fn what_was_under_way_at_a_crash_is_read_again_and_no_more() {
     assert_eq!(ids, ["a", "c"]);
     running.crash().await;
 
-    let second = Arc::new(HangsOn::default());
+    let second = Arc::new(HangsForUser::default());
     let running = kafka.commands(calls(&second));
     kafka.read(RESULTS, 4).await;
     running.stop().await;
-    let mut asked = second.asked.lock().unwrap().clone();
-    asked.sort();
+    let mut called_for = second.called_for.lock().unwrap().clone();
+    called_for.sort();
     assert_eq!(
-        asked,
+        called_for,
         ["b", "c"],
-        "\"a\" was committed, \"c\" was behind \"b\""
+        "\"a\" was committed; \"c\" followed \"b\", which was not"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_facade_gets_its_answer_over_kafka() {
+async fn the_facade_receives_an_answer_over_kafka() {
     let kafka = Kafka::start();
     let invoke = FakeInvoke::answering(|_, event| {
         assert_eq!(event["headers"]["idempotency-key"], "mine");
@@ -336,8 +334,8 @@ async fn the_facade_gets_its_answer_over_kafka() {
     );
     let stop = CancellationToken::new();
     let reading = tokio::spawn(results.unwrap().run(stop.clone()));
-    let patience = Instant::now() + Duration::from_secs(10);
-    while !awaiter.is_reading() && Instant::now() < patience {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !awaiter.is_reading() && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let events = Events {
@@ -358,7 +356,7 @@ async fn the_facade_gets_its_answer_over_kafka() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn call_logs_go_to_their_function_in_batches() {
+async fn call_logs_are_passed_to_their_function_in_batches() {
     let kafka = Kafka::start();
     let trigger = &TRIGGERS[0];
     for n in 0..20 {
@@ -378,15 +376,14 @@ async fn call_logs_go_to_their_function_in_batches() {
     };
     let batches_of = |invoke: &Arc<FakeInvoke>| {
         let consumer = kafka.group("ingest", &[trigger.topic]);
-        let letters = DeadLetters::new(kafka.producer.clone(), Arc::clone(&kafka.metrics));
+        let dead_letters = DeadLetters::new(kafka.producer.clone(), Arc::clone(&kafka.metrics));
         let work = Batches {
-            trigger,
             consumer: Arc::clone(&consumer),
             delivery: Delivery {
                 trigger,
                 bootstrap: kafka.config.kafka_brokers.clone(),
                 invoke: Arc::clone(invoke) as _,
-                letters: Arc::new(letters),
+                dead_letters: Arc::new(dead_letters),
                 metrics: Arc::clone(&kafka.metrics),
             },
         };
@@ -396,8 +393,8 @@ async fn call_logs_go_to_their_function_in_batches() {
     };
     let count = || batches.lock().unwrap().iter().map(Vec::len).sum::<usize>();
     let wait_for = async |wanted: usize| {
-        let patience = Instant::now() + Duration::from_secs(20);
-        while count() < wanted && Instant::now() < patience {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while count() < wanted && Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         assert_eq!(count(), wanted);
@@ -407,7 +404,7 @@ async fn call_logs_go_to_their_function_in_batches() {
     assert!(invoke.calls() < 20, "records come in batches");
     running.stop().await;
 
-    // What was taken is committed: only the new one comes.
+    // Accepted records were committed, so only the new one is delivered.
     kafka.produce(trigger.topic, "k", "20").await;
     let running = batches_of(&invoke);
     wait_for(21).await;

@@ -1,32 +1,28 @@
-//! Which offsets may be committed.
+//! Tracks which offsets may be committed.
 //!
-//! Records of a partition are worked on side by side and end in any order, but a commit
-//! says "everything before this". So only the contiguous prefix of what has ended counts:
-//! a record that is still under way holds back those behind it, and after a crash it is
-//! read again.
+//! Records of a partition are processed concurrently and end in any order, but a commit covers
+//! all records before its offset. So only the contiguous prefix of processed records may be
+//! committed: a record in progress holds back those behind it, and is read again after a crash.
 
 use std::collections::{HashMap, VecDeque};
 
-/// A record that is being worked on.
+/// A record in progress.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ticket {
-    /// The topic it was read from.
     pub(crate) topic: String,
-    /// The partition it was read from.
     pub(crate) partition: i32,
-    /// Its offset.
     pub(crate) offset: i64,
     assignment: u64,
 }
 
-/// Keeps track of the records under way, over all partitions.
+/// The records in progress, over all partitions.
 #[derive(Debug, Default)]
 pub(crate) struct Tracker {
     partitions: HashMap<(String, i32), Window>,
     assignments: u64,
 }
 
-/// The records of one partition, from the oldest that is under way.
+/// The records of one partition, from the oldest in progress.
 #[derive(Debug, Default)]
 struct Window {
     assignment: u64,
@@ -40,13 +36,13 @@ struct Record {
 }
 
 impl Tracker {
-    /// A partition was assigned, or taken away: what is under way of it counts no more, as
-    /// its next owner reads it again.
+    /// Forgets a partition that was assigned or revoked: its next owner reads the records in
+    /// progress again.
     pub(crate) fn forget(&mut self, topic: &str, partition: i32) {
         self.partitions.remove(&(topic.to_owned(), partition));
     }
 
-    /// A record was read. Offsets of one partition come in order.
+    /// Starts to track a record. The offsets of a partition must be in order.
     pub(crate) fn begin(&mut self, topic: &str, partition: i32, offset: i64) -> Ticket {
         let assignments = &mut self.assignments;
         let window = self
@@ -59,8 +55,8 @@ impl Tracker {
                     records: VecDeque::new(),
                 }
             });
-        // A consumer that was set back reads records again: the earlier reading counts no
-        // more, or its end would be taken for this one's.
+        // A consumer whose position was reset reads records again. Drop the earlier reads, so
+        // that the end of one isn't mistaken for the end of a later one.
         if window
             .records
             .back()
@@ -82,8 +78,8 @@ impl Tracker {
         }
     }
 
-    /// A record is done with. `Some` is the offset up to which everything is, and that may
-    /// be stored; the next to read is the one after it.
+    /// Marks a record as processed. Returns the last offset of the processed prefix if it has
+    /// grown; that offset may be stored.
     pub(crate) fn end(&mut self, ticket: &Ticket) -> Option<i64> {
         let window = self
             .partitions
@@ -101,16 +97,17 @@ impl Tracker {
         last
     }
 
-    /// Records under way, and those that are done but wait for one before them.
-    pub(crate) fn len(&self) -> usize {
+    /// The number of records in progress, or processed behind one in progress.
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.partitions
             .values()
             .map(|window| window.records.len())
             .sum()
     }
 
-    /// Whether nothing is under way.
-    pub(crate) fn is_empty(&self) -> bool {
+    #[cfg(test)]
+    fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
@@ -148,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn partitions_do_not_hold_each_other_back() {
+    fn partitions_are_independent() {
         let mut tracker = Tracker::default();
         let _slow = tracker.begin("t", 0, 1);
         let quick = tracker.begin("t", 1, 1);
@@ -159,19 +156,19 @@ mod tests {
     }
 
     #[test]
-    fn an_end_after_a_rebalance_counts_no_more() {
+    fn a_ticket_from_before_a_rebalance_is_ignored() {
         let mut tracker = Tracker::default();
         let before = tracker.begin("t", 0, 5);
         tracker.forget("t", 0);
         assert_eq!(tracker.end(&before), None);
-        // The partition comes back, and with it the same record.
+        // The partition is assigned again, and the same record is read.
         let after = tracker.begin("t", 0, 5);
         assert_eq!(tracker.end(&before), None);
         assert_eq!(tracker.end(&after), Some(5));
     }
 
     #[test]
-    fn a_record_read_again_is_another_reading() {
+    fn a_ticket_from_before_a_reset_is_ignored() {
         let mut tracker = Tracker::default();
         let first = begin(&mut tracker, 5..7);
         let again = begin(&mut tracker, 5..7);
@@ -181,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_ends_once() {
+    fn a_ticket_ends_only_once() {
         let mut tracker = Tracker::default();
         let ticket = tracker.begin("t", 0, 5);
         assert_eq!(tracker.end(&ticket), Some(5));

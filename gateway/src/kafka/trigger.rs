@@ -1,11 +1,11 @@
-//! Triggers: a topic's records, in batches, to the function that takes them.
+//! Triggers: pass a topic's records in batches to a function.
 //!
-//! Does here what AWS's Kafka event source mapping does for MSK, with the same event.
+//! This is what an AWS event source mapping does for MSK, with the same event.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures::{FutureExt as _, future::BoxFuture};
+use futures::FutureExt as _;
 use tokio::{
     sync::Semaphore,
     task::JoinSet,
@@ -17,66 +17,63 @@ use trichrome_proto::{
     contract::Trigger,
     error::{ApiError, ErrorCode, Fault as _},
 };
+use trichrome_startup::error_chain;
 use trichrome_telemetry as telemetry;
 
 use super::{
     batch::{self, Item},
     consumer::GroupConsumer,
-    dead_letters::DeadLetters,
+    dead_letters::{DeadLetterReason, DeadLetterSink},
 };
 use crate::{
     call::{
         backoff::Backoff,
-        fault::{error_chain, internal},
+        fault::internal,
         invoke::{Invoke, InvokeError},
     },
-    ops::metrics::{Metrics, RecordOutcome},
+    ops::metrics::{BatchOutcome, Metrics, RecordOutcome},
 };
 
-/// The most records in a batch. AWS takes up to 10,000.
-const MOST_RECORDS: usize = 5000;
+/// The maximum number of records in a batch. AWS allows 10,000.
+const MAX_RECORDS: usize = 5000;
 
-/// The most bytes in a batch, as the event has them; Lambda takes 6 MiB.
-const MOST_BYTES: usize = 4 * 1024 * 1024;
+/// The maximum size of a batch in the event, in bytes. Lambda allows 6 MiB.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
 
-/// How long a batch waits to be full, from its first record on.
+/// How long a batch is collected, from its first record.
 const WINDOW: Duration = Duration::from_millis(200);
 
-/// Batches under way at once: one is written while the next is on its way.
+/// The number of concurrent batches: one is stored while the next is sent.
 const CONCURRENCY: usize = 2;
 
-/// How long the function may take for a batch.
+/// The function's time limit for a batch.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Times that the function may fail on the same records before they are suspected.
+/// How often the function may fail on the same records before the batch is split.
 const ATTEMPTS: u32 = 4;
 
 /// The waits between attempts.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
-/// Hands a topic's records to a function.
+/// Passes a topic's records to a function.
 pub(crate) struct Batches {
-    /// Which topic, which function.
-    pub(crate) trigger: &'static Trigger,
-    /// Reads the topic.
     pub(crate) consumer: Arc<GroupConsumer>,
-    /// Where batches go.
     pub(crate) delivery: Delivery,
 }
 
 impl Batches {
-    /// Hands on batches until `stop`, then finishes those under way until `abandon`. What is
-    /// abandoned is not committed, and is read again.
+    /// Passes batches on until `stop`, then finishes those in progress until `abandon`.
+    /// Abandoned batches aren't committed, so they are read again.
     pub(crate) async fn run(self, stop: CancellationToken, abandon: CancellationToken) {
-        let places = Arc::new(Semaphore::new(CONCURRENCY));
+        let slots = Arc::new(Semaphore::new(CONCURRENCY));
         let delivery = Arc::new(self.delivery);
         let mut tasks = JoinSet::new();
         loop {
             let next = async {
-                let place = Arc::clone(&places).acquire_owned().await;
-                (place, self.consumer.next().await)
+                let slot = Arc::clone(&slots).acquire_owned().await;
+                (slot, self.consumer.next().await)
             };
-            let (place, (ticket, message)) = tokio::select! {
+            let (slot, (ticket, message)) = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 next = next => next,
@@ -91,7 +88,7 @@ impl Batches {
                 for ticket in &tickets {
                     consumer.done(ticket);
                 }
-                drop(place);
+                drop(slot);
             });
         }
         let finished = async { while tasks.join_next().await.is_some() {} };
@@ -103,13 +100,13 @@ impl Batches {
     }
 }
 
-/// Fills a batch: up to its size, or for as long as it may wait.
+/// Collects a batch until it is full or [`WINDOW`] has passed.
 async fn collect(consumer: &GroupConsumer, first: Item) -> Vec<Item> {
-    let until = Instant::now() + WINDOW;
+    let end = Instant::now() + WINDOW;
     let mut bytes = first.encoded_len();
     let mut items = vec![first];
-    while items.len() < MOST_RECORDS && bytes < MOST_BYTES {
-        let Ok((ticket, message)) = timeout_at(until, consumer.next()).await else {
+    while items.len() < MAX_RECORDS && bytes < MAX_BYTES {
+        let Ok((ticket, message)) = timeout_at(end, consumer.next()).await else {
             break;
         };
         let item = Item { ticket, message };
@@ -119,115 +116,96 @@ async fn collect(consumer: &GroupConsumer, first: Item) -> Vec<Item> {
     items
 }
 
-/// Takes what the function will not.
-pub(crate) trait Letters: Send + Sync {
-    /// Puts one record away.
-    fn put<'a>(
-        &'a self,
-        topic: &'static str,
-        item: &'a Item,
-        reason: &'static str,
-        error: &'a ApiError,
-    ) -> BoxFuture<'a, ()>;
-}
-
-impl Letters for DeadLetters {
-    fn put<'a>(
-        &'a self,
-        topic: &'static str,
-        item: &'a Item,
-        reason: &'static str,
-        error: &'a ApiError,
-    ) -> BoxFuture<'a, ()> {
-        Box::pin(DeadLetters::put(self, topic, &item.message, reason, error))
-    }
-}
-
-/// Gets a batch to its function, however long that takes.
+/// Delivers a batch to its function, with retries.
 pub(crate) struct Delivery {
-    /// Which topic, which function.
     pub(crate) trigger: &'static Trigger,
-    /// What the event names as its brokers.
+    /// The brokers that the event names.
     pub(crate) bootstrap: String,
-    /// Reaches the function.
     pub(crate) invoke: Arc<dyn Invoke>,
-    /// Takes what the function will not.
-    pub(crate) letters: Arc<dyn Letters>,
-    /// Counts.
+    /// Takes records that the function fails on.
+    pub(crate) dead_letters: Arc<dyn DeadLetterSink>,
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// Records that share a fate, and how often it was failure.
-struct Piece {
+/// A batch or a part of one, and how often it has failed.
+struct Part {
     items: Vec<Item>,
     failures: u32,
 }
 
-/// Why a piece, or a part of it, was not taken.
-enum Setback {
-    /// Something that the function needs is down; these records have no part in it.
+/// Why a batch, or some of its records, were not accepted.
+enum BatchError {
+    /// The function, or something it depends on, is down. The records are not at fault.
     Outage,
-    /// The function fails on these records, or reports them.
-    Failure(Vec<Item>, &'static str, ApiError),
+    /// The function failed on these records, or reported them.
+    Failure {
+        items: Vec<Item>,
+        reason: DeadLetterReason,
+        error: ApiError,
+    },
 }
 
 impl Delivery {
-    /// Hands the items over. An outage is waited out: they wait in Kafka as well as
-    /// anywhere. A failure is retried, then narrowed down to the records at fault, and
-    /// those are put away, so that a poison record holds nothing up.
+    /// Delivers the records. After an outage the whole batch is retried for as long as it
+    /// takes. After repeated failures the batch is split to find the records at fault, which
+    /// become dead letters, so that a poison record doesn't block the topic.
     pub(crate) async fn deliver(&self, items: Vec<Item>) {
-        let mut pieces = vec![Piece { items, failures: 0 }];
+        let mut parts = vec![Part { items, failures: 0 }];
         let mut outages = 0;
-        while let Some(mut piece) = pieces.pop() {
-            if piece.items.is_empty() {
+        while let Some(mut part) = parts.pop() {
+            if part.items.is_empty() {
                 continue;
             }
-            match self.attempt(&mut piece.items).await {
+            match self.attempt(&mut part.items).await {
                 Ok(()) => outages = 0,
-                Err(Setback::Outage) => {
+                Err(BatchError::Outage) => {
                     outages += 1;
-                    pieces.push(piece);
+                    parts.push(part);
                     tokio::time::sleep(BACKOFF.wait(outages)).await;
                 }
-                Err(Setback::Failure(items, reason, error)) => {
+                Err(BatchError::Failure {
+                    items,
+                    reason,
+                    error,
+                }) => {
                     outages = 0;
-                    let failures = piece.failures + 1;
+                    let failures = part.failures + 1;
                     if failures < ATTEMPTS {
-                        pieces.push(Piece { items, failures });
+                        parts.push(Part { items, failures });
                         tokio::time::sleep(BACKOFF.wait(failures)).await;
                     } else {
-                        self.narrow_down(items, reason, &error, &mut pieces).await;
+                        self.split(items, reason, &error, &mut parts).await;
                     }
                 }
             }
         }
     }
 
-    /// Halves a batch that the function fails on; what it reports record by record, or
-    /// what cannot be halved, is put away.
-    async fn narrow_down(
+    /// Halves a batch that the function fails on. A single record, or records that the function
+    /// reported, become dead letters.
+    async fn split(
         &self,
         mut items: Vec<Item>,
-        reason: &'static str,
+        reason: DeadLetterReason,
         error: &ApiError,
-        pieces: &mut Vec<Piece>,
+        parts: &mut Vec<Part>,
     ) {
-        if reason == FAILED && items.len() > 1 {
+        if reason == DeadLetterReason::Failed && items.len() > 1 {
             let half = items.split_off(items.len() / 2);
-            // The batch has had its attempts: each half gets one.
+            // The batch has used up its attempts, so each half gets one.
             let failures = ATTEMPTS - 1;
-            pieces.extend([half, items].map(|items| Piece { items, failures }));
+            parts.extend([half, items].map(|items| Part { items, failures }));
             return;
         }
         for item in &items {
-            self.letters
-                .put(self.trigger.topic, item, reason, error)
+            self.dead_letters
+                .put(self.trigger.topic, &item.message, reason, error)
                 .await;
         }
     }
 
-    /// A batch as a span, by the conventions for messaging: the first of a trace of its own,
-    /// since its records come from as many others.
+    /// A span for a batch, by the semantic conventions for messaging. It starts a new trace,
+    /// because each record comes from a trace of its own.
     fn span(&self, records: usize) -> Span {
         info_span!(
             "process",
@@ -242,20 +220,23 @@ impl Delivery {
         )
     }
 
-    /// Takes the items out on success, and where it says which are at fault.
-    async fn attempt(&self, items: &mut Vec<Item>) -> Result<(), Setback> {
+    /// Delivers the records once. They are taken out of `items` unless there is an outage.
+    async fn attempt(&self, items: &mut Vec<Item>) -> Result<(), BatchError> {
         let function = self.trigger.function;
-        let fail =
-            |items: &mut Vec<Item>, error| Setback::Failure(std::mem::take(items), FAILED, error);
+        let failed = |items: &mut Vec<Item>, error| BatchError::Failure {
+            items: std::mem::take(items),
+            reason: DeadLetterReason::Failed,
+            error,
+        };
         let Ok(event) = batch::encode(&self.bootstrap, items) else {
-            return Err(fail(items, internal()));
+            return Err(failed(items, internal()));
         };
         let mut event = Bytes::from(event);
         let deadline = Instant::now() + TIMEOUT;
         let span = self.span(items.len());
         let invoke = self.invoke.invoke(function, &mut event, deadline);
         let invoked = AssertUnwindSafe(invoke.instrument(span.clone()));
-        // A panic on the way is a failure like any other: these records must not be lost.
+        // Treat a panic as a failure, so that no record is lost.
         let invoked = invoked.catch_unwind().await.unwrap_or_else(|_| {
             Err(InvokeError::Function {
                 kind: "panic".to_owned(),
@@ -274,45 +255,50 @@ impl Delivery {
                     "a batch failed"
                 );
                 if is_outage(&error) {
-                    self.metrics.batch(function, "outage");
-                    return Err(Setback::Outage);
+                    self.metrics.batch_passed(function, BatchOutcome::Outage);
+                    return Err(BatchError::Outage);
                 }
-                self.metrics.batch(function, "failed");
-                return Err(fail(items, ApiError::new(error.code(), text)));
+                self.metrics.batch_passed(function, BatchOutcome::Failed);
+                return Err(failed(items, ApiError::new(error.code(), text)));
             }
         };
-        match batch::divide(&payload, std::mem::take(items)) {
-            Ok((good, bad)) => {
-                let taken = good.len() as u64;
+        match batch::split_by_report(&payload, std::mem::take(items)) {
+            Ok((accepted, reported)) => {
+                let count = accepted.len() as u64;
                 self.metrics
-                    .record(self.trigger.topic, RecordOutcome::Ingested, taken);
-                if bad.is_empty() {
-                    self.metrics.batch(function, "taken");
+                    .records_processed(self.trigger.topic, RecordOutcome::Ingested, count);
+                if reported.is_empty() {
+                    self.metrics.batch_passed(function, BatchOutcome::Accepted);
                     return Ok(());
                 }
-                self.metrics.batch(function, "partly_taken");
-                tracing::warn!(function, records = bad.len(), "records of a batch failed");
+                self.metrics
+                    .batch_passed(function, BatchOutcome::PartlyAccepted);
+                tracing::warn!(
+                    function,
+                    records = reported.len(),
+                    "records of a batch failed"
+                );
                 let error = ApiError::invalid("the function reported this record as failed");
-                Err(Setback::Failure(bad, REPORTED, error))
+                Err(BatchError::Failure {
+                    items: reported,
+                    reason: DeadLetterReason::Reported,
+                    error,
+                })
             }
-            Err(batch::Misreport { items, reason }) => {
-                self.metrics.batch(function, "failed");
-                tracing::error!(function, reason, "a batch's report makes no sense");
+            Err(batch::InvalidReport { mut items, reason }) => {
+                self.metrics.batch_passed(function, BatchOutcome::Failed);
+                tracing::error!(function, reason, "a batch's report is invalid");
                 let error = ApiError::new(ErrorCode::Internal, reason);
-                Err(Setback::Failure(items, FAILED, error))
+                Err(failed(&mut items, error))
             }
         }
     }
 }
 
-/// The function fails on a batch, which may hold good records too.
-const FAILED: &str = "failed";
-/// The function names the record.
-const REPORTED: &str = "reported";
-
-/// Whether waiting helps: Lambda, or what the function stands on, is down. A function says
-/// so by its error's type: `UNAVAILABLE`, or `DEADLINE_EXCEEDED` of a database that hangs.
-/// One that Lambda had to end (`Sandbox.Timedout`) may have had a record at fault.
+/// Whether Lambda, or something that the function depends on, is down, so that waiting helps. A
+/// function says so with its error's type: `UNAVAILABLE`, or `DEADLINE_EXCEEDED` for a database
+/// that hangs. A timeout of Lambda's (`Sandbox.Timedout`) doesn't count, because a record may
+/// have caused it.
 fn is_outage(error: &InvokeError) -> bool {
     match error {
         InvokeError::Busy
@@ -332,7 +318,8 @@ fn is_outage(error: &InvokeError) -> bool {
 mod tests {
     use std::sync::Mutex;
 
-    use rdkafka::message::Message as _;
+    use futures::future::BoxFuture;
+    use rdkafka::message::{Message as _, OwnedMessage};
     use serde_json::{Value, json};
     use trichrome_proto::contract::TRIGGERS;
 
@@ -340,17 +327,17 @@ mod tests {
     use crate::call::invoke::tests::FakeInvoke;
 
     #[derive(Default)]
-    struct Put(Mutex<Vec<(i64, &'static str)>>);
+    struct Put(Mutex<Vec<(i64, DeadLetterReason)>>);
 
-    impl Letters for Put {
+    impl DeadLetterSink for Put {
         fn put<'a>(
             &'a self,
             _: &'static str,
-            item: &'a Item,
-            reason: &'static str,
+            record: &'a OwnedMessage,
+            reason: DeadLetterReason,
             _: &'a ApiError,
         ) -> BoxFuture<'a, ()> {
-            self.0.lock().unwrap().push((item.message.offset(), reason));
+            self.0.lock().unwrap().push((record.offset(), reason));
             Box::pin(std::future::ready(()))
         }
     }
@@ -367,14 +354,14 @@ mod tests {
     async fn deliver(
         count: i64,
         script: impl Fn(u32, Value) -> Result<Value, InvokeError> + Send + Sync + 'static,
-    ) -> (Vec<(i64, &'static str)>, u32) {
+    ) -> (Vec<(i64, DeadLetterReason)>, u32) {
         let invoke = FakeInvoke::answering(script);
         let put = Arc::new(Put::default());
         let delivery = Delivery {
             trigger: &TRIGGERS[0],
             bootstrap: "localhost:29092".into(),
             invoke: Arc::clone(&invoke) as _,
-            letters: Arc::clone(&put) as _,
+            dead_letters: Arc::clone(&put) as _,
             metrics: Arc::new(Metrics::new()),
         };
         delivery.deliver(items(0..count)).await;
@@ -401,7 +388,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_outage_is_waited_out() {
+    async fn an_outage_is_retried_until_it_ends() {
         for kind in ["UNAVAILABLE", "DEADLINE_EXCEEDED"] {
             let (put, calls) = deliver(3, move |call, _| match call {
                 0..50 => Err(InvokeError::Function {
@@ -416,7 +403,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_poison_record_is_found_and_put_away() {
+    async fn a_poison_record_becomes_a_dead_letter() {
         let (put, calls) = deliver(16, |_, event| {
             if offsets(&event).contains(&11) {
                 Err(crash())
@@ -425,13 +412,13 @@ mod tests {
             }
         })
         .await;
-        assert_eq!(put, [(11, "failed")]);
-        // Four attempts at 16, then two halves of each of 16, 8, 4 and 2.
+        assert_eq!(put, [(11, DeadLetterReason::Failed)]);
+        // Four attempts with 16 records, then one for each half of 16, 8, 4 and 2.
         assert_eq!(calls, 4 + 4 * 2);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn reported_records_alone_are_retried_then_put_away() {
+    async fn only_reported_records_are_retried_and_become_dead_letters() {
         let report = json!({"batchItemFailures": [
             {"itemIdentifier": {"partition": "analyticsdata-1", "offset": 1}}
         ]});
@@ -442,12 +429,12 @@ mod tests {
             Ok(report.clone())
         })
         .await;
-        assert_eq!(put, [(1, "reported")]);
+        assert_eq!(put, [(1, DeadLetterReason::Reported)]);
         assert_eq!(calls, ATTEMPTS);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_passing_failure_loses_nothing() {
+    async fn a_transient_failure_loses_no_record() {
         let (put, calls) = deliver(3, |call, _| match call {
             0 | 1 => Err(crash()),
             _ => Ok(json!({})),
@@ -457,10 +444,10 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_report_that_makes_no_sense_is_a_failure() {
+    async fn an_invalid_report_is_a_failure() {
         let (put, _) = deliver(2, |_, _| Ok(json!([]))).await;
         let mut put = put;
         put.sort_unstable();
-        assert_eq!(put, [(0, "failed"), (1, "failed")]);
+        assert_eq!(put, [0, 1].map(|offset| (offset, DeadLetterReason::Failed)));
     }
 }

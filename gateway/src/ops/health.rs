@@ -1,4 +1,4 @@
-//! Whether the gateway is alive, and whether what it stands on is there.
+//! Readiness: whether the gateway's dependencies are reachable.
 
 use std::{
     collections::BTreeMap,
@@ -15,25 +15,24 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-/// The longest that one dependency is waited for.
+/// The timeout for checking one dependency.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A report this young is given again: probes must not become a load of their own.
-const FRESH: Duration = Duration::from_millis(500);
+/// How long a report is cached, so that probes cause no load on the dependencies.
+const CACHE_TIME: Duration = Duration::from_millis(500);
 
-/// Looks whether a dependency is there; `Err` says what is wrong.
+/// Checks a dependency; the error describes the problem.
 pub(crate) type Check = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
-/// What `/readyz` answers.
+/// The body of `/readyz`.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
-    /// Whether calls can be served.
     pub(crate) ready: bool,
-    /// `ok`, or what is wrong, of each dependency.
+    /// `ok` or the problem for each dependency.
     pub(crate) checks: BTreeMap<&'static str, String>,
 }
 
-/// Watches the dependencies. Cheap to clone.
+/// Checks all dependencies. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Readiness {
     checks: Arc<Vec<(&'static str, Check)>>,
@@ -51,17 +50,17 @@ impl Readiness {
         }
     }
 
-    /// Checks every dependency at once; takes two seconds at most.
+    /// Checks all dependencies concurrently, within two seconds.
     pub(crate) async fn report(&self) -> Report {
         if self.stopping.is_cancelled() {
-            let stopping = "stopping: finishing what is under way, taking nothing new";
+            let stopping = "stopping: finishing requests in progress, accepting no new ones";
             return Report {
                 ready: false,
                 checks: BTreeMap::from([("gateway", stopping.to_owned())]),
             };
         }
         if let Some((at, report)) = &*self.last.lock().unwrap_or_else(PoisonError::into_inner)
-            && at.elapsed() < FRESH
+            && at.elapsed() < CACHE_TIME
         {
             return report.clone();
         }
@@ -85,11 +84,11 @@ impl Readiness {
     }
 }
 
-/// Whether something listens where a URL points. A request could cost more: the local REST
-/// API would build and start a function for it.
-pub(crate) fn listens(url: &Url) -> Check {
+/// Checks that a URL's port accepts connections. A request would be more expensive: the local
+/// REST API would build and start a function for it.
+pub(crate) fn tcp_check(url: &Url) -> Check {
     let host = url.host_str().unwrap_or_default().to_owned();
-    // `host_str` keeps an IPv6 address in its brackets, and resolving takes it without.
+    // `host_str` keeps the brackets of an IPv6 address, which the resolver doesn't take.
     let host = host.trim_matches(['[', ']']).to_owned();
     let port = url.port_or_known_default().unwrap_or(443);
     Arc::new(move || {
@@ -97,7 +96,7 @@ pub(crate) fn listens(url: &Url) -> Check {
         Box::pin(async move {
             match TcpStream::connect((host.as_str(), port)).await {
                 Ok(_) => Ok(()),
-                Err(error) => Err(format!("nothing listens on {host}:{port}: {error}")),
+                Err(error) => Err(format!("cannot connect to {host}:{port}: {error}")),
             }
         })
     })
@@ -114,7 +113,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_that_is_down_makes_it_not_ready() {
+    async fn a_dependency_that_is_down_makes_the_gateway_not_ready() {
         let stopping = CancellationToken::new();
         let hanging: Check = Arc::new(|| Box::pin(std::future::pending()));
         let checks = vec![
@@ -130,26 +129,26 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_fresh_report_is_given_again() {
-        let asked = Arc::new(AtomicU32::new(0));
+    async fn reports_are_cached() {
+        let checked = Arc::new(AtomicU32::new(0));
         let counting: Check = {
-            let asked = Arc::clone(&asked);
+            let checked = Arc::clone(&checked);
             Arc::new(move || {
-                asked.fetch_add(1, Ordering::SeqCst);
+                checked.fetch_add(1, Ordering::SeqCst);
                 Box::pin(async { Ok(()) })
             })
         };
         let readiness = Readiness::new(vec![("a", counting)], CancellationToken::new());
         assert!(readiness.report().await.ready);
         assert!(readiness.report().await.ready);
-        assert_eq!(asked.load(Ordering::SeqCst), 1);
-        tokio::time::advance(FRESH).await;
+        assert_eq!(checked.load(Ordering::SeqCst), 1);
+        tokio::time::advance(CACHE_TIME).await;
         assert!(readiness.report().await.ready);
-        assert_eq!(asked.load(Ordering::SeqCst), 2);
+        assert_eq!(checked.load(Ordering::SeqCst), 2);
     }
 
     #[tokio::test]
-    async fn a_gateway_that_stops_is_not_ready() {
+    async fn a_stopping_gateway_is_not_ready() {
         let stopping = CancellationToken::new();
         let readiness = Readiness::new(vec![("a", check(Ok(())))], stopping.clone());
         stopping.cancel();
@@ -157,18 +156,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_port_that_nobody_has_is_said() {
+    async fn a_closed_port_is_reported() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url: Url = format!("http://{}", listener.local_addr().unwrap())
             .parse()
             .unwrap();
-        assert_eq!(listens(&url)().await, Ok(()));
+        assert_eq!(tcp_check(&url)().await, Ok(()));
         drop(listener);
         assert!(
-            listens(&url)()
+            tcp_check(&url)()
                 .await
                 .unwrap_err()
-                .contains("nothing listens")
+                .contains("cannot connect")
         );
     }
 }

@@ -1,16 +1,15 @@
-//! Profiles of the running gateway, in pprof's format: where its time goes, and its memory.
+//! CPU and heap profiles of the running gateway in pprof's format.
 //!
-//! On a port of their own that is off unless `GATEWAY_ADMIN_ADDR` names one, and on loopback
-//! alone: a profile costs time, and tells what the process is made of.
+//! They are served on a port of their own, only if `GATEWAY_ADMIN_ADDR` is set and only on
+//! loopback: a profile costs time and reveals the program's internals.
 //!
-//! - `GET /debug/pprof/profile?seconds=10`: CPU, by samples of all threads that run.
-//! - `GET /debug/pprof/heap`: what was allocated and is still held. Only in a build with the
-//!   feature `heap-profiles`: it takes another allocator, jemalloc, whose C code every build
-//!   would have to compile; and only where `_RJEM_MALLOC_CONF=prof:true` starts its sampling.
+//! - `GET /debug/pprof/profile?seconds=10`: CPU profile of all running threads.
+//! - `GET /debug/pprof/heap`: live allocations. This requires a build with the feature
+//!   `heap-profiles`, because every build would otherwise have to compile jemalloc's C code, and
+//!   `_RJEM_MALLOC_CONF=prof:true` to start its sampling.
 //!
-//! Both are for `go tool pprof`, or anything else that reads its files. A process's first CPU
-//! profile leaves the profiler's own 80 MB and the program's symbols in memory, where the heap
-//! profile shows them: it is better taken first.
+//! `go tool pprof` reads both. Take a heap profile first: a process's first CPU profile leaves
+//! 80 MB of the profiler's own and the program's symbols in memory, which the heap profile shows.
 
 use std::{sync::Arc, thread, time::Duration};
 
@@ -25,35 +24,38 @@ use pprof::{ProfilerGuardBuilder, protos::Message as _};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-/// Samples a second: no multiple of what timers do, so that it does not beat with them.
+/// Samples per second. Not a multiple of usual timer frequencies, to avoid sampling in step with
+/// periodic work.
 const FREQUENCY: i32 = 99;
 
-/// How long a CPU profile may take, in seconds; ten unless said.
-const LONGEST: u64 = 60;
-const USUAL: u64 = 10;
+/// The maximum duration of a CPU profile in seconds.
+const MAX_SECONDS: u64 = 60;
 
-/// The pages of the admin port.
+/// The default duration of a CPU profile in seconds.
+const DEFAULT_SECONDS: u64 = 10;
+
+/// The routes of the admin port.
 pub(crate) fn router() -> Router {
-    // The timer that samples is the process's, and there is one.
-    let turn = Arc::new(Semaphore::new(1));
+    // The sampling timer is shared by the whole process, so only one profile runs at a time.
+    let slot = Arc::new(Semaphore::new(1));
     Router::new()
-        .route("/debug/pprof/profile", get(cpu).with_state(turn))
+        .route("/debug/pprof/profile", get(cpu).with_state(slot))
         .route("/debug/pprof/heap", get(heap))
 }
 
 #[derive(Deserialize)]
-struct Asked {
+struct ProfileQuery {
     seconds: Option<u64>,
 }
 
-/// Why there is no profile.
+/// Why a profile cannot be taken.
 #[derive(Debug, thiserror::Error)]
 enum ProfileError {
-    #[error("seconds must be 1 to {LONGEST}")]
+    #[error("seconds must be 1 to {MAX_SECONDS}")]
     Seconds,
-    #[error("another profile is being taken")]
+    #[error("another profile is in progress")]
     Busy,
-    #[error("no profile: {0}")]
+    #[error("the profile failed: {0}")]
     Failed(String),
     #[error("{0}")]
     Unavailable(&'static str),
@@ -72,28 +74,28 @@ impl IntoResponse for ProfileError {
 }
 
 async fn cpu(
-    State(turn): State<Arc<Semaphore>>,
-    Query(asked): Query<Asked>,
+    State(slot): State<Arc<Semaphore>>,
+    Query(query): Query<ProfileQuery>,
 ) -> Result<Response, ProfileError> {
-    let seconds = asked.seconds.unwrap_or(USUAL);
-    if !(1..=LONGEST).contains(&seconds) {
+    let seconds = query.seconds.unwrap_or(DEFAULT_SECONDS);
+    if !(1..=MAX_SECONDS).contains(&seconds) {
         return Err(ProfileError::Seconds);
     }
-    let turn = turn.try_acquire_owned().map_err(|_| ProfileError::Busy)?;
-    // Goes on to its end though its caller goes away: the next must not find it running.
-    let taken = tokio::task::spawn_blocking(move || {
+    let slot = slot.try_acquire_owned().map_err(|_| ProfileError::Busy)?;
+    // Runs to its end even if the caller disconnects, so that it frees the slot only then.
+    let profile = tokio::task::spawn_blocking(move || {
         let profile = sample(Duration::from_secs(seconds));
-        drop(turn);
+        drop(slot);
         profile
     });
-    let profile = taken.await.map_err(failed)?.map_err(failed)?;
+    let profile = profile.await.map_err(failed)?.map_err(failed)?;
     Ok(file(profile))
 }
 
 fn sample(time: Duration) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
     let profiler = ProfilerGuardBuilder::default()
         .frequency(FREQUENCY)
-        // Unwinding in the midst of these is not safe.
+        // Unwinding inside these isn't safe.
         .blocklist(&["libc", "libgcc", "pthread", "vdso"])
         .build()?;
     thread::sleep(time);
@@ -146,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_profile_shows_what_runs() {
+    async fn a_profile_has_samples() {
         static STOP: AtomicBool = AtomicBool::new(false);
         let busy = thread::spawn(|| {
             let mut sum = 0_u64;
@@ -163,7 +165,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_had_is_said() {
+    async fn unavailable_profiles_are_refused() {
         let (status, _) = ask("/debug/pprof/profile?seconds=0").await;
         assert_eq!(status, StatusCode::BAD_REQUEST);
         let (status, body) = ask("/debug/pprof/heap").await;

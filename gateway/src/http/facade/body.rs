@@ -1,4 +1,4 @@
-//! Request bodies, up to their limit.
+//! Reads request bodies up to the size limit.
 
 use std::time::Duration;
 
@@ -14,37 +14,37 @@ use trichrome_proto::error::{ApiError, ErrorCode};
 
 use crate::call::limits::{self, MAX_BODY};
 
-/// A client that is told "too large" while it still sends would mostly see its connection
-/// break, and not the answer: up to this much more is read and thrown away.
-const THROWN_AWAY: usize = 32 * 1024 * 1024;
+/// A client that gets the error while it still sends would see a broken connection instead. So
+/// up to this many further bytes are read and discarded.
+const MAX_DISCARDED: usize = 32 * 1024 * 1024;
 
-/// How long that may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The time limit for discarding.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Reads a body.
 ///
 /// # Errors
 ///
-/// `PAYLOAD_TOO_LARGE`; `INVALID_ARGUMENT` where it breaks off; `DEADLINE_EXCEEDED` where it
-/// takes too long to come.
+/// `PAYLOAD_TOO_LARGE`; `INVALID_ARGUMENT` if the body is incomplete; `DEADLINE_EXCEEDED` if it
+/// takes too long.
 pub(crate) async fn read(headers: &HeaderMap, mut body: Body) -> Result<Bytes, ApiError> {
     let announced = headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > MAX_BODY) {
-        // A client that asks first has sent nothing yet, and need not.
+        // A client that sends `Expect: 100-continue` hasn't sent the body.
         if !headers.contains_key(EXPECT) {
-            throw_away(body).await;
+            discard(body).await;
         }
         return Err(limits::body_too_large());
     }
-    let until = Instant::now() + limits::UPLOAD_TIMEOUT;
+    let deadline = Instant::now() + limits::UPLOAD_TIMEOUT;
     let mut bytes = BytesMut::with_capacity(announced.unwrap_or_default());
     loop {
-        let frame = match timeout_at(until, body.frame()).await {
+        let frame = match timeout_at(deadline, body.frame()).await {
             Ok(None) => return Ok(bytes.freeze()),
             Ok(Some(Ok(frame))) => frame,
-            Ok(Some(Err(_))) => return Err(ApiError::invalid("the body broke off")),
+            Ok(Some(Err(_))) => return Err(ApiError::invalid("the body is incomplete")),
             Err(_) => {
                 let message = "the body took too long to arrive";
                 return Err(ApiError::new(ErrorCode::DeadlineExceeded, message));
@@ -54,20 +54,20 @@ pub(crate) async fn read(headers: &HeaderMap, mut body: Body) -> Result<Bytes, A
             continue;
         };
         if bytes.len() + data.len() > MAX_BODY {
-            throw_away(body).await;
+            discard(body).await;
             return Err(limits::body_too_large());
         }
         bytes.extend_from_slice(data);
     }
 }
 
-async fn throw_away(mut body: Body) {
-    let until = Instant::now() + PATIENCE;
-    let mut left = THROWN_AWAY;
-    while let Ok(Some(Ok(frame))) = timeout_at(until, body.frame()).await {
+async fn discard(mut body: Body) {
+    let deadline = Instant::now() + DISCARD_TIMEOUT;
+    let mut remaining = MAX_DISCARDED;
+    while let Ok(Some(Ok(frame))) = timeout_at(deadline, body.frame()).await {
         let length = frame.data_ref().map_or(0, Bytes::len);
-        match left.checked_sub(length) {
-            Some(rest) => left = rest,
+        match remaining.checked_sub(length) {
+            Some(rest) => remaining = rest,
             None => return,
         }
     }
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_over_it_is_too_large_whether_announced_or_not() {
+    async fn a_body_over_the_limit_is_too_large_with_or_without_content_length() {
         let error = read(&HeaderMap::new(), chunks(7)).await.unwrap_err();
         assert_eq!(error.code, ErrorCode::PayloadTooLarge);
         let mut headers = HeaderMap::new();
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_without_an_end_is_given_up() {
+    async fn an_endless_body_is_too_large() {
         let endless = Body::from_stream(stream::repeat_with(|| {
             Ok::<_, std::io::Error>(Bytes::from(vec![0; 1024 * 1024]))
         }));
@@ -112,14 +112,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_that_does_not_come_is_not_waited_for() {
+    async fn a_body_that_does_not_arrive_times_out() {
         let never = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
         let error = read(&HeaderMap::new(), never).await.unwrap_err();
         assert_eq!(error.code, ErrorCode::DeadlineExceeded);
     }
 
     #[tokio::test]
-    async fn one_that_breaks_off_is_the_clients_mistake() {
+    async fn an_incomplete_body_is_invalid() {
         let broken = Body::from_stream(stream::iter([Err::<Bytes, _>(std::io::Error::other("x"))]));
         let error = read(&HeaderMap::new(), broken).await.unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidArgument);

@@ -1,4 +1,4 @@
-//! `/events/…`: a command produced to Kafka, its answer awaited on `results`.
+//! `/events`: produces a command to Kafka and waits for its answer on `results`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,6 +9,7 @@ use trichrome_proto::{
     contract::Operation,
     error::{ApiError, ErrorCode},
 };
+use trichrome_startup::error_chain;
 use trichrome_telemetry as telemetry;
 use uuid::Uuid;
 
@@ -17,7 +18,7 @@ use crate::{
         answer::read_error,
         args::Nested,
         context::Context,
-        fault::{error_chain, internal, timed_out},
+        fault::{internal, timed_out},
         limits,
     },
     kafka::{
@@ -27,25 +28,23 @@ use crate::{
     },
 };
 
-/// What a command may take longer than its call: the way to Kafka and back, twice.
+/// Extra time for a command beyond its call's: two round trips to Kafka.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Produces commands and awaits their answers. Cheap to clone.
+/// Produces commands and waits for their answers. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Events {
-    /// Produces the commands.
     pub(crate) producer: Producer,
-    /// Awaits the answers.
     pub(crate) awaiter: Arc<Awaiter>,
 }
 
 impl Events {
-    /// Sends a command, and answers the response message as JSON text.
+    /// Sends a command and returns the response message as JSON text.
     ///
     /// # Errors
     ///
-    /// What the answer says; `UNAVAILABLE` where Kafka is not there; `DEADLINE_EXCEEDED`
-    /// where nobody answers.
+    /// The answer's error; `UNAVAILABLE` if Kafka cannot be reached; `DEADLINE_EXCEEDED` without
+    /// an answer.
     pub(crate) async fn call(
         &self,
         operation: &Operation,
@@ -53,7 +52,7 @@ impl Events {
         context: &Context,
         deadline: Instant,
     ) -> Result<String, ApiError> {
-        // Its own for each request: two requests with one idempotency key await two answers.
+        // Unique: two requests with the same idempotency key wait for two answers.
         let event_id = Uuid::new_v4().to_string();
         let value = encode(&event_id, args)?;
         let key = operation.command.keys.first().ok_or_else(internal)?;
@@ -65,38 +64,38 @@ impl Events {
             .map(|(name, value)| (name, value.as_bytes()))
             .collect();
 
-        // First the ear, then the word: an answer may be quick.
+        // Subscribe before producing: the answer may arrive first.
         let mut awaited = self.awaiter.expect(&event_id)?;
-        let begun = span.in_scope(|| {
-            self.producer.begin(&Record {
+        let enqueued = span.in_scope(|| {
+            self.producer.enqueue(&Record {
                 topic: operation.command.topic,
                 key: Some(key.as_bytes()),
                 value: Some(&value),
                 headers: &headers,
             })
         });
-        // The producer has its own; and it is soon here again, as a command.
+        // The producer has a copy, and this gateway may soon read the record, too.
         drop(value);
-        let delivered = async { begun?.delivered().await }.instrument(span.clone());
+        let delivered = async { enqueued?.delivered().await }.instrument(span.clone());
         timeout_at(deadline, delivered)
             .await
             .map_err(|_| timed_out())
-            .and_then(|produced| produced.map_err(|error| unproduced(&error)))
+            .and_then(|produced| produced.map_err(|error| produce_error(&error)))
             .inspect_err(|error| telemetry::failed(&span, error.code.as_str()))?;
-        // It ends here: the answer's way back is not the producer's.
+        // The producer's span doesn't cover the wait for the answer.
         drop(span);
         match timeout_at(deadline + GRACE, awaited.answer()).await {
-            Ok(Some(answer)) => read(answer),
+            Ok(Some(answer)) => read_answer(answer),
             Ok(None) => Err(internal()),
             Err(_) => Err(ApiError::new(
                 ErrorCode::DeadlineExceeded,
-                "no answer came on Kafka in time; the command may still be served",
+                "no answer arrived on Kafka in time; the command may still be served",
             )),
         }
     }
 }
 
-/// A command's value. Takes the arguments, and writes them once: one of them can be a picture.
+/// Encodes a command's value. The arguments are written once, because one may be a picture.
 fn encode(event_id: &str, args: Map<String, Value>) -> Result<Vec<u8>, ApiError> {
     let data = Nested::new(args);
     let envelope = Envelope { event_id, data };
@@ -107,17 +106,17 @@ fn encode(event_id: &str, args: Map<String, Value>) -> Result<Vec<u8>, ApiError>
     Ok(value)
 }
 
-fn read(answer: Answer) -> Result<String, ApiError> {
+fn read_answer(answer: Answer) -> Result<String, ApiError> {
     match ErrorCode::from_http(answer.status) {
         None => Ok(answer.data),
         Some(code) => Err(read_error(code, answer.data.as_bytes())),
     }
 }
 
-fn unproduced(error: &ProduceError) -> ApiError {
+fn produce_error(error: &ProduceError) -> ApiError {
     tracing::warn!(error = error_chain(error), "a command was not produced");
     match error {
-        ProduceError::Refused(_) | ProduceError::Unavailable(_) => ApiError::new(
+        ProduceError::Rejected(_) | ProduceError::Unavailable(_) => ApiError::new(
             ErrorCode::Unavailable,
             "Kafka cannot be reached; try again shortly, or use another transport",
         ),

@@ -1,4 +1,4 @@
-//! What one request to the facade leaves behind: its metrics and a line in the log.
+//! Records the end of a facade request in the metrics and the log.
 
 use std::sync::Arc;
 
@@ -8,36 +8,35 @@ use trichrome_proto::{contract::Operation, error::ErrorCode};
 use super::Transport;
 use crate::{call::context::Context, ops::metrics::Metrics};
 
-/// Written when it is dropped, so that a request whose client gave up is counted too.
+/// Records the request when dropped, so that cancelled requests are counted, too.
 pub(crate) struct RequestGuard<'a> {
     transport: Transport,
     operation: Option<&'static Operation>,
     context: &'a Context,
-    begun: Instant,
+    started: Instant,
     status: u16,
     metrics: Arc<Metrics>,
 }
 
 impl<'a> RequestGuard<'a> {
-    /// Begins to time a request; `None`: it is for no operation.
+    /// Starts to time a request, which may match no operation.
     pub(crate) fn begin(
         transport: Transport,
         operation: Option<&'static Operation>,
         context: &'a Context,
         metrics: Arc<Metrics>,
     ) -> Self {
-        metrics.facade_begun(transport.name());
+        metrics.facade_request_started(transport.name());
         Self {
             transport,
             operation,
             context,
-            begun: Instant::now(),
+            started: Instant::now(),
             status: ErrorCode::Canceled.http(),
             metrics,
         }
     }
 
-    /// Ends it with this status.
     pub(crate) fn end(mut self, status: u16) {
         self.status = status;
     }
@@ -45,21 +44,21 @@ impl<'a> RequestGuard<'a> {
 
 impl Drop for RequestGuard<'_> {
     fn drop(&mut self) {
-        // A panic drops it as well, and its client is told so.
+        // The guard is also dropped by a panic, which the client sees as an internal error.
         if std::thread::panicking() {
             self.status = ErrorCode::Internal.http();
         }
-        let took = self.begun.elapsed();
+        let duration = self.started.elapsed();
         let facade = self.transport.name();
         self.metrics
-            .facade_ended(facade, self.operation, self.status, took);
+            .facade_request_ended(facade, self.operation, self.status, duration);
         tracing::debug!(
             request_id = self.context.request_id,
             trace_id = self.context.trace.id(),
             facade,
             status = self.status,
-            duration_ms = took.as_secs_f64() * 1000.0,
-            "facade"
+            duration_ms = duration.as_secs_f64() * 1000.0,
+            "facade request"
         );
     }
 }
@@ -71,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_whose_client_gave_up_is_counted() {
+    fn a_cancelled_request_is_counted() {
         let metrics = Arc::new(Metrics::new());
         let context = Context::read(|_| None);
         let operation = by_function("users-get");
@@ -82,7 +81,7 @@ mod tests {
         drop(begin(operation));
         begin(operation).end(200);
         begin(None).end(404);
-        let text = metrics.render().unwrap();
+        let text = metrics.to_openmetrics();
         let labels = |operation: &str| format!("transport=\"rest\",operation=\"{operation}\"");
         for (operation, status) in [("users-get", "2xx"), ("users-get", "4xx"), ("other", "4xx")] {
             let labels = labels(operation);

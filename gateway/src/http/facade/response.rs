@@ -1,4 +1,4 @@
-//! The facade's answers: one shape, whichever transport they came back over.
+//! The facade's responses, which have the same form for each transport.
 
 use axum::{body::Body, response::Response};
 use http::{
@@ -16,13 +16,14 @@ use crate::call::{context::Context, fault::internal};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// An answer is one caller's, and is not to be kept by anything between.
+/// Responses are private to their caller, so nothing between may cache them.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// An error, with what HTTP wants beside it.
+/// An error as an HTTP response.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     error: ApiError,
+    /// For the header `Allow` of `METHOD_NOT_ALLOWED`.
     allow: Vec<&'static str>,
 }
 
@@ -36,27 +37,20 @@ impl From<ApiError> for Refusal {
 }
 
 impl Refusal {
-    /// There is no such path.
     pub(crate) fn not_found() -> Self {
-        ApiError::new(
-            ErrorCode::NotFound,
-            "there is no such path; /docs lists those there are",
-        )
-        .into()
+        ApiError::new(ErrorCode::NotFound, "unknown path; /docs lists all paths").into()
     }
 
-    /// The path takes other methods.
-    pub(crate) fn method(allow: Vec<&'static str>) -> Self {
+    pub(crate) fn method_not_allowed(allow: Vec<&'static str>) -> Self {
         Self {
             error: ApiError::new(
                 ErrorCode::MethodNotAllowed,
-                format!("this path takes {}", allow.join(", ")),
+                format!("this path supports {}", allow.join(", ")),
             ),
             allow,
         }
     }
 
-    /// The answer.
     pub(crate) fn into_response(self, context: &Context) -> Response {
         let body = ErrorBody::new(
             self.error.code,
@@ -72,7 +66,7 @@ impl Refusal {
             response.headers_mut().insert(ALLOW, allow);
         }
         if self.error.code == ErrorCode::Unauthenticated {
-            // RFC 9110, section 15.5.2, wants a 401 to say how.
+            // Required by RFC 9110, section 15.5.2.
             response.headers_mut().insert(
                 http::header::WWW_AUTHENTICATE,
                 HeaderValue::from_static("Bearer"),
@@ -82,7 +76,7 @@ impl Refusal {
     }
 }
 
-/// The answer that a response message makes.
+/// The response for a response message.
 pub(crate) fn from_message(operation: &Operation, message: Value) -> Response {
     let (body, headers) = binding::split_response(operation, message);
     let mut response = match body {
@@ -97,12 +91,12 @@ pub(crate) fn from_message(operation: &Operation, message: Value) -> Response {
     response
 }
 
-/// The answer that a response message makes, as JSON text: it is parsed only where it has
-/// to be taken apart.
+/// The response for a response message as JSON text, which is parsed only if some fields travel
+/// as headers.
 ///
 /// # Errors
 ///
-/// `INTERNAL` where the text is not JSON.
+/// `INTERNAL` if the text is not JSON.
 pub(crate) fn from_text(operation: &Operation, message: String) -> Result<Response, ApiError> {
     if operation.output.is_empty() {
         return Ok(empty(operation.http.success));
@@ -119,7 +113,7 @@ pub(crate) fn from_text(operation: &Operation, message: String) -> Result<Respon
     }
 }
 
-/// JSON with this status.
+/// A JSON response.
 pub(crate) fn json(status: u16, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = status_code(status);
@@ -136,6 +130,6 @@ fn empty(status: u16) -> Response {
 }
 
 fn status_code(status: u16) -> StatusCode {
-    // 499, of a caller that went away, is in no registry, and still a valid number.
+    // 499, for a cancelled request, isn't registered but is a valid number.
     StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }

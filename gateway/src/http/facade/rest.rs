@@ -1,4 +1,4 @@
-//! `/rest/…`: on to API Gateway, over HTTP.
+//! `/rest`: forwards requests to API Gateway over HTTP.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,6 +24,7 @@ use trichrome_proto::{
     contract::Operation,
     error::{ApiError, ErrorCode},
 };
+use trichrome_startup::error_chain;
 use trichrome_telemetry as telemetry;
 use url::Url;
 
@@ -31,31 +32,30 @@ use super::response;
 use crate::call::{
     answer::read_error,
     context::Context,
-    fault::{error_chain, internal, timed_out},
+    fault::{internal, timed_out},
     limits,
 };
 
-/// How long a connection to the API may take to open.
+/// The timeout for connecting to the API.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A read that has no answer after this is made once more, and again, and the first answer is
-/// taken. The local API (cargo-lambda 1.9.2) now and then keeps an answer of megabytes until
-/// the same instance of its function is called again; and any API has requests that are late
-/// for no reason of theirs.
-const NEXT_READ: Duration = Duration::from_secs(2);
+/// A read without an answer is repeated after this time, and the first answer is returned. The
+/// local API (cargo-lambda 1.9.2) sometimes holds back an answer of megabytes until the same
+/// instance of its function is called again, and any API has occasional slow requests.
+const REPEAT_AFTER: Duration = Duration::from_secs(2);
 
-/// How often a read is made, at most.
-const READS: usize = 4;
+/// How often a read is sent at most.
+const MAX_READS: usize = 4;
 
-/// The REST API, as a client sees it. Cheap to clone.
+/// A client of the REST API. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Rest {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    /// Without a slash at its end: `https://…/prod`.
+    /// Without a trailing slash: `https://…/prod`.
     base: String,
     host: String,
     port: Option<u16>,
-    next_read: Duration,
+    repeat_after: Duration,
 }
 
 impl Rest {
@@ -63,7 +63,7 @@ impl Rest {
     ///
     /// # Errors
     ///
-    /// The system's certificates cannot be read.
+    /// The system's root certificates cannot be read.
     pub(crate) fn new(base: &Url) -> std::io::Result<Self> {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
@@ -81,15 +81,15 @@ impl Rest {
             base: base.as_str().trim_end_matches('/').to_owned(),
             host: base.host_str().unwrap_or_default().to_owned(),
             port: base.port_or_known_default(),
-            next_read: NEXT_READ,
+            repeat_after: REPEAT_AFTER,
         })
     }
 
-    /// Makes the same request of the API, and hands its answer back.
+    /// Forwards a request to the API and returns its response.
     ///
     /// # Errors
     ///
-    /// What the API answered, or `UNAVAILABLE` where it is not there.
+    /// The API's error, or `UNAVAILABLE` if it cannot be reached.
     pub(crate) async fn call(
         &self,
         operation: &Operation,
@@ -122,8 +122,8 @@ impl Rest {
         }
     }
 
-    /// A request as a span, by the conventions for HTTP clients. The query is left out: it
-    /// may say who is asked for.
+    /// A span for a request, by the semantic conventions for HTTP clients. The query is left out,
+    /// because it may name a user.
     fn span(&self, operation: &Operation, target: &str) -> Span {
         let path = target.split_once('?').map_or(target, |(path, _)| path);
         let span = info_span!(
@@ -156,32 +156,32 @@ impl Rest {
         for (name, value) in context.headers() {
             request = request.header(name, value);
         }
-        // Without one, API Gateway and its local stand-in take a body for something else.
+        // Without a content type, API Gateway and the local API don't treat a body as JSON.
         let json = HeaderValue::from_static("application/json");
         if operation.http.body {
             request = request.header(CONTENT_TYPE, content_type.unwrap_or(&json));
         }
         request.body(Full::new(body)).map_err(|error| {
-            tracing::error!(%error, "a request for the REST API could not be made");
+            tracing::error!(%error, "cannot build a request for the REST API");
             internal()
         })
     }
 
-    /// Sends a request that may be sent again.
+    /// Sends a request that may be repeated, because it changes nothing.
     async fn read(&self, request: Request<Full<Bytes>>) -> Result<(Parts, Bytes), ApiError> {
         let mut reads = FuturesUnordered::new();
-        while reads.len() < READS {
+        while reads.len() < MAX_READS {
             reads.push(self.send(request.clone()));
-            if let Ok(Some(answer)) = timeout(self.next_read, reads.next()).await {
+            if let Ok(Some(answer)) = timeout(self.repeat_after, reads.next()).await {
                 return answer;
             }
-            tracing::debug!("no answer yet");
+            tracing::debug!("no answer yet; repeating the read");
         }
         reads.next().await.unwrap_or_else(|| Err(timed_out()))
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<(Parts, Bytes), ApiError> {
-        let unavailable = |error: &dyn std::error::Error| {
+        let unavailable = |error: &(dyn std::error::Error + 'static)| {
             tracing::warn!(error = error_chain(error), "the REST API failed");
             let code = ErrorCode::Unavailable;
             ApiError::new(code, "the REST API cannot be reached; try again shortly")
@@ -192,7 +192,7 @@ impl Rest {
             .await
             .map_err(|error| unavailable(&error))?;
         let (parts, body) = response.into_parts();
-        // Now: the rest of the answer may never come.
+        // Set early, because the rest of the response may never arrive.
         telemetry::set(
             &Span::current(),
             "http.response.status_code",
@@ -207,8 +207,8 @@ impl Rest {
     }
 }
 
-/// The system's certificates, where they are needed: the local API speaks plain HTTP, and
-/// a container may hold none.
+/// TLS with the system's root certificates. They aren't read for plain HTTP, as with the local
+/// API, because a container may have none.
 fn tls(base: &Url) -> std::io::Result<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
@@ -222,8 +222,7 @@ fn tls(base: &Url) -> std::io::Result<ClientConfig> {
     Ok(builder.with_no_client_auth())
 }
 
-/// The API's answer, with those of its headers that are the contract's: not its CORS, nor
-/// what it says of its connection.
+/// The API's response with only the contract's headers: without CORS and connection headers.
 fn forward(operation: &Operation, status: u16, headers: &HeaderMap, body: Bytes) -> Response {
     let empty = body.is_empty();
     let mut response = response::json(status, body);
@@ -253,7 +252,8 @@ mod tests {
 
     use super::*;
 
-    /// What comes of a call of an API that never answers the first two requests.
+    /// The result of calling an API that never answers the first two requests, and the number of
+    /// requests.
     async fn called(function: &str) -> (Result<u16, ErrorCode>, u32) {
         let requests = Arc::new(AtomicU32::new(0));
         let count = Arc::clone(&requests);
@@ -268,14 +268,14 @@ mod tests {
         let router = Router::new().fallback(any(answer));
         tokio::spawn(async move { axum::serve(listener, router).await });
         let rest = Rest {
-            next_read: Duration::from_millis(100),
+            repeat_after: Duration::from_millis(100),
             ..Rest::new(&base.parse().unwrap()).unwrap()
         };
         let operation = by_function(function).unwrap();
         let reads = operation.http.method == "GET";
-        let patience = Duration::from_millis(if reads { 10_000 } else { 500 });
+        let timeout = Duration::from_millis(if reads { 10_000 } else { 500 });
         let context = Context::read(|_| None);
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + timeout;
         let answer = rest
             .call(operation, "/it", None, Bytes::new(), &context, deadline)
             .await;

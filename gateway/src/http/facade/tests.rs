@@ -1,4 +1,4 @@
-//! The facade over each transport, in front of functions that are not there.
+//! Tests of the facade over each transport, with fake functions.
 
 use axum::{body::Body, routing::any};
 use http::{Request, StatusCode, header::ALLOW};
@@ -22,7 +22,7 @@ use crate::{
     ops::health::Readiness,
 };
 
-/// A facade whose REST API and functions both answer `answer`, and that has no Kafka.
+/// A facade without Kafka, whose REST API and functions all answer `answer`.
 async fn app(answer: Value) -> Router {
     let upstream = rest_api(answer.clone()).await;
     let invoke = FakeInvoke::answering(move |_, _| Ok(answer.clone()));
@@ -31,11 +31,7 @@ async fn app(answer: Value) -> Router {
         ("KAFKA_BROKERS", "127.0.0.1:1"),
         ("REST_URL", upstream.as_str()),
     ];
-    let config = Config::read(|name| {
-        let var = vars.iter().find(|(n, _)| *n == name);
-        var.map(|(_, value)| (*value).to_owned())
-    })
-    .unwrap();
+    let config = Config::of(&vars).unwrap();
     let metrics = Arc::new(Metrics::new());
     let limits = Arc::new(RateLimits::from_contract());
     let facade = Facade {
@@ -59,7 +55,7 @@ async fn app(answer: Value) -> Router {
     crate::http::router(facade, readiness, metrics, &[], None)
 }
 
-/// Answers as API Gateway does for a function that answered `answer`.
+/// A REST API that responds as API Gateway does to a function's `answer`.
 async fn rest_api(answer: Value) -> Url {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/stage/", listener.local_addr().unwrap());
@@ -127,7 +123,7 @@ fn assert_error(answered: &Answered, status: u16, code: &str) {
 }
 
 #[tokio::test]
-async fn rest_and_grpc_answer_alike() {
+async fn rest_and_grpc_respond_alike() {
     let id = "0190a1b2-0000-7000-8000-000000000abc";
     let picture = json!({
         "id": id, "title": "t", "base64": "AA==", "user_id": "u", "content_type": "image/png",
@@ -145,7 +141,7 @@ async fn rest_and_grpc_answer_alike() {
 }
 
 #[tokio::test]
-async fn a_list_is_bare_and_its_cursor_a_header() {
+async fn a_list_is_an_array_and_its_cursor_a_header() {
     let app = app(json!({
         "statusCode": 200, "headers": {"next-cursor": "c"}, "body": "[]",
     }))
@@ -186,7 +182,7 @@ async fn a_create_is_201() {
 }
 
 #[tokio::test]
-async fn errors_have_one_shape() {
+async fn errors_have_the_same_form() {
     let error = json!({"error": {"code": "ALREADY_EXISTS", "message": "taken", "request_id": "x"}});
     let app = app(json!({"statusCode": 409, "body": error.to_string()})).await;
     let body = json!({"username": "u", "password": "long enough"}).to_string();
@@ -198,7 +194,7 @@ async fn errors_have_one_shape() {
 }
 
 #[tokio::test]
-async fn api_gateways_own_errors_get_it_too() {
+async fn api_gateways_own_errors_get_the_same_form() {
     let app = app(json!({"statusCode": 403, "body": "{\"message\":\"Forbidden\"}"})).await;
     assert_error(
         &ask(&app, "GET", "/rest/analytics", "").await,
@@ -216,7 +212,7 @@ async fn without_kafka_events_are_unavailable() {
 }
 
 #[tokio::test]
-async fn what_is_unknown_says_so() {
+async fn unknown_paths_and_methods_are_refused() {
     let app = app(json!({"statusCode": 200, "body": "{}"})).await;
     for path in [
         "/rest",
@@ -242,7 +238,7 @@ async fn what_is_unknown_says_so() {
 }
 
 #[tokio::test]
-async fn a_bad_body_says_what_to_change() {
+async fn an_invalid_body_is_refused() {
     let app = app(json!({"statusCode": 400, "body": ""})).await;
     for transport in ["rest", "grpc", "events"] {
         let path = format!("/{transport}/signup");
@@ -257,20 +253,20 @@ async fn a_bad_body_says_what_to_change() {
 }
 
 #[tokio::test]
-async fn what_fits_no_message_is_the_functions_to_refuse() {
+async fn arguments_that_fit_no_message_are_refused_by_the_function() {
     let refusal = json!({"error": {"code": "UNAUTHENTICATED", "message": "log in"}});
     let app_of = |status, body: Value| app(json!({"statusCode": status, "body": body.to_string()}));
     let body = "{\"user\":\"u\"}";
     let answered = ask(&app_of(401, refusal).await, "POST", "/grpc/signup", body).await;
     assert_error(&answered, 401, "UNAUTHENTICATED");
-    // A function that would take it does not change what it is.
+    // They are refused even if the function accepts them.
     let answered = ask(&app_of(201, json!({})).await, "POST", "/grpc/signup", body).await;
     assert_error(&answered, 400, "INVALID_ARGUMENT");
     assert!(answered.body.contains("unknown field"), "{}", answered.body);
 }
 
 #[tokio::test]
-async fn the_request_id_is_the_callers() {
+async fn the_callers_request_id_is_kept() {
     let app = app(json!({"statusCode": 200, "body": "{}"})).await;
     let request = Request::get("/nowhere").header("x-request-id", "mine");
     let response = app
@@ -299,7 +295,7 @@ async fn a_rest_api_that_is_down_is_unavailable() {
 }
 
 #[tokio::test]
-async fn requests_are_counted_by_what_they_are_for() {
+async fn requests_are_counted_by_operation() {
     let app = app(json!({"statusCode": 200, "body": "{}"})).await;
     for path in ["analytics", "nowhere"] {
         ask(&app, "GET", &format!("/rest/{path}"), "").await;
@@ -313,7 +309,7 @@ async fn requests_are_counted_by_what_they_are_for() {
 }
 
 #[tokio::test]
-async fn the_operators_pages_are_there() {
+async fn health_metrics_and_docs_are_served() {
     let app = app(json!({"statusCode": 200, "body": "{}"})).await;
     assert_eq!(ask(&app, "GET", "/healthz", "").await.status, 200);
     assert_eq!(ask(&app, "GET", "/readyz", "").await.status, 200);

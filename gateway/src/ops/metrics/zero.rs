@@ -1,23 +1,28 @@
-//! Counters that are there before what they count. A counter that begins with its first event
-//! begins at one, and `rate()` does not see how it came there: the first failure would be none.
+//! Counters that exist before anything is counted. A series that starts with its first event
+//! starts at one, which `rate()` doesn't see as an increase: the first failure would be missed.
 
 use trichrome_proto::contract::{OPERATIONS, TRIGGERS, command_topics};
 
 use super::{
-    CallLabels, ConsumerLabels, InvokeLabels, InvokeOutcome, Metrics, OTHER, OperationLabels,
-    OutcomeLabels, TopicLabels,
+    BatchOutcome, CallLogOutcome, InvokeOutcome, Metrics, RecordOutcome,
+    kafka::commit_outcome,
+    labels::{
+        CallLabels, ConsumerLabels, InvokeLabels, OTHER, OperationLabels, OutcomeLabels,
+        RecordLabels,
+    },
 };
 
 const STATUSES: [&str; 3] = ["2xx", "4xx", "5xx"];
 
 impl Metrics {
-    /// Some three hundred series. Dead letters, by a reason each, the recording rules see to.
-    pub(crate) fn zero(&self) {
+    /// Creates about three hundred series. Dead letters, which have a reason each, are left to
+    /// the recording rules.
+    pub(super) fn initialize(&self) {
         let operations = || OPERATIONS.iter().map(|operation| operation.function);
         for status in STATUSES {
             for operation in operations() {
                 for transport in ["grpc", "events"] {
-                    drop(self.calls.get_or_create(&CallLabels {
+                    drop(self.calls.calls.get_or_create(&CallLabels {
                         transport,
                         operation,
                         status,
@@ -26,7 +31,7 @@ impl Metrics {
             }
             for operation in operations().chain([OTHER]) {
                 for transport in ["rest", "grpc", "events"] {
-                    drop(self.facade.get_or_create(&CallLabels {
+                    drop(self.calls.facade_requests.get_or_create(&CallLabels {
                         transport,
                         operation,
                         status,
@@ -35,49 +40,50 @@ impl Metrics {
             }
         }
         for operation in operations() {
-            drop(self.retries.get_or_create(&OperationLabels { operation }));
+            let labels = OperationLabels { operation };
+            drop(self.calls.retries.get_or_create(&labels));
         }
-        let triggers = || TRIGGERS.iter().map(|trigger| trigger.function);
-        for operation in operations().chain(triggers()) {
+        let triggers = TRIGGERS.iter().map(|trigger| trigger.function);
+        for operation in operations().chain(triggers) {
             for outcome in InvokeOutcome::ALL.map(InvokeOutcome::as_str) {
-                drop(
-                    self.invokes
-                        .get_or_create(&InvokeLabels { operation, outcome }),
-                );
+                let labels = InvokeLabels { operation, outcome };
+                drop(self.calls.invokes.get_or_create(&labels));
             }
         }
-        for outcome in ["written", "dropped", "failed"] {
-            drop(self.call_logs.get_or_create(&OutcomeLabels { outcome }));
+        for outcome in CallLogOutcome::ALL.map(CallLogOutcome::as_str) {
+            drop(
+                self.kafka
+                    .call_logs
+                    .get_or_create(&OutcomeLabels { outcome }),
+            );
         }
-        self.zero_kafka();
+        self.initialize_kafka();
     }
 
-    fn zero_kafka(&self) {
+    fn initialize_kafka(&self) {
         let commands = command_topics()
             .into_iter()
-            .map(|topic| (topic, "answered"));
-        let batches = TRIGGERS.iter().map(|trigger| (trigger.topic, "ingested"));
-        for (topic, well) in commands.chain(batches) {
-            for outcome in [well, "dead_letter"] {
-                drop(self.records.get_or_create(&TopicLabels { topic, outcome }));
+            .map(|topic| (topic, RecordOutcome::Answered));
+        let batches = TRIGGERS
+            .iter()
+            .map(|trigger| (trigger.topic, RecordOutcome::Ingested));
+        for (topic, success) in commands.chain(batches) {
+            for outcome in [success, RecordOutcome::DeadLetter].map(RecordOutcome::as_str) {
+                let labels = RecordLabels { topic, outcome };
+                drop(self.kafka.records.get_or_create(&labels));
             }
         }
-        let consumer = |consumer, outcome| ConsumerLabels { consumer, outcome };
-        for outcome in ["done", "failed"] {
-            drop(self.commits.get_or_create(&consumer("commands", outcome)));
-        }
-        for trigger in TRIGGERS {
-            for outcome in ["done", "failed"] {
-                drop(
-                    self.commits
-                        .get_or_create(&consumer(trigger.function, outcome)),
-                );
+        let triggers = || TRIGGERS.iter().map(|trigger| trigger.function);
+        for consumer in triggers().chain(["commands"]) {
+            for outcome in [true, false].map(commit_outcome) {
+                let labels = ConsumerLabels { consumer, outcome };
+                drop(self.kafka.commits.get_or_create(&labels));
             }
-            for outcome in ["taken", "partly_taken", "failed", "outage"] {
-                drop(
-                    self.batches
-                        .get_or_create(&consumer(trigger.function, outcome)),
-                );
+        }
+        for consumer in triggers() {
+            for outcome in BatchOutcome::ALL.map(BatchOutcome::as_str) {
+                let labels = ConsumerLabels { consumer, outcome };
+                drop(self.kafka.batches.get_or_create(&labels));
             }
         }
     }
@@ -90,14 +96,11 @@ mod tests {
     use trichrome_proto::contract::by_function;
 
     use super::*;
-    use crate::{
-        call::transport::Transport,
-        ops::metrics::{CallLogOutcome, RecordOutcome},
-    };
+    use crate::call::transport::Transport;
 
-    /// The counters' series, without their values.
+    /// The counters' series without their values.
     fn series(metrics: &Metrics) -> BTreeSet<String> {
-        let text = metrics.render().unwrap();
+        let text = metrics.to_openmetrics();
         text.lines()
             .filter_map(|line| line.rsplit_once(' '))
             .map(|(series, _)| series.to_owned())
@@ -106,37 +109,37 @@ mod tests {
     }
 
     #[test]
-    fn what_is_counted_was_there_from_the_start() {
+    fn no_counter_starts_with_its_first_event() {
         let metrics = Metrics::new();
         let start = series(&metrics);
-        let took = Duration::from_millis(1);
+        let duration = Duration::from_millis(1);
         let operation = by_function("users-get").unwrap();
         for transport in [Transport::Grpc, Transport::Events] {
-            metrics.call_begun(transport);
-            metrics.call_ended(transport, operation, 503, took);
+            metrics.call_started(transport);
+            metrics.call_ended(transport, operation, 503, duration);
         }
         for transport in ["rest", "grpc", "events"] {
             for operation in [Some(operation), None] {
-                metrics.facade_begun(transport);
-                metrics.facade_ended(transport, operation, 499, took);
+                metrics.facade_request_started(transport);
+                metrics.facade_request_ended(transport, operation, 499, duration);
             }
         }
         let trigger = &TRIGGERS[0];
         for function in [operation.function, trigger.function] {
             for outcome in InvokeOutcome::ALL {
-                metrics.invoked(function, outcome, took);
+                metrics.invoked(function, outcome, duration);
             }
         }
-        metrics.retried(operation);
-        metrics.record(operation.command.topic, RecordOutcome::Answered, 1);
-        metrics.record(trigger.topic, RecordOutcome::Ingested, 1);
-        metrics.record(trigger.topic, RecordOutcome::DeadLetter, 1);
+        metrics.call_retried(operation);
+        metrics.records_processed(operation.command.topic, RecordOutcome::Answered, 1);
+        metrics.records_processed(trigger.topic, RecordOutcome::Ingested, 1);
+        metrics.records_processed(trigger.topic, RecordOutcome::DeadLetter, 1);
         for consumer in ["commands", trigger.function] {
-            metrics.commit(consumer, true);
-            metrics.commit(consumer, false);
+            metrics.offsets_committed(consumer, true);
+            metrics.offsets_committed(consumer, false);
         }
-        metrics.batch(trigger.function, "outage");
-        metrics.call_log(CallLogOutcome::Failed);
+        metrics.batch_passed(trigger.function, BatchOutcome::Outage);
+        metrics.call_logged(CallLogOutcome::Failed);
         assert_eq!(series(&metrics), start);
     }
 }

@@ -1,0 +1,142 @@
+//! Metrics of Kafka records, batches and call logs.
+
+use prometheus_client::{
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+
+use super::{
+    BatchOutcome, CallLogOutcome, Metrics, RecordOutcome,
+    labels::{ConsumerLabels, DeadLetterLabels, LagLabels, OutcomeLabels, RecordLabels},
+    register,
+};
+
+pub(super) struct KafkaMetrics {
+    pub(super) records: Family<RecordLabels, Counter>,
+    pub(super) commits: Family<ConsumerLabels, Counter>,
+    pub(super) batches: Family<ConsumerLabels, Counter>,
+    pub(super) call_logs: Family<OutcomeLabels, Counter>,
+    dead_letters: Family<DeadLetterLabels, Counter>,
+    lag: Family<LagLabels, Gauge>,
+    awaited: Gauge,
+}
+
+impl KafkaMetrics {
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        Self {
+            records: register(
+                registry,
+                "kafka_records",
+                "Kafka records that were processed",
+                Family::default(),
+            ),
+            dead_letters: register(
+                registry,
+                "kafka_dead_letters",
+                "Kafka records moved to a .dlq topic",
+                Family::default(),
+            ),
+            lag: register(
+                registry,
+                "kafka_lag",
+                "Kafka records that wait to be processed",
+                Family::default(),
+            ),
+            commits: register(
+                registry,
+                "kafka_commits",
+                "Offset commits",
+                Family::default(),
+            ),
+            batches: register(
+                registry,
+                "kafka_batches",
+                "Batches passed to a trigger's function",
+                Family::default(),
+            ),
+            call_logs: register(
+                registry,
+                "call_logs",
+                "Call logs, by outcome",
+                Family::default(),
+            ),
+            awaited: register(
+                registry,
+                "results_awaited",
+                "Facade calls that wait for a result from Kafka",
+                Gauge::default(),
+            ),
+        }
+    }
+}
+
+impl Metrics {
+    /// Counts records that were processed.
+    pub(crate) fn records_processed(
+        &self,
+        topic: &'static str,
+        outcome: RecordOutcome,
+        count: u64,
+    ) {
+        let outcome = outcome.as_str();
+        self.kafka
+            .records
+            .get_or_create(&RecordLabels { topic, outcome })
+            .inc_by(count);
+    }
+
+    pub(crate) fn dead_letter(&self, topic: &'static str, reason: &'static str) {
+        self.kafka
+            .dead_letters
+            .get_or_create(&DeadLetterLabels { topic, reason })
+            .inc();
+    }
+
+    /// Sets how many records of a topic `consumer` still has to process.
+    pub(crate) fn set_lag(&self, consumer: &'static str, topic: &str, records: i64) {
+        self.kafka
+            .lag
+            .get_or_create(&LagLabels {
+                consumer,
+                topic: topic.to_owned(),
+            })
+            .set(records);
+    }
+
+    /// Counts an attempt of `consumer` to commit its offsets.
+    pub(crate) fn offsets_committed(&self, consumer: &'static str, success: bool) {
+        let outcome = commit_outcome(success);
+        self.kafka
+            .commits
+            .get_or_create(&ConsumerLabels { consumer, outcome })
+            .inc();
+    }
+
+    /// Counts an attempt to pass a batch to a trigger's function.
+    pub(crate) fn batch_passed(&self, consumer: &'static str, outcome: BatchOutcome) {
+        let outcome = outcome.as_str();
+        self.kafka
+            .batches
+            .get_or_create(&ConsumerLabels { consumer, outcome })
+            .inc();
+    }
+
+    pub(crate) fn call_logged(&self, outcome: CallLogOutcome) {
+        let outcome = outcome.as_str();
+        self.kafka
+            .call_logs
+            .get_or_create(&OutcomeLabels { outcome })
+            .inc();
+    }
+
+    /// Sets how many facade calls wait for a result.
+    pub(crate) fn set_awaited(&self, count: usize) {
+        self.kafka
+            .awaited
+            .set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+}
+
+pub(super) const fn commit_outcome(success: bool) -> &'static str {
+    if success { "done" } else { "failed" }
+}
