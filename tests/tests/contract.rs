@@ -1,5 +1,5 @@
-//! Holds what the tree says of the operations against the contract, each read from where
-//! it is used. Needs nothing running.
+//! Checks the functions' binaries and the local routes against the contract. Needs nothing
+//! running.
 
 #[path = "template/yaml.rs"]
 mod yaml;
@@ -12,9 +12,9 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
-use trichrome_proto::contract::{Access, OPERATIONS, TRIGGERS};
+use trichrome_proto::contract::{OPERATIONS, TRIGGERS};
 
-/// What `cargo metadata` says of the workspace.
+/// The workspace, as `cargo metadata` describes it.
 fn metadata() -> Result<Value> {
     let output = Command::new(env!("CARGO"))
         .args([
@@ -34,8 +34,8 @@ fn metadata() -> Result<Value> {
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
-/// The functions that `template.yaml` deploys: the contract's, and those that only AWS calls.
-/// `template.rs` compares them with the contract.
+/// The functions that `template.yaml` deploys. The test `template` compares them with the
+/// contract.
 fn deployed() -> Result<BTreeSet<String>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
     let template = yaml::read(&std::fs::read_to_string(path)?)?;
@@ -52,6 +52,13 @@ fn deployed() -> Result<BTreeSet<String>> {
         .collect()
 }
 
+/// Every function of the contract.
+fn functions() -> BTreeSet<String> {
+    let operations = OPERATIONS.iter().map(|operation| operation.function);
+    let triggers = TRIGGERS.iter().map(|trigger| trigger.function);
+    operations.chain(triggers).map(str::to_owned).collect()
+}
+
 #[test]
 fn every_function_has_its_binary_and_every_binary_its_function() {
     let metadata = metadata().unwrap();
@@ -66,24 +73,25 @@ fn every_function_has_its_binary_and_every_binary_its_function() {
             }
         }
     }
-    let names: BTreeSet<_> = binaries.keys().cloned().collect();
-    assert_eq!(
-        names,
-        deployed().unwrap(),
-        "binaries under functions/ and functions of template.yaml"
-    );
-    for (binary, package) in binaries {
-        let domain = binary.split('-').next().unwrap();
+    let mut expected = functions();
+    expected.extend(deployed().unwrap());
+    for function in &expected {
+        let domain = function.split('-').next().unwrap();
+        let package = binaries.remove(function);
         assert_eq!(
             package,
-            format!("trichrome-{domain}"),
-            "the package of {binary}"
+            Some(format!("trichrome-{domain}")),
+            "add functions/{domain}/src/bin/{function}.rs with an `impl Function`"
         );
     }
+    assert!(
+        binaries.is_empty(),
+        "functions that neither the contract nor template.yaml has: {binaries:?}"
+    );
 }
 
 #[test]
-fn the_local_rest_api_has_every_route_of_the_contract_and_no_other() {
+fn local_routes_are_those_of_the_contract() {
     let metadata = metadata().unwrap();
     let router = &metadata["metadata"]["lambda"]["watch"]["router"];
     let mut routes = BTreeSet::new();
@@ -91,7 +99,7 @@ fn the_local_rest_api_has_every_route_of_the_contract_and_no_other() {
         .as_object()
         .expect("[workspace.metadata.lambda.watch.router]")
     {
-        // One function for all methods is a plain string, and never what the contract says.
+        // cargo-lambda also accepts a function's name, which takes every method.
         for route in served.as_array().expect("a list of methods") {
             let (method, function) = (&route["method"], &route["function"]);
             routes.insert(format!(
@@ -109,52 +117,4 @@ fn the_local_rest_api_has_every_route_of_the_contract_and_no_other() {
         })
         .collect();
     assert_eq!(routes, contract, "routes of Cargo.toml and of the contract");
-}
-
-#[test]
-fn the_readmes_table_is_the_contracts() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    let readme = std::fs::read_to_string(path).expect("README.md");
-    let (_, rest) = readme
-        .split_once("<!-- BEGIN GENERATED")
-        .expect("the marker of the operations table's begin");
-    let (table, _) = rest
-        .split_once("<!-- END GENERATED")
-        .expect("the marker of the operations table's end");
-    let rows: Vec<_> = table.lines().filter(|line| line.contains('`')).collect();
-    for operation in OPERATIONS {
-        let name = format!("`{}`", operation.function);
-        let row = rows
-            .iter()
-            .find(|row| row.contains(&name))
-            .unwrap_or_else(|| panic!("README.md has no row for {name}"));
-        let mut parts = vec![
-            format!("`{} {}`", operation.http.method, operation.http.path),
-            format!("`{}/{}`", operation.grpc_service, operation.method),
-            format!("`{}`", operation.command.topic),
-            match operation.access {
-                Access::Public => "anyone",
-                Access::User => "any user",
-                Access::Owner => "owner",
-            }
-            .to_owned(),
-        ];
-        parts.extend(operation.command.keys.iter().map(|key| format!("`{key}`")));
-        for part in parts {
-            assert!(row.contains(&part), "README.md's row lacks {part}: {row}");
-        }
-    }
-    for trigger in TRIGGERS {
-        let row = rows
-            .iter()
-            .find(|row| row.contains(&format!("`{}`", trigger.function)));
-        let row = row.unwrap_or_else(|| panic!("README.md has no row for {}", trigger.function));
-        assert!(row.contains(&format!("`{}`", trigger.topic)), "{row}");
-    }
-    let expected = OPERATIONS.len() + TRIGGERS.len();
-    assert_eq!(
-        rows.len(),
-        expected,
-        "rows of README.md's table and functions of the contract"
-    );
 }

@@ -269,11 +269,11 @@ fn printed_blocks_are_like_those_of_the_template() {
     let template = Template::read();
     let functions = template.functions();
     for operation in OPERATIONS {
-        let printed = yaml::read(&function_block(operation)).expect("YAML");
-        let printed = &printed[&template_resource(operation.function)]["Properties"];
         let Some(written) = functions.get(operation.function) else {
             continue;
         };
+        let printed = yaml::read(&function_block(operation)).expect("YAML");
+        let printed = &printed[&template_resource(operation.function)]["Properties"];
         assert_eq!(printed["FunctionName"], written["FunctionName"]);
         assert_eq!(printed["CodeUri"], written["CodeUri"]);
         assert_eq!(printed["Events"], written["Events"]);
@@ -284,13 +284,14 @@ fn printed_blocks_are_like_those_of_the_template() {
 #[test]
 fn every_operation_has_its_route() {
     let template = Template::read();
+    let functions = template.functions();
     let mut routes = BTreeMap::new();
-    for (name, properties) in template.functions() {
+    for (name, properties) in &functions {
         let events = properties["Events"].as_object();
         for event in events.into_iter().flat_map(Map::values) {
-            let kind = if name == SWEEP { "Schedule" } else { "Api" };
+            let kind = if *name == SWEEP { "Schedule" } else { "Api" };
             assert_eq!(event["Type"], kind, "an event of {name}");
-            if name == SWEEP {
+            if *name == SWEEP {
                 continue;
             }
             let route = &event["Properties"];
@@ -301,7 +302,8 @@ fn every_operation_has_its_route() {
             assert_eq!(other, None, "another function has a route of {name}");
         }
     }
-    for operation in OPERATIONS {
+    let deployed = |operation: &&Operation| functions.contains_key(operation.function);
+    for operation in OPERATIONS.iter().filter(deployed) {
         let http = &operation.http;
         let route = (http.method.to_owned(), http.path.to_owned());
         assert!(
