@@ -1,4 +1,4 @@
-//! Making, deleting and describing topics.
+//! Creates, deletes and describes topics.
 
 use kafka_protocol::{
     error::ResponseError,
@@ -21,13 +21,13 @@ use crate::{
     topics::Topic,
 };
 
-/// A topic, among the resources that have a configuration; a broker is another.
+/// The resource type of topics.
 const TOPIC: i8 = 2;
-/// A value that was given when its topic was made.
-const FROM_THE_TOPIC: i8 = 1;
-/// A value that is text.
+/// The source of a value that was set on the topic.
+const TOPIC_CONFIG: i8 = 1;
+/// The type of string values.
 const TEXT: i8 = 2;
-/// Asks for the broker's own number of partitions or replicas (KIP-464).
+/// Requests the broker's default number of partitions or replicas (KIP-464).
 const DEFAULT: i32 = -1;
 
 /// Answers [`CreateTopicsRequest`].
@@ -76,7 +76,7 @@ fn create(
 
 /// Answers [`DeleteTopicsRequest`].
 pub(crate) fn delete_topics(broker: &Broker, request: DeleteTopicsRequest) -> DeleteTopicsResponse {
-    // Older requests name topics in a list of their own.
+    // Older requests have a list of names.
     let named = request
         .topic_names
         .into_iter()
@@ -104,7 +104,7 @@ pub(crate) fn delete_topics(broker: &Broker, request: DeleteTopicsRequest) -> De
     DeleteTopicsResponse::default().with_responses(responses.collect())
 }
 
-/// Answers [`DescribeConfigsRequest`]: of a topic what it was made with, of a broker nothing.
+/// Answers [`DescribeConfigsRequest`] with a topic's configuration; a broker has none.
 pub(crate) fn describe_configs(
     broker: &Broker,
     request: DescribeConfigsRequest,
@@ -134,7 +134,7 @@ fn described(broker: &Broker, resource: DescribeConfigsResource) -> DescribeConf
                 DescribeConfigsResourceResult::default()
                     .with_name(name.into())
                     .with_value(value.map(Into::into))
-                    .with_config_source(FROM_THE_TOPIC)
+                    .with_config_source(TOPIC_CONFIG)
                     .with_config_type(TEXT)
             });
         result.with_configs(entries.collect())

@@ -1,28 +1,28 @@
-//! A record batch as it travels and as it is stored: a header of 61 bytes (format 2, KIP-98)
-//! and the records, which the broker never looks into.
+//! Record batches: a header of 61 bytes (format 2, KIP-98) and the records, which the broker
+//! never parses.
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::error::ResponseError;
 
-/// Bytes of the header.
+/// Size of the header.
 pub(crate) const HEADER: usize = 61;
-/// Bytes in front of what a batch's length counts: base offset and the length itself.
+/// Size of the base offset and the length, which the length doesn't include.
 const PREFIX: u64 = 12;
-/// Where the checksummed part begins, behind the checksum.
+/// Start of the part that the checksum covers.
 const CHECKED: usize = 21;
 /// The only format since Kafka 0.11.
 const FORMAT: u8 = 2;
 
-/// The part of a batch's header that the broker needs.
+/// The fields of a header that the broker uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
     /// Offset of the first record.
     pub(crate) first: i64,
-    /// Bytes of the batch, this header included; 0 where there is no batch.
+    /// Size of the batch with its header; 0 if the length is invalid.
     pub(crate) bytes: u64,
-    /// Offset of the last record, less the first's.
+    /// Offset of the last record minus that of the first.
     pub(crate) last_delta: i32,
-    /// The latest record's time, in milliseconds since 1970.
+    /// The latest record's timestamp in Unix milliseconds.
     pub(crate) timestamp: i64,
     /// Id of an idempotent producer, or -1.
     pub(crate) producer: i64,
@@ -35,7 +35,6 @@ impl Head {
     pub(crate) fn parse(header: &[u8; HEADER]) -> Self {
         Self {
             first: i64::from_be_bytes(field(header, 0)),
-            // A negative length is no batch.
             bytes: u64::try_from(i32::from_be_bytes(field(header, 8)))
                 .map_or(0, |length| length + PREFIX),
             last_delta: i32::from_be_bytes(field(header, 23)),
@@ -47,12 +46,12 @@ impl Head {
     }
 }
 
-/// `N` bytes of the header, from `at` on.
+/// `N` bytes of the header, starting at `at`.
 fn field<const N: usize>(header: &[u8; HEADER], at: usize) -> [u8; N] {
     std::array::from_fn(|index| header[at + index])
 }
 
-/// One batch that a client sent, whole and undamaged.
+/// A valid batch.
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) head: Head,
@@ -60,7 +59,7 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// Checks what a client sent; as Kafka, it takes one batch a partition and request.
+    /// Validates a batch. As in Kafka, a request has one batch per partition.
     pub(crate) fn parse(bytes: Bytes) -> Result<Self, ResponseError> {
         let Some(header) = bytes.first_chunk::<HEADER>() else {
             return Err(ResponseError::CorruptMessage);
@@ -86,7 +85,7 @@ impl Batch {
         Ok(Self { head, bytes })
     }
 
-    /// The batch as it is stored, beginning at this offset, which its checksum leaves out.
+    /// The batch with its base offset set, which the checksum doesn't cover.
     pub(crate) fn at(self, offset: i64) -> (Head, Bytes) {
         let mut bytes = BytesMut::from(self.bytes);
         bytes[..8].copy_from_slice(&offset.to_be_bytes());
@@ -98,12 +97,12 @@ impl Batch {
     }
 }
 
-/// Batches for tests.
+/// Sample batches.
 #[cfg(test)]
 pub(crate) mod samples {
     use super::{Batch, Bytes, HEADER};
 
-    /// The bytes of a batch that says it holds so many records.
+    /// The bytes of a batch with this record count.
     pub(crate) fn bytes(records: i32, producer: i64, sequence: i32) -> Vec<u8> {
         let mut bytes = vec![7; HEADER + 100];
         let length = i32::try_from(bytes.len() - 12).unwrap();
@@ -137,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_is_found() {
+    fn damage_is_detected() {
         let whole = samples::bytes(3, -1, -1);
         assert_eq!(outcome(whole.clone()), Ok(2));
         let mut flipped = whole.clone();
@@ -161,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_offset_leaves_the_checksum_right() {
+    fn setting_the_offset_keeps_the_checksum_valid() {
         let (head, bytes) = samples::batch(2, -1, -1).at(41);
         assert_eq!(head.first, 41);
         assert_eq!(Batch::parse(bytes).unwrap().head, head);

@@ -1,4 +1,4 @@
-//! What all connections share.
+//! State shared by all connections.
 
 use std::{io, net::SocketAddr, path::Path};
 
@@ -6,13 +6,13 @@ use kafka_protocol::messages::BrokerId;
 
 use crate::{groups::Groups, store::Store};
 
-/// The one node of the cluster.
+/// The id of the only node.
 pub(crate) const NODE: BrokerId = BrokerId(111);
 
-/// The only cluster there is.
+/// The cluster id.
 pub(crate) const CLUSTER: &str = "trichrome";
 
-/// Kafka's "operations not asked for".
+/// Kafka's value for authorized operations that weren't requested.
 pub(crate) const NO_OPERATIONS: i32 = i32::MIN;
 
 /// The broker's state.
@@ -24,7 +24,7 @@ pub(crate) struct Broker {
 }
 
 impl Broker {
-    /// Opens what `directory` holds, or begins there; clients find the broker at `address`.
+    /// Opens or creates the data in `directory`; clients reach the broker at `address`.
     pub(crate) fn open(directory: &Path, address: SocketAddr) -> io::Result<Self> {
         Ok(Self {
             store: Store::open(directory)?,

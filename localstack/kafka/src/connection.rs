@@ -1,4 +1,4 @@
-//! One client's connection: a request at a time, as Kafka serves them.
+//! A client's connection, which serves one request at a time, as Kafka does.
 
 use std::{future::pending, io, net::SocketAddr, sync::Arc};
 
@@ -14,7 +14,7 @@ use crate::{broker::Broker, dispatch};
 /// Kafka's default for `socket.request.max.bytes`.
 const MAX_REQUEST: usize = 100 * 1024 * 1024;
 
-/// Serves one connection until the client leaves or sends what is no request.
+/// Serves a connection until the client disconnects or sends an invalid request.
 pub(crate) async fn serve(broker: Arc<Broker>, mut stream: TcpStream, peer: SocketAddr) {
     if let Err(error) = stream.set_nodelay(true) {
         eprintln!("{peer}: no-delay: {error}");
@@ -30,8 +30,8 @@ async fn requests(broker: &Broker, stream: &mut TcpStream, peer: SocketAddr) -> 
     while let Some(request) = read(stream).await? {
         let answer = tokio::select! {
             answer = dispatch::answer(broker, peer, request) => answer?,
-            // A client that left while it waited for its group leaves its place free.
-            () = hung_up(stream) => return Ok(()),
+            // Cancels a wait for a group when the client disconnects.
+            () = disconnected(stream) => return Ok(()),
         };
         if let Some(answer) = answer {
             stream.write_all(&answer).await?;
@@ -40,7 +40,7 @@ async fn requests(broker: &Broker, stream: &mut TcpStream, peer: SocketAddr) -> 
     Ok(())
 }
 
-/// The next request, without its length; `None` once the client has left.
+/// The next request without its length; `None` if the client has disconnected.
 async fn read(stream: &mut TcpStream) -> Result<Option<Bytes>> {
     let length = match stream.read_i32().await {
         Ok(length) => usize::try_from(length).unwrap_or(usize::MAX),
@@ -62,9 +62,8 @@ async fn read(stream: &mut TcpStream) -> Result<Option<Bytes>> {
     Ok(Some(request.freeze()))
 }
 
-/// Returns when the client has closed its side, as far as that shows: behind a request that
-/// waits in the socket it does not.
-async fn hung_up(stream: &TcpStream) {
+/// Returns when the client has disconnected, unless another request is waiting in the socket.
+async fn disconnected(stream: &TcpStream) {
     match stream.peek(&mut [0]).await {
         Ok(0) | Err(_) => {}
         Ok(_) => pending().await,

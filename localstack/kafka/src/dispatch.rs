@@ -1,4 +1,4 @@
-//! From a request's bytes to its handler, and from the answer to bytes.
+//! Decodes requests, calls their handlers and encodes the responses.
 
 use std::net::SocketAddr;
 
@@ -17,7 +17,7 @@ use crate::{
 /// Key, version and correlation id.
 const SHORTEST_HEADER: usize = 8;
 
-/// One request.
+/// A request.
 struct Call {
     header: RequestHeader,
     body: Bytes,
@@ -45,21 +45,20 @@ impl Call {
         let header_version = R::header_version(version);
         let length = header.compute_size(header_version)? + response.compute_size(version)?;
         let mut bytes = BytesMut::with_capacity(size_of::<i32>() + length);
-        bytes.put_i32(length.try_into().context("an answer over 2 GiB")?);
+        bytes.put_i32(length.try_into().context("the response exceeds 2 GiB")?);
         header.encode(&mut bytes, header_version)?;
         response.encode(&mut bytes, version)?;
         Ok(Some(bytes.freeze()))
     }
 }
 
-/// Serves one request; `None` where the client wants no answer. An error is a request that
-/// cannot be answered: the connection ends.
+/// Serves a request; `None` if the client wants no response. An error closes the connection.
 pub(crate) async fn answer(
     broker: &Broker,
     peer: SocketAddr,
     mut bytes: Bytes,
 ) -> Result<Option<Bytes>> {
-    ensure!(bytes.len() >= SHORTEST_HEADER, "a request cut short");
+    ensure!(bytes.len() >= SHORTEST_HEADER, "truncated request");
     let header = decode_request_header_from_buffer(&mut bytes)?;
     let key = ApiKey::try_from(header.request_api_key)
         .map_err(|()| anyhow!("unknown request {}", header.request_api_key))?;
@@ -72,10 +71,10 @@ pub(crate) async fn answer(
         body: bytes,
     };
     let version = call.version();
-    if !versions::served(key, version) {
+    if !versions::supported(key, version) {
         ensure!(
             key == ApiKey::ApiVersions,
-            "{key:?} is not served in version {version}"
+            "{key:?} isn't supported in version {version}"
         );
         return call.response_in(0, &versions::refusal());
     }

@@ -1,16 +1,16 @@
-//! Why a request is refused.
+//! Errors with Kafka's codes.
 
 use std::io;
 
 use kafka_protocol::error::ResponseError;
 
-/// A request that is refused, with the reason that Kafka has a code for.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The client's mistake, or its turn to try again.
+    /// An error that Kafka has a code for.
     #[error("{0}")]
     Refused(ResponseError),
-    /// A file could not be read or written: `KAFKA_STORAGE_ERROR`.
+    /// A file can't be read or written: `KAFKA_STORAGE_ERROR`.
     #[error("storage: {0}")]
     Storage(#[from] io::Error),
 }
@@ -22,7 +22,7 @@ impl From<ResponseError> for Error {
 }
 
 impl Error {
-    /// Kafka's number for it; trouble with the storage is written to the log.
+    /// Kafka's error code. Storage errors are logged.
     pub(crate) fn code(&self) -> i16 {
         match self {
             Self::Refused(error) => error.code(),
@@ -34,7 +34,7 @@ impl Error {
     }
 }
 
-/// 0, or the error's number.
+/// The error's code, or 0.
 pub(crate) fn code<T>(outcome: &Result<T, Error>) -> i16 {
     outcome.as_ref().err().map_or(0, Error::code)
 }

@@ -1,5 +1,5 @@
-//! Reading records: an answer as soon as there is enough, or at the end of the client's
-//! patience.
+//! Reads records. The response waits until there is enough data or the client's timeout is
+//! over.
 
 use std::time::Duration;
 
@@ -21,52 +21,52 @@ use crate::{
     store::{Store, lock},
 };
 
-/// One look at all the partitions that were asked for.
+/// Data read from all requested partitions.
 #[derive(Default)]
-struct Look {
+struct Data {
     topics: Vec<FetchableTopicResponse>,
     bytes: u64,
     failed: bool,
 }
 
-/// Answers [`FetchRequest`]. Every answer is a whole one: fetch sessions are not offered.
+/// Answers [`FetchRequest`]. Fetch sessions aren't supported.
 pub(crate) async fn answer(broker: &Broker, request: FetchRequest) -> FetchResponse {
     let store = broker.store();
     let wait = Duration::from_millis(request.max_wait_ms.try_into().unwrap_or_default());
     let deadline = Instant::now() + wait;
     let enough = request.min_bytes.try_into().unwrap_or_default();
     let topics = loop {
-        // Listen first, look second: what is appended in between is not missed.
+        // Subscribe before reading, so that no append in between is missed.
         let appended = store.appended().notified();
         tokio::pin!(appended);
         appended.as_mut().enable();
-        let look = look(store, &request);
-        if look.failed || look.bytes >= enough || timeout_at(deadline, appended).await.is_err() {
-            break look.topics;
+        let found = read_all(store, &request);
+        if found.failed || found.bytes >= enough || timeout_at(deadline, appended).await.is_err() {
+            break found.topics;
         }
     };
     FetchResponse::default().with_responses(topics)
 }
 
-fn look(store: &Store, request: &FetchRequest) -> Look {
+fn read_all(store: &Store, request: &FetchRequest) -> Data {
     let max = u64::try_from(request.max_bytes).unwrap_or_default();
-    let mut look = Look::default();
+    let mut found = Data::default();
     for wanted in &request.topics {
         let (name, unknown) = named(store, wanted);
         let partitions = wanted.partitions.iter().map(|partition| {
-            let room = max.saturating_sub(look.bytes);
+            let room = max.saturating_sub(found.bytes);
             let outcome = name
                 .as_deref()
                 .and_then(|name| store.log(name, partition.partition))
                 .ok_or(Error::Refused(unknown))
-                .and_then(|log| read(&lock(&log), partition, room, look.bytes == 0));
+                .and_then(|log| read(&lock(&log), partition, room, found.bytes == 0));
             match outcome {
                 Ok(data) => {
-                    look.bytes += data.records.as_ref().map_or(0, |it| it.len() as u64);
+                    found.bytes += data.records.as_ref().map_or(0, |it| it.len() as u64);
                     data
                 }
                 Err(error) => {
-                    look.failed = true;
+                    found.failed = true;
                     failure(partition, &error)
                 }
             }
@@ -75,12 +75,12 @@ fn look(store: &Store, request: &FetchRequest) -> Look {
             .with_partitions(partitions.collect())
             .with_topic(wanted.topic.clone())
             .with_topic_id(wanted.topic_id);
-        look.topics.push(response);
+        found.topics.push(response);
     }
-    look
+    found
 }
 
-/// Newer requests name a topic by its id, older ones by its name.
+/// The topic's name; newer requests have its id instead.
 fn named(store: &Store, wanted: &FetchTopic) -> (Option<String>, ResponseError) {
     if wanted.topic_id.is_nil() {
         let name = wanted.topic.to_string();
@@ -91,8 +91,8 @@ fn named(store: &Store, wanted: &FetchTopic) -> (Option<String>, ResponseError) 
     }
 }
 
-/// `first`: nothing is in the answer yet, so the first record goes out however large it is,
-/// or its consumer would stand still for ever.
+/// Reads one partition. If the response is empty so far (`first`), the first batch is returned
+/// whatever its size; otherwise a large batch would block its consumer forever.
 fn read(
     log: &Log,
     wanted: &FetchPartition,

@@ -1,7 +1,7 @@
-//! Consumer groups: who is in them, and what each member reads (Kafka's classic protocol).
+//! Consumer groups (Kafka's classic protocol).
 //!
-//! In memory alone: after a restart of the broker nobody is known, every member is told so,
-//! and joins again. Committed offsets are kept apart, on disk.
+//! Groups are kept in memory only: after a restart, members get `UNKNOWN_MEMBER_ID` and join
+//! again. Committed offsets are on disk.
 
 mod group;
 pub(crate) mod requests;
@@ -26,10 +26,10 @@ pub(crate) use group::{Description, Join, Joined, MemberDescription, Refused};
 use crate::store::lock;
 use group::Group;
 
-/// How often timeouts are looked at; a member is missed at most so much later.
+/// How often timeouts are checked.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Groups with members, at most.
+/// Maximum number of groups with members.
 const MAX_GROUPS: usize = 1000;
 
 /// All groups that have members.
@@ -37,7 +37,7 @@ const MAX_GROUPS: usize = 1000;
 pub(crate) struct Groups(Mutex<BTreeMap<String, Group>>);
 
 impl Groups {
-    /// Ends waits and misses members, for ever.
+    /// Checks timeouts forever.
     pub(crate) async fn watch(&self) {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -54,13 +54,13 @@ impl Groups {
         lock(&self.0)
     }
 
-    /// Joins a member; the answer comes when all members have joined.
+    /// Joins a member; replies when all members have joined.
     ///
     /// # Errors
     ///
     /// See [`Refused`].
     pub(crate) async fn join(&self, name: &str, join: Join) -> Result<Joined, Refused> {
-        let (sender, answer) = oneshot::channel();
+        let (sender, reply) = oneshot::channel();
         {
             let mut groups = self.all();
             if !groups.contains_key(name) {
@@ -77,38 +77,37 @@ impl Groups {
                 groups.remove(name);
             }
         }
-        // Dropped unanswered: the same member joined again meanwhile, over another connection.
+        // The sender is dropped if the member joins again over another connection.
         let dropped = Err(ResponseError::RebalanceInProgress.into());
-        answer.await.unwrap_or(dropped)
+        reply.await.unwrap_or(dropped)
     }
 
-    /// The member's share, once the leader has handed them out: `shares` are its word, other
-    /// members send none.
+    /// A member's assignment, once the leader has sent `assignments`; other members send none.
     ///
     /// # Errors
     ///
-    /// The member has to join anew.
+    /// The member has to join again.
     pub(crate) async fn sync(
         &self,
         name: &str,
         generation: i32,
         member: &str,
-        shares: Vec<(String, Bytes)>,
+        assignments: Vec<(String, Bytes)>,
     ) -> Result<Bytes, ResponseError> {
-        let (sender, answer) = oneshot::channel();
+        let (sender, reply) = oneshot::channel();
         match self.all().get_mut(name) {
-            Some(group) => group.sync(generation, member, shares, sender, Instant::now()),
+            Some(group) => group.sync(generation, member, assignments, sender, Instant::now()),
             None => return Err(ResponseError::UnknownMemberId),
         }
         let dropped = Err(ResponseError::RebalanceInProgress);
-        answer.await.unwrap_or(dropped)
+        reply.await.unwrap_or(dropped)
     }
 
-    /// A member's sign of life.
+    /// Renews a member's session.
     ///
     /// # Errors
     ///
-    /// The member has to join anew.
+    /// The member has to join again.
     pub(crate) fn heartbeat(
         &self,
         name: &str,
@@ -121,7 +120,7 @@ impl Groups {
         group.heartbeat(generation, member, Instant::now())
     }
 
-    /// Takes a member out; the others go on without waiting for its timeout.
+    /// Removes a member at once.
     ///
     /// # Errors
     ///
@@ -137,31 +136,31 @@ impl Groups {
         Ok(())
     }
 
-    /// Whether this member may commit offsets now. A negative generation is a client that
-    /// uses the group for its offsets alone; it may while the group has no members.
+    /// Checks whether a member may commit offsets now. A negative generation is a client that
+    /// only stores offsets, which it may while the group has no members.
     ///
     /// # Errors
     ///
-    /// It may not.
-    pub(crate) fn may_commit(
+    /// The member may not commit.
+    pub(crate) fn check_commit(
         &self,
         name: &str,
         generation: i32,
         member: &str,
     ) -> Result<(), ResponseError> {
         match self.all().get_mut(name) {
-            Some(group) => group.may_commit(generation, member, Instant::now()),
+            Some(group) => group.check_commit(generation, member, Instant::now()),
             None if generation < 0 => Ok(()),
             None => Err(ResponseError::IllegalGeneration),
         }
     }
 
-    /// What there is to say of a group; `None` where it has no members.
+    /// A description of a group; `None` if it has no members.
     pub(crate) fn describe(&self, name: &str) -> Option<Description> {
         self.all().get(name).map(Group::describe)
     }
 
-    /// The groups that have members: name, protocol type, state.
+    /// Name, protocol type and state of every group with members.
     pub(crate) fn list(&self) -> Vec<(String, String, &'static str)> {
         let listed = |(name, group): (&String, &Group)| {
             let described = group.describe();

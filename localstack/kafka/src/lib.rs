@@ -1,9 +1,8 @@
-//! One Kafka-compatible broker for the local stack, where there is no Docker.
+//! A Kafka-compatible broker for the local stack.
 //!
-//! It speaks Kafka's protocol (messages from the `kafka-protocol` crate), keeps records as
-//! the batches that clients send, and coordinates consumer groups as Kafka does, dead
-//! members included. One node, no replication, no transactions, no compaction, no access
-//! control: a tool for one developer's machine, not a broker to run anything on.
+//! It implements Kafka's protocol (messages from the `kafka-protocol` crate), stores record
+//! batches as clients send them, and coordinates consumer groups. It has one node, and no
+//! replication, transactions, compaction or access control: it is for development only.
 
 mod admin;
 mod batch;
@@ -29,11 +28,11 @@ use tokio::{net::TcpListener, task::JoinSet};
 
 use broker::Broker;
 
-/// Serves what `directory` holds, until it is dropped; so are its connections then.
+/// Serves the topics in `directory`. Dropping the future closes all connections.
 ///
 /// # Errors
 ///
-/// The directory cannot be read or written, or the listener fails.
+/// The directory can't be read or written, or the listener fails.
 pub async fn serve(listener: TcpListener, directory: &Path) -> io::Result<()> {
     let broker = Arc::new(Broker::open(directory, listener.local_addr()?)?);
     let mut tasks = JoinSet::new();
@@ -45,7 +44,7 @@ pub async fn serve(listener: TcpListener, directory: &Path) -> io::Result<()> {
                 let (stream, peer) = accepted?;
                 tasks.spawn(connection::serve(Arc::clone(&broker), stream, peer));
             }
-            // Reaps connections that ended.
+            // Removes connections that have ended.
             Some(_) = tasks.join_next() => {}
         }
     }

@@ -1,4 +1,4 @@
-//! Offsets by their place or their time.
+//! Looks up offsets by position or by time.
 
 use kafka_protocol::{
     error::ResponseError,
@@ -11,11 +11,11 @@ use kafka_protocol::{
 
 use crate::{broker::Broker, log::Log, store::lock};
 
-/// Asks for the next offset that will be written.
+/// The next offset to be written.
 const LATEST: i64 = -1;
-/// Asks for the oldest record's offset.
+/// The oldest record's offset.
 const EARLIEST: i64 = -2;
-/// Asks for the record with the latest time (KIP-734).
+/// The record with the latest timestamp (KIP-734).
 const NEWEST: i64 = -3;
 
 /// Answers [`ListOffsetsRequest`].
@@ -35,7 +35,7 @@ pub(crate) fn answer(broker: &Broker, request: ListOffsetsRequest) -> ListOffset
     ListOffsetsResponse::default().with_topics(topics.collect())
 }
 
-/// Offset and time, each -1 where there is none: Kafka's answer for "nothing that late".
+/// Offset and timestamp, or -1 for none.
 fn place(log: &Log, timestamp: i64) -> (i64, i64) {
     match timestamp {
         EARLIEST => (log.start(), -1),

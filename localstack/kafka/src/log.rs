@@ -1,5 +1,5 @@
-//! One partition's records: a file of Kafka record batches, exactly as they travel on the
-//! wire, and an index of them in memory.
+//! A partition's records: a file of record batches as clients send them, with an index in
+//! memory.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -17,12 +17,12 @@ use crate::{
     error::Error,
 };
 
-/// A file longer than this is cut to its newest half when the broker starts.
+/// Files larger than this are cut to half of it when the broker starts.
 const RETAINED_BYTES: u64 = 512 * 1024 * 1024;
-/// Batches of one producer that are recognised when sent again (Kafka's number).
+/// Number of batches per producer that are recognised as duplicates, as in Kafka.
 const REMEMBERED: usize = 5;
 
-/// Where a batch lies, and the offsets it holds.
+/// A batch's offsets and its position in the file.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     first: i64,
@@ -32,15 +32,15 @@ struct Entry {
     timestamp: i64,
 }
 
-/// What an idempotent producer wrote last.
+/// The latest batches of an idempotent producer.
 #[derive(Debug)]
 struct Producer {
     epoch: i16,
-    /// First sequence, last sequence and first offset of its latest batches.
+    /// First sequence, last sequence and first offset.
     batches: VecDeque<(i32, i32, i64)>,
 }
 
-/// One partition's records.
+/// A partition's records.
 #[derive(Debug)]
 pub(crate) struct Log {
     file: File,
@@ -52,7 +52,7 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Opens or creates the file. A batch cut short by a killed broker is dropped.
+    /// Opens or creates the file. Drops a last batch that is incomplete.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let mut log = Self::scan(path)?;
         if log.end > RETAINED_BYTES {
@@ -93,8 +93,8 @@ impl Log {
         Ok(log)
     }
 
-    /// Keeps the newest batches, `keep` bytes of them at most but always one, so that the
-    /// next offset is never forgotten.
+    /// Keeps the newest batches, up to `keep` bytes, but at least one, so that the next offset
+    /// is known.
     fn cut(&self, keep: u64) -> io::Result<()> {
         let Some(last) = self.entries.back() else {
             return Ok(());
@@ -143,10 +143,10 @@ impl Log {
         }
     }
 
-    /// Appends a batch and answers its first offset; a batch an idempotent producer sends
-    /// again is recognised, and answered with the offset it got the first time.
+    /// Appends a batch and returns its first offset. A duplicate from an idempotent producer
+    /// isn't appended; it gets the offset of the original.
     pub(crate) fn append(&mut self, batch: Batch) -> Result<i64, Error> {
-        if let Some(offset) = self.sent_before(&batch.head)? {
+        if let Some(offset) = self.duplicate_of(&batch.head)? {
             return Ok(offset);
         }
         let (head, bytes) = batch.at(self.next);
@@ -155,7 +155,7 @@ impl Log {
         Ok(head.first)
     }
 
-    fn sent_before(&self, head: &Head) -> Result<Option<i64>, ResponseError> {
+    fn duplicate_of(&self, head: &Head) -> Result<Option<i64>, ResponseError> {
         let Some(producer) = self.producers.get(&head.producer) else {
             return Ok(None);
         };
@@ -180,8 +180,8 @@ impl Log {
         }
     }
 
-    /// The batches from the one that holds `offset` on, `max_bytes` of them at most; but the
-    /// first however large it is, if `at_least_one`.
+    /// Reads batches from the one with `offset` on, up to `max_bytes`, or at least one if
+    /// `at_least_one` is set.
     pub(crate) fn read(
         &self,
         offset: i64,
@@ -204,18 +204,18 @@ impl Log {
         Ok(bytes.into())
     }
 
-    /// The oldest offset that is still here.
+    /// The oldest offset.
     pub(crate) fn start(&self) -> i64 {
         self.entries.front().map_or(self.next, |entry| entry.first)
     }
 
-    /// The offset that the next record gets.
+    /// The next record's offset.
     pub(crate) const fn next(&self) -> i64 {
         self.next
     }
 
-    /// The first offset, and its time, of the first batch written at or after `timestamp`
-    /// (milliseconds since 1970).
+    /// First offset and timestamp of the first batch at or after `timestamp` (Unix
+    /// milliseconds).
     pub(crate) fn at(&self, timestamp: i64) -> Option<(i64, i64)> {
         self.entries
             .iter()
@@ -223,7 +223,7 @@ impl Log {
             .map(|entry| (entry.first, entry.timestamp))
     }
 
-    /// Offset and time of the batch with the latest record.
+    /// Last offset and timestamp of the batch with the latest record.
     pub(crate) fn newest(&self) -> Option<(i64, i64)> {
         self.entries
             .iter()
@@ -237,7 +237,7 @@ impl Log {
     }
 }
 
-/// Sequences run from 0 to `i32::MAX` and begin again.
+/// Sequences wrap from `i32::MAX` to 0.
 const fn next_sequence(sequence: i32) -> i32 {
     if sequence == i32::MAX {
         0
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn offsets_go_on_after_a_restart() {
+    fn offsets_continue_after_a_restart() {
         let path = place("restart");
         let mut log = Log::open(&path).unwrap();
         assert_eq!(log.append(batch(3, -1, -1)).unwrap(), 0);
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_cut_short_is_dropped() {
+    fn an_incomplete_batch_is_dropped() {
         let path = place("short");
         let mut log = Log::open(&path).unwrap();
         log.append(batch(1, -1, -1)).unwrap();
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_sent_again_is_written_once() {
+    fn a_duplicate_batch_is_written_once() {
         let path = place("again");
         let mut log = Log::open(&path).unwrap();
         assert_eq!(log.append(batch(2, 9, 0)).unwrap(), 0);

@@ -1,4 +1,4 @@
-//! `local-kafka <host:port> <directory>`: the broker as a program.
+//! `local-kafka <host:port> <directory>` runs the broker.
 
 use std::{env, net::SocketAddr, path::Path, process::ExitCode};
 
@@ -26,8 +26,8 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Serves until SIGINT or SIGTERM. Everything acknowledged is in its file by then, so there
-/// is nothing to finish.
+/// Serves until SIGINT or SIGTERM. Acknowledged records are in their files, so nothing has to
+/// be flushed.
 async fn serve(address: &str, directory: &Path) -> anyhow::Result<()> {
     let address: SocketAddr = address.parse()?;
     let mut interrupt = signal(SignalKind::interrupt())?;

@@ -1,4 +1,4 @@
-//! Which topics there are, and that this broker leads them all.
+//! Describes the cluster and its topics.
 
 use crate::{
     broker::{Broker, CLUSTER, NO_OPERATIONS, NODE},
@@ -17,10 +17,10 @@ use kafka_protocol::{
     },
 };
 
-/// Answers [`MetadataRequest`]. No topic is made by asking for it: a client that asks before
-/// `prepare` has made them is told that they are unknown, and asks again.
+/// Answers [`MetadataRequest`]. Topics aren't created automatically: clients that ask before
+/// `prepare` has created them get an error and retry.
 pub(crate) fn answer(broker: &Broker, request: MetadataRequest, version: i16) -> MetadataResponse {
-    // In version 0 an empty list is what an absent one is later: all topics.
+    // In version 0, an empty list means all topics.
     let wanted = request
         .topics
         .filter(|topics| version > 0 || !topics.is_empty());
@@ -65,7 +65,7 @@ pub(crate) fn cluster(
         .with_cluster_authorized_operations(NO_OPERATIONS)
 }
 
-/// Newer requests may name a topic by its id.
+/// Describes a topic by name, or by id in newer requests.
 fn described(broker: &Broker, wanted: MetadataRequestTopic) -> MetadataResponseTopic {
     let store = broker.store();
     let (found, error) = match &wanted.name {
@@ -82,7 +82,7 @@ fn described(broker: &Broker, wanted: MetadataRequestTopic) -> MetadataResponseT
         Some((name, topic)) => known(name, &topic),
         None => MetadataResponseTopic::default()
             .with_error_code(error.code())
-            // Versions that know no ids know no absent names.
+            // Versions without ids always have names.
             .with_name(wanted.name)
             .with_topic_id(wanted.topic_id)
             .with_topic_authorized_operations(NO_OPERATIONS),

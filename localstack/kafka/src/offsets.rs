@@ -1,5 +1,5 @@
-//! The offsets that consumer groups committed: a journal, one JSON line a commit, shortened
-//! to the latest line of each partition when the broker starts.
+//! Committed offsets of consumer groups, in a journal with one JSON line per commit. It is
+//! compacted when the broker starts.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,8 +11,8 @@ use std::{
 /// Group, topic, partition.
 type Key = (String, String, i32);
 
-/// Journalled in place of an offset that was deleted.
-const FORGOTTEN: i64 = -1;
+/// Marks a deleted offset in the journal.
+const DELETED: i64 = -1;
 
 /// All committed offsets.
 #[derive(Debug)]
@@ -22,19 +22,19 @@ pub(crate) struct Offsets {
 }
 
 impl Offsets {
-    /// Reads the journal, if there is one, and writes it anew.
+    /// Reads and compacts the journal, or creates it.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(error),
         };
-        // A line cut short by a killed broker does not parse, and is not missed.
+        // An incomplete line of a killed broker is skipped.
         let mut latest: BTreeMap<Key, i64> = text
             .lines()
             .filter_map(|line| serde_json::from_str(line).ok())
             .collect();
-        latest.retain(|_, offset| *offset != FORGOTTEN);
+        latest.retain(|_, offset| *offset != DELETED);
         let new = path.with_extension("new");
         let mut lines = String::new();
         for entry in &latest {
@@ -90,9 +90,9 @@ impl Offsets {
             .map(|(topic, partition, _)| (topic.to_owned(), partition))
             .collect();
         for (topic, partition) in gone {
-            self.commit(group, &topic, partition, FORGOTTEN)?;
+            self.commit(group, &topic, partition, DELETED)?;
         }
-        self.latest.retain(|_, offset| *offset != FORGOTTEN);
+        self.latest.retain(|_, offset| *offset != DELETED);
         Ok(())
     }
 }

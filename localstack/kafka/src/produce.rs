@@ -1,4 +1,4 @@
-//! Writing records.
+//! Writes records.
 
 use bytes::Bytes;
 use kafka_protocol::{
@@ -11,7 +11,7 @@ use kafka_protocol::{
 
 use crate::{batch::Batch, broker::Broker, error::Error};
 
-/// Answers [`ProduceRequest`]; not at all where the client asked for no acknowledgement.
+/// Answers [`ProduceRequest`]; `None` if the client wants no acknowledgement.
 pub(crate) fn answer(broker: &Broker, request: ProduceRequest) -> Option<ProduceResponse> {
     let transactional = request.transactional_id.is_some();
     let responses = request.topic_data.into_iter().map(|topic| {
@@ -58,8 +58,8 @@ fn written(index: i32, outcome: Result<(i64, i64), Error>) -> PartitionProduceRe
     }
 }
 
-/// Answers [`InitProducerIdRequest`]: an id for an idempotent producer. Transactions are not
-/// served.
+/// Answers [`InitProducerIdRequest`] with an id for an idempotent producer. Transactions
+/// aren't supported.
 pub(crate) fn identify(broker: &Broker, request: &InitProducerIdRequest) -> InitProducerIdResponse {
     if request.transactional_id.is_some() {
         return InitProducerIdResponse::default()

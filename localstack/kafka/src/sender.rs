@@ -1,9 +1,9 @@
-//! Who sent a request.
+//! The sender of a request.
 
-/// Who sent a request.
+/// The sender of a request.
 pub(crate) struct Sender {
-    /// What the client calls itself.
+    /// The client id.
     pub(crate) client: String,
-    /// Where it is.
+    /// Its address.
     pub(crate) host: String,
 }

@@ -1,4 +1,4 @@
-//! What the broker keeps on disk: topics, records and committed offsets.
+//! The data on disk: topics, records and committed offsets.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -23,13 +23,13 @@ use crate::{
     topics::{Topic, Topics},
 };
 
-/// Topic names end in file names, so the rule is Kafka's own: at most 249 of `a-zA-Z0-9._-`.
+/// Kafka's limit: at most 249 of `a-zA-Z0-9._-`, since names are part of file names.
 const MAX_NAME: usize = 249;
 
-/// More is a mistake on one machine: each is a file.
+/// Maximum number of partitions per topic; each is a file.
 const MAX_PARTITIONS: i32 = 1000;
 
-/// A topic's name and a partition's number.
+/// Topic and partition number.
 type Partition = (String, i32);
 
 /// The broker's data, shared by all connections.
@@ -43,13 +43,13 @@ pub(crate) struct Store {
     appended: Notify,
 }
 
-/// A poisoned lock is taken all the same: no state here is left half changed by a panic.
+/// Locks a mutex even if it is poisoned: no panic leaves the state inconsistent.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Store {
-    /// Opens what `directory` holds, or begins there.
+    /// Opens or creates the data in `directory`.
     pub(crate) fn open(directory: &Path) -> io::Result<Self> {
         fs::create_dir_all(directory.join("logs"))?;
         let topics = Topics::open(&directory.join("topics.json"))?;
@@ -94,8 +94,13 @@ impl Store {
             .cloned()
     }
 
-    /// Makes a topic, or only looks whether that could be done.
-    pub(crate) fn create(&self, name: &str, topic: Topic, look_only: bool) -> Result<(), Error> {
+    /// Creates a topic, or only validates the request.
+    pub(crate) fn create(
+        &self,
+        name: &str,
+        topic: Topic,
+        validate_only: bool,
+    ) -> Result<(), Error> {
         let mut topics = lock(&self.topics);
         if topics.all().contains_key(name) {
             return Err(ResponseError::TopicAlreadyExists.into());
@@ -108,7 +113,7 @@ impl Store {
         if !(1..=MAX_PARTITIONS).contains(&topic.partitions) {
             return Err(ResponseError::InvalidPartitions.into());
         }
-        if look_only {
+        if validate_only {
             return Ok(());
         }
         for partition in 0..topic.partitions {
@@ -131,7 +136,7 @@ impl Store {
         Ok(())
     }
 
-    /// Appends a batch; its first offset, and the oldest that is still there.
+    /// Appends a batch; returns its first offset and the oldest offset of the log.
     pub(crate) fn append(
         &self,
         topic: &str,
@@ -152,12 +157,12 @@ impl Store {
         Ok((offset, start))
     }
 
-    /// Told after every append: a fetch waits on it instead of polling.
+    /// Notified after every append, so that fetches don't have to poll.
     pub(crate) fn appended(&self) -> &Notify {
         &self.appended
     }
 
-    /// An id that no producer of this broker ever had, restarts included.
+    /// A producer id that is unique across restarts.
     pub(crate) fn new_producer(&self) -> i64 {
         self.next_producer.fetch_add(1, Ordering::Relaxed)
     }

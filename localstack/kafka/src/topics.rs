@@ -1,4 +1,4 @@
-//! The topics that exist, in one JSON file.
+//! The topics, in a JSON file.
 
 use std::{
     collections::BTreeMap,
@@ -9,11 +9,11 @@ use std::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Kafka's own default for a topic without `max.message.bytes`.
+/// Kafka's default for `max.message.bytes`.
 const DEFAULT_MAX_MESSAGE_BYTES: u64 = 1_048_588;
 const MAX_MESSAGE_BYTES: &str = "max.message.bytes";
 
-/// One topic.
+/// A topic.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Topic {
     pub(crate) id: Uuid,
@@ -22,7 +22,7 @@ pub(crate) struct Topic {
 }
 
 impl Topic {
-    /// The largest record batch that this topic takes, in bytes.
+    /// Maximum size of a record batch in bytes.
     pub(crate) fn max_message_bytes(&self) -> u64 {
         self.config
             .get(MAX_MESSAGE_BYTES)
@@ -39,7 +39,7 @@ pub(crate) struct Topics {
 }
 
 impl Topics {
-    /// Reads the file, if there is one.
+    /// Reads the file if it exists.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let all = match fs::read(path) {
             Ok(text) => serde_json::from_slice(&text)?,
@@ -75,7 +75,7 @@ impl Topics {
         Ok(topic)
     }
 
-    /// By way of a second file, so that a broker killed here leaves a whole one.
+    /// Writes a second file and renames it, so that a killed broker leaves a complete one.
     fn save(&self) -> io::Result<()> {
         let new = self.path.with_extension("new");
         fs::write(&new, serde_json::to_vec_pretty(&self.all)?)?;

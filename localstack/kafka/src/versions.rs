@@ -1,4 +1,4 @@
-//! Which requests the broker knows, in which versions: the first thing a client asks.
+//! The supported requests and versions.
 
 use kafka_protocol::{
     error::ResponseError,
@@ -7,12 +7,12 @@ use kafka_protocol::{
     },
 };
 
-/// Request, and its oldest and newest version.
+/// Every supported request with its oldest and newest version.
 ///
-/// The groups' requests end before static membership (KIP-345), which is not served. The
-/// oldest produce is in the list although it is refused, as in Kafka 4: librdkafka does not
-/// compress without it (KAFKA-18659).
-const SERVED: [(ApiKey, i16, i16); 20] = [
+/// The versions of the groups' requests end before static membership (KIP-345), which isn't
+/// supported. Produce starts at 0 although old versions are refused, as in Kafka 4: otherwise
+/// librdkafka doesn't compress (KAFKA-18659).
+const SUPPORTED: [(ApiKey, i16, i16); 20] = [
     (ApiKey::Produce, 0, 11),
     (ApiKey::Fetch, 4, 16),
     (ApiKey::ListOffsets, 1, 7),
@@ -35,9 +35,9 @@ const SERVED: [(ApiKey, i16, i16); 20] = [
     (ApiKey::DescribeCluster, 0, 1),
 ];
 
-/// Whether this request is served in this version.
-pub(crate) fn served(key: ApiKey, version: i16) -> bool {
-    SERVED
+/// Whether a request is supported in this version.
+pub(crate) fn supported(key: ApiKey, version: i16) -> bool {
+    SUPPORTED
         .iter()
         .any(|(known, oldest, newest)| *known == key && (*oldest..=*newest).contains(&version))
 }
@@ -47,14 +47,14 @@ pub(crate) fn answer(_: &ApiVersionsRequest) -> ApiVersionsResponse {
     list(0)
 }
 
-/// The answer to a version of [`ApiVersionsRequest`] that is not known. It travels in
-/// version 0, and the client asks again with what it finds there (KIP-511).
+/// The response to an unsupported version of [`ApiVersionsRequest`]. It is sent in version 0,
+/// and the client retries with a version from it (KIP-511).
 pub(crate) fn refusal() -> ApiVersionsResponse {
     list(ResponseError::UnsupportedVersion.code())
 }
 
 fn list(code: i16) -> ApiVersionsResponse {
-    let keys = SERVED.iter().map(|(key, oldest, newest)| {
+    let keys = SUPPORTED.iter().map(|(key, oldest, newest)| {
         ApiVersion::default()
             .with_api_key(*key as i16)
             .with_min_version(*oldest)
@@ -70,13 +70,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_promised_can_be_read() {
-        for (key, oldest, newest) in SERVED {
+    fn supported_versions_can_be_decoded() {
+        for (key, oldest, newest) in SUPPORTED {
             let known = key.valid_versions();
             assert!(newest <= known.max, "{key:?}");
             assert!(oldest >= known.min || key == ApiKey::Produce, "{key:?}");
         }
-        assert!(served(ApiKey::Fetch, 4) && !served(ApiKey::Fetch, 3));
-        assert!(!served(ApiKey::AddPartitionsToTxn, 0));
+        assert!(supported(ApiKey::Fetch, 4) && !supported(ApiKey::Fetch, 3));
+        assert!(!supported(ApiKey::AddPartitionsToTxn, 0));
     }
 }

@@ -1,4 +1,4 @@
-//! The broker as a client sees it: requests over TCP.
+//! Requests over TCP, as a client sends them.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
 use std::{collections::BTreeMap, ops::RangeInclusive, path::Path, time::Duration};
@@ -37,13 +37,13 @@ use tokio::{
 };
 use uuid::Uuid;
 
-/// How long anything here may take.
+/// Timeout of every request.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A member's session: longer than a busy machine lets a test pause.
+/// A member's session timeout, longer than a busy machine may pause a test.
 const SESSION: Duration = Duration::from_secs(10);
 
-/// The session of a member that is killed: a test waits it out.
+/// The session timeout of a member that is killed; the test waits for it.
 const SHORT_SESSION: Duration = Duration::from_secs(3);
 
 struct Server {
@@ -109,7 +109,7 @@ impl Client {
         self.stream.write_all(&frame).await.unwrap();
     }
 
-    /// The next answer; `None` once the broker has hung up.
+    /// The next response; `None` if the broker has closed the connection.
     async fn answer(&mut self) -> Option<Bytes> {
         let read = async {
             let length = self.stream.read_i32().await?;
@@ -134,7 +134,7 @@ impl Client {
         assert_eq!(response.topics[0].error_code, 0);
     }
 
-    /// Joins as clients do: once for an id, once with it.
+    /// Joins as clients do: first to get an id, then with it.
     async fn join(&mut self, group: &str) -> JoinGroupResponse {
         let first = self.call(4, wish(group, "", self.session)).await;
         assert_eq!(first.error_code, ResponseError::MemberIdRequired.code());
@@ -191,7 +191,7 @@ impl Client {
         response.topics[0].partitions[0].committed_offset
     }
 
-    /// First offset and error.
+    /// Returns the first offset and the error code.
     async fn produce(&mut self, records: Bytes) -> (i64, i16) {
         let partition = PartitionProduceData::default().with_records(Some(records));
         let topic = TopicProduceData::default()
@@ -256,7 +256,7 @@ fn wish(group: &str, member: &str, session: Duration) -> JoinGroupRequest {
         .with_protocols(vec![protocol])
 }
 
-/// A record batch that says it holds so many records.
+/// A record batch with this record count.
 fn batch(records: i32, length: usize) -> Bytes {
     let mut checked = BytesMut::new();
     checked.put_i16(0);
@@ -291,7 +291,7 @@ async fn a_killed_member_is_replaced() {
     assert_eq!(share, format!("share of {}", &*first.member_id));
     assert_eq!(killed.heartbeat("readers", &first).await, 0);
     assert_eq!(killed.commit("readers", &first, 7).await, 0);
-    // As the kernel closes a killed client's socket: nobody says that it leaves.
+    // The kernel closes a killed client's socket; no LeaveGroup is sent.
     drop(killed);
 
     let mut next = server.client().await;
@@ -300,7 +300,7 @@ async fn a_killed_member_is_replaced() {
     let took = begun.elapsed();
     assert_eq!((second.error_code, second.generation_id), (0, 2));
     assert_eq!(second.leader, second.member_id);
-    // And not only when the minute is over that the group gives its members to join again.
+    // This is sooner than the rebalance timeout of a minute.
     assert!(took < PATIENCE, "{took:?}");
     let share = next.sync("readers", &second).await;
     assert_eq!(share, format!("share of {}", &*second.member_id));
@@ -314,7 +314,7 @@ async fn a_killed_member_is_replaced() {
 }
 
 #[tokio::test]
-async fn members_take_over_from_each_other() {
+async fn partitions_move_between_members() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::start(directory.path()).await;
     let (mut one, mut two) = (server.client().await, server.client().await);
@@ -375,7 +375,7 @@ async fn records_topics_and_offsets_survive_a_restart() {
 }
 
 #[tokio::test]
-async fn a_fetch_waits_for_a_record_and_no_longer() {
+async fn a_fetch_returns_as_soon_as_there_is_a_record() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::start(directory.path()).await;
     let (mut reader, mut writer) = (server.client().await, server.client().await);
@@ -412,9 +412,9 @@ async fn bad_records_are_refused() {
     server.stop().await;
 }
 
-/// Old clients are many: each request is tried in each version that the broker says it knows.
+/// Sends each request in each version that the broker reports.
 #[tokio::test]
-async fn every_promised_version_is_answered() {
+async fn every_reported_version_is_answered() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::start(directory.path()).await;
     let mut client = server.client().await;
@@ -430,7 +430,7 @@ async fn every_promised_version_is_answered() {
         ($request:ty, $make:expr) => {
             let make: fn(i16) -> $request = $make;
             for version in promised.remove(&<$request>::KEY).unwrap() {
-                // Nobody sends the first ones any more: see `versions`.
+                // The oldest versions are refused: see `versions`.
                 if version >= <$request>::VERSIONS.min {
                     client.call(version, make(version)).await;
                 }
@@ -562,7 +562,7 @@ async fn every_promised_version_is_answered() {
 }
 
 #[tokio::test]
-async fn unknown_topics_and_versions_are_told() {
+async fn unknown_topics_and_versions_get_errors() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::start(directory.path()).await;
     let mut client = server.client().await;
@@ -581,7 +581,7 @@ async fn unknown_topics_and_versions_are_told() {
     let versions = client.call(3, ApiVersionsRequest::default()).await;
     assert_eq!(versions.error_code, 0);
     assert!(versions.api_keys.iter().any(|key| key.api_key == 11));
-    // A newer client is told what there is, in the oldest words (KIP-511).
+    // A newer client gets the supported versions in version 0 (KIP-511).
     let mut newer = BytesMut::new();
     for part in [
         &[0, 0, 0, 11, 0, 18, 0, 99][..],
@@ -593,7 +593,7 @@ async fn unknown_topics_and_versions_are_told() {
     let mut answer = client.answer().await.unwrap();
     assert_eq!(answer.get_i32(), 5);
     assert_eq!(answer.get_i16(), ResponseError::UnsupportedVersion.code());
-    // Anything else that is unknown ends the connection.
+    // Any other unknown request closes the connection.
     client.send(17, &FetchRequest::default()).await;
     assert_eq!(client.answer().await, None);
     server.stop().await;

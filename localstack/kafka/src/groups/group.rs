@@ -1,10 +1,11 @@
-//! One consumer group, as a state machine: every message brings the time with it, and
-//! answers that have to wait are sent later.
+//! One consumer group as a state machine. Every call passes the current time, and replies that
+//! have to wait are sent through channels.
 //!
-//! A round begins when a member comes, leaves, changes or is missed. All members join
-//! ([`Phase::Joining`]), which makes a new generation with a leader; the leader sends each
-//! member's share ([`Phase::Sharing`]); until the next round members send heartbeats
-//! ([`Phase::Stable`]). Follows Kafka's `GroupCoordinator` (3.x), without static members.
+//! A rebalance begins when a member joins, leaves, changes its protocols or expires. All
+//! members join ([`Phase::Joining`]), which starts a new generation with a leader. The leader
+//! sends every member's assignment ([`Phase::Assigning`]). Members send heartbeats until the
+//! next rebalance ([`Phase::Stable`]). This follows Kafka's `GroupCoordinator` (3.x), without
+//! static members.
 
 use std::time::Duration;
 
@@ -13,55 +14,54 @@ use kafka_protocol::error::ResponseError;
 use tokio::{sync::oneshot, time::Instant};
 use uuid::Uuid;
 
-/// Members of one group, at most.
+/// Maximum number of members of a group.
 pub(super) const MAX_MEMBERS: usize = 64;
 
-/// Shortest and longest session that a member may ask for. Kafka's own bounds are 6 s and
-/// 30 min, and its configuration can move them.
+/// Allowed session timeouts. Kafka's defaults are 6 s to 30 min; tests need shorter ones.
 const SESSION: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(500)..=Duration::from_secs(30 * 60);
 
-/// Longest wait for the members to join again, whatever they ask for.
+/// Maximum rebalance timeout.
 const MAX_REBALANCE: Duration = Duration::from_secs(30 * 60);
 
-/// A way to share partitions that a member knows, and what it says under it.
+/// The name of an assignment strategy, and the member's metadata for it.
 pub(crate) type Protocol = (String, Bytes);
 
-/// A member's wish to be in the group.
+/// A request to join the group.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Join {
-    /// Empty at first; then what the group called it.
+    /// The member's id; empty if it has none yet.
     pub(crate) member: String,
-    /// Whether a newcomer gets its id first and joins with it then (KIP-394), so that one
-    /// that never sees the answer leaves no ghost behind.
-    pub(crate) id_first: bool,
-    /// Missed after this time without a sign of life.
+    /// Whether a new member first gets an id and then joins with it (KIP-394), so that a lost
+    /// reply leaves no stale member behind.
+    pub(crate) needs_id: bool,
+    /// The session timeout: the member expires after this time without a request.
     pub(crate) session: Duration,
-    /// How long it may take to join again.
+    /// The rebalance timeout: time allowed for rejoining.
     pub(crate) rebalance: Duration,
     pub(crate) protocol_type: String,
-    /// Best first.
+    /// In order of preference.
     pub(crate) protocols: Vec<Protocol>,
     pub(crate) client: String,
     pub(crate) host: String,
 }
 
-/// A place in a generation.
+/// The reply to a member that has joined a generation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Joined {
     pub(crate) generation: i32,
     pub(crate) protocol: String,
     pub(crate) leader: String,
     pub(crate) member: String,
-    /// All members and what each says, for the leader; for the others none.
+    /// All members with their metadata; only the leader gets them.
     pub(crate) members: Vec<(String, Bytes)>,
 }
 
-/// Why a member is not in.
+/// Why a member was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refused {
     pub(crate) error: ResponseError,
-    /// What it is to call itself, where it was to have an id first.
+    /// The id to join with, if the member needs one first.
     pub(crate) member: String,
 }
 
@@ -74,45 +74,45 @@ impl From<ResponseError> for Refused {
     }
 }
 
-/// What there is to say of a group.
+/// A description of a group.
 #[derive(Debug)]
 pub(crate) struct Description {
-    /// Kafka's word for the phase.
+    /// Kafka's name for the phase.
     pub(crate) state: &'static str,
     pub(crate) protocol_type: String,
     pub(crate) protocol: String,
     pub(crate) members: Vec<MemberDescription>,
 }
 
-/// What there is to say of a member.
+/// A description of a member.
 #[derive(Debug)]
 pub(crate) struct MemberDescription {
     pub(crate) id: String,
     pub(crate) client: String,
     pub(crate) host: String,
     pub(crate) metadata: Bytes,
-    pub(crate) share: Bytes,
+    pub(crate) assignment: Bytes,
 }
 
-type JoinAnswer = oneshot::Sender<Result<Joined, Refused>>;
-type SyncAnswer = oneshot::Sender<Result<Bytes, ResponseError>>;
+type JoinReply = oneshot::Sender<Result<Joined, Refused>>;
+type SyncReply = oneshot::Sender<Result<Bytes, ResponseError>>;
 
 #[derive(Debug)]
 struct Member {
     id: String,
-    wish: Join,
-    share: Bytes,
-    missed_at: Instant,
-    joining: Option<JoinAnswer>,
-    syncing: Option<SyncAnswer>,
+    join: Join,
+    assignment: Bytes,
+    expires_at: Instant,
+    joining: Option<JoinReply>,
+    syncing: Option<SyncReply>,
 }
 
 impl Member {
-    fn alive(&mut self, now: Instant) {
-        self.missed_at = now + self.wish.session;
+    fn renew(&mut self, now: Instant) {
+        self.expires_at = now + self.join.session;
     }
 
-    /// Whether it waits for the round, at the other end of a connection that still stands.
+    /// Whether it has joined, and its connection is still open.
     fn has_joined(&self) -> bool {
         waits(self.joining.as_ref())
     }
@@ -123,33 +123,36 @@ impl Member {
 
     fn metadata(&self, protocol: &str) -> Bytes {
         let known = self
-            .wish
+            .join
             .protocols
             .iter()
             .find(|(name, _)| name == protocol);
-        known.map(|(_, said)| said.clone()).unwrap_or_default()
+        known
+            .map(|(_, metadata)| metadata.clone())
+            .unwrap_or_default()
     }
 }
 
-fn waits<T>(answer: Option<&oneshot::Sender<T>>) -> bool {
-    answer.is_some_and(|answer| !answer.is_closed())
+fn waits<T>(reply: Option<&oneshot::Sender<T>>) -> bool {
+    reply.is_some_and(|reply| !reply.is_closed())
 }
 
-/// Whoever asked may have gone meanwhile, and needs no answer then.
-fn send<T>(answer: oneshot::Sender<T>, what: T) {
-    let _ = answer.send(what);
+/// Sends a reply; the client may have disconnected.
+fn send<T>(reply: oneshot::Sender<T>, what: T) {
+    let _ = reply.send(what);
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Phase {
-    /// Nobody is in.
+    /// There are no members.
     #[default]
     Empty,
-    /// Members join; who has not by then is out.
+    /// Members join until the deadline; those that don't are removed.
     Joining { until: Instant },
-    /// The leader is asked for the shares; who has not asked for its share by then is out.
-    Sharing { until: Instant },
-    /// Each has its share.
+    /// Members ask for their assignments, which the leader sends; those that haven't asked by
+    /// the deadline are removed.
+    Assigning { until: Instant },
+    /// Every member has its assignment.
     Stable,
 }
 
@@ -161,50 +164,50 @@ pub(crate) struct Group {
     protocol_type: String,
     protocol: String,
     leader: String,
-    /// In the order in which they came.
+    /// In order of arrival.
     members: Vec<Member>,
-    /// Newcomers that were given an id, and until when they may join with it.
+    /// Ids given to new members that haven't joined yet, with their expiry.
     expected: Vec<(String, Instant)>,
 }
 
 impl Group {
-    /// Whether there is nothing to remember.
+    /// Whether the group can be removed.
     pub(crate) fn is_empty(&self) -> bool {
         self.members.is_empty() && self.expected.is_empty()
     }
 
-    pub(crate) fn join(&mut self, join: Join, answer: JoinAnswer, now: Instant) {
+    pub(crate) fn join(&mut self, join: Join, reply: JoinReply, now: Instant) {
         if let Err(error) = self.acceptable(&join) {
-            return send(answer, Err(error.into()));
+            return send(reply, Err(error.into()));
         }
         if join.member.is_empty() {
             let id = format!("{}-{}", join.client, Uuid::new_v4());
-            if join.id_first {
+            if join.needs_id {
                 self.expected.push((id.clone(), now + join.session));
                 let error = ResponseError::MemberIdRequired;
-                return send(answer, Err(Refused { error, member: id }));
+                return send(reply, Err(Refused { error, member: id }));
             }
-            return self.admit(id, join, answer, now);
+            return self.add(id, join, reply, now);
         }
         if let Some(place) = self.expected.iter().position(|(id, _)| *id == join.member) {
             self.expected.remove(place);
-            return self.admit(join.member.clone(), join, answer, now);
+            return self.add(join.member.clone(), join, reply, now);
         }
         let Some(place) = self.place(&join.member) else {
-            return send(answer, Err(ResponseError::UnknownMemberId.into()));
+            return send(reply, Err(ResponseError::UnknownMemberId.into()));
         };
         let leads = join.member == self.leader;
         let member = &mut self.members[place];
-        let same = member.wish.protocols == join.protocols;
-        member.wish = join;
-        member.alive(now);
+        let same = member.join.protocols == join.protocols;
+        member.join = join;
+        member.renew(now);
         match self.phase {
-            // It did not hear the answer to its last join, and asks again.
-            Phase::Sharing { .. } if same => send(answer, Ok(self.joined(place))),
-            Phase::Stable if same && !leads => send(answer, Ok(self.joined(place))),
+            // A retry after a lost reply.
+            Phase::Assigning { .. } if same => send(reply, Ok(self.joined(place))),
+            Phase::Stable if same && !leads => send(reply, Ok(self.joined(place))),
             _ => {
-                member.joining = Some(answer);
-                self.begin_round(now);
+                member.joining = Some(reply);
+                self.begin_rebalance(now);
             }
         }
     }
@@ -217,7 +220,7 @@ impl Group {
         let shared = join
             .protocols
             .iter()
-            .any(|(name, _)| others().all(|other| knows(other, name)));
+            .any(|(name, _)| others().all(|other| supports(other, name)));
         let other_type = others().next().is_some() && join.protocol_type != self.protocol_type;
         if !shared || other_type {
             return Err(ResponseError::InconsistentGroupProtocol);
@@ -228,26 +231,26 @@ impl Group {
         Ok(())
     }
 
-    fn admit(&mut self, id: String, join: Join, answer: JoinAnswer, now: Instant) {
+    fn add(&mut self, id: String, join: Join, reply: JoinReply, now: Instant) {
         if self.members.is_empty() {
             self.protocol_type.clone_from(&join.protocol_type);
         }
         self.members.push(Member {
             id,
-            missed_at: now + join.session,
-            wish: join,
-            share: Bytes::new(),
-            joining: Some(answer),
+            expires_at: now + join.session,
+            join,
+            assignment: Bytes::new(),
+            joining: Some(reply),
             syncing: None,
         });
-        self.begin_round(now);
+        self.begin_rebalance(now);
     }
 
     fn place(&self, id: &str) -> Option<usize> {
         self.members.iter().position(|member| member.id == id)
     }
 
-    /// The member of this generation.
+    /// A member of the current generation.
     fn member(&mut self, generation: i32, id: &str) -> Result<&mut Member, ResponseError> {
         let place = self.place(id).ok_or(ResponseError::UnknownMemberId)?;
         if generation != self.generation {
@@ -256,39 +259,39 @@ impl Group {
         Ok(&mut self.members[place])
     }
 
-    /// The longest that any member may take to join again.
-    fn patience(&self) -> Duration {
+    /// The longest rebalance timeout of all members.
+    fn rebalance_timeout(&self) -> Duration {
         let longest = self
             .members
             .iter()
-            .map(|member| member.wish.rebalance)
+            .map(|member| member.join.rebalance)
             .max();
         longest.unwrap_or_default().min(MAX_REBALANCE)
     }
 
-    /// Has all members join again, unless they are asked to already.
-    fn begin_round(&mut self, now: Instant) {
+    /// Makes all members join again, unless a rebalance is under way.
+    fn begin_rebalance(&mut self, now: Instant) {
         if !matches!(self.phase, Phase::Joining { .. }) {
             for member in &mut self.members {
-                member.share.clear();
-                if let Some(answer) = member.syncing.take() {
-                    send(answer, Err(ResponseError::RebalanceInProgress));
+                member.assignment.clear();
+                if let Some(reply) = member.syncing.take() {
+                    send(reply, Err(ResponseError::RebalanceInProgress));
                 }
             }
-            let until = now + self.patience();
+            let until = now + self.rebalance_timeout();
             self.phase = Phase::Joining { until };
         }
-        self.end_round_if_complete(now);
+        self.end_rebalance_if_complete(now);
     }
 
-    fn end_round_if_complete(&mut self, now: Instant) {
+    fn end_rebalance_if_complete(&mut self, now: Instant) {
         if self.expected.is_empty() && self.members.iter().all(Member::has_joined) {
-            self.end_round(now);
+            self.end_rebalance(now);
         }
     }
 
     /// Makes a new generation of those who have joined.
-    fn end_round(&mut self, now: Instant) {
+    fn end_rebalance(&mut self, now: Instant) {
         self.members.retain(Member::has_joined);
         self.generation = self.generation.checked_add(1).unwrap_or(1);
         let Some(first) = self.members.first() else {
@@ -301,24 +304,24 @@ impl Group {
             self.leader.clone_from(&first.id);
         }
         self.protocol = self.choose();
-        let until = now + self.patience();
-        self.phase = Phase::Sharing { until };
+        let until = now + self.rebalance_timeout();
+        self.phase = Phase::Assigning { until };
         for place in 0..self.members.len() {
             let joined = self.joined(place);
             let member = &mut self.members[place];
-            member.alive(now);
-            if let Some(answer) = member.joining.take() {
-                send(answer, Ok(joined));
+            member.renew(now);
+            if let Some(reply) = member.joining.take() {
+                send(reply, Ok(joined));
             }
         }
     }
 
-    /// The protocol that most members like best, of those that all know.
+    /// The most preferred of the protocols that all members support.
     fn choose(&self) -> String {
-        let known_to_all = |name: &str| self.members.iter().all(|member| knows(member, name));
+        let known_to_all = |name: &str| self.members.iter().all(|member| supports(member, name));
         let mut votes: Vec<(&str, usize)> = Vec::new();
         for member in &self.members {
-            let mut names = member.wish.protocols.iter().map(|(name, _)| &**name);
+            let mut names = member.join.protocols.iter().map(|(name, _)| &**name);
             let Some(choice) = names.find(|name| known_to_all(name)) else {
                 continue;
             };
@@ -333,14 +336,14 @@ impl Group {
 
     fn joined(&self, place: usize) -> Joined {
         let id = &self.members[place].id;
-        let said = |member: &Member| (member.id.clone(), member.metadata(&self.protocol));
+        let metadata = |member: &Member| (member.id.clone(), member.metadata(&self.protocol));
         Joined {
             generation: self.generation,
             protocol: self.protocol.clone(),
             leader: self.leader.clone(),
             member: id.clone(),
             members: if *id == self.leader {
-                self.members.iter().map(said).collect()
+                self.members.iter().map(metadata).collect()
             } else {
                 Vec::new()
             },
@@ -351,38 +354,38 @@ impl Group {
         &mut self,
         generation: i32,
         id: &str,
-        shares: Vec<(String, Bytes)>,
-        answer: SyncAnswer,
+        assignments: Vec<(String, Bytes)>,
+        reply: SyncReply,
         now: Instant,
     ) {
         let (phase, leads) = (self.phase, self.leader == id);
         let member = match self.member(generation, id) {
             Ok(member) => member,
-            Err(error) => return send(answer, Err(error)),
+            Err(error) => return send(reply, Err(error)),
         };
-        member.alive(now);
+        member.renew(now);
         match phase {
             Phase::Empty | Phase::Joining { .. } => {
-                send(answer, Err(ResponseError::RebalanceInProgress));
+                send(reply, Err(ResponseError::RebalanceInProgress));
             }
-            Phase::Stable => send(answer, Ok(member.share.clone())),
-            Phase::Sharing { .. } => {
-                member.syncing = Some(answer);
+            Phase::Stable => send(reply, Ok(member.assignment.clone())),
+            Phase::Assigning { .. } => {
+                member.syncing = Some(reply);
                 if leads {
-                    self.hand_out(shares, now);
+                    self.assign(assignments, now);
                 }
             }
         }
     }
 
-    fn hand_out(&mut self, mut shares: Vec<(String, Bytes)>, now: Instant) {
+    fn assign(&mut self, mut assignments: Vec<(String, Bytes)>, now: Instant) {
         for member in &mut self.members {
-            if let Some(place) = shares.iter().position(|(id, _)| *id == member.id) {
-                member.share = shares.swap_remove(place).1;
+            if let Some(place) = assignments.iter().position(|(id, _)| *id == member.id) {
+                member.assignment = assignments.swap_remove(place).1;
             }
-            if let Some(answer) = member.syncing.take() {
-                member.alive(now);
-                send(answer, Ok(member.share.clone()));
+            if let Some(reply) = member.syncing.take() {
+                member.renew(now);
+                send(reply, Ok(member.assignment.clone()));
             }
         }
         self.phase = Phase::Stable;
@@ -395,7 +398,7 @@ impl Group {
         now: Instant,
     ) -> Result<(), ResponseError> {
         let phase = self.phase;
-        self.member(generation, id)?.alive(now);
+        self.member(generation, id)?.renew(now);
         match phase {
             Phase::Joining { .. } => Err(ResponseError::RebalanceInProgress),
             _ => Ok(()),
@@ -408,19 +411,19 @@ impl Group {
         } else {
             let place = self.place(id).ok_or(ResponseError::UnknownMemberId)?;
             let member = self.members.remove(place);
-            if let Some(answer) = member.joining {
-                send(answer, Err(ResponseError::UnknownMemberId.into()));
+            if let Some(reply) = member.joining {
+                send(reply, Err(ResponseError::UnknownMemberId.into()));
             }
-            if let Some(answer) = member.syncing {
-                send(answer, Err(ResponseError::UnknownMemberId));
+            if let Some(reply) = member.syncing {
+                send(reply, Err(ResponseError::UnknownMemberId));
             }
-            self.begin_round(now);
+            self.begin_rebalance(now);
         }
-        self.look(now);
+        self.advance(now);
         Ok(())
     }
 
-    pub(crate) fn may_commit(
+    pub(crate) fn check_commit(
         &mut self,
         generation: i32,
         id: &str,
@@ -430,52 +433,52 @@ impl Group {
             return Ok(());
         }
         let phase = self.phase;
-        self.member(generation, id)?.alive(now);
+        self.member(generation, id)?.renew(now);
         match phase {
-            // The shares are being dealt anew: what it read may be another's by now.
-            Phase::Sharing { .. } => Err(ResponseError::RebalanceInProgress),
+            // Its partitions may belong to another member by now.
+            Phase::Assigning { .. } => Err(ResponseError::RebalanceInProgress),
             _ => Ok(()),
         }
     }
 
-    /// Misses who gave no sign of life, and ends waits that were long enough.
+    /// Removes members whose session has expired, and ends waits whose deadline has passed.
     pub(crate) fn expire(&mut self, now: Instant) {
         self.expected.retain(|(_, until)| *until > now);
         let before = self.members.len();
         self.members
-            .retain(|member| member.waits() || member.missed_at > now);
+            .retain(|member| member.waits() || member.expires_at > now);
         if self.members.len() < before {
-            self.begin_round(now);
+            self.begin_rebalance(now);
         }
-        self.look(now);
+        self.advance(now);
     }
 
-    /// What time, or somebody's leaving, may have brought about.
-    fn look(&mut self, now: Instant) {
+    /// Moves to the next phase if the deadline has passed or every member has joined.
+    fn advance(&mut self, now: Instant) {
         match self.phase {
-            Phase::Joining { until } if now >= until => self.end_round(now),
-            Phase::Joining { .. } => self.end_round_if_complete(now),
-            Phase::Sharing { until } if now >= until => {
+            Phase::Joining { until } if now >= until => self.end_rebalance(now),
+            Phase::Joining { .. } => self.end_rebalance_if_complete(now),
+            Phase::Assigning { until } if now >= until => {
                 self.members.retain(|member| waits(member.syncing.as_ref()));
-                self.begin_round(now);
+                self.begin_rebalance(now);
             }
-            Phase::Sharing { .. } | Phase::Stable | Phase::Empty => {}
+            Phase::Assigning { .. } | Phase::Stable | Phase::Empty => {}
         }
     }
 
     pub(crate) fn describe(&self) -> Description {
         let described = |member: &Member| MemberDescription {
             id: member.id.clone(),
-            client: member.wish.client.clone(),
-            host: member.wish.host.clone(),
+            client: member.join.client.clone(),
+            host: member.join.host.clone(),
             metadata: member.metadata(&self.protocol),
-            share: member.share.clone(),
+            assignment: member.assignment.clone(),
         };
         Description {
             state: match self.phase {
                 Phase::Empty => "Empty",
                 Phase::Joining { .. } => "PreparingRebalance",
-                Phase::Sharing { .. } => "CompletingRebalance",
+                Phase::Assigning { .. } => "CompletingRebalance",
                 Phase::Stable => "Stable",
             },
             protocol_type: self.protocol_type.clone(),
@@ -485,7 +488,7 @@ impl Group {
     }
 }
 
-fn knows(member: &Member, protocol: &str) -> bool {
-    let mut known = member.wish.protocols.iter();
+fn supports(member: &Member, protocol: &str) -> bool {
+    let mut known = member.join.protocols.iter();
     known.any(|(name, _)| name == protocol)
 }

@@ -1,4 +1,4 @@
-//! The groups' requests and answers, to and from the words of the protocol.
+//! Kafka's requests about groups.
 
 use std::time::Duration;
 
@@ -29,16 +29,16 @@ use crate::{
     sender::Sender,
 };
 
-/// A consumer group, among the things that have a coordinator; a transaction is another.
+/// The key type of consumer groups; the other one is transactions.
 const GROUP: i8 = 0;
 
-/// From this version on a newcomer joins twice, first for its id (KIP-394).
-const ID_FIRST: i16 = 4;
+/// The first version in which a new member joins twice, first to get an id (KIP-394).
+const NEEDS_ID: i16 = 4;
 
-/// From this version on one request asks for several coordinators.
+/// The first version in which a request asks for several coordinators.
 const COORDINATORS: i16 = 4;
 
-/// What is answered for a partition without a committed offset.
+/// The offset of a partition without a committed one.
 const NOTHING: i64 = -1;
 
 /// Answers [`FindCoordinatorRequest`]: this broker, for any group.
@@ -73,7 +73,7 @@ pub(crate) fn find_coordinator(
     FindCoordinatorResponse::default().with_coordinators(all.collect())
 }
 
-/// Kafka counts in milliseconds; a negative number is none.
+/// A duration in milliseconds; negative numbers count as 0.
 fn milliseconds(number: i32) -> Duration {
     Duration::from_millis(number.try_into().unwrap_or_default())
 }
@@ -92,7 +92,7 @@ pub(crate) async fn join(
         .map(|protocol| (protocol.name.to_string(), protocol.metadata));
     let join = Join {
         member: request.member_id.to_string(),
-        id_first: version >= ID_FIRST,
+        needs_id: version >= NEEDS_ID,
         session,
         // Version 0 has one timeout for both.
         rebalance: match request.rebalance_timeout_ms {
@@ -137,21 +137,21 @@ pub(crate) async fn join(
 
 /// Answers [`SyncGroupRequest`].
 pub(crate) async fn sync(broker: &Broker, request: SyncGroupRequest) -> SyncGroupResponse {
-    let shares = request
+    let assignments = request
         .assignments
         .into_iter()
-        .map(|share| (share.member_id.to_string(), share.assignment));
+        .map(|assignment| (assignment.member_id.to_string(), assignment.assignment));
     let outcome = broker
         .groups()
         .sync(
             &request.group_id,
             request.generation_id,
             &request.member_id,
-            shares.collect(),
+            assignments.collect(),
         )
         .await;
     match outcome {
-        Ok(share) => SyncGroupResponse::default().with_assignment(share),
+        Ok(assignment) => SyncGroupResponse::default().with_assignment(assignment),
         Err(error) => SyncGroupResponse::default().with_error_code(error.code()),
     }
 }
@@ -162,16 +162,16 @@ pub(crate) fn heartbeat(broker: &Broker, request: &HeartbeatRequest) -> Heartbea
         broker
             .groups()
             .heartbeat(&request.group_id, request.generation_id, &request.member_id);
-    HeartbeatResponse::default().with_error_code(number(outcome))
+    HeartbeatResponse::default().with_error_code(error_code(outcome))
 }
 
 /// Answers [`LeaveGroupRequest`].
 pub(crate) fn leave(broker: &Broker, request: &LeaveGroupRequest) -> LeaveGroupResponse {
     let outcome = broker.groups().leave(&request.group_id, &request.member_id);
-    LeaveGroupResponse::default().with_error_code(number(outcome))
+    LeaveGroupResponse::default().with_error_code(error_code(outcome))
 }
 
-fn number(outcome: Result<(), ResponseError>) -> i16 {
+fn error_code(outcome: Result<(), ResponseError>) -> i16 {
     outcome.err().map_or(0, |error| error.code())
 }
 
@@ -180,7 +180,7 @@ pub(crate) fn commit(broker: &Broker, request: OffsetCommitRequest) -> OffsetCom
     let (group, generation) = (&request.group_id, request.generation_id_or_member_epoch);
     let allowed = broker
         .groups()
-        .may_commit(group, generation, &request.member_id);
+        .check_commit(group, generation, &request.member_id);
     let topics = request.topics.into_iter().map(|topic| {
         let partitions = topic.partitions.iter().map(|partition| {
             let (index, offset) = (partition.partition_index, partition.committed_offset);
@@ -216,7 +216,7 @@ fn store(
     Ok(store.offsets().commit(group, topic, partition, offset)?)
 }
 
-/// Answers [`OffsetFetchRequest`]: what was asked for, or all that the group committed.
+/// Answers [`OffsetFetchRequest`] with the requested offsets, or all of the group's.
 pub(crate) fn committed(broker: &Broker, request: OffsetFetchRequest) -> OffsetFetchResponse {
     let offsets = broker.store().offsets();
     let group = &request.group_id;
@@ -250,7 +250,7 @@ pub(crate) fn committed(broker: &Broker, request: OffsetFetchRequest) -> OffsetF
     OffsetFetchResponse::default().with_topics(topics.collect())
 }
 
-/// Answers [`ListGroupsRequest`]: groups with members, and those that only left offsets.
+/// Answers [`ListGroupsRequest`] with the groups that have members or offsets.
 pub(crate) fn list(broker: &Broker, request: &ListGroupsRequest) -> ListGroupsResponse {
     let mut groups = broker.groups().list();
     let offsets = broker.store().offsets();
@@ -300,10 +300,10 @@ fn described(member: MemberDescription) -> DescribedGroupMember {
         .with_client_id(member.client.into())
         .with_client_host(member.host.into())
         .with_member_metadata(member.metadata)
-        .with_member_assignment(member.share)
+        .with_member_assignment(member.assignment)
 }
 
-/// Answers [`DeleteGroupsRequest`]: forgets the offsets of groups that have no members.
+/// Answers [`DeleteGroupsRequest`]: deletes the offsets of groups without members.
 pub(crate) fn delete(broker: &Broker, request: DeleteGroupsRequest) -> DeleteGroupsResponse {
     let results = request.groups_names.into_iter().map(|id| {
         let outcome = forget(broker, &id);
