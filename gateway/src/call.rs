@@ -12,17 +12,19 @@ pub(crate) mod fault;
 pub(crate) mod invoke;
 pub(crate) mod limits;
 pub(crate) mod rate_limit;
-pub(crate) mod transport;
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::time::Instant;
+use tracing::{Instrument as _, Span};
 use trichrome_proto::{
     contract::Operation,
     error::{ApiError, Fault as _},
+    wire::Transport,
 };
 use trichrome_startup::error_chain;
+use trichrome_telemetry as telemetry;
 use uuid::Uuid;
 
 use self::{
@@ -34,7 +36,6 @@ use self::{
     context::Context,
     invoke::{Invoke, InvokeError},
     rate_limit::RateLimits,
-    transport::Transport,
 };
 use crate::ops::metrics::Metrics;
 
@@ -132,11 +133,19 @@ impl Calls {
     async fn answer(&self, mut call: Call<'_>, record: &mut CallGuard) -> Result<Reply, ApiError> {
         self.limits.check(call.operation)?;
         let args = std::mem::take(&mut call.args);
-        let event = event::encode(call.operation, args, &call.context, call.transport)?;
-        let mut event = Bytes::from(event);
+        // Each attempt sends its own trace in the client context. Lambda's emulators drop that,
+        // so the event has the first attempt's trace as well.
+        let span = self.invoke.span(call.operation.function);
+        let context = call.context.at(&span);
+        let event = event::encode(call.operation, args, &context, call.transport)
+            .inspect_err(|error| telemetry::failed(&span, error.code.as_str()))?;
+        let event = Bytes::from(event);
+        let mut first = Some(span);
         let mut failures = 0;
         loop {
-            let (error, on_the_way) = match self.attempt(&call, &mut event, record).await {
+            let span = first.take();
+            let span = span.unwrap_or_else(|| self.invoke.span(call.operation.function));
+            let (error, on_the_way) = match self.attempt(&call, &event, span, record).await {
                 Ok(reply) => return Ok(reply),
                 Err(failure) => failure,
             };
@@ -164,13 +173,16 @@ impl Calls {
     async fn attempt(
         &self,
         call: &Call<'_>,
-        event: &mut Bytes,
+        event: &Bytes,
+        span: Span,
         record: &mut CallGuard,
     ) -> Result<Reply, (ApiError, bool)> {
         let operation = call.operation;
+        let trace = call.context.trace_at(&span);
         let answered = self
             .invoke
-            .invoke(operation.function, event, call.deadline)
+            .invoke(operation.function, event, Some(&trace), call.deadline)
+            .instrument(span)
             .await;
         let on_the_way = answered.as_ref().is_err_and(InvokeError::is_on_the_way);
         let (result, user_id) = match answered {

@@ -22,6 +22,7 @@ use http::{
 };
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument as _, Span, field::Empty, info_span};
+use trichrome_proto::wire::header::{REQUEST_ID, TRACEPARENT};
 use trichrome_telemetry as telemetry;
 
 use self::{
@@ -29,10 +30,7 @@ use self::{
     fallback::{method_not_allowed, not_found},
 };
 use crate::{
-    call::{
-        context::{Context, REQUEST_ID, TRACEPARENT},
-        fault::internal,
-    },
+    call::{context::Context, fault::internal},
     ops::{health::Readiness, metrics::Metrics},
 };
 

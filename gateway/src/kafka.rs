@@ -16,12 +16,5 @@ pub(crate) mod results;
 pub(crate) mod tracker;
 pub(crate) mod trigger;
 
-/// The topic of the answers to commands.
-pub(crate) const RESULTS: &str = "results";
-/// The key of every answer.
-pub(crate) const RESPONSE_KEY: &str = "response";
-/// The header with an answer's HTTP status.
-pub(crate) const STATUS: &str = "status";
-
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
 use crate::{
-    contract::{Field, Kind, Operation},
+    contract::{Field, Kind, Operation, path_parameter},
     error::ApiError,
 };
 
@@ -18,20 +18,18 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// A request message as the parts of an HTTP request.
-#[derive(Debug, PartialEq)]
-pub struct HttpParts {
+/// The part of an HTTP request that names what it is for: everything but headers and body.
+#[derive(Debug, Default, PartialEq)]
+pub struct Target {
     /// The path, parameters filled in and percent-encoded.
     pub path: String,
     /// The path's parameters, decoded.
     pub path_parameters: Vec<(&'static str, String)>,
     /// The query's parameters, decoded.
     pub query: Vec<(String, String)>,
-    /// The JSON body, for operations that take one.
-    pub body: Option<String>,
 }
 
-impl HttpParts {
+impl Target {
     /// The query, percent-encoded, without its question mark.
     pub fn query_string(&self) -> String {
         self.query
@@ -46,66 +44,58 @@ fn encode(text: &str) -> impl std::fmt::Display {
     utf8_percent_encode(text, RESERVED)
 }
 
-/// Writes a request message into the HTTP request that REST would have carried.
+/// Takes the fields out of a request message that travel in the path or the query. The fields
+/// that are left are the body, for an operation that has one.
 ///
 /// # Errors
 ///
-/// `INVALID_ARGUMENT` where a path parameter is missing or no text, or where a query
-/// parameter is a list or an object.
-pub fn to_http(operation: &Operation, mut args: Map<String, Value>) -> Result<HttpParts, ApiError> {
-    let mut path = String::new();
-    let mut path_parameters = Vec::new();
+/// `INVALID_ARGUMENT` where a path parameter is missing or not text, or where a query parameter
+/// is a list or an object.
+pub fn take_target(
+    operation: &Operation,
+    args: &mut Map<String, Value>,
+) -> Result<Target, ApiError> {
+    let mut target = Target::default();
     for segment in operation.http.path.split('/').skip(1) {
-        path.push('/');
-        match segment
-            .strip_prefix('{')
-            .and_then(|name| name.strip_suffix('}'))
-        {
-            Some(name) => {
-                let value = match args.remove(name) {
-                    Some(Value::String(text)) if !text.is_empty() => text,
-                    Some(Value::String(_) | Value::Null) | None => {
-                        return Err(ApiError::invalid(format!("\"{name}\" is required")));
-                    }
-                    Some(_) => return Err(ApiError::invalid(format!("\"{name}\" must be text"))),
-                };
-                path.push_str(&encode(&value).to_string());
-                path_parameters.push((name, value));
+        target.path.push('/');
+        let Some(name) = path_parameter(segment) else {
+            target.path.push_str(segment);
+            continue;
+        };
+        let value = match args.remove(name) {
+            Some(Value::String(text)) if !text.is_empty() => text,
+            Some(Value::String(_) | Value::Null) | None => {
+                return Err(ApiError::invalid(format!("\"{name}\" is required")));
             }
-            None => path.push_str(segment),
-        }
+            Some(_) => return Err(ApiError::invalid(format!("\"{name}\" must be text"))),
+        };
+        target.path.push_str(&encode(&value).to_string());
+        target.path_parameters.push((name, value));
     }
-    let mut query = Vec::new();
-    let mut body = None;
     if operation.http.body {
-        body = Some(Value::Object(args).to_string());
-    } else {
-        for (name, value) in args {
-            let text = match value {
-                Value::Null => continue,
-                Value::String(text) => text,
-                Value::Bool(_) | Value::Number(_) => value.to_string(),
-                Value::Array(_) | Value::Object(_) => {
-                    return Err(ApiError::invalid(format!("\"{name}\" must be one value")));
-                }
-            };
-            query.push((name, text));
-        }
+        return Ok(target);
     }
-    Ok(HttpParts {
-        path,
-        path_parameters,
-        query,
-        body,
-    })
+    for (name, value) in std::mem::take(args) {
+        let text = match value {
+            Value::Null => continue,
+            Value::String(text) => text,
+            Value::Bool(_) | Value::Number(_) => value.to_string(),
+            Value::Array(_) | Value::Object(_) => {
+                return Err(ApiError::invalid(format!("\"{name}\" must be one value")));
+            }
+        };
+        target.query.push((name, text));
+    }
+    Ok(target)
 }
 
-/// Reads the parts of an HTTP request into a request message; [`crate::validate::request`]
-/// then says whether it is a good one.
+/// Reads the parts of an HTTP request into a request message, which
+/// [`crate::validate::request`] then checks. A field of the path isn't expected in the body; the
+/// same value there is accepted.
 ///
 /// # Errors
 ///
-/// `INVALID_ARGUMENT` where the body is no JSON object, or where two parts give one field
+/// `INVALID_ARGUMENT` where the body isn't a JSON object, or where two parts give one field
 /// different values.
 pub fn from_http<'a>(
     operation: &Operation,
@@ -130,7 +120,8 @@ pub fn from_http<'a>(
     for (name, text) in path_parameters {
         let value = Value::String(text.to_owned());
         match args.get(name) {
-            Some(other) if *other != value => {
+            // Clients that write every field of a message leave this one empty.
+            Some(other) if *other != value && !other.is_null() && *other != "" => {
                 return Err(ApiError::invalid(format!(
                     "\"{name}\" differs between the path and the rest of the request"
                 )));
@@ -155,12 +146,17 @@ pub fn parse_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     match serde_json::from_slice(body) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(ApiError::invalid("the body must be a JSON object")),
-        Err(error) => Err(ApiError::invalid(format!(
-            "the body is not JSON: line {}, column {}",
-            error.line(),
-            error.column()
-        ))),
+        Err(error) => Err(not_json(&error)),
     }
+}
+
+/// The error for a body that isn't JSON. Says where, and shows nothing of it.
+pub fn not_json(error: &serde_json::Error) -> ApiError {
+    ApiError::invalid(format!(
+        "the body is not JSON: line {}, column {}",
+        error.line(),
+        error.column()
+    ))
 }
 
 /// A query parameter in its field's type; text that does not fit stays text, and the
@@ -235,6 +231,17 @@ pub fn join_response(
     Ok(Value::Object(message))
 }
 
+/// The headers that carry response fields beside a `response_body`.
+pub fn response_headers(operation: &Operation) -> impl Iterator<Item = String> {
+    operation
+        .output
+        .fields
+        .iter()
+        .filter(|_| operation.http.response_body.is_some())
+        .filter(|field| operation.http.response_body != Some(field.name))
+        .map(|field| header_name(field.name))
+}
+
 /// The header that carries a response field beside a `response_body`.
 pub fn header_name(field: &str) -> String {
     field.replace('_', "-")
@@ -245,7 +252,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::contract::by_function;
+    use crate::contract::{Http, by_function};
 
     fn object(value: Value) -> Map<String, Value> {
         match value {
@@ -254,45 +261,122 @@ mod tests {
         }
     }
 
+    /// An operation with a path parameter and a body.
+    fn patch() -> Operation {
+        let get = by_function("pictures-get").unwrap();
+        let http = Http {
+            method: "PATCH",
+            body: true,
+            ..get.http.clone()
+        };
+        Operation {
+            http,
+            ..get.clone()
+        }
+    }
+
+    fn back(
+        operation: &Operation,
+        target: &Target,
+        body: &[u8],
+    ) -> Result<Map<String, Value>, ApiError> {
+        let path = target.path_parameters.iter();
+        from_http(
+            operation,
+            path.map(|(name, value)| (*name, value.as_str())),
+            target
+                .query
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str())),
+            body,
+        )
+    }
+
     #[test]
-    fn there_and_back() {
-        for (function, args) in [
-            (
-                "auth-signup",
-                json!({"username": "é ü", "password": "a&b=c"}),
-            ),
-            ("users-get-by-username", json!({"username": "a b&c=d/é"})),
-            ("pictures-get", json!({"picture_id": "p", "user_id": "u"})),
-            ("pictures-list", json!({"limit": 3, "metadata_only": true})),
-            ("pictures-delete", json!({"picture_id": "p/../q"})),
+    fn a_message_survives_its_request() {
+        let signup = by_function("auth-signup").unwrap();
+        let by_name = by_function("users-get-by-username").unwrap();
+        let get = by_function("pictures-get").unwrap();
+        let list = by_function("pictures-list").unwrap();
+        let delete = by_function("pictures-delete").unwrap();
+        let patch = patch();
+        for (operation, args) in [
+            (signup, json!({"username": "é ü", "password": "a&b=c"})),
+            (by_name, json!({"username": "a b&c=d/é"})),
+            (get, json!({"picture_id": "p", "user_id": "u"})),
+            (list, json!({"limit": 3, "metadata_only": true})),
+            (delete, json!({"picture_id": "p/../q"})),
+            (&patch, json!({"picture_id": "p/q", "user_id": "u"})),
+            (&patch, json!({"picture_id": "p"})),
         ] {
-            let operation = by_function(function).unwrap();
             let args = object(args);
-            let parts = to_http(operation, args.clone()).unwrap();
-            let back = from_http(
-                operation,
-                parts.path_parameters.iter().map(|(n, v)| (*n, v.as_str())),
-                parts.query.iter().map(|(n, v)| (n.as_str(), v.as_str())),
-                parts.body.as_deref().unwrap_or_default().as_bytes(),
-            );
-            assert_eq!(back.unwrap(), args, "{function}");
+            let mut body = args.clone();
+            let target = take_target(operation, &mut body).unwrap();
+            assert!(operation.http.body || body.is_empty(), "{body:?}");
+            let body = Value::Object(body).to_string();
+            let read = back(operation, &target, body.as_bytes()).unwrap();
+            assert_eq!(read, args, "{}", operation.function);
         }
     }
 
     #[test]
-    fn what_is_not_unreserved_is_encoded() {
+    fn reserved_characters_are_encoded() {
         let operation = by_function("pictures-get").unwrap();
-        let args = object(json!({"picture_id": "a/b c", "user_id": "é&="}));
-        let parts = to_http(operation, args).unwrap();
-        assert_eq!(parts.path, "/pictures/a%2Fb%20c");
-        assert_eq!(parts.query_string(), "user_id=%C3%A9%26%3D");
+        let mut args = object(json!({"picture_id": "a/b c", "user_id": "é&="}));
+        let target = take_target(operation, &mut args).unwrap();
+        assert_eq!(target.path, "/pictures/a%2Fb%20c");
+        assert_eq!(target.query_string(), "user_id=%C3%A9%26%3D");
     }
 
     #[test]
-    fn a_missing_path_parameter_is_named() {
-        let operation = by_function("pictures-get").unwrap();
-        let error = to_http(operation, Map::new()).unwrap_err();
-        assert_eq!(error.message, "\"picture_id\" is required");
+    fn a_path_parameter_must_be_text() {
+        let get = by_function("pictures-get").unwrap();
+        for operation in [get, &patch()] {
+            for (args, message) in [
+                (json!({}), "\"picture_id\" is required"),
+                (json!({"picture_id": ""}), "\"picture_id\" is required"),
+                (json!({"picture_id": null}), "\"picture_id\" is required"),
+                (json!({"picture_id": 7}), "\"picture_id\" must be text"),
+            ] {
+                let error = take_target(operation, &mut object(args)).unwrap_err();
+                assert_eq!(error.message, message);
+            }
+        }
+    }
+
+    #[test]
+    fn a_body_goes_with_a_path_parameter() {
+        let patch = patch();
+        let mut args = object(json!({"picture_id": "p", "user_id": "u"}));
+        let target = take_target(&patch, &mut args).unwrap();
+        assert_eq!(target.path, "/pictures/p");
+        assert!(target.query.is_empty());
+        assert_eq!(args, object(json!({"user_id": "u"})));
+    }
+
+    #[test]
+    fn the_path_wins_and_the_body_must_not_differ() {
+        let patch = patch();
+        let read = |body: Value| {
+            let body = body.to_string();
+            from_http(&patch, [("picture_id", "p")], [], body.as_bytes())
+        };
+        for body in [
+            json!({}),
+            json!({"picture_id": "p"}),
+            json!({"picture_id": ""}),
+            json!({"picture_id": null}),
+        ] {
+            assert_eq!(read(body.clone()).unwrap()["picture_id"], "p", "{body}");
+        }
+        for body in [json!({"picture_id": "q"}), json!({"picture_id": 7})] {
+            let error = read(body.clone()).unwrap_err();
+            assert_eq!(
+                error.code,
+                crate::error::ErrorCode::InvalidArgument,
+                "{body}"
+            );
+        }
     }
 
     #[test]

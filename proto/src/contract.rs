@@ -5,7 +5,7 @@ mod route;
 pub use route::{Route, route};
 
 /// One operation: one Lambda function, reachable over REST, gRPC and Kafka.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Operation {
     /// The function's name, `pictures-create`.
     pub function: &'static str,
@@ -43,7 +43,7 @@ impl Operation {
 }
 
 /// The REST binding of an operation (`google.api.http`).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Http {
     /// The method, upper case.
     pub method: &'static str,
@@ -58,11 +58,14 @@ pub struct Http {
 }
 
 impl Http {
+    /// API Gateway's name of the route, `GET /pictures/{picture_id}`.
+    pub fn route_key(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
     /// The path's parameters.
     pub fn path_parameters(&self) -> impl Iterator<Item = &'static str> {
-        self.path
-            .split('/')
-            .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+        self.path.split('/').filter_map(path_parameter)
     }
 
     /// Whether the path has a parameter of this name.
@@ -71,8 +74,13 @@ impl Http {
     }
 }
 
+/// The name of the parameter in a segment of a path.
+pub(crate) fn path_parameter(segment: &'static str) -> Option<&'static str> {
+    segment.strip_prefix('{')?.strip_suffix('}')
+}
+
 /// The Kafka record that calls an operation.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Command {
     /// The topic.
     pub topic: &'static str,

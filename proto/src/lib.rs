@@ -13,6 +13,7 @@ pub mod generate;
 pub mod reflect;
 mod timestamp;
 pub mod validate;
+pub mod wire;
 
 /// Generated message types of one package.
 macro_rules! package {

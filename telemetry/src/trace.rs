@@ -8,6 +8,7 @@ use opentelemetry::{
 };
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+use trichrome_proto::wire::header::{TRACEPARENT, TRACESTATE, XRAY_TRACE};
 use uuid::Uuid;
 
 use crate::ids;
@@ -37,13 +38,13 @@ impl Origin {
     /// Reads `traceparent` and `tracestate` or, without a valid one, `x-amzn-trace-id`. `header`
     /// returns the value of a header by its lower-case name.
     pub fn read<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Option<Self> {
-        let w3c = header("traceparent").and_then(|parent| {
-            let state = header("tracestate")
+        let w3c = header(TRACEPARENT).and_then(|parent| {
+            let state = header(TRACESTATE)
                 .filter(|state| state.len() <= MAX_STATE_LENGTH && !state.is_empty());
             Trace::accept(parent, state)
         });
         w3c.map(Self::Parent)
-            .or_else(|| Self::from_xray(header("x-amzn-trace-id")?))
+            .or_else(|| Self::from_xray(header(XRAY_TRACE)?))
     }
 
     /// Reads `Root=1-<8 hex>-<24 hex>;Parent=<16 hex>;Sampled=<0|1>`. The root is a W3C trace id

@@ -5,8 +5,7 @@ mod grow;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sha2::{Digest as _, Sha256};
 
-/// The largest picture that is taken, in bytes.
-pub const LIMIT: usize = 4 * 1024 * 1024;
+pub use trichrome_proto::wire::limits::MAX_PICTURE;
 
 /// A format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep, timeout};
-use trichrome_proto::{contract::Operation, error::ErrorCode};
+use trichrome_proto::{
+    contract::Operation,
+    error::ErrorCode,
+    wire::header::{AUTHORIZATION, IDEMPOTENCY_KEY, REQUEST_ID, TRACEPARENT},
+};
 use uuid::Uuid;
 
 use crate::{account::Account, reply::Reply, scenario::Scenario, transport::Transport};
@@ -44,12 +48,12 @@ impl Outgoing {
     pub(crate) fn headers(&self) -> Vec<(&'static str, String)> {
         let trace = self.trace.simple();
         let mut headers = vec![
-            ("x-request-id", self.request_id.clone()),
-            ("traceparent", format!("00-{trace}-{SPAN}-01")),
+            (REQUEST_ID, self.request_id.clone()),
+            (TRACEPARENT, format!("00-{trace}-{SPAN}-01")),
         ];
         let optional = [
-            ("authorization", &self.authorization),
-            ("idempotency-key", &self.idempotency_key),
+            (AUTHORIZATION, &self.authorization),
+            (IDEMPOTENCY_KEY, &self.idempotency_key),
         ];
         for (name, value) in optional {
             headers.extend(value.clone().map(|value| (name, value)));

@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
 use serde_json::Value;
-use trichrome_proto::contract::{self, Operation};
+use trichrome_proto::{
+    contract::{self, Operation},
+    wire::header::AUTHORIZATION,
+};
 use uuid::Uuid;
 
 use crate::{
@@ -117,7 +120,7 @@ impl Scenario {
         for user_id in users {
             let authorization = format!("Bearer {}", stack.signer.token(&user_id)?);
             let url = format!("{}/users/{user_id}", stack.description.rest_url);
-            let headers = [("authorization", authorization.as_str())];
+            let headers = [(AUTHORIZATION, authorization.as_str())];
             let answer = stack
                 .http
                 .send("DELETE", &url, &headers, Bytes::new())

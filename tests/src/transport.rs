@@ -3,6 +3,7 @@
 use std::fmt;
 
 use anyhow::Result;
+use trichrome_proto::wire;
 
 use crate::{
     clients::{kafka, rest},
@@ -51,21 +52,24 @@ impl Transport {
         }
     }
 
-    /// The name in call logs.
-    pub const fn logged_as(self) -> &'static str {
+    /// The transport that the service sees, and logs.
+    pub const fn wire(self) -> wire::Transport {
         match self {
-            Self::Rest | Self::FacadeRest => "rest",
-            Self::FacadeGrpc | Self::Grpc => "grpc",
-            Self::FacadeEvents | Self::Kafka => "events",
+            Self::Rest | Self::FacadeRest => wire::Transport::Rest,
+            Self::FacadeGrpc | Self::Grpc => wire::Transport::Grpc,
+            Self::FacadeEvents | Self::Kafka => wire::Transport::Events,
         }
     }
 
-    /// The name in the facade's paths, where this is one of its.
+    /// The name in call logs.
+    pub const fn logged_as(self) -> &'static str {
+        self.wire().as_str()
+    }
+
+    /// The name in the facade's paths; `None` for a client that doesn't use the facade.
     pub const fn facade(self) -> Option<&'static str> {
         match self {
-            Self::FacadeRest => Some("rest"),
-            Self::FacadeGrpc => Some("grpc"),
-            Self::FacadeEvents => Some("events"),
+            Self::FacadeRest | Self::FacadeGrpc | Self::FacadeEvents => Some(self.wire().as_str()),
             Self::Rest | Self::Grpc | Self::Kafka => None,
         }
     }

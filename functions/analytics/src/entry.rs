@@ -1,10 +1,13 @@
 //! One logged call.
 
 use time::{Duration, OffsetDateTime};
-use trichrome_proto::analytics::{AnalyticsEntryMessage, LogDataRequest};
+use trichrome_proto::{
+    analytics::{AnalyticsEntryMessage, LogDataRequest},
+    wire::Transport,
+};
 use uuid::Uuid;
 
-use crate::{Error, ids, instant, observation::Observation, transport::Transport};
+use crate::{Error, ids, instant, observation::Observation};
 
 /// The contract's limit of characters in a service's name.
 pub(crate) const SERVICE_MAX: usize = 64;

@@ -1,6 +1,9 @@
 //! The errors of the call log.
 
-use trichrome_proto::error::{ErrorCode, Fault};
+use trichrome_proto::{
+    error::{ErrorCode, Fault},
+    wire::UnknownTransport,
+};
 
 use crate::entry::{MAX_DURATION_MS, METHOD_MAX, SERVICE_MAX};
 
@@ -10,8 +13,8 @@ use crate::entry::{MAX_DURATION_MS, METHOD_MAX, SERVICE_MAX};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// An unknown transport.
-    #[error("transport must be rest, grpc or events")]
-    Transport,
+    #[error(transparent)]
+    Transport(#[from] UnknownTransport),
     /// An invalid service or method name.
     #[error("{field} must be 1 to {max} characters, without control characters")]
     Name {
@@ -73,7 +76,7 @@ impl Error {
 impl Fault for Error {
     fn code(&self) -> ErrorCode {
         match self {
-            Self::Transport
+            Self::Transport(_)
             | Self::Name { .. }
             | Self::Status
             | Self::Duration
@@ -101,7 +104,7 @@ impl From<sqlx::Error> for Error {
             };
         };
         match database.constraint() {
-            Some("call_logs_transport_check") => return Self::Transport,
+            Some("call_logs_transport_check") => return Self::Transport(UnknownTransport),
             Some("call_logs_service_check") => return Self::SERVICE,
             Some("call_logs_method_check") => return Self::METHOD,
             Some("call_logs_status_check") => return Self::Status,

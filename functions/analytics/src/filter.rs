@@ -1,13 +1,12 @@
 //! Which entries a read returns.
 
 use time::OffsetDateTime;
-use trichrome_proto::analytics::GetLogRequest;
+use trichrome_proto::{analytics::GetLogRequest, wire::Transport};
 
 use crate::{
     Error,
     entry::{METHOD_MAX, SERVICE_MAX, known_status, name},
     instant,
-    transport::Transport,
 };
 
 /// Which entries a read returns: those that match all given fields.

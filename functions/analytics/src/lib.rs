@@ -25,7 +25,6 @@ mod read;
 pub mod schema;
 mod store;
 mod totals;
-mod transport;
 mod wiring;
 
 pub use analytics::Analytics;

@@ -57,7 +57,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::transport::Transport;
+    use trichrome_proto::wire::Transport;
 
     fn entries(count: u128) -> Vec<Entry> {
         (0..count)

@@ -3,9 +3,7 @@
 //! Text is decoded in place, so that an upload never holds both text and bytes.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-
-/// The largest picture, decoded: 4 MiB. As base64 it fits Lambda's payload limit of 6 MB.
-pub const MAX_BYTES: usize = 4 * 1024 * 1024;
+use trichrome_proto::wire::limits::MAX_PICTURE;
 
 /// Why text can't be decoded. Positions count bytes from 1, which are characters unless a
 /// `data:` URL's prefix contains others.
@@ -55,8 +53,8 @@ pub enum ContentError {
     /// A `data:` URL whose content isn't base64.
     #[error("the data: URL is not base64; send data:<type>;base64,<content>")]
     NotBase64,
-    /// More than [`MAX_BYTES`].
-    #[error("the picture has {size} bytes; the limit is {MAX_BYTES} bytes (4 MiB)")]
+    /// More than [`MAX_PICTURE`].
+    #[error("the picture has {size} bytes; the limit is {MAX_PICTURE} bytes (4 MiB)")]
     TooLarge {
         /// The decoded size in bytes.
         size: usize,
@@ -123,7 +121,7 @@ const fn symbols() -> [Symbol; 256] {
 pub fn decode(text: String) -> Result<Vec<u8>, ContentError> {
     let start = content_start(&text)?;
     let size = decoded_size(&text.as_bytes()[start..]);
-    if size > MAX_BYTES {
+    if size > MAX_PICTURE {
         return Err(ContentError::TooLarge { size });
     }
 
@@ -390,8 +388,8 @@ mod tests {
 
     #[test]
     fn the_limit_counts_decoded_bytes() {
-        let full = STANDARD.encode(vec![7; MAX_BYTES]);
-        assert_eq!(decoded(&full).unwrap().len(), MAX_BYTES);
+        let full = STANDARD.encode(vec![7; MAX_PICTURE]);
+        assert_eq!(decoded(&full).unwrap().len(), MAX_PICTURE);
         let lines = full
             .as_bytes()
             .chunks(76)
@@ -399,15 +397,15 @@ mod tests {
             .join(&b"\r\n"[..]);
         assert_eq!(
             decode(String::from_utf8(lines).unwrap()).unwrap().len(),
-            MAX_BYTES
+            MAX_PICTURE
         );
 
-        let over = STANDARD.encode(vec![7; MAX_BYTES + 1]);
+        let over = STANDARD.encode(vec![7; MAX_PICTURE + 1]);
         let error = decoded(&over).unwrap_err();
         assert_eq!(
             error,
             ContentError::TooLarge {
-                size: MAX_BYTES + 1
+                size: MAX_PICTURE + 1
             }
         );
         assert!(error.to_string().contains("4194304"), "{error}");

@@ -8,7 +8,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
-use trichrome_proto::pictures::{CreateUserPictureRequest, PictureMessage};
+use trichrome_proto::{
+    pictures::{CreateUserPictureRequest, PictureMessage},
+    wire::limits::MAX_IDEMPOTENCY_KEY,
+};
 use uuid::Uuid;
 
 use crate::{
@@ -16,9 +19,6 @@ use crate::{
     image::{self, Image},
     store::{Insertion, KeyUse, NotInserted},
 };
-
-/// The longest idempotency key, in bytes. DynamoDB's own limit is 1024.
-pub(crate) const MAX_KEY_BYTES: usize = 255;
 
 /// Extra time allowed for rolling back before the error is returned.
 const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -60,7 +60,7 @@ impl NewPictures {
             return Err(Error::BlankTitle);
         }
         let key = key.filter(|key| !key.is_empty());
-        if let Some(key) = key.filter(|key| key.len() > MAX_KEY_BYTES) {
+        if let Some(key) = key.filter(|key| key.len() > MAX_IDEMPOTENCY_KEY) {
             return Err(Error::LongKey(key.len()));
         }
         let bytes = Bytes::from(content::decode(base64)?);

@@ -2,7 +2,10 @@
 
 use std::error::Error as StdError;
 
-use trichrome_proto::error::{ErrorCode, Fault};
+use trichrome_proto::{
+    error::{ErrorCode, Fault},
+    wire::limits::MAX_IDEMPOTENCY_KEY,
+};
 use uuid::Uuid;
 
 use crate::{content::ContentError, image::ImageError};
@@ -20,7 +23,7 @@ pub enum Error {
     #[error(transparent)]
     Image(#[from] ImageError),
     /// The idempotency key is too long for the store.
-    #[error("the idempotency key has {0} bytes; the limit is {max}", max = crate::create::MAX_KEY_BYTES)]
+    #[error("the idempotency key has {0} bytes; the limit is {MAX_IDEMPOTENCY_KEY}")]
     LongKey(usize),
     /// The cursor is invalid, or another user's.
     #[error("cursor is not from a list of yours; leave it out to start at the newest picture")]

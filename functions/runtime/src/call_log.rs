@@ -6,17 +6,21 @@
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_lambda::{Client, primitives::Blob, types::InvocationType};
-use serde_json::json;
 use tracing::{Instrument as _, info_span};
-use trichrome_proto::{analytics::AnalyticsEntryMessage, contract::Operation};
+use trichrome_proto::{
+    analytics::AnalyticsEntryMessage,
+    binding::Target,
+    contract::{Operation, by_function},
+    wire::{Event, Source, Transport, event, header::TRACEPARENT},
+};
 use trichrome_startup::error_chain;
 use trichrome_telemetry::{self as telemetry, Origin, Trace};
 use uuid::Uuid;
 
 use crate::Env;
 
-/// `requestContext.apiId` of the event that carries an entry.
-pub(crate) const API_ID: &str = "trichrome-internal";
+/// The function that writes entries.
+const LOG_DATA: &str = "analytics-log";
 
 /// How long the environment is held for one entry.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -30,7 +34,7 @@ pub(crate) fn entry(
     trace_id: String,
 ) -> AnalyticsEntryMessage {
     AnalyticsEntryMessage {
-        transport: "rest".to_owned(),
+        transport: Transport::Rest.as_str().to_owned(),
         service: operation.package.to_owned(),
         method: operation.method.to_owned(),
         status: status.into(),
@@ -42,21 +46,33 @@ pub(crate) fn entry(
     }
 }
 
-/// Where entries go.
+/// Sends entries to be written.
 #[derive(Clone)]
 pub(crate) struct CallLog {
-    /// The function to invoke, by name, and the client; `None` where no log is kept.
-    sink: Option<(String, Client)>,
+    /// `None` where calls aren't logged.
+    sink: Option<Sink>,
+}
+
+#[derive(Clone)]
+struct Sink {
+    client: Client,
+    /// The name by which Lambda knows the function.
+    function: String,
+    operation: &'static Operation,
 }
 
 impl CallLog {
     /// `CALL_LOG_FUNCTION` names the function; unset, REST calls are not logged.
     pub(crate) fn from_env(env: &mut Env) -> Self {
-        Self {
-            sink: env
-                .optional("CALL_LOG_FUNCTION")
-                .map(|function| (function, Client::new(&env.aws("lambda")))),
-        }
+        let sink = env
+            .optional("CALL_LOG_FUNCTION")
+            .zip(by_function(LOG_DATA))
+            .map(|(function, operation)| Sink {
+                client: Client::new(&env.aws("lambda")),
+                function,
+                operation,
+            });
+        Self { sink }
     }
 
     /// Logs nothing.
@@ -72,7 +88,7 @@ impl CallLog {
     /// Sends the entry of a call, which is at `trace`, within [`TIMEOUT`]; a failure is
     /// logged and forgotten.
     pub(crate) async fn send(&self, entry: AnalyticsEntryMessage, trace: Trace) {
-        let Some((function, client)) = &self.sink else {
+        let Some(sink) = &self.sink else {
             return;
         };
         let span = info_span!(
@@ -81,14 +97,15 @@ impl CallLog {
             otel.name = "Lambda.Invoke",
             rpc.system.name = "aws-api",
             rpc.method = "Lambda/Invoke",
-            faas.invoked_name = function,
+            faas.invoked_name = sink.function,
             faas.invoked_provider = "aws",
         );
         let trace = Trace::adopt(&span, Some(Origin::Parent(trace)));
-        let event = event(&entry, &trace);
-        let invoke = client
+        let event = event(sink.operation, &entry, &trace);
+        let invoke = sink
+            .client
             .invoke()
-            .function_name(function)
+            .function_name(&sink.function)
             .invocation_type(InvocationType::Event)
             .payload(Blob::new(event))
             .send();
@@ -107,23 +124,53 @@ impl CallLog {
     }
 }
 
-/// The entry as an event of the shape that every function reads.
-fn event(entry: &AnalyticsEntryMessage, trace: &Trace) -> Vec<u8> {
-    json!({
-        "version": "2.0",
-        "routeKey": "POST /analytics",
-        "rawPath": "/analytics",
-        "rawQueryString": "",
-        "headers": {"content-type": "application/json", "traceparent": trace.parent()},
-        "requestContext": {
-            "apiId": API_ID,
-            "http": {"method": "POST", "path": "/analytics", "protocol": "HTTP/1.1"},
-            "requestId": entry.id,
-            "stage": "$default",
-        },
-        "body": serde_json::to_string(entry).unwrap_or_default(),
-        "isBase64Encoded": false,
-    })
-    .to_string()
-    .into_bytes()
+/// The event that asks `operation` to write an entry. The trace is in its headers: Lambda passes
+/// the client context of synchronous invocations only.
+fn event(operation: &Operation, entry: &AnalyticsEntryMessage, trace: &Trace) -> Vec<u8> {
+    let target = Target {
+        path: operation.http.path.to_owned(),
+        ..Target::default()
+    };
+    let event = Event::new(event::Request {
+        operation,
+        target: &target,
+        headers: vec![(TRACEPARENT, trace.parent())],
+        api_id: Some(Source::INTERNAL_API_ID),
+        request_id: &entry.id,
+        body: serde_json::to_string(entry).ok(),
+    });
+    serde_json::to_vec(&event).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use lambda_http::{
+        Request, RequestExt as _,
+        request::{LambdaRequest, RequestContext},
+    };
+    use trichrome_proto::contract::by_function;
+
+    use super::*;
+    use crate::request::{Head, internal_entry};
+
+    #[test]
+    fn the_event_is_read_as_an_internal_request() {
+        let login = by_function("auth-login").unwrap();
+        let elapsed = Duration::from_millis(3);
+        let entry = entry(login, 200, elapsed, "u".into(), "t".into());
+        let trace = Trace::begin();
+        let event = event(by_function(LOG_DATA).unwrap(), &entry, &trace);
+        let request = Request::from(serde_json::from_slice::<LambdaRequest>(&event).unwrap());
+        assert_eq!(request.method(), "POST");
+        assert_eq!(request.raw_http_path(), "/analytics");
+        assert!(matches!(
+            request.request_context_ref(),
+            Some(RequestContext::ApiGatewayV2(_))
+        ));
+        let head = Head::read(&request);
+        assert_eq!(head.source, Source::Internal);
+        assert_eq!(head.origin, Some(Origin::Parent(trace)));
+        assert_eq!(head.request_id, "");
+        assert_eq!(internal_entry(request.body()).unwrap(), entry);
+    }
 }

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use serde::{Serialize, de::DeserializeOwned};
-use trichrome_proto::{analytics::AnalyticsEntryMessage, error::Fault};
+use trichrome_proto::{analytics::AnalyticsEntryMessage, error::Fault, wire::Source};
 
 use crate::Env;
 
@@ -100,10 +100,10 @@ pub struct Call {
     pub request_id: String,
     /// The W3C trace id, 32 hexadecimal digits.
     pub trace_id: String,
-    /// How the call came.
-    pub transport: Transport,
+    /// Who made the call.
+    pub source: Source,
     /// The entry to log, sent by the shell of another function; only with
-    /// [`Transport::Internal`].
+    /// [`Source::Internal`].
     pub internal_entry: Option<AnalyticsEntryMessage>,
 }
 
@@ -111,41 +111,5 @@ impl Call {
     /// The caller's id; empty for public operations.
     pub fn caller(&self) -> &str {
         self.user_id.as_deref().unwrap_or_default()
-    }
-}
-
-/// How a call came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// Through API Gateway.
-    Rest,
-    /// Through the gateway, over gRPC.
-    Grpc,
-    /// Through the gateway, as a Kafka command.
-    Events,
-    /// From the shell of another function; who may invoke functions is IAM's business.
-    Internal,
-}
-
-impl Transport {
-    /// Told from `requestContext.apiId`, which API Gateway sets itself: a caller of the API
-    /// cannot forge it, as it could a header.
-    pub(crate) fn from_api_id(api_id: Option<&str>) -> Self {
-        match api_id {
-            Some("trichrome-gateway:grpc") => Self::Grpc,
-            Some("trichrome-gateway:events") => Self::Events,
-            Some(crate::call_log::API_ID) => Self::Internal,
-            _ => Self::Rest,
-        }
-    }
-
-    /// The name in call logs.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Rest => "rest",
-            Self::Grpc => "grpc",
-            Self::Events => "events",
-            Self::Internal => "internal",
-        }
     }
 }

@@ -11,6 +11,7 @@ mod emf;
 mod env;
 mod function;
 mod logs;
+mod origin;
 mod request;
 mod response;
 mod shell;
@@ -18,6 +19,6 @@ mod start;
 mod token;
 
 pub use env::Env;
-pub use function::{Call, EventFunction, Function, Transport};
+pub use function::{Call, EventFunction, Function};
 pub use start::{run, run_events};
 pub use token::{Claims, TokenError, Verifier};

@@ -7,16 +7,11 @@ use trichrome_proto::{
     binding,
     contract::Operation,
     error::{ApiError, ErrorCode},
+    wire::{Source, header, limits},
 };
 use trichrome_telemetry::Origin;
 
-use crate::function::Transport;
-
-/// The largest body taken, in bytes: what Lambda's payload of 6 MB leaves for it.
-pub(crate) const BODY_LIMIT: usize = 6 * 1024 * 1024;
-
-/// The longest idempotency key or request id taken, in characters.
-const KEY_LIMIT: usize = 255;
+use crate::origin;
 
 /// What the request says besides its message.
 #[derive(Debug)]
@@ -25,7 +20,7 @@ pub(crate) struct Head {
     /// What the caller says of the trace; taken where the call joins it.
     pub(crate) origin: Option<Origin>,
     pub(crate) trace_id: String,
-    pub(crate) transport: Transport,
+    pub(crate) source: Source,
 }
 
 impl Head {
@@ -35,17 +30,15 @@ impl Head {
             Some(RequestContext::ApiGatewayV1(context)) => context.apiid.as_deref(),
             _ => None,
         };
-        let given = header(request.headers(), "x-request-id").filter(|id| is_key(id));
-        let own = || {
-            request
-                .lambda_context_ref()
-                .map(|context| context.request_id.as_str())
-        };
+        let context = request.lambda_context_ref();
+        let given = text(request.headers(), header::REQUEST_ID);
+        let given = given.filter(|id| header::is_request_id(id));
+        let own = || context.map(|context| context.request_id.as_str());
         Self {
             request_id: given.or_else(own).unwrap_or_default().to_owned(),
-            origin: Origin::read(|name| header(request.headers(), name)),
+            origin: origin::of_request(context, |name| text(request.headers(), name)),
             trace_id: String::new(),
-            transport: Transport::from_api_id(api_id),
+            source: Source::from_api_id(api_id),
         }
     }
 }
@@ -61,16 +54,13 @@ pub(crate) fn args(
         .cloned()
         .unwrap_or_default();
     let body = request.into_body();
-    if body.len() > BODY_LIMIT {
-        return Err(ApiError::new(
-            ErrorCode::PayloadTooLarge,
-            format!("the body is larger than {BODY_LIMIT} bytes"),
-        ));
+    if body.len() > limits::MAX_BODY {
+        return Err(limits::body_too_large());
     }
-    // Only what the binding names is a parameter: a catch-all route brings its own.
+    // A catch-all route has parameters of its own.
     let path = path
         .iter()
-        .filter(|(name, _)| operation.http.path.contains(&format!("{{{name}}}")));
+        .filter(|(name, _)| operation.http.has_path_parameter(name));
     binding::from_http(operation, path, query.iter(), &body)
 }
 
@@ -83,7 +73,7 @@ pub(crate) fn internal_entry(body: &Body) -> Result<AnalyticsEntryMessage, ApiEr
 /// The token of `Authorization: Bearer <token>` (RFC 6750, section 2.1).
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
     let unauthenticated = |message| ApiError::new(ErrorCode::Unauthenticated, message);
-    let value = header(headers, "authorization")
+    let value = text(headers, header::AUTHORIZATION)
         .filter(|value| !value.is_empty())
         .ok_or_else(|| unauthenticated("log in and send `Authorization: Bearer <token>`"))?;
     value
@@ -95,23 +85,20 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
 
 /// The key of a create, where one is given.
 pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
-    match headers.get("idempotency-key") {
+    match headers.get(header::IDEMPOTENCY_KEY) {
         None => Ok(None),
         Some(value) => match value.to_str() {
-            Ok(key) if is_key(key) => Ok(Some(key.to_owned())),
+            Ok(key) if header::is_idempotency_key(key) => Ok(Some(key.to_owned())),
             _ => Err(ApiError::invalid(format!(
-                "the idempotency key must be 1 to {KEY_LIMIT} visible ASCII characters"
+                "the idempotency key must be 1 to {} visible ASCII characters",
+                limits::MAX_IDEMPOTENCY_KEY
             ))),
         },
     }
 }
 
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
-}
-
-fn is_key(text: &str) -> bool {
-    (1..=KEY_LIMIT).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use lambda_http::{
     Body, Response,
     http::{
         HeaderName, HeaderValue,
-        header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE},
+        header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
     },
 };
 use serde::Serialize;
@@ -12,14 +12,12 @@ use trichrome_proto::{
     binding,
     contract::Operation,
     error::{ErrorBody, ErrorCode, Fault},
+    wire::header::{REQUEST_ID, TRACEPARENT, USER_ID},
 };
 use trichrome_startup::error_chain;
 use trichrome_telemetry::Trace;
 
 use crate::request::Head;
-
-/// The caller's id, told to the gateway alone, which logs the call and strips it.
-const USER_ID: &str = "trichrome-user-id";
 
 /// The answer to a call that went well.
 pub(crate) fn success<T: Serialize>(operation: &Operation, output: &T) -> Response<Body> {
@@ -84,17 +82,10 @@ pub(crate) fn failure(error: &dyn Fault, head: &Head) -> Response<Body> {
 /// Lets a browser's page at `origin` read an answer: behind API Gateway's REST API that is
 /// the function's to say. (AWS, "CORS for REST APIs", Lambda proxy integrations.)
 pub(crate) fn share(response: &mut Response<Body>, operation: &Operation, origin: &str) {
-    let lists = operation
-        .output
-        .fields
-        .iter()
-        .filter(|_| operation.http.response_body.is_some())
-        .filter(|field| operation.http.response_body != Some(field.name))
-        .map(|field| binding::header_name(field.name));
-    let readable: Vec<_> = ["x-request-id", "traceparent", "retry-after"]
+    let readable: Vec<_> = [REQUEST_ID, TRACEPARENT, RETRY_AFTER.as_str()]
         .into_iter()
         .map(str::to_owned)
-        .chain(lists)
+        .chain(binding::response_headers(operation))
         .collect();
     insert(response, "access-control-allow-origin", origin);
     insert(
@@ -114,8 +105,8 @@ pub(crate) fn finish(
     trace: &Trace,
     user_id: Option<&str>,
 ) -> Response<Body> {
-    insert(&mut response, "x-request-id", &head.request_id);
-    insert(&mut response, "traceparent", trace.parent());
+    insert(&mut response, REQUEST_ID, &head.request_id);
+    insert(&mut response, TRACEPARENT, trace.parent());
     insert(&mut response, CACHE_CONTROL.as_str(), "no-store");
     if let Some(user_id) = user_id {
         insert(&mut response, USER_ID, user_id);

@@ -12,6 +12,7 @@ use trichrome_proto::{
     contract::{Access, Operation},
     error::{ApiError, ErrorCode, Fault},
     validate,
+    wire::{Source, Transport},
 };
 use trichrome_telemetry::{self as telemetry, Trace};
 
@@ -19,11 +20,13 @@ use crate::{
     after::Finished,
     call_log,
     emf::Sample,
-    function::{Call, Function, Transport},
+    function::{Call, Function},
     request::{self, Head},
     response,
     token::Verifier,
 };
+
+const REST: Source = Source::Caller(Transport::Rest);
 
 /// A function with its operation of the contract.
 pub(crate) struct Shell<F> {
@@ -83,7 +86,7 @@ impl<F: Function> Shell<F> {
             duration_ms = elapsed.as_secs_f64() * 1e3,
             "call served"
         );
-        let entry = (head.transport == Transport::Rest).then(|| {
+        let entry = (head.source == REST).then(|| {
             call_log::entry(
                 self.operation,
                 status,
@@ -92,17 +95,17 @@ impl<F: Function> Shell<F> {
                 head.trace_id.clone(),
             )
         });
-        let gateway_user_id = match head.transport {
-            Transport::Grpc | Transport::Events => user_id.as_deref(),
-            Transport::Rest | Transport::Internal => None,
+        let gateway_user_id = match head.source {
+            Source::Caller(Transport::Grpc | Transport::Events) => user_id.as_deref(),
+            REST | Source::Internal => None,
         };
         let mut response = response::finish(response, &head, &trace, gateway_user_id);
-        if let (Some(origin), Transport::Rest) = (&self.cors_origin, head.transport) {
+        if let (Some(origin), REST) = (&self.cors_origin, head.source) {
             response::share(&mut response, self.operation, origin);
         }
         let sample = Sample {
             operation: F::NAME,
-            transport: head.transport.as_str(),
+            transport: head.source.as_str(),
             failed: status >= 500,
             took: elapsed,
             cold,
@@ -110,7 +113,7 @@ impl<F: Function> Shell<F> {
         };
         Handled {
             response,
-            undelivered: head.transport == Transport::Internal && status >= 500,
+            undelivered: head.source == Source::Internal && status >= 500,
             finished: Finished {
                 entry,
                 trace,
@@ -129,14 +132,14 @@ impl<F: Function> Shell<F> {
             function = F::NAME,
             request_id = head.request_id,
             trace_id = Empty,
-            transport = head.transport.as_str(),
+            transport = head.source.as_str(),
             http.request.method = http.method,
             http.route = http.path,
             url.path = request.uri().path(),
-            faas.trigger = trigger(head.transport),
+            faas.trigger = trigger(head.source),
             faas.coldstart = cold,
         );
-        if head.transport == Transport::Rest {
+        if head.source == REST {
             telemetry::set(&span, "url.scheme", "https");
         }
         if let Some(context) = request.lambda_context_ref() {
@@ -161,10 +164,10 @@ impl<F: Function> Shell<F> {
             idempotency_key: request::idempotency_key(request.headers()).map_err(boxed)?,
             request_id: head.request_id.clone(),
             trace_id: head.trace_id.clone(),
-            transport: head.transport,
+            source: head.source,
             internal_entry: None,
         };
-        let args = if head.transport == Transport::Internal {
+        let args = if head.source == Source::Internal {
             call.internal_entry = Some(request::internal_entry(request.body()).map_err(boxed)?);
             serde_json::Map::new()
         } else {
@@ -232,11 +235,11 @@ impl<F: Function> Shell<F> {
 }
 
 /// The trigger of the call, by the conventions.
-const fn trigger(transport: Transport) -> &'static str {
-    match transport {
-        Transport::Rest | Transport::Grpc => "http",
-        Transport::Events => "pubsub",
-        Transport::Internal => "other",
+const fn trigger(source: Source) -> &'static str {
+    match source {
+        Source::Caller(Transport::Rest | Transport::Grpc) => "http",
+        Source::Caller(Transport::Events) => "pubsub",
+        Source::Internal => "other",
     }
 }
 

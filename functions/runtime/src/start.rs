@@ -15,17 +15,18 @@ use tracing::{Instrument as _, Span, field::Empty, info_span};
 use trichrome_proto::{
     contract::{self, Access},
     error::{ErrorCode, Fault as _},
+    wire::Source,
 };
 use trichrome_startup::error_chain;
-use trichrome_telemetry::{self as telemetry, Origin, Telemetry, Trace};
+use trichrome_telemetry::{self as telemetry, Telemetry, Trace};
 
 use crate::{
     Env,
     after::{self, After, Finished},
     call_log::CallLog,
     emf::Sample,
-    function::{EventFunction, Function, Transport},
-    logs,
+    function::{EventFunction, Function},
+    logs, origin,
     shell::Shell,
 };
 
@@ -120,7 +121,7 @@ async fn serve_events<F: EventFunction>(
             let started = Instant::now();
             let cold = cold.swap(false, Ordering::Relaxed);
             let span = event_span::<F>(&event.context, cold);
-            let trace = Trace::adopt(&span, origin(&event.context));
+            let trace = Trace::adopt(&span, origin::of_event(&event.context));
             span.record("trace_id", trace.id());
             let outcome = function.call(event.payload).instrument(span.clone()).await;
             let outcome = outcome.map_err(|error| {
@@ -137,7 +138,7 @@ async fn serve_events<F: EventFunction>(
             drop(span);
             let sample = Sample {
                 operation: F::NAME,
-                transport: Transport::Internal.as_str(),
+                transport: Source::Internal.as_str(),
                 failed: outcome.is_err(),
                 took: started.elapsed(),
                 cold,
@@ -172,18 +173,6 @@ fn event_span<F: EventFunction>(context: &Context, cold: bool) -> Span {
         faas.coldstart = cold,
         aws.lambda.invoked_arn = context.invoked_function_arn,
     )
-}
-
-/// The trace that an event belongs to. Events have no headers: the gateway sends the trace in
-/// the client context, and AWS's own event sources send it in X-Ray's header.
-fn origin(context: &Context) -> Option<Origin> {
-    let client = context.client_context.as_ref();
-    let traceparent = client.and_then(|client| client.custom.get("traceparent"));
-    Origin::read(|name| match name {
-        "traceparent" => traceparent.map(String::as_str),
-        "x-amzn-trace-id" => context.xray_trace_id.as_deref(),
-        _ => None,
-    })
 }
 
 /// Reads the configuration and runs the function. One thread is enough for a function, which

@@ -3,18 +3,15 @@
 use std::{borrow::Cow, collections::HashMap};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use serde::Deserialize;
 use serde_json::Value;
 use trichrome_proto::{
     binding,
     contract::Operation,
     error::{ApiError, ErrorBody, ErrorCode},
+    wire::{Response, header::USER_ID},
 };
 
 use super::fault::{self, internal};
-
-/// The header in which a function names the caller it verified; goes no further than here.
-const USER_ID: &str = "trichrome-user-id";
 
 /// A good answer.
 #[derive(Debug)]
@@ -58,19 +55,6 @@ impl Reply {
             internal()
         })
     }
-}
-
-/// API Gateway's response format, version 2.0; a function may leave out all but the status.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Response {
-    status_code: u16,
-    #[serde(default)]
-    headers: Option<HashMap<String, String>>,
-    #[serde(default)]
-    body: Option<String>,
-    #[serde(default)]
-    is_base64_encoded: Option<bool>,
 }
 
 /// Reads what a function answered, and who called it.

@@ -4,11 +4,14 @@
 //! something has that JSON as its HTTP body. So text that a caller wrote is looked through,
 //! and then becomes the body as it is: borrowed from where it came, copied once.
 
-use std::{borrow::Cow, cell::Cell, fmt, str::Chars};
+use std::{borrow::Cow, cell::Cell, collections::BTreeMap, fmt, str::Chars};
 
-use serde::{Serialize, Serializer, de::IgnoredAny};
+use serde::{Deserialize, Serialize, Serializer, de::IgnoredAny};
 use serde_json::{Map, Value, value::RawValue};
-use trichrome_proto::{binding::parse_object, error::ApiError};
+use trichrome_proto::{
+    binding::{not_json, parse_object},
+    error::ApiError,
+};
 
 /// A request message.
 pub(crate) enum Args<'a> {
@@ -76,12 +79,38 @@ impl<'a> ObjectText<'a> {
     /// `INVALID_ARGUMENT` where a value is none after all: a number over the greatest, an
     /// object in an object a hundred times over.
     pub(crate) fn fields(&self) -> Result<Map<String, Value>, ApiError> {
-        let text = match self.written {
+        parse_object(self.text()?.as_bytes())
+    }
+
+    /// Those of the object's fields that have these names. Other fields are skipped.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::fields`].
+    pub(crate) fn fields_named(&self, names: &[&str]) -> Result<Map<String, Value>, ApiError> {
+        if names.is_empty() {
+            return Ok(Map::new());
+        }
+        let text = self.text()?;
+        let fields: BTreeMap<String, &RawValue> = read(&text)?;
+        let named = fields
+            .into_iter()
+            .filter(|(name, _)| names.contains(&name.as_str()));
+        named
+            .map(|(name, value)| Ok((name, read(value.get())?)))
+            .collect()
+    }
+
+    fn text(&self) -> Result<Cow<'a, str>, ApiError> {
+        Ok(match self.written {
             Written::Plain(text) => Cow::Borrowed(text),
             Written::Quoted(quoted) => Cow::Owned(unquote(quoted.get())?),
-        };
-        parse_object(text.as_bytes())
+        })
     }
+}
+
+fn read<'de, T: Deserialize<'de>>(json: &'de str) -> Result<T, ApiError> {
+    serde_json::from_str(json).map_err(|error| not_json(&error))
 }
 
 impl Serialize for ObjectText<'_> {
@@ -268,6 +297,8 @@ mod tests {
             assert_eq!(text_of(text), json);
             assert_eq!(text.length(), json.len());
             assert_eq!(text.fields().unwrap()["title"], "a \"b\" é");
+            let named = text.fields_named(&["title", "limit"]).unwrap();
+            assert_eq!(Value::Object(named), json!({"title": "a \"b\" é"}));
         }
     }
 

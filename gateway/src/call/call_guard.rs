@@ -7,10 +7,11 @@ use trichrome_proto::{
     analytics::AnalyticsEntryMessage,
     contract::Operation,
     error::{ApiError, ErrorCode},
+    wire::Transport,
 };
 use uuid::Uuid;
 
-use super::{call_log::CallLog, context::Context, transport::Transport};
+use super::{call_log::CallLog, context::Context};
 use crate::ops::metrics::Metrics;
 
 /// Records the call when dropped, so that cancelled calls are recorded, too.

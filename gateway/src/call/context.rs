@@ -2,22 +2,11 @@
 //! HTTP headers, gRPC metadata and Kafka record headers.
 
 use tracing::Span;
+use trichrome_proto::wire::header::{
+    AUTHORIZATION, IDEMPOTENCY_KEY, REQUEST_ID, TRACEPARENT, TRACESTATE, is_request_id,
+};
 use trichrome_telemetry::{Origin, Trace};
 use uuid::Uuid;
-
-/// `authorization`: the caller's token.
-pub(crate) const AUTHORIZATION: &str = "authorization";
-/// `idempotency-key`: makes a create have one effect however often it arrives.
-pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
-/// `x-request-id`: finds the call in the logs.
-pub(crate) const REQUEST_ID: &str = "x-request-id";
-/// `traceparent`: W3C trace context.
-pub(crate) const TRACEPARENT: &str = "traceparent";
-/// `tracestate`: W3C trace context.
-pub(crate) const TRACESTATE: &str = "tracestate";
-
-/// The longest request id taken from a caller; a longer one is replaced.
-const LONGEST_REQUEST_ID: usize = 128;
 
 /// Who calls, and how to find the call again.
 #[derive(Clone)]
@@ -63,11 +52,15 @@ impl Context {
 
     /// The same context for a request that is made in `span`.
     pub(crate) fn at(&self, span: &Span) -> Self {
-        let mut context = self.clone();
-        if let Some(trace) = Trace::of(span) {
-            context.trace = trace;
+        Self {
+            trace: self.trace_at(span),
+            ..self.clone()
         }
-        context
+    }
+
+    /// The place in the trace of a request that is made in `span`.
+    pub(crate) fn trace_at(&self, span: &Span) -> Trace {
+        Trace::of(span).unwrap_or_else(|| self.trace.clone())
     }
 
     /// The context as headers for the next hop.
@@ -87,15 +80,6 @@ impl Context {
 /// Whether a text can travel as a header's value: visible ASCII and spaces.
 pub(crate) fn is_header_text(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
-}
-
-/// A request id goes into logs and headers as it came, so it has to be short and plain.
-fn is_request_id(id: &str) -> bool {
-    !id.is_empty()
-        && id.len() <= LONGEST_REQUEST_ID
-        && id
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/=+".contains(&byte))
 }
 
 #[cfg(test)]

@@ -1,17 +1,11 @@
-//! The event a function gets: API Gateway's HTTP payload, version 2.0.
-//!
-//! Source: "Create AWS Lambda proxy integrations for HTTP APIs in API Gateway", payload
-//! format version. A test reads it back with the types that the functions use.
+//! A call as the event that invokes its function.
 
-use std::collections::BTreeMap;
-
-use serde::{Serialize, Serializer, ser::SerializeMap};
-use serde_json::Map;
-use time::OffsetDateTime;
+use serde::Serialize;
 use trichrome_proto::{
-    binding::{self, HttpParts},
+    binding::{self, Target},
     contract::Operation,
     error::ApiError,
+    wire::{Event, Transport, event},
 };
 
 use super::{
@@ -19,45 +13,55 @@ use super::{
     context::Context,
     fault::internal,
     limits,
-    transport::Transport,
 };
 
-/// The event that carries a call to its function.
+/// Encodes the event for a call.
 ///
-/// Takes the arguments, so that a picture is held twice at most: as it came, and in the
-/// event, where it is written once, into room that is enough.
+/// Consumes the arguments, so that a picture is in memory twice at most: as it was received and
+/// in the event, whose buffer is allocated once.
 ///
 /// # Errors
 ///
-/// `INVALID_ARGUMENT` where the arguments fit no HTTP request, `PAYLOAD_TOO_LARGE` where
-/// Lambda would not take the event.
+/// `INVALID_ARGUMENT` where the arguments don't fit an HTTP request, `PAYLOAD_TOO_LARGE` where
+/// the event exceeds Lambda's limit.
 pub(crate) fn encode(
     operation: &Operation,
-    args: Args<'_>,
+    mut args: Args<'_>,
     context: &Context,
     transport: Transport,
 ) -> Result<Vec<u8>, ApiError> {
-    let (body, args) = if operation.http.body {
-        // All of the message: no path has parameters where there is a body.
-        (Some(Body::from(args)), Map::new())
-    } else {
-        let fields = match args {
-            Args::Fields(fields) => fields,
-            Args::Text(text) => text.fields()?,
-        };
-        (None, fields)
-    };
-    let parts = binding::to_http(operation, args)?;
-    // Escaping grows a body by its quotes alone; the rest of an event is about 1 KiB.
+    let target = take_target(operation, &mut args)?;
+    let body = operation.http.body.then(|| Body::from(args));
+    // Escaping adds little to a body, and the rest of an event is about 1 KiB.
     let about = body.as_ref().map_or(0, Body::about);
     let mut bytes = Vec::with_capacity(about + about / 64 + 2048);
-    let event = Event::new(operation, context, transport, &parts, body);
+    let event = Event::new(event::Request {
+        operation,
+        target: &target,
+        headers: context.headers().collect(),
+        api_id: transport.api_id(),
+        request_id: &context.request_id,
+        body: body.as_ref(),
+    });
     serde_json::to_writer(&mut bytes, &event).map_err(|_| internal())?;
-    let body = event.body.as_ref().map_or(0, Body::length);
+    let body = body.as_ref().map_or(0, Body::length);
     if body > limits::MAX_BODY || bytes.len() > limits::MAX_EVENT {
         return Err(limits::body_too_large());
     }
     Ok(bytes)
+}
+
+/// Takes the path and the query out of the arguments. Text that is the body isn't parsed as a
+/// whole: it keeps the fields of the path, which the function accepts there.
+fn take_target(operation: &Operation, args: &mut Args<'_>) -> Result<Target, ApiError> {
+    match args {
+        Args::Fields(fields) => binding::take_target(operation, fields),
+        Args::Text(text) if operation.http.body => {
+            let names: Vec<_> = operation.http.path_parameters().collect();
+            binding::take_target(operation, &mut text.fields_named(&names)?)
+        }
+        Args::Text(text) => binding::take_target(operation, &mut text.fields()?),
+    }
 }
 
 /// A request's body: the message's JSON, as a text.
@@ -95,125 +99,12 @@ impl Body<'_> {
     }
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Event<'a> {
-    version: &'static str,
-    route_key: String,
-    raw_path: &'a str,
-    raw_query_string: String,
-    #[serde(serialize_with = "pairs")]
-    headers: Vec<(&'a str, &'a str)>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    query_string_parameters: Option<BTreeMap<&'a str, &'a str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path_parameters: Option<BTreeMap<&'a str, &'a str>>,
-    request_context: RequestContext<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    body: Option<Body<'a>>,
-    is_base64_encoded: bool,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RequestContext<'a> {
-    account_id: &'static str,
-    api_id: &'static str,
-    domain_name: &'static str,
-    domain_prefix: &'static str,
-    http: Http<'a>,
-    request_id: &'a str,
-    route_key: String,
-    stage: &'static str,
-    time_epoch: i64,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Http<'a> {
-    method: &'a str,
-    path: &'a str,
-    protocol: &'static str,
-    source_ip: &'static str,
-    user_agent: &'static str,
-}
-
-impl<'a> Event<'a> {
-    fn new(
-        operation: &'a Operation,
-        context: &'a Context,
-        transport: Transport,
-        parts: &'a HttpParts,
-        body: Option<Body<'a>>,
-    ) -> Self {
-        let mut headers: Vec<_> = context.headers().collect();
-        headers.push(("host", DOMAIN));
-        if body.is_some() {
-            headers.push(("content-type", "application/json"));
-        }
-        Self {
-            version: "2.0",
-            route_key: route_key(operation),
-            raw_path: &parts.path,
-            raw_query_string: parts.query_string(),
-            headers,
-            query_string_parameters: map(parts
-                .query
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str()))),
-            path_parameters: map(parts
-                .path_parameters
-                .iter()
-                .map(|(name, value)| (*name, value.as_str()))),
-            request_context: RequestContext {
-                account_id: "anonymous",
-                api_id: transport.api_id(),
-                domain_name: DOMAIN,
-                domain_prefix: "gateway",
-                http: Http {
-                    method: operation.http.method,
-                    path: &parts.path,
-                    protocol: "HTTP/1.1",
-                    source_ip: "127.0.0.1",
-                    user_agent: "trichrome-gateway",
-                },
-                request_id: &context.request_id,
-                route_key: route_key(operation),
-                stage: "$default",
-                time_epoch: (OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000) as i64,
-            },
-            body,
-            is_base64_encoded: false,
-        }
-    }
-}
-
-const DOMAIN: &str = "gateway.internal";
-
-fn route_key(operation: &Operation) -> String {
-    format!("{} {}", operation.http.method, operation.http.path)
-}
-
-/// API Gateway leaves an empty map out.
-fn map<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Option<BTreeMap<&'a str, &'a str>> {
-    let map: BTreeMap<_, _> = pairs.collect();
-    (!map.is_empty()).then_some(map)
-}
-
-fn pairs<S: Serializer>(pairs: &[(&str, &str)], to: S) -> Result<S::Ok, S::Error> {
-    let mut map = to.serialize_map(Some(pairs.len()))?;
-    for (name, value) in pairs {
-        map.serialize_entry(name, value)?;
-    }
-    map.end()
-}
-
 #[cfg(test)]
 mod tests {
     use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
-    use serde_json::{Value, json};
+    use serde_json::{Map, Value, json};
     use trichrome_proto::{
-        contract::{OPERATIONS, by_function},
+        contract::{Http, OPERATIONS, by_function},
         error::ErrorCode,
     };
 
@@ -253,7 +144,7 @@ mod tests {
         assert_eq!(event.headers["content-type"], "application/json");
         assert_eq!(
             event.request_context.apiid.as_deref(),
-            Some("trichrome-gateway:grpc")
+            Transport::Grpc.api_id()
         );
         assert_eq!(event.request_context.http.method, http::Method::POST);
         let body: Value = serde_json::from_str(&event.body.unwrap()).unwrap();
@@ -296,19 +187,65 @@ mod tests {
                 .chain([("user_id".to_owned(), json!("x"))])
                 .collect();
             let event = event(operation.function, Args::Fields(args));
-            assert_eq!(event.route_key, Some(route_key(operation)));
+            assert_eq!(event.route_key, Some(operation.http.route_key()));
+        }
+    }
+
+    /// An operation with a path parameter and a body.
+    fn patch() -> Operation {
+        let get = by_function("pictures-get").unwrap();
+        let http = Http {
+            method: "PATCH",
+            body: true,
+            ..get.http.clone()
+        };
+        Operation {
+            http,
+            ..get.clone()
         }
     }
 
     #[test]
-    fn a_body_is_all_of_its_message() {
-        for operation in OPERATIONS {
-            let parameters = operation.http.path.contains('{');
-            assert!(
-                !(operation.http.body && parameters),
-                "{}",
-                operation.function
+    fn a_body_goes_with_a_path_parameter() {
+        let args = json!({"picture_id": "a/b", "user_id": "u"});
+        let json = args.to_string();
+        let quoted = serde_json::to_string(&json).unwrap();
+        let plain = ObjectText::plain(&json).unwrap();
+        let quoted = ObjectText::quoted(serde_json::from_str(&quoted).unwrap()).unwrap();
+        let operation = patch();
+        for args in [fields(args.clone()), Args::Text(plain), Args::Text(quoted)] {
+            let context = Context::read(|_| None);
+            let event = encode(&operation, args, &context, Transport::Events).unwrap();
+            let event: ApiGatewayV2httpRequest = serde_json::from_slice(&event).unwrap();
+            assert_eq!(event.raw_path.as_deref(), Some("/pictures/a%2Fb"));
+            assert_eq!(event.raw_query_string.as_deref(), Some(""));
+            // As the function reads it.
+            let path = event.path_parameters.iter();
+            let message = binding::from_http(
+                &operation,
+                path.map(|(name, value)| (name.as_str(), value.as_str())),
+                [],
+                event.body.unwrap().as_bytes(),
             );
+            assert_eq!(
+                Value::Object(message.unwrap()),
+                json!({"picture_id": "a/b", "user_id": "u"})
+            );
+        }
+    }
+
+    #[test]
+    fn a_missing_path_parameter_is_the_callers_mistake() {
+        let operation = patch();
+        for json in ["{}", r#"{"picture_id": ""}"#, r#"{"picture_id": 7}"#] {
+            let text = ObjectText::plain(json).unwrap();
+            let args = fields(serde_json::from_str(json).unwrap());
+            for args in [args, Args::Text(text)] {
+                let context = Context::read(|_| None);
+                let error = encode(&operation, args, &context, Transport::Events).unwrap_err();
+                assert_eq!(error.code, ErrorCode::InvalidArgument);
+                assert!(error.message.contains("picture_id"), "{}", error.message);
+            }
         }
     }
 

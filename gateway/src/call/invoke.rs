@@ -1,6 +1,6 @@
 //! Reaching functions: AWS Lambda's Invoke API, on AWS or on anything that speaks it.
 
-use std::{collections::HashMap, error::Error as StdError, sync::Arc, time::Duration};
+use std::{error::Error as StdError, sync::Arc, time::Duration};
 
 use aws_sdk_lambda::{
     Client,
@@ -14,12 +14,15 @@ use aws_sdk_lambda::{
 use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use serde::Deserialize;
 use tokio::{sync::Semaphore, time::Instant};
-use tracing::{Instrument as _, Span, info_span};
-use trichrome_proto::error::{ErrorCode, Fault};
+use tracing::{Span, info_span};
+use trichrome_proto::{
+    error::{ErrorCode, Fault},
+    wire::ClientContext,
+};
 use trichrome_telemetry::{self as telemetry, Trace};
 
 use crate::{
@@ -27,17 +30,23 @@ use crate::{
     ops::metrics::{InvokeOutcome, Metrics},
 };
 
-/// Something that invokes functions.
+/// Invokes functions.
 pub(crate) trait Invoke: Send + Sync {
-    /// Invokes `function`, named as in the contract, and waits for its answer until
-    /// `deadline`.
+    /// The span of an invocation of `function`, which [`Self::invoke`] runs in.
+    fn span(&self, function: &str) -> Span {
+        let _ = function;
+        Span::none()
+    }
+
+    /// Invokes `function`, named as in the contract, and waits for its response until `deadline`.
     ///
-    /// The event is lent: it can be megabytes, and is there for another attempt without a
-    /// copy. It comes back as it was but for its trace, which is that of this invocation.
+    /// `trace` is the invocation's place in a trace. The event is borrowed, so that another
+    /// attempt doesn't copy it.
     fn invoke<'a>(
         &'a self,
         function: &'static str,
-        event: &'a mut Bytes,
+        event: &'a Bytes,
+        trace: Option<&'a Trace>,
         deadline: Instant,
     ) -> BoxFuture<'a, Result<Bytes, InvokeError>>;
 }
@@ -160,25 +169,33 @@ impl Lambda {
         self.region.as_deref()
     }
 
-    async fn send(&self, function: &str, event: &mut Bytes) -> Result<Bytes, InvokeError> {
-        let mut request = self
+    async fn send(
+        &self,
+        function: &str,
+        event: &Bytes,
+        trace: Option<&Trace>,
+    ) -> Result<Bytes, InvokeError> {
+        let output = self
             .client
             .invoke()
-            .function_name(format!("{}{function}", self.prefix));
-        if let Some(trace) = Trace::of(&Span::current())
-            && !put_trace(event, &trace)
-        {
-            request = request.client_context(client_context(&trace));
-        }
-        let output = request
+            .function_name(format!("{}{function}", self.prefix))
+            .set_client_context(trace.map(client_context))
             .payload(Blob::from_maybe_shared(event.clone()))
             .send()
             .await
             .map_err(read_failure)?;
         read_output(output)
     }
+}
 
-    /// An invocation as a span, by the conventions for AWS's SDK and for FaaS clients.
+/// The trace as Lambda's client context. The event is the same for every attempt.
+fn client_context(trace: &Trace) -> String {
+    let context = ClientContext::new(trace.parent(), trace.state());
+    BASE64_STANDARD.encode(context.to_json())
+}
+
+impl Invoke for Lambda {
+    /// Follows the conventions for AWS's SDK and for FaaS clients.
     fn span(&self, function: &str) -> Span {
         let span = info_span!(
             "invoke",
@@ -194,68 +211,31 @@ impl Lambda {
         }
         span
     }
-}
 
-/// Puts where the invocation is into the event's headers, in place of where its call is: an
-/// event is encoded once, and may be sent several times. Whether it has such a header.
-fn put_trace(event: &mut Bytes, trace: &Trace) -> bool {
-    /// Comes before anything that a caller says, and within JSON's texts quotes are escaped.
-    const HEADER: &[u8] = b"\"traceparent\":\"";
-    /// The event's head is smaller; its body need not be looked through.
-    const HEAD: usize = 16 * 1024;
-    let head = event.get(..HEAD).unwrap_or(event);
-    let at = head.windows(HEADER.len()).position(|text| text == HEADER);
-    let Some(start) = at.map(|at| at + HEADER.len()) else {
-        return false;
-    };
-    let parent = trace.parent().as_bytes();
-    let end = start + parent.len();
-    // A parent from a later version of the standard may be longer.
-    if event.get(end) != Some(&b'"') {
-        return false;
-    }
-    // Copied where a connection that was given up holds it for a moment longer.
-    let mut own = BytesMut::from(std::mem::take(event));
-    own[start..end].copy_from_slice(parent);
-    *event = own.freeze();
-    true
-}
-
-/// For events that have no headers of their own: a batch of records.
-fn client_context(trace: &Trace) -> String {
-    let custom = HashMap::from([("traceparent", trace.parent())]);
-    BASE64_STANDARD.encode(serde_json::json!({"custom": custom, "env": {}}).to_string())
-}
-
-impl Invoke for Lambda {
     fn invoke<'a>(
         &'a self,
         function: &'static str,
-        event: &'a mut Bytes,
+        event: &'a Bytes,
+        trace: Option<&'a Trace>,
         deadline: Instant,
     ) -> BoxFuture<'a, Result<Bytes, InvokeError>> {
         Box::pin(async move {
             let place = tokio::time::timeout_at(deadline, self.places.acquire()).await;
-            let span = self.span(function);
             let begun = Instant::now();
-            let send = async {
-                let result = match place {
-                    Ok(Ok(_place)) => {
-                        let send = self.send(function, event);
-                        let sent = tokio::time::timeout_at(deadline, send).await;
-                        sent.unwrap_or(Err(InvokeError::TimedOut))
-                    }
-                    _ => Err(InvokeError::Busy),
-                };
-                let outcome = result
-                    .as_ref()
-                    .map_or_else(InvokeError::outcome, |_| InvokeOutcome::Answered);
-                self.metrics.invoked(function, outcome, begun.elapsed());
-                result
+            let result = match place {
+                Ok(Ok(_place)) => {
+                    let send = self.send(function, event, trace);
+                    let sent = tokio::time::timeout_at(deadline, send).await;
+                    sent.unwrap_or(Err(InvokeError::TimedOut))
+                }
+                _ => Err(InvokeError::Busy),
             };
-            let result = send.instrument(span.clone()).await;
+            let outcome = result
+                .as_ref()
+                .map_or_else(InvokeError::outcome, |_| InvokeOutcome::Answered);
+            self.metrics.invoked(function, outcome, begun.elapsed());
             if let Err(error) = &result {
-                telemetry::failed(&span, error.code().as_str());
+                telemetry::failed(&Span::current(), error.code().as_str());
             }
             result
         })
@@ -365,7 +345,8 @@ pub(crate) mod tests {
         fn invoke<'a>(
             &'a self,
             function: &'static str,
-            event: &'a mut Bytes,
+            event: &'a Bytes,
+            _: Option<&'a Trace>,
             deadline: Instant,
         ) -> BoxFuture<'a, Result<Bytes, InvokeError>> {
             Box::pin(async move {
@@ -408,40 +389,6 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_event_says_which_invocation_it_is() {
-        let trace = Trace::begin();
-        let mut event = Bytes::from(format!(
-            "{{\"rawPath\":\"/a\\\"traceparent\\\":\\\"b\",\"headers\":{{\"traceparent\":\"{}\"}},\
-             \"body\":\"\\\"traceparent\\\":\\\"\"}}",
-            Trace::begin().parent()
-        ));
-        assert!(put_trace(&mut event, &trace));
-        let event: Value = serde_json::from_slice(&event).unwrap();
-        assert_eq!(event["headers"]["traceparent"], trace.parent());
-        assert!(!put_trace(&mut Bytes::from(r#"{"records":{}}"#), &trace));
-        assert!(!put_trace(
-            &mut Bytes::from(r#"{"traceparent":"00"}"#),
-            &trace
-        ));
-    }
-
-    #[test]
-    fn an_event_is_sent_again_without_a_copy() {
-        let trace = Trace::begin();
-        let header = format!("{{\"traceparent\":\"{}\"}}", trace.parent());
-        let mut event = Bytes::from(header);
-        let place = event.as_ptr();
-        for _ in 0..3 {
-            assert!(put_trace(&mut event, &Trace::begin()));
-            let sent = Blob::from_maybe_shared(event.clone());
-            assert_eq!(sent.as_ref().as_ptr(), place);
-        }
-        let held = event.clone();
-        assert!(put_trace(&mut event, &trace));
-        assert_ne!(held, event);
-    }
-
-    #[test]
     fn aws_says_beside_the_payload_that_a_function_failed() {
         let failed = InvokeOutput::builder()
             .function_error("Unhandled")
@@ -459,9 +406,16 @@ pub(crate) mod tests {
         use std::net::SocketAddr;
 
         use aws_sdk_lambda::config::{Credentials, Region};
-        use axum::{Router, http::StatusCode, response::IntoResponse, routing::post};
+        use axum::{
+            Router,
+            http::{HeaderMap, StatusCode},
+            response::IntoResponse,
+            routing::{MethodRouter, post},
+        };
+        use trichrome_proto::wire::header::TRACEPARENT;
 
         use super::*;
+        use crate::call::context::Context;
 
         async fn lambda_at(address: SocketAddr) -> Lambda {
             let config = aws_sdk_lambda::Config::builder()
@@ -482,10 +436,14 @@ pub(crate) mod tests {
         }
 
         async fn lambda(answer: impl IntoResponse + Clone + Send + Sync + 'static) -> Lambda {
+            lambda_answering(post(async move || answer)).await
+        }
+
+        async fn lambda_answering(method: MethodRouter) -> Lambda {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             let path = "/2015-03-31/functions/stack-users-get/invocations";
-            let router = Router::new().route(path, post(async move || answer));
+            let router = Router::new().route(path, method);
             tokio::spawn(async move { axum::serve(listener, router).await });
             lambda_at(address).await
         }
@@ -497,9 +455,30 @@ pub(crate) mod tests {
         async fn code_within(lambda: &Lambda, patience: Duration) -> Result<Bytes, ErrorCode> {
             let deadline = Instant::now() + patience;
             lambda
-                .invoke("users-get", &mut Bytes::from("{}"), deadline)
+                .invoke("users-get", &Bytes::from("{}"), None, deadline)
                 .await
                 .map_err(|error| error.code())
+        }
+
+        #[tokio::test]
+        async fn the_trace_goes_into_the_client_context() {
+            const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+            let echo = async |headers: HeaderMap| {
+                headers["x-amz-client-context"]
+                    .to_str()
+                    .map(str::to_owned)
+                    .unwrap_or_default()
+            };
+            let lambda = lambda_answering(post(echo)).await;
+            let context = Context::read(|name| (name == TRACEPARENT).then_some(PARENT));
+            let event = Bytes::from("{}");
+            let deadline = Instant::now() + Duration::from_secs(10);
+            let sent = lambda
+                .invoke("users-get", &event, Some(&context.trace), deadline)
+                .await;
+            let json = BASE64_STANDARD.decode(sent.unwrap()).unwrap();
+            let json: Value = serde_json::from_slice(&json).unwrap();
+            assert_eq!(json["custom"], serde_json::json!({"traceparent": PARENT}));
         }
 
         /// For what is waited out.

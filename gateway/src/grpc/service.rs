@@ -13,6 +13,7 @@ use trichrome_proto::{
     contract::{OPERATIONS, Operation},
     error::{ApiError, ErrorCode},
     reflect::pool,
+    wire::{Transport, metadata},
 };
 use trichrome_telemetry as telemetry;
 use uuid::Uuid;
@@ -20,7 +21,6 @@ use uuid::Uuid;
 use super::{codec, codec::DynamicCodec, deadline, status};
 use crate::call::{
     Call, Calls, Failures, answer::Reply, args::Args, context::Context, fault::timed_out, limits,
-    transport::Transport,
 };
 
 /// A call ends at its deadline by itself. If its request is still being read then, it is aborted
@@ -140,7 +140,9 @@ impl Operations {
         let abort_at = earliest(start + limits::UPLOAD_TIMEOUT + call_timeout, requested) + GRACE;
         let refusal = match timeout_at(abort_at, grpc.unary(handler, request)).await {
             // The handler answered: tonic's own errors have no request id.
-            Ok(response) if response.headers().contains_key(status::REQUEST_ID) => return response,
+            Ok(response) if response.headers().contains_key(metadata::REQUEST_ID) => {
+                return response;
+            }
             Ok(response) => match Status::from_header_map(response.headers()) {
                 Some(refused) => status::refusal(&refused),
                 None => return response,

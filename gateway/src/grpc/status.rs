@@ -2,16 +2,12 @@
 
 use http::{HeaderMap, HeaderValue};
 use tonic::{Code, Status, metadata::MetadataMap};
-use trichrome_proto::error::{ApiError, ErrorCode};
+use trichrome_proto::{
+    error::{ApiError, ErrorCode},
+    wire::metadata::{ERROR_CODE, REQUEST_ID, TRACE_ID},
+};
 
 use crate::call::context::Context;
-
-/// The metadata with an error code's text, because two codes may share a number.
-pub(crate) const ERROR_CODE: &str = "error-code";
-/// The metadata with the request id.
-pub(crate) const REQUEST_ID: &str = "request-id";
-/// The metadata with the trace id.
-pub(crate) const TRACE_ID: &str = "trace-id";
 
 /// The status for an error outside of any call.
 pub(crate) fn without_call(error: &ApiError) -> Status {

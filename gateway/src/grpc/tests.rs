@@ -15,6 +15,7 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use trichrome_proto::{
     pictures::{CreateUserPictureRequest, GetUserPicturesRequest, pictures_client::PicturesClient},
     users::{DeleteUserRequest, GetUserDataRequest, users_client::UsersClient},
+    wire::metadata,
 };
 
 use super::*;
@@ -111,7 +112,7 @@ async fn a_generated_client_is_served() {
         .metadata_mut()
         .insert("idempotency-key", "k".parse().unwrap());
     let response = client.create_user_picture(request).await.unwrap();
-    assert!(response.metadata().contains_key(status::REQUEST_ID));
+    assert!(response.metadata().contains_key(metadata::REQUEST_ID));
     let picture = response.into_inner();
     assert_eq!((picture.id.as_str(), picture.size_bytes), ("p", 1));
     assert_eq!(picture.created_at.unwrap().seconds, 1_769_860_800);

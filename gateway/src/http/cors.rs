@@ -1,15 +1,19 @@
 //! CORS: which pages may call the gateway, and which headers they may send and read.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use http::{HeaderName, HeaderValue, Method, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
-use trichrome_proto::contract::http_methods;
-
-use crate::{
-    call::context::{IDEMPOTENCY_KEY, REQUEST_ID, TRACEPARENT, TRACESTATE},
-    grpc::{deadline::GRPC_TIMEOUT, status},
+use trichrome_proto::{
+    binding,
+    contract::{OPERATIONS, http_methods},
+    wire::{
+        header::{IDEMPOTENCY_KEY, REQUEST_ID, TRACEPARENT, TRACESTATE},
+        metadata,
+    },
 };
+
+use crate::grpc::deadline::GRPC_TIMEOUT;
 
 /// How long browsers may cache a preflight response. Chrome's maximum is two hours.
 const MAX_AGE: Duration = Duration::from_secs(7200);
@@ -26,7 +30,7 @@ pub(crate) fn http(origins: &[HeaderValue]) -> CorsLayer {
             TRACEPARENT,
             TRACESTATE,
         ]))
-        .expose_headers(names(&[REQUEST_ID, TRACEPARENT, "next-cursor"]))
+        .expose_headers(exposed())
 }
 
 /// CORS for gRPC-Web.
@@ -49,8 +53,8 @@ pub(crate) fn grpc(origins: &[HeaderValue]) -> CorsLayer {
             "grpc-status",
             "grpc-message",
             "grpc-status-details-bin",
-            status::ERROR_CODE,
-            status::REQUEST_ID,
+            metadata::ERROR_CODE,
+            metadata::REQUEST_ID,
         ]))
 }
 
@@ -59,6 +63,21 @@ fn methods() -> Vec<Method> {
     http_methods()
         .into_iter()
         .filter_map(|method| method.parse().ok())
+        .collect()
+}
+
+/// What a page may read: every response's ids, and the contract's response headers.
+fn exposed() -> Vec<HeaderName> {
+    let fields: BTreeSet<_> = OPERATIONS
+        .iter()
+        .flat_map(binding::response_headers)
+        .collect();
+    let fields = fields
+        .into_iter()
+        .filter_map(|name| HeaderName::try_from(name).ok());
+    names(&[REQUEST_ID, TRACEPARENT])
+        .into_iter()
+        .chain(fields)
         .collect()
 }
 

@@ -27,6 +27,7 @@ use trichrome_proto::{
     contract::{Operation, Route, route},
     error::ApiError,
     validate,
+    wire::Transport,
 };
 use trichrome_telemetry as telemetry;
 use url::form_urlencoded;
@@ -34,7 +35,7 @@ use uuid::Uuid;
 
 use self::{request_guard::RequestGuard, response::Refusal};
 use crate::{
-    call::{self, Call, Calls, Failures, args::Args, context::Context, rate_limit::RateLimits},
+    call::{Call, Calls, Failures, args::Args, context::Context, rate_limit::RateLimits},
     grpc,
     ops::metrics::Metrics,
 };
@@ -54,34 +55,15 @@ pub(crate) struct Facade {
     pub(crate) call_timeout: Duration,
 }
 
-/// The transport that a facade path begins with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Transport {
-    Rest,
-    Grpc,
-    Events,
+/// What the facade's paths for a transport begin with.
+fn prefix(transport: Transport) -> String {
+    format!("/{}", transport.as_str())
 }
 
-impl Transport {
-    const ALL: [Self; 3] = [Self::Rest, Self::Grpc, Self::Events];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Rest => "rest",
-            Self::Grpc => "grpc",
-            Self::Events => "events",
-        }
-    }
-
-    fn prefix(self) -> String {
-        format!("/{}", self.name())
-    }
-
-    /// The request's path without this transport's prefix, as in the REST API.
-    fn strip(self, uri: &Uri) -> &str {
-        let path = uri.path();
-        path.strip_prefix(&self.prefix()).unwrap_or(path)
-    }
+/// The request's path without the transport's prefix, as in the REST API.
+fn strip_prefix(transport: Transport, uri: &Uri) -> &str {
+    let path = uri.path();
+    path.strip_prefix(&prefix(transport)).unwrap_or(path)
 }
 
 /// The facade's routes: every path below a transport's prefix.
@@ -97,8 +79,8 @@ pub(crate) fn router(facade: Facade) -> Router {
                 },
             );
             router
-                .route(&transport.prefix(), handler.clone())
-                .route(&format!("{}/{{*path}}", transport.prefix()), handler)
+                .route(&prefix(transport), handler.clone())
+                .route(&format!("{}/{{*path}}", prefix(transport)), handler)
         })
         .with_state(facade)
 }
@@ -106,7 +88,7 @@ pub(crate) fn router(facade: Facade) -> Router {
 /// Whether a path belongs to the facade.
 pub(crate) fn is_below(path: &str) -> bool {
     Transport::ALL.into_iter().any(|transport| {
-        path.strip_prefix(&transport.prefix())
+        path.strip_prefix(&prefix(transport))
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     })
 }
@@ -123,7 +105,7 @@ struct ApiRequest<'a> {
 }
 
 impl ApiRequest<'_> {
-    fn call(&self, transport: call::transport::Transport, args: Map<String, Value>) -> Call<'_> {
+    fn call(&self, transport: Transport, args: Map<String, Value>) -> Call<'_> {
         Call {
             operation: self.operation,
             args: Args::Fields(args),
@@ -139,7 +121,7 @@ impl ApiRequest<'_> {
 impl Facade {
     async fn serve(&self, transport: Transport, context: &Context, request: Request) -> Response {
         let (parts, body) = request.into_parts();
-        let path = transport.strip(&parts.uri);
+        let path = strip_prefix(transport, &parts.uri);
         let found = match route(parts.method.as_str(), path) {
             Route::Found { operation, params } => Ok((operation, params)),
             Route::MethodNotAllowed { allow } => Err(Refusal::method_not_allowed(allow)),
@@ -198,7 +180,7 @@ impl Facade {
     }
 
     async fn over_grpc(&self, request: ApiRequest<'_>, body: Bytes) -> Result<Response, Refusal> {
-        const TRANSPORT: call::transport::Transport = call::transport::Transport::Grpc;
+        const TRANSPORT: Transport = Transport::Grpc;
         let mut args = self.read_args(TRANSPORT, &request, body)?;
         // Arguments that don't fit the message can't be encoded as one. The function itself
         // refuses them, once it has checked the token, as over the other transports.
@@ -214,7 +196,7 @@ impl Facade {
     }
 
     async fn over_events(&self, request: ApiRequest<'_>, body: Bytes) -> Result<Response, Refusal> {
-        let args = self.read_args(call::transport::Transport::Events, &request, body)?;
+        let args = self.read_args(Transport::Events, &request, body)?;
         let message = self
             .events
             .call(request.operation, args, request.context, request.deadline)
@@ -225,7 +207,7 @@ impl Facade {
     /// Reads the request message. The body is dropped here: it may be megabytes.
     fn read_args(
         &self,
-        transport: call::transport::Transport,
+        transport: Transport,
         request: &ApiRequest<'_>,
         body: Bytes,
     ) -> Result<Map<String, Value>, ApiError> {
@@ -246,7 +228,7 @@ impl Facade {
 /// Names the request's span by its route: there are too many paths.
 fn name_span(transport: Transport, operation: &Operation) {
     let span = Span::current();
-    let route = format!("{}{}", transport.prefix(), operation.http.path);
+    let route = format!("{}{}", prefix(transport), operation.http.path);
     telemetry::rename(&span, format!("{} {route}", operation.http.method));
     telemetry::set(&span, "http.route", route);
 }

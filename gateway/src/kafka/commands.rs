@@ -10,27 +10,24 @@ use tracing::{Instrument as _, Span, field::Empty, info_span};
 use trichrome_proto::{
     contract::{self, Operation},
     error::{ApiError, ErrorCode},
+    wire::{
+        Transport,
+        header::{REQUEST_ID, TRACEPARENT},
+        record::{EVENT_ID, RESPONSE_KEY, RESULTS, STATUS},
+    },
 };
 use trichrome_startup::error_chain;
 use trichrome_telemetry as telemetry;
 use uuid::Uuid;
 
 use super::{
-    RESPONSE_KEY, RESULTS, STATUS,
     consumer::GroupConsumer,
     dead_letters::{DeadLetterReason, DeadLetterSink as _, DeadLetters},
     envelope::{self, Command, Envelope, Raw, Rejected},
     producer::{self, ProduceError, Producer, Record},
-    results::EVENT_ID,
 };
 use crate::{
-    call::{
-        Call, Calls, Failures,
-        args::Args,
-        context::{Context, REQUEST_ID, TRACEPARENT},
-        fault::internal,
-        transport::Transport,
-    },
+    call::{Call, Calls, Failures, args::Args, context::Context, fault::internal},
     ops::metrics::{Metrics, RecordOutcome},
 };
 

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use rdkafka::message::{Headers as _, Message as _, OwnedMessage};
-use trichrome_proto::error::ApiError;
+use trichrome_proto::{
+    error::ApiError,
+    wire::{
+        header::AUTHORIZATION,
+        record::{dead_letter, dead_letter_topic},
+    },
+};
 use trichrome_startup::error_chain;
 
 use super::producer::{ProduceError, Producer, Record};
-use crate::{
-    call::context::AUTHORIZATION,
-    ops::metrics::{Metrics, RecordOutcome},
-};
+use crate::ops::metrics::{Metrics, RecordOutcome};
 
 /// Why a record became a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,12 +80,12 @@ impl DeadLetterSink for DeadLetters {
         Box::pin(async move {
             let (partition, offset) = (record.partition().to_string(), record.offset().to_string());
             let mut headers: Vec<(&str, &[u8])> = vec![
-                ("dlq-reason", reason.as_str().as_bytes()),
-                ("dlq-error-code", error.code.as_str().as_bytes()),
-                ("dlq-error-message", error.message.as_bytes()),
-                ("dlq-topic", topic.as_bytes()),
-                ("dlq-partition", partition.as_bytes()),
-                ("dlq-offset", offset.as_bytes()),
+                (dead_letter::REASON, reason.as_str().as_bytes()),
+                (dead_letter::ERROR_CODE, error.code.as_str().as_bytes()),
+                (dead_letter::ERROR_MESSAGE, error.message.as_bytes()),
+                (dead_letter::TOPIC, topic.as_bytes()),
+                (dead_letter::PARTITION, partition.as_bytes()),
+                (dead_letter::OFFSET, offset.as_bytes()),
             ];
             headers.extend(
                 record
@@ -93,7 +96,7 @@ impl DeadLetterSink for DeadLetters {
                     .filter(|header| !header.key.eq_ignore_ascii_case(AUTHORIZATION))
                     .filter_map(|header| Some((header.key, header.value?))),
             );
-            let dead_letter_topic = format!("{topic}.dlq");
+            let dead_letter_topic = dead_letter_topic(topic);
             let mut dead_letter = Record {
                 topic: &dead_letter_topic,
                 key: record.key(),

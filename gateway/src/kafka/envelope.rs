@@ -12,6 +12,7 @@ use trichrome_proto::{
     binding::parse_object,
     contract::{Operation, by_command},
     error::{ApiError, ErrorBody, ErrorCode},
+    wire::{limits::MAX_EVENT_ID, record::is_event_id},
 };
 
 use super::dead_letters::DeadLetterReason;
@@ -20,9 +21,6 @@ use crate::call::{
     context::Context,
     fault::internal,
 };
-
-/// The maximum length of an EventId in bytes. It serves as an idempotency key.
-const MAX_EVENT_ID: usize = 128;
 
 /// The parts of a record that matter here.
 pub(crate) struct Raw<'a> {
@@ -177,11 +175,6 @@ fn args<'a>(operation: &Operation, request: Request<'a>) -> Result<Args<'a>, Api
 /// Rewrites the contract's message about a body for another part of a record.
 fn about(part: &str, error: &ApiError) -> ApiError {
     ApiError::new(error.code, error.message.replace("the body", part))
-}
-
-/// An EventId becomes a header's value.
-fn is_event_id(id: &str) -> bool {
-    (1..=MAX_EVENT_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// The context of a command. The EventId is its idempotency key unless the record has one.

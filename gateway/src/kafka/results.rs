@@ -21,18 +21,14 @@ use rdkafka::{
 use serde::Deserialize;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
-use trichrome_proto::error::{ApiError, ErrorCode};
+use trichrome_proto::{
+    error::{ApiError, ErrorCode},
+    wire::record::{EVENT_ID, RESULTS, STATUS},
+};
 use uuid::Uuid;
 
-use super::{
-    RESULTS, STATUS,
-    client_config::{self, Reporter},
-};
+use super::client_config::{self, Reporter};
 use crate::{config::Config, ops::metrics::Metrics};
-
-/// The header with the EventId of an answer's command. With it, the other replicas needn't
-/// parse an answer of megabytes to find that it isn't theirs.
-pub(crate) const EVENT_ID: &str = "event-id";
 
 /// The maximum number of calls that wait for an answer.
 const MAX_AWAITED: usize = 4096;

@@ -17,7 +17,11 @@ use rdkafka::{
 use serde_json::{Value, json};
 use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
-use trichrome_proto::contract::{self, TRIGGERS};
+use trichrome_proto::{
+    contract::{self, TRIGGERS},
+    wire::record::{RESPONSE_KEY, RESULTS, STATUS, dead_letter_topic},
+};
+use trichrome_telemetry::Trace;
 
 use super::{
     commands::Commands,
@@ -26,7 +30,6 @@ use super::{
     producer::{Producer, Record},
     results::{Awaiter, Results},
     trigger::{Batches, Delivery},
-    *,
 };
 use crate::{
     call::{
@@ -58,7 +61,9 @@ impl Kafka {
             .chain([RESULTS, TRIGGERS[0].topic])
         {
             cluster.create_topic(topic, 1, 1).unwrap();
-            cluster.create_topic(&format!("{topic}.dlq"), 1, 1).unwrap();
+            cluster
+                .create_topic(&dead_letter_topic(topic), 1, 1)
+                .unwrap();
         }
         let brokers = cluster.bootstrap_servers();
         let vars = [
@@ -261,7 +266,8 @@ impl Invoke for HangsForUser {
     fn invoke<'a>(
         &'a self,
         _: &'a str,
-        event: &'a mut Bytes,
+        event: &'a Bytes,
+        _: Option<&'a Trace>,
         deadline: Instant,
     ) -> BoxFuture<'a, Result<Bytes, InvokeError>> {
         Box::pin(async move {

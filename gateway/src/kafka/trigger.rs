@@ -18,7 +18,7 @@ use trichrome_proto::{
     error::{ApiError, ErrorCode, Fault as _},
 };
 use trichrome_startup::error_chain;
-use trichrome_telemetry as telemetry;
+use trichrome_telemetry::{self as telemetry, Trace};
 
 use super::{
     batch::{self, Item},
@@ -231,10 +231,17 @@ impl Delivery {
         let Ok(event) = batch::encode(&self.bootstrap, items) else {
             return Err(failed(items, internal()));
         };
-        let mut event = Bytes::from(event);
+        let event = Bytes::from(event);
         let deadline = Instant::now() + TIMEOUT;
         let span = self.span(items.len());
-        let invoke = self.invoke.invoke(function, &mut event, deadline);
+        let invoke = async {
+            let span = self.invoke.span(function);
+            let trace = Trace::of(&span);
+            let invoke = self
+                .invoke
+                .invoke(function, &event, trace.as_ref(), deadline);
+            invoke.instrument(span).await
+        };
         let invoked = AssertUnwindSafe(invoke.instrument(span.clone()));
         // Treat a panic as a failure, so that no record is lost.
         let invoked = invoked.catch_unwind().await.unwrap_or_else(|_| {

@@ -93,10 +93,9 @@ fn register<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, 
 mod tests {
     use std::time::Duration;
 
-    use trichrome_proto::contract::by_function;
+    use trichrome_proto::{contract::by_function, wire::Transport};
 
     use super::*;
-    use crate::call::transport::Transport;
 
     #[test]
     fn a_call_is_counted_in_both_formats() {

@@ -9,16 +9,16 @@ use rdkafka::{
     client::DefaultClientContext,
     types::RDKafkaErrorCode,
 };
-use trichrome_proto::contract;
-
-/// The topic of all replies.
-const RESULTS: &str = "results";
+use trichrome_proto::{
+    contract,
+    wire::{
+        limits::MAX_RECORD,
+        record::{RESULTS, dead_letter_topic},
+    },
+};
 
 /// Partitions per topic, and so the number of gateways that can share it.
 const PARTITIONS: i32 = 3;
-
-/// Large enough for a picture of 4 MiB, which is 5.6 MB in base64.
-const MAX_MESSAGE_BYTES: &str = "8388608";
 
 /// Timeout of a request to the broker.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,7 +30,7 @@ pub fn names() -> BTreeSet<String> {
     let triggers = contract::TRIGGERS.iter().map(|it| it.topic);
     commands
         .chain(triggers)
-        .flat_map(|topic| [topic.to_owned(), format!("{topic}.dlq")])
+        .flat_map(|topic| [topic.to_owned(), dead_letter_topic(topic)])
         .chain([RESULTS.to_owned()])
         .collect()
 }
@@ -48,11 +48,12 @@ pub async fn ensure(brokers: &str) -> anyhow::Result<()> {
         .create()
         .context("configure a Kafka client")?;
     let names = names();
+    let max_bytes = MAX_RECORD.to_string();
     let topics: Vec<_> = names
         .iter()
         .map(|name| {
             NewTopic::new(name, PARTITIONS, TopicReplication::Fixed(1))
-                .set("max.message.bytes", MAX_MESSAGE_BYTES)
+                .set("max.message.bytes", &max_bytes)
         })
         .collect();
     let options = AdminOptions::new()

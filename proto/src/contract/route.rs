@@ -1,6 +1,6 @@
 //! Which operation a REST request names.
 
-use super::{OPERATIONS, Operation};
+use super::{OPERATIONS, Operation, path_parameter};
 
 /// What a method and a path lead to.
 #[derive(Debug)]
@@ -51,10 +51,7 @@ fn match_path(template: &'static str, path: &str) -> Option<Vec<(&'static str, S
     let mut given = path.split('/');
     for expected in template.split('/') {
         let segment = given.next()?;
-        match expected
-            .strip_prefix('{')
-            .and_then(|name| name.strip_suffix('}'))
-        {
+        match path_parameter(expected) {
             Some(name) if !segment.is_empty() => params.push((name, percent_decode(segment)?)),
             Some(_) => return None,
             None if expected == segment => {}

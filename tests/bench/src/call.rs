@@ -1,13 +1,18 @@
 //! One call, two ways: straight to Lambda's Invoke API, and through the gateway. The function
 //! is `auth-validate`: it needs no store, so what is measured is the way to it.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use reqwest::Client;
 use serde_json::{Value, json};
 use tonic::transport::{Channel, Endpoint};
-use trichrome_proto::auth::{SignupInput, ValidateRpcRequestInput, auth_client::AuthClient};
+use trichrome_proto::{
+    auth::{SignupInput, ValidateRpcRequestInput, auth_client::AuthClient},
+    binding::Target,
+    contract::by_function,
+    wire::{Event, Transport, event, header::REQUEST_ID},
+};
 use uuid::Uuid;
 
 use crate::settings::Stack;
@@ -77,7 +82,7 @@ impl Direct {
         Ok(Self {
             client: http()?,
             url: format!("{lambda_endpoint}/2015-03-31/functions/{FUNCTION}/invocations"),
-            event: event(token)?.to_string(),
+            event: event(token)?,
         })
     }
 
@@ -89,38 +94,22 @@ impl Direct {
     }
 }
 
-/// The event as the gateway makes it (`gateway/src/call/event.rs`).
-fn event(token: &str) -> Result<Value> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
-    Ok(json!({
-        "version": "2.0",
-        "routeKey": "POST /auth",
-        "rawPath": "/auth",
-        "rawQueryString": "",
-        "headers": {
-            "host": "gateway.internal",
-            "content-type": "application/json",
-            "x-request-id": Uuid::new_v4(),
-        },
-        "requestContext": {
-            "accountId": "anonymous",
-            // Not the REST API: the gateway logs its calls itself, and so does this.
-            "apiId": "trichrome-gateway:grpc",
-            "domainName": "gateway.internal",
-            "domainPrefix": "gateway",
-            "http": {
-                "method": "POST",
-                "path": "/auth",
-                "protocol": "HTTP/1.1",
-                "sourceIp": "127.0.0.1",
-                "userAgent": "bench",
-            },
-            "requestId": Uuid::new_v4(),
-            "routeKey": "POST /auth",
-            "stage": "$default",
-            "timeEpoch": u64::try_from(now.as_millis()).context("a clock in the far future")?,
-        },
-        "body": json!({"access_token": token}).to_string(),
-        "isBase64Encoded": false,
-    }))
+/// The event as the gateway makes it.
+fn event(token: &str) -> Result<String> {
+    let operation = by_function(FUNCTION).context("the contract has no such function")?;
+    let target = Target {
+        path: operation.http.path.to_owned(),
+        ..Target::default()
+    };
+    let request_id = Uuid::new_v4().to_string();
+    let event = Event::new(event::Request {
+        operation,
+        target: &target,
+        headers: vec![(REQUEST_ID, &request_id)],
+        // The function leaves the call log to the gateway.
+        api_id: Transport::Grpc.api_id(),
+        request_id: &request_id,
+        body: Some(json!({"access_token": token}).to_string()),
+    });
+    Ok(serde_json::to_string(&event)?)
 }

@@ -11,6 +11,11 @@ use rdkafka::{
 };
 use serde_json::{Value, json};
 use tokio::time::timeout;
+use trichrome_proto::wire::{
+    header::{AUTHORIZATION, TRACEPARENT},
+    limits::MAX_RECORD,
+    record::RESULTS,
+};
 use uuid::Uuid;
 
 use crate::{
@@ -86,20 +91,20 @@ impl Events {
         config
             .set("bootstrap.servers", brokers)
             .set("client.id", "trichrome-bench")
-            .set("message.max.bytes", "8388608")
+            .set("message.max.bytes", MAX_RECORD.to_string())
             .set("log_level", "2");
         let producer = config.clone().set("linger.ms", "0").create()?;
         let results: StreamConsumer = config
             .set("group.id", format!("trichrome-bench-{}", Uuid::new_v4()))
             .set("enable.auto.commit", "false")
             .create()?;
-        let metadata = results.fetch_metadata(Some("results"), PATIENCE)?;
+        let metadata = results.fetch_metadata(Some(RESULTS), PATIENCE)?;
         let topic = metadata.topics().first().context("no topic results")?;
         let mut all = TopicPartitionList::new();
         for partition in topic.partitions() {
             // A fixed place: "the end" would be looked up later than the first answer comes.
-            let (_, end) = results.fetch_watermarks("results", partition.id(), PATIENCE)?;
-            all.add_partition_offset("results", partition.id(), Offset::Offset(end))?;
+            let (_, end) = results.fetch_watermarks(RESULTS, partition.id(), PATIENCE)?;
+            all.add_partition_offset(RESULTS, partition.id(), Offset::Offset(end))?;
         }
         results.assign(&all)?;
         Ok(Self { producer, results })
@@ -124,8 +129,8 @@ impl Events {
         let envelope = json!({"EventId": id, "Data": command.data}).to_string();
         let bearer = command.token.map(|token| format!("Bearer {token}"));
         let headers = [
-            ("authorization", bearer.as_deref()),
-            ("traceparent", command.trace),
+            (AUTHORIZATION, bearer.as_deref()),
+            (TRACEPARENT, command.trace),
         ];
         let headers = headers
             .into_iter()

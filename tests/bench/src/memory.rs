@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use trichrome_proto::wire::limits::MAX_PICTURE;
 
 use crate::{
     call, process,
@@ -13,8 +14,6 @@ use crate::{
     upload::{FUNCTION, TRANSPORTS, Uploader},
 };
 
-/// The largest picture that is taken, in bytes.
-const PICTURE: usize = 4 * 1024 * 1024;
 const SMALL: usize = 1024;
 
 /// Times the picture's size.
@@ -38,9 +37,9 @@ pub(crate) async fn measure(settings: &Settings, table: &mut Table) -> Result<()
             }
             let before = Held::begin(&settings.gateway)?;
             let functions = Held::begin(program)?;
-            uploader.upload(transport, PICTURE, None).await?;
-            gateway.add(before.more()? / PICTURE as f64);
-            function.add(functions.more()? / PICTURE as f64);
+            uploader.upload(transport, MAX_PICTURE, None).await?;
+            gateway.add(before.more()? / MAX_PICTURE as f64);
+            function.add(functions.more()? / MAX_PICTURE as f64);
         }
         if transport != "REST" {
             table.held(

@@ -4,7 +4,13 @@ use anyhow::{Result, ensure};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::json;
 use tonic::{Request, transport::Endpoint};
-use trichrome_proto::pictures::{CreateUserPictureRequest, pictures_client::PicturesClient};
+use trichrome_proto::{
+    pictures::{CreateUserPictureRequest, pictures_client::PicturesClient},
+    wire::{
+        header::{AUTHORIZATION, TRACEPARENT},
+        limits::MAX_MESSAGE,
+    },
+};
 use uuid::Uuid;
 
 use crate::{
@@ -17,9 +23,6 @@ pub(crate) const FUNCTION: &str = "pictures-create";
 
 /// The ways to it.
 pub(crate) const TRANSPORTS: [&str; 3] = ["gRPC", "REST", "events"];
-
-/// The largest message, in bytes: as the gateway has it.
-const MESSAGE: usize = 16 * 1024 * 1024;
 
 /// Somebody who uploads.
 pub(crate) struct Uploader<'a> {
@@ -59,14 +62,14 @@ impl<'a> Uploader<'a> {
             ..Default::default()
         });
         let headers = request.metadata_mut();
-        headers.insert("authorization", format!("Bearer {}", self.token).parse()?);
+        headers.insert(AUTHORIZATION, format!("Bearer {}", self.token).parse()?);
         if let Some(trace) = trace {
-            headers.insert("traceparent", trace.parse()?);
+            headers.insert(TRACEPARENT, trace.parse()?);
         }
         let channel = Endpoint::from_shared(self.stack.grpc_url.clone())?;
         PicturesClient::new(channel.connect().await?)
-            .max_encoding_message_size(MESSAGE)
-            .max_decoding_message_size(MESSAGE)
+            .max_encoding_message_size(MAX_MESSAGE)
+            .max_decoding_message_size(MAX_MESSAGE)
             .create_user_picture(request)
             .await?;
         Ok(())
@@ -79,7 +82,7 @@ impl<'a> Uploader<'a> {
             .header("content-type", "application/json")
             .body(json!({"title": title, "base64": base64}).to_string());
         if let Some(trace) = trace {
-            request = request.header("traceparent", trace);
+            request = request.header(TRACEPARENT, trace);
         }
         let response = request.send().await?;
         ensure!(response.status() == 201, "REST: {}", response.status());

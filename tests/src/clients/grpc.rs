@@ -12,6 +12,7 @@ use tonic::{
 use trichrome_proto::{
     error::{ErrorCode, ErrorDetail},
     reflect::pool,
+    wire::metadata as names,
 };
 
 use super::codec::DynamicCodec;
@@ -92,7 +93,7 @@ fn to_json(message: &DynamicMessage) -> Result<Value> {
 /// say, has no code of the contract.
 fn refused(status: &Status) -> Result<Reply> {
     let metadata = status.metadata();
-    let Some(code) = metadata.get("error-code") else {
+    let Some(code) = metadata.get(names::ERROR_CODE) else {
         bail!("a status without an error-code: {status:?}");
     };
     let code = ErrorCode::from_text(code.to_str()?)
@@ -108,13 +109,13 @@ fn refused(status: &Status) -> Result<Reply> {
         code: code.as_str().to_owned(),
         message: status.message().to_owned(),
         request_id: request_id.clone(),
-        trace_id: text(metadata, "trace-id"),
+        trace_id: text(metadata, names::TRACE_ID),
     };
     Reply::failed(code.http(), error, request_id)
 }
 
 fn request_id(metadata: &MetadataMap) -> String {
-    text(metadata, "request-id")
+    text(metadata, names::REQUEST_ID)
 }
 
 fn text(metadata: &MetadataMap, name: &str) -> String {

@@ -11,13 +11,14 @@ use rdkafka::{
 };
 use serde_json::{Value, json};
 use tokio::time::timeout;
+use trichrome_proto::wire::{
+    header::{AUTHORIZATION, IDEMPOTENCY_KEY, REQUEST_ID},
+    limits::MAX_RECORD,
+};
 use uuid::Uuid;
 
 use super::results::{Answer, Expected, Results, headers};
 use crate::{reply::Reply, request::Outgoing};
-
-/// The largest record, in bytes; the topics take as much.
-const MAX_RECORD: &str = "8388608";
 
 /// How long the broker is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -56,7 +57,7 @@ impl Record {
     /// With the caller's token.
     #[must_use]
     pub fn token(self, token: &str) -> Self {
-        self.header("authorization", &format!("Bearer {token}"))
+        self.header(AUTHORIZATION, &format!("Bearer {token}"))
     }
 }
 
@@ -202,7 +203,7 @@ pub(crate) async fn call(kafka: &Kafka, call: Outgoing) -> Result<Reply> {
     let headers = call.headers();
     for (name, value) in headers {
         // The EventId is the idempotency key.
-        if name != "idempotency-key" {
+        if name != IDEMPOTENCY_KEY {
             record = record.header(name, &value);
         }
     }
@@ -212,7 +213,7 @@ pub(crate) async fn call(kafka: &Kafka, call: Outgoing) -> Result<Reply> {
     loop {
         let answer = expected.answer().await?;
         // The same command delivered again has an answer of its own.
-        if answer.headers.get("x-request-id") == Some(&call.request_id) {
+        if answer.headers.get(REQUEST_ID) == Some(&call.request_id) {
             return reply(operation, answer);
         }
     }
@@ -221,11 +222,7 @@ pub(crate) async fn call(kafka: &Kafka, call: Outgoing) -> Result<Reply> {
 /// An answer as every transport's.
 fn reply(operation: &trichrome_proto::contract::Operation, answer: Answer) -> Result<Reply> {
     let status = answer.status()?;
-    let request_id = answer
-        .headers
-        .get("x-request-id")
-        .cloned()
-        .unwrap_or_default();
+    let request_id = answer.headers.get(REQUEST_ID).cloned().unwrap_or_default();
     if status >= 400 {
         let body = answer.data.to_string();
         return Reply::failure(status, body.as_bytes(), request_id);
@@ -238,7 +235,7 @@ fn base(brokers: &str) -> ClientConfig {
     config
         .set("bootstrap.servers", brokers)
         .set("client.id", "trichrome-tests")
-        .set("message.max.bytes", MAX_RECORD)
+        .set("message.max.bytes", MAX_RECORD.to_string())
         .set("reconnect.backoff.ms", "100")
         .set("reconnect.backoff.max.ms", "1000")
         // A broker that a test has stopped is not news.
@@ -252,7 +249,7 @@ pub(crate) async fn reader(brokers: &str, topics: &[&str]) -> Result<StreamConsu
         .set("group.id", format!("trichrome-tests-{}", Uuid::new_v4()))
         .set("enable.auto.commit", "false")
         .set("auto.offset.reset", "earliest")
-        .set("fetch.message.max.bytes", MAX_RECORD)
+        .set("fetch.message.max.bytes", MAX_RECORD.to_string())
         // The local broker waits this out even where there is data.
         .set("fetch.wait.max.ms", "10")
         .create()?;

@@ -1,7 +1,11 @@
 //! The contract's REST binding, spoken to the REST API and to the facade alike.
 
 use anyhow::{Context as _, Result, ensure};
-use trichrome_proto::binding;
+use serde_json::Value;
+use trichrome_proto::{
+    binding,
+    wire::header::{REQUEST_ID, USER_ID, XRAY_TRACE},
+};
 
 use super::http::Http;
 use crate::{reply::Reply, request::Outgoing};
@@ -9,22 +13,23 @@ use crate::{reply::Reply, request::Outgoing};
 pub(crate) async fn call(http: &Http, base: &str, call: Outgoing) -> Result<Reply> {
     let headers = call.headers();
     let operation = call.operation;
-    let parts = binding::to_http(operation, call.args)
-        .context("this call cannot be said over HTTP: the test's mistake")?;
-    let mut url = format!("{base}{}", parts.path);
-    if !parts.query.is_empty() {
-        url = format!("{url}?{}", parts.query_string());
+    let mut args = call.args;
+    let target = binding::take_target(operation, &mut args)
+        .context("the test's arguments don't fit an HTTP request")?;
+    let mut url = format!("{base}{}", target.path);
+    if !target.query.is_empty() {
+        url = format!("{url}?{}", target.query_string());
     }
     let mut headers: Vec<_> = headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
-    if parts.body.is_some() {
+    let mut body = String::new();
+    if operation.http.body {
         headers.push(("content-type", "application/json"));
+        body = Value::Object(args).to_string();
     }
     let method = operation.http.method;
-    let answer = http
-        .send(method, &url, &headers, parts.body.unwrap_or_default())
-        .await?;
-    let request_id = answer.header("x-request-id").to_owned();
-    for private in ["trichrome-user-id", "x-amzn-trace-id"] {
+    let answer = http.send(method, &url, &headers, body).await?;
+    let request_id = answer.header(REQUEST_ID).to_owned();
+    for private in [USER_ID, XRAY_TRACE] {
         ensure!(
             answer.headers.get(private).is_none(),
             "the answer tells {private}: {}",

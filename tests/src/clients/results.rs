@@ -17,12 +17,12 @@ use tokio::{
     time::timeout,
 };
 
-use trichrome_proto::contract::command_topics;
+use trichrome_proto::{
+    contract::command_topics,
+    wire::record::{RESULTS, STATUS},
+};
 
 use super::kafka::reader;
-
-/// The topic of answers.
-const RESULTS: &str = "results";
 
 /// How long an answer is waited for: also while a part comes back.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -51,7 +51,7 @@ impl Answer {
     ///
     /// It is not there, or no number.
     pub fn status(&self) -> Result<u16> {
-        let status = self.headers.get("status").context("no status header")?;
+        let status = self.headers.get(STATUS).context("no status header")?;
         status
             .parse()
             .with_context(|| format!("the status header is {status:?}"))

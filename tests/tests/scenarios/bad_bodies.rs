@@ -5,6 +5,7 @@ use serde_json::Value;
 use trichrome_proto::{
     contract::{OPERATIONS, Operation},
     error::ErrorCode,
+    wire::header::{AUTHORIZATION, REQUEST_ID, TRACEPARENT},
 };
 use trichrome_tests::{
     call_logs, clients::http::Answer, harness::Suite, scenario::Scenario, stored::Amount,
@@ -42,7 +43,7 @@ fn is_error(answer: &Answer, code: ErrorCode, saying: &str) -> Result<()> {
         message.contains(saying),
         "the message {message:?} does not say {saying:?}"
     );
-    let id = answer.header("x-request-id");
+    let id = answer.header(REQUEST_ID);
     ensure!(
         !id.is_empty() && error["request_id"] == id,
         "{text}, with x-request-id {id:?}"
@@ -64,7 +65,7 @@ async fn bodies(run: Scenario) -> Result<()> {
     let base = run.transport().base_url(stack).unwrap_or_default();
     let authorization = format!("Bearer {}", account.token);
     let headers = [
-        ("authorization", authorization.as_str()),
+        (AUTHORIZATION, authorization.as_str()),
         ("content-type", "application/json"),
     ];
     let deep = "[".repeat(100_000);
@@ -109,9 +110,9 @@ async fn logged(run: Scenario) -> Result<()> {
     let trace = Uuid::new_v4();
     let traceparent = format!("00-{}-b7ad6b7169203331-01", trace.simple());
     let headers = [
-        ("authorization", authorization.as_str()),
+        (AUTHORIZATION, authorization.as_str()),
         ("content-type", "application/json"),
-        ("traceparent", traceparent.as_str()),
+        (TRACEPARENT, traceparent.as_str()),
     ];
     let url = format!("{base}/analytics");
     let answer = stack.http.send("POST", &url, &headers, "not json").await?;
@@ -128,7 +129,7 @@ async fn twice(run: Scenario) -> Result<()> {
     let stack = run.stack();
     let base = run.transport().base_url(stack).unwrap_or_default();
     let authorization = format!("Bearer {}", account.token);
-    let headers = [("authorization", authorization.as_str())];
+    let headers = [(AUTHORIZATION, authorization.as_str())];
     let url = format!("{base}/pictures?limit=1&limit=2");
     let answer = stack.http.send("GET", &url, &headers, "").await?;
     is_error(&answer, ErrorCode::InvalidArgument, "limit")
@@ -139,7 +140,7 @@ async fn routes(run: Scenario) -> Result<()> {
     let stack = run.stack();
     let base = run.transport().base_url(stack).unwrap_or_default();
     let authorization = format!("Bearer {}", account.token);
-    let headers = [("authorization", authorization.as_str())];
+    let headers = [(AUTHORIZATION, authorization.as_str())];
     for (method, path, code) in [
         ("GET", "/nowhere", ErrorCode::NotFound),
         ("GET", "/pictures/", ErrorCode::NotFound),

@@ -9,7 +9,7 @@ use serde_json::json;
 use trichrome_proto::error::ErrorCode;
 use trichrome_tests::{
     harness::Suite,
-    images::{Format, LIMIT},
+    images::{Format, MAX_PICTURE},
     scenario::Scenario,
     stored::Amount,
     transport::Transport,
@@ -199,7 +199,7 @@ async fn too_large(run: Scenario) -> Result<()> {
     let mut contents = vec![
         (
             "a byte over the limit",
-            Format::Png.grown(LIMIT + 1).base64(),
+            Format::Png.grown(MAX_PICTURE + 1).base64(),
             "4194304",
         ),
         // Over what a request may have: the words differ with who refuses it.

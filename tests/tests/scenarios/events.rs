@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use futures::future::try_join;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
-use trichrome_proto::{contract::OPERATIONS, error::ErrorCode};
+use trichrome_proto::{contract::OPERATIONS, error::ErrorCode, wire::header::REQUEST_ID};
 use trichrome_tests::{
     account::PASSWORD,
     call_logs,
@@ -201,7 +201,7 @@ async fn failures(run: Scenario) -> Result<()> {
         for enveloped in [false, true] {
             let request_id = Uuid::new_v4().to_string();
             let mut record = Record::new(topic, key, args.to_string());
-            record = record.header("x-request-id", &request_id);
+            record = record.header(REQUEST_ID, &request_id);
             if let Some(token) = token {
                 record = record.token(token);
             }

@@ -4,7 +4,10 @@ use std::{collections::HashMap, path::Path};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use trichrome_proto::error::ErrorCode;
+use trichrome_proto::{
+    error::ErrorCode,
+    wire::header::{AUTHORIZATION, REQUEST_ID},
+};
 use trichrome_tests::{
     clients::http::Answer,
     harness::Suite,
@@ -233,7 +236,7 @@ async fn cors(run: Scenario) -> Result<()> {
                 );
                 if origin == OWN_PAGE && method == "OPTIONS" {
                     let headers = answer.header("access-control-allow-headers");
-                    ensure!(headers.contains("authorization"), "{url}: {headers:?}");
+                    ensure!(headers.contains(AUTHORIZATION), "{url}: {headers:?}");
                 }
                 if origin == OWN_PAGE && method == "POST" {
                     let readable = answer.header("access-control-expose-headers");
@@ -254,9 +257,9 @@ async fn request_ids(run: Scenario) -> Result<()> {
         let url = format!("{base}/users/{}", Uuid::new_v4());
         // None given, and one that would not do: a new one in its place.
         for given in [None, Some("two words"), Some("x\u{9}y")] {
-            let header = given.map(|given| ("x-request-id", given));
+            let header = given.map(|given| (REQUEST_ID, given));
             let answer = stack.http.send("GET", &url, header.as_slice(), "").await?;
-            let id = answer.header("x-request-id");
+            let id = answer.header(REQUEST_ID);
             ensure!(
                 !id.is_empty() && Some(id) != given,
                 "{transport}: {given:?} became {id:?}"

@@ -14,6 +14,7 @@ use trichrome_proto::{
     contract::OPERATIONS,
     error::ErrorCode,
     users::{GetUserDataRequest, UserMessage},
+    wire::{header::AUTHORIZATION, metadata},
 };
 use trichrome_tests::{clients::http::Answer, harness::Suite, scenario::Scenario, token};
 use uuid::Uuid;
@@ -161,7 +162,7 @@ impl WebAnswer {
             status: status
                 .parse()
                 .with_context(|| format!("grpc-status is {status:?}"))?,
-            error_code: field("error-code"),
+            error_code: field(metadata::ERROR_CODE),
             text: field("grpc-message"),
         })
     }
@@ -218,7 +219,7 @@ async fn web(run: Scenario) -> Result<()> {
     let request = GetUserDataRequest {
         user_id: account.id.clone(),
     };
-    let headers = [("authorization", authorization.as_str())];
+    let headers = [(AUTHORIZATION, authorization.as_str())];
     let answer = web_call(
         &run,
         "/users.Users/GetUserData",
@@ -282,7 +283,7 @@ async fn unknown_methods(run: Scenario) -> Result<()> {
 async fn no_message(run: Scenario) -> Result<()> {
     let account = run.account().await?;
     let authorization = format!("Bearer {}", account.token);
-    let headers = [("authorization", authorization.as_str())];
+    let headers = [(AUTHORIZATION, authorization.as_str())];
     let path = "/pictures.Pictures/GetUserPicture";
     for bytes in [
         &b"\xFF\xFF\xFF\xFF"[..],

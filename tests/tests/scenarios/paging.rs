@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use bytes::Bytes;
 use serde_json::{Value, json};
-use trichrome_proto::error::ErrorCode;
+use trichrome_proto::{error::ErrorCode, wire::header::AUTHORIZATION};
 use trichrome_tests::{
     account::Account,
     harness::Suite,
@@ -130,7 +130,7 @@ async fn bare_list(run: Scenario) -> Result<()> {
     let stack = run.stack();
     let base = run.transport().base_url(stack).unwrap_or_default();
     let authorization = format!("Bearer {}", account.token);
-    let headers = [("authorization", authorization.as_str())];
+    let headers = [(AUTHORIZATION, authorization.as_str())];
     let url = format!("{base}/pictures?limit=1");
     let answer = stack.http.send("GET", &url, &headers, Bytes::new()).await?;
     ensure!(answer.status == 200, "{} {}", answer.status, answer.start());

@@ -10,7 +10,7 @@ use trichrome_proto::error::ErrorCode;
 use trichrome_tests::{
     account::Account,
     harness::Suite,
-    images::{Format, LIMIT, Picture, hash},
+    images::{Format, MAX_PICTURE, Picture, hash},
     reply::text,
     scenario::Scenario,
 };
@@ -20,7 +20,10 @@ pub(crate) fn add(suite: &mut Suite) {
     for format in Format::ALL {
         let name = format.name();
         suite.each(&format!("pictures::{name}_of_every_size"), move |run| {
-            round_trips(run, [format.tiny(), format.photo(), format.grown(LIMIT)])
+            round_trips(
+                run,
+                [format.tiny(), format.photo(), format.grown(MAX_PICTURE)],
+            )
         });
     }
     suite.each("pictures::titles_are_any_text", titles);

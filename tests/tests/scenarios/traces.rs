@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
+use trichrome_proto::wire::header::TRACEPARENT;
 use trichrome_tests::{
     harness::Suite, images::Format, request::SPAN, scenario::Scenario, traces::are_sent,
     transport::Transport,
@@ -327,7 +328,7 @@ async fn unsampled(run: Scenario) -> Result<()> {
     const ROUNDS: usize = 3;
     let call = async |trace: Uuid, flags: &str| {
         let parent = format!("00-{}-{SPAN}-{flags}", trace.simple());
-        let id = bare(&run, &[("traceparent", &parent)]).await?;
+        let id = bare(&run, &[(TRACEPARENT, &parent)]).await?;
         ensure!(id == trace.simple().to_string(), "answered {id}");
         Ok(trace)
     };

@@ -13,6 +13,7 @@ use trichrome_proto::{
         GetUserPicturesRequest, pictures_client::PicturesClient,
     },
     users::{DeleteUserRequest, GetUserDataRequest, users_client::UsersClient},
+    wire::header::AUTHORIZATION,
 };
 use trichrome_tests::{
     account::{PASSWORD, unused_name},
@@ -32,7 +33,7 @@ pub(crate) fn add(suite: &mut Suite) {
 fn by<T>(token: &str, message: T) -> Result<Request<T>> {
     let mut request = Request::new(message);
     let value = format!("Bearer {token}").parse()?;
-    request.metadata_mut().insert("authorization", value);
+    request.metadata_mut().insert(AUTHORIZATION, value);
     Ok(request)
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn push(filter: &Filter, query: &mut QueryBuilder<Postgres>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::Transport;
+    use trichrome_proto::wire::Transport;
 
     fn sql(filter: &Filter) -> String {
         let mut query = QueryBuilder::new("");

@@ -2,7 +2,10 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
-use trichrome_proto::error::{ErrorCode, Fault as _};
+use trichrome_proto::{
+    error::{ErrorCode, Fault as _},
+    wire::limits::MAX_PICTURE,
+};
 
 use super::*;
 use crate::testing::{
@@ -105,7 +108,7 @@ async fn an_invalid_request_reaches_no_store() {
         base64,
         user_id: String::new(),
     };
-    let large = STANDARD.encode(vec![0; content::MAX_BYTES + 1]);
+    let large = STANDARD.encode(vec![0; MAX_PICTURE + 1]);
     let invalid = ErrorCode::InvalidArgument;
     let cases = [
         (

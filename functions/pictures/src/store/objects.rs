@@ -9,13 +9,11 @@ use aws_sdk_s3::{
 use aws_types::SdkConfig;
 use bytes::Bytes;
 use trichrome_aws::AwsSpans;
+use trichrome_proto::wire::limits::MAX_PICTURE;
 use uuid::Uuid;
 
 use super::failed;
-use crate::{
-    Error,
-    content::{Encoder, MAX_BYTES},
-};
+use crate::{Error, content::Encoder};
 
 /// The pictures bucket.
 #[derive(Clone, Debug)]
@@ -83,7 +81,7 @@ impl Objects {
             Err(error) => return Err(failed(doing, error)),
         };
         let length = usize::try_from(output.content_length.unwrap_or(0)).unwrap_or(0);
-        let mut encoder = Encoder::with_capacity(length.min(MAX_BYTES));
+        let mut encoder = Encoder::with_capacity(length.min(MAX_PICTURE));
         while let Some(piece) = output.body.next().await {
             let piece = piece.map_err(|error| Error::Unavailable {
                 doing,

@@ -5,12 +5,19 @@ use lambda_http::{
 };
 use serde_json::json;
 use trichrome_proto::{
-    contract::by_function,
-    pictures::{CreateUserPictureRequest, GetUserPicturesRequest, PictureMessage, PicturesMessage},
+    contract::{Http, by_function},
+    pictures::{
+        CreateUserPictureRequest, GetUserPictureRequest, GetUserPicturesRequest, PictureMessage,
+        PicturesMessage,
+    },
+    wire::{ClientContext, header, limits},
 };
 
 use super::*;
 use crate::{Env, token::tests::Key};
+
+const GRPC: &str = Transport::Grpc.api_id().unwrap();
+const EVENTS: &str = Transport::Events.api_id().unwrap();
 
 /// Returns its input, so that a test sees what reached the domain.
 struct List;
@@ -135,11 +142,11 @@ async fn only_rest_calls_are_logged_by_the_function() {
         ("rest", "pictures", "GetUserPictures")
     );
     assert_eq!((entry.status, entry.user_id.as_str()), (200, "u1"));
-    assert!(!rest.response.headers().contains_key("trichrome-user-id"));
+    assert!(!rest.response.headers().contains_key(header::USER_ID));
 
-    let (_, _, grpc) = respond(List, request("trichrome-gateway:grpc", "", "")).await;
+    let (_, _, grpc) = respond(List, request(GRPC, "", "")).await;
     assert!(grpc.finished.entry.is_none());
-    assert_eq!(grpc.response.headers()["trichrome-user-id"], "u1");
+    assert_eq!(grpc.response.headers()[header::USER_ID], "u1");
 }
 
 #[tokio::test]
@@ -178,7 +185,7 @@ async fn an_invalid_request_names_the_field() {
     assert_eq!(status, 400);
     let (status, _, _) = respond(
         Create,
-        request("api", "", &" ".repeat(request::BODY_LIMIT + 1)),
+        request("api", "", &" ".repeat(limits::MAX_BODY + 1)),
     )
     .await;
     assert_eq!(status, 413);
@@ -202,11 +209,7 @@ async fn a_call_ends_at_its_deadline() {
 
 #[tokio::test]
 async fn the_idempotency_key_reaches_the_domain() {
-    let mut request = request(
-        "trichrome-gateway:events",
-        "",
-        r#"{"title":"t","base64":"AA=="}"#,
-    );
+    let mut request = request(EVENTS, "", r#"{"title":"t","base64":"AA=="}"#);
     request
         .headers_mut()
         .insert("idempotency-key", "k-1".parse().unwrap());
@@ -222,7 +225,7 @@ async fn only_an_internal_event_carries_an_entry() {
     assert_eq!(status, 400);
     let (status, _, handled) = respond(
         Create,
-        request("trichrome-internal", "", &entry.to_string()),
+        request(Source::INTERNAL_API_ID, "", &entry.to_string()),
     )
     .await;
     assert_eq!(status, 201);
@@ -250,7 +253,7 @@ impl Function for Down {
 #[tokio::test]
 async fn only_a_failed_asynchronous_event_is_redelivered() {
     let entry = json!({"transport": "rest", "service": "auth", "method": "Login", "status": 200});
-    for (api_id, undelivered) in [("trichrome-internal", true), ("api", false)] {
+    for (api_id, undelivered) in [(Source::INTERNAL_API_ID, true), ("api", false)] {
         let (status, _, handled) = respond(Down, request(api_id, "", &entry.to_string())).await;
         assert_eq!(
             (status, handled.undelivered),
@@ -259,7 +262,7 @@ async fn only_a_failed_asynchronous_event_is_redelivered() {
         );
     }
     // An invalid event stays invalid.
-    let (status, _, handled) = respond(Down, request("trichrome-internal", "", "{")).await;
+    let (status, _, handled) = respond(Down, request(Source::INTERNAL_API_ID, "", "{")).await;
     assert_eq!((status, handled.undelivered), (400, false));
 }
 
@@ -288,9 +291,81 @@ async fn pages_of_the_allowed_origin_may_read_rest_responses() {
         readable,
         "x-request-id, traceparent, retry-after, next-cursor"
     );
-    let gateways = shell
-        .handle(request("trichrome-gateway:grpc", "limit=7", ""))
-        .await;
+    let gateways = shell.handle(request(GRPC, "limit=7", "")).await;
     let headers = gateways.response.headers();
     assert!(!headers.contains_key("access-control-allow-origin"));
+}
+
+/// Served with a body and a path parameter.
+struct Patch;
+
+impl Function for Patch {
+    const NAME: &'static str = "pictures-get";
+    type Input = GetUserPictureRequest;
+    type Output = PictureMessage;
+    type Error = ApiError;
+
+    fn build(_: &mut Env) -> Self {
+        Self
+    }
+
+    async fn call(&self, _: &Call, input: Self::Input) -> Result<Self::Output, ApiError> {
+        Ok(PictureMessage {
+            id: input.picture_id,
+            user_id: input.user_id,
+            ..Default::default()
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_body_goes_with_a_path_parameter() {
+    use lambda_http::RequestExt as _;
+    const ID: &str = "0190a1b2-0000-7000-8000-000000000abc";
+    const OTHER: &str = "0190a1b2-0000-7000-8000-000000000def";
+    let mut shell = shell(Patch);
+    let get = shell.operation;
+    let http = Http {
+        method: "PATCH",
+        body: true,
+        ..get.http.clone()
+    };
+    shell.operation = Box::leak(Box::new(Operation {
+        http,
+        ..get.clone()
+    }));
+    for (body, expected) in [
+        (json!({}), 200),
+        (json!({"picture_id": ID}), 200),
+        (json!({"user_id": OTHER}), 403),
+        (json!({"picture_id": OTHER}), 400),
+    ] {
+        let parameters =
+            std::collections::HashMap::from([("picture_id".to_owned(), vec![ID.to_owned()])]);
+        let request = request("api", "", &body.to_string()).with_path_parameters(parameters);
+        let handled = shell.handle(request).await;
+        assert_eq!(handled.response.status(), expected, "{body}");
+        if expected == 200 {
+            let Body::Text(text) = handled.response.body() else {
+                panic!("no body");
+            };
+            let picture: Value = serde_json::from_str(text).unwrap();
+            assert_eq!(
+                (&picture["id"], &picture["user_id"]),
+                (&json!(ID), &json!("u1"))
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_gateways_trace_goes_on() {
+    use lambda_http::{Context, RequestExt as _};
+    const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+    let client = ClientContext::new(PARENT, None).to_json();
+    let mut context = Context::default();
+    context.client_context = Some(serde_json::from_str(&client).unwrap());
+    let request = request(GRPC, "limit=7", "").with_lambda_context(context);
+    let handled = shell(List).handle(request).await;
+    assert_eq!(handled.finished.trace.parent(), PARENT);
 }

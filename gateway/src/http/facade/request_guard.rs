@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use tokio::time::Instant;
-use trichrome_proto::{contract::Operation, error::ErrorCode};
+use trichrome_proto::{contract::Operation, error::ErrorCode, wire::Transport};
 
-use super::Transport;
 use crate::{call::context::Context, ops::metrics::Metrics};
 
 /// Records the request when dropped, so that cancelled requests are counted, too.
@@ -26,7 +25,7 @@ impl<'a> RequestGuard<'a> {
         context: &'a Context,
         metrics: Arc<Metrics>,
     ) -> Self {
-        metrics.facade_request_started(transport.name());
+        metrics.facade_request_started(transport.as_str());
         Self {
             transport,
             operation,
@@ -49,7 +48,7 @@ impl Drop for RequestGuard<'_> {
             self.status = ErrorCode::Internal.http();
         }
         let duration = self.started.elapsed();
-        let facade = self.transport.name();
+        let facade = self.transport.as_str();
         self.metrics
             .facade_request_ended(facade, self.operation, self.status, duration);
         tracing::debug!(

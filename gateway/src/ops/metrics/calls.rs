@@ -6,7 +6,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
-use trichrome_proto::contract::Operation;
+use trichrome_proto::{contract::Operation, wire::Transport};
 
 use super::{
     InvokeOutcome, Metrics,
@@ -14,7 +14,6 @@ use super::{
     labels::{CallLabels, DurationLabels, InvokeLabels, OTHER, OperationLabels, TransportLabels},
     register,
 };
-use crate::call::transport::Transport;
 
 pub(super) struct CallMetrics {
     pub(super) calls: Family<CallLabels, Counter>,

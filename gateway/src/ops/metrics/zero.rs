@@ -93,10 +93,9 @@ impl Metrics {
 mod tests {
     use std::{collections::BTreeSet, time::Duration};
 
-    use trichrome_proto::contract::by_function;
+    use trichrome_proto::{contract::by_function, wire::Transport};
 
     use super::*;
-    use crate::call::transport::Transport;
 
     /// The counters' series without their values.
     fn series(metrics: &Metrics) -> BTreeSet<String> {

@@ -1,0 +1,16 @@
+//! The protocol between callers, the gateway and the functions: transports, header names, the
+//! invoke event and its response, and limits.
+
+pub mod event;
+pub mod header;
+pub mod limits;
+pub mod metadata;
+pub mod record;
+mod response;
+mod trace;
+mod transport;
+
+pub use event::Event;
+pub use response::Response;
+pub use trace::ClientContext;
+pub use transport::{Source, Transport, UnknownTransport};

@@ -1,0 +1,122 @@
+//! How a call reaches the service.
+
+use std::str::FromStr;
+
+/// The transport that a caller uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// HTTP, through API Gateway.
+    Rest,
+    /// gRPC, gRPC-Web or Connect, through the gateway.
+    Grpc,
+    /// A Kafka command, through the gateway.
+    Events,
+}
+
+impl Transport {
+    /// Every transport.
+    pub const ALL: [Self; 3] = [Self::Rest, Self::Grpc, Self::Events];
+
+    /// The name in call logs, metrics and the facade's paths.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rest => "rest",
+            Self::Grpc => "grpc",
+            Self::Events => "events",
+        }
+    }
+
+    /// The `requestContext.apiId` of the gateway's events. `None` for REST: API Gateway sets
+    /// its own id.
+    pub const fn api_id(self) -> Option<&'static str> {
+        match self {
+            Self::Rest => None,
+            Self::Grpc => Some("trichrome-gateway:grpc"),
+            Self::Events => Some("trichrome-gateway:events"),
+        }
+    }
+}
+
+impl FromStr for Transport {
+    type Err = UnknownTransport;
+
+    fn from_str(text: &str) -> Result<Self, UnknownTransport> {
+        Self::ALL
+            .into_iter()
+            .find(|transport| transport.as_str() == text)
+            .ok_or(UnknownTransport)
+    }
+}
+
+/// A name that isn't a transport's.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("transport must be rest, grpc or events")]
+pub struct UnknownTransport;
+
+/// Who invoked a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A caller, over this transport.
+    Caller(Transport),
+    /// Another function's shell, to log a call. IAM decides who may invoke functions.
+    Internal,
+}
+
+impl Source {
+    /// The `requestContext.apiId` of [`Source::Internal`].
+    pub const INTERNAL_API_ID: &'static str = "trichrome-internal";
+
+    /// Reads `requestContext.apiId`. API Gateway overwrites it, so a caller can't forge it as it
+    /// could a header.
+    pub fn from_api_id(api_id: Option<&str>) -> Self {
+        if api_id == Some(Self::INTERNAL_API_ID) {
+            return Self::Internal;
+        }
+        let gateway =
+            |transport: &Transport| transport.api_id().is_some_and(|id| Some(id) == api_id);
+        let transport = Transport::ALL.into_iter().find(gateway);
+        Self::Caller(transport.unwrap_or(Transport::Rest))
+    }
+
+    /// The name in metrics and traces.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Caller(transport) => transport.as_str(),
+            Self::Internal => "internal",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_three_names_are_parsed() {
+        for transport in Transport::ALL {
+            assert_eq!(transport.as_str().parse(), Ok(transport));
+        }
+        for text in ["", "REST", "http", "internal", "rest\0"] {
+            assert_eq!(text.parse::<Transport>(), Err(UnknownTransport), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_api_id_names_its_source() {
+        for transport in Transport::ALL {
+            let source = Source::from_api_id(transport.api_id());
+            assert_eq!(source, Source::Caller(transport));
+        }
+        let internal = Source::from_api_id(Some(Source::INTERNAL_API_ID));
+        assert_eq!(internal, Source::Internal);
+        for foreign in [
+            "",
+            "a1b2c3d4e5",
+            "trichrome-gateway",
+            "trichrome-gateway:rest",
+        ] {
+            let source = Source::from_api_id(Some(foreign));
+            assert_eq!(source, Source::Caller(Transport::Rest), "{foreign:?}");
+        }
+    }
+}
