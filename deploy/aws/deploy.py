@@ -1,21 +1,21 @@
 """Deploys template.yaml through CloudFormation: to AWS, to LocalStack, or to the local stack's AWS.
 
-`cargo xtask up --deployed` and LocalStack's ready hook both run it, so it is one file that needs
-botocore alone. Where to and as whom is told by the standard variables (AWS_ENDPOINT_URL,
-AWS_REGION, AWS_PROFILE or AWS_ACCESS_KEY_ID, ...).
+Both `cargo xtask up --deployed` and LocalStack's ready hook run it, so it is one file that only needs
+botocore. The standard variables have the endpoint and the credentials (AWS_ENDPOINT_URL, AWS_REGION,
+AWS_PROFILE or AWS_ACCESS_KEY_ID, ...).
 
     deploy.py up   [--stack NAME] [--template FILE] [--code FOLDER] [--parameter NAME=VALUE ...]
     deploy.py down [--stack NAME] [--delete-data]
     deploy.py check [--template FILE] [--code FOLDER]
 
-`up` also reads, where they are set:
-    DATABASE_URL     kept in the secret that the template's DatabaseUrlSecret names
+`up` also reads these variables:
+    DATABASE_URL     stored in the secret that the parameter DatabaseUrlSecret names
     TOKEN_JWKS_FILE  the public keys, for the parameter TokenJwks
-    TOKEN_KEY_FILE   the private key, put into the stack's secret
+    TOKEN_KEY_FILE   the private key, stored in the stack's secret
 
-`check` only sees whether there is an AWS to deploy to, and code to deploy. `up` prints the stack's
-outputs as one line of JSON, and with them `Endpoint`: the REST API as it is reached from here.
-Deploying again is an update; what an earlier run left half done is put right.
+`check` only checks that AWS answers and that there is code to deploy. `up` prints the stack's outputs
+as one line of JSON, with the REST API's address as `Endpoint`. Running `up` again updates the stack,
+and repairs what a failed run has left.
 """
 
 import argparse
@@ -40,19 +40,19 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
-# CloudFormation itself gives up on a resource after an hour at the most; ours take minutes.
+# CloudFormation's own timeout for a resource is up to an hour; these resources take minutes.
 DEADLINE_SECONDS = 20 * 60
 POLL_SECONDS = 1
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 # One line for each function: `CodeUri: target/lambda/<function>/bootstrap.zip`.
 CODE = re.compile(r"^(?P<indent>\s+CodeUri: )\S*?(?P<function>[\w-]+)/bootstrap\.zip\s*$", re.M)
-# Left over from a creation that failed: nothing of it can be updated.
+# States after a failed creation, from which a stack can't be updated.
 DEAD = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS"}
 GOOD = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 
 
 class Problem(Exception):
-    """What is wrong, and the way out."""
+    """An error with its remedy."""
 
 
 def say(text):
@@ -84,21 +84,21 @@ class Aws:
             )
         if not self.region:
             raise Problem("no AWS region: set AWS_REGION")
-        self.account = self.who()
+        self.account = self.get_account()
 
     def client(self, service):
         config = Config(
             connect_timeout=5,
             retries={"mode": "standard", "max_attempts": 3},
-            # An emulator has no host name for each bucket.
+            # Emulators have no host name per bucket.
             s3={"addressing_style": "path"} if self.endpoint else None,
         )
         return self.session.create_client(
             service, region_name=self.region, endpoint_url=self.endpoint, config=config
         )
 
-    def who(self):
-        """The account; a first call that shows whether there is anybody to deploy to."""
+    def get_account(self):
+        """The account id. This first call shows whether AWS answers."""
         where = self.endpoint or f"AWS in {self.region}"
         try:
             return self.client("sts").get_caller_identity()["Account"]
@@ -106,7 +106,7 @@ class Aws:
             raise Problem(f"{where} refuses the credentials: {error}") from error
         except (BotoCoreError, ValueError) as error:
             raise Problem(
-                f"no AWS answers at {where}: start it, or correct the endpoint ({error})"
+                f"AWS doesn't answer at {where}: start it, or correct the endpoint ({error})"
             ) from error
 
 
@@ -118,16 +118,16 @@ class Artefacts:
         self.s3 = aws.client("s3")
         self.bucket = f"{stack}-artefacts-{aws.account}-{aws.region}"
 
-    def make(self):
+    def create_bucket(self):
         place = {"LocationConstraint": self.aws.region}
-        # The one region that must not be named.
+        # S3 refuses this region as a location constraint.
         options = {} if self.aws.region == "us-east-1" else {"CreateBucketConfiguration": place}
         try:
             self.s3.create_bucket(Bucket=self.bucket, **options)
         except ClientError as error:
             if code_of(error) not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
                 raise
-            # Whose it is, says the first upload.
+            # If it belongs to another account, the first upload fails.
         self.s3.put_public_access_block(
             Bucket=self.bucket,
             PublicAccessBlockConfiguration={
@@ -139,7 +139,7 @@ class Artefacts:
         )
 
     def put(self, key, body):
-        """Uploads what is not there yet; the key is made of the content."""
+        """Uploads an object unless it exists; its key is derived from its content."""
         try:
             self.s3.head_object(Bucket=self.bucket, Key=key)
         except ClientError as error:
@@ -155,11 +155,11 @@ class Artefacts:
 
 
 def find_code(template, folder):
-    """The code of each function that the template names, as `cargo lambda build` leaves it
-    (`<function>/bootstrap.zip`) or cargo itself (`<function>`); all that is missing at once."""
+    """The code of each function of the template, as built by `cargo lambda build`
+    (`<function>/bootstrap.zip`) or by cargo (`<function>`). Reports all missing ones at once."""
     names = [match["function"] for match in CODE.finditer(template)]
     if not names:
-        raise Problem("the template names no function's code")
+        raise Problem("the template has no function with code")
     code, missing = {}, []
     for name in names:
         zipped, program = Path(folder) / name / "bootstrap.zip", Path(folder) / name
@@ -169,13 +169,13 @@ def find_code(template, folder):
             missing.append(name)
     if missing:
         raise Problem(
-            f"no zip in {folder} of {', '.join(missing)}: build them with `cargo xtask build`"
+            f"{folder} has no zip for {', '.join(missing)}: build them with `cargo xtask build`"
         )
     return code
 
 
 def digest(path):
-    """Of the program: a zip also holds the time at which it was made."""
+    """A hash of the program, since a zip also contains its creation time."""
     if path.suffix != ".zip":
         return hashlib.sha256(path.read_bytes()).hexdigest()
     try:
@@ -183,31 +183,31 @@ def digest(path):
             return hashlib.sha256(archive.read("bootstrap")).hexdigest()
     except (zipfile.BadZipFile, KeyError) as error:
         raise Problem(
-            f"{path} is no zip with a bootstrap: build it again with `cargo xtask build`"
+            f"{path} isn't a zip with a bootstrap: build it again with `cargo xtask build`"
         ) from error
 
 
-# The processor in the header of a program (ELF, e_machine), and CloudFormation's word for it.
+# ELF's e_machine, and CloudFormation's name for the architecture.
 ARCHITECTURES = {62: "x86_64", 183: "arm64"}
 
 
 def architecture(code):
-    """What all of the code was built for."""
+    """The architecture that all of the code was built for."""
     found = {}
     for name, path in code.items():
         with zipfile.ZipFile(path).open("bootstrap") if path.suffix == ".zip" else path.open("rb") as file:
             header = file.read(20)
         if header[:4] != b"\x7fELF" or int.from_bytes(header[18:20], "little") not in ARCHITECTURES:
-            raise Problem(f"{path} holds no program for Lambda: build it with `cargo xtask build`")
+            raise Problem(f"{path} isn't a program for Lambda: build it with `cargo xtask build`")
         found.setdefault(ARCHITECTURES[int.from_bytes(header[18:20], "little")], name)
     if len(found) > 1:
         mixed = ", ".join(f"{name} for {kind}" for kind, name in found.items())
-        raise Problem(f"built for different processors ({mixed}): `cargo xtask build` builds all")
+        raise Problem(f"built for different architectures ({mixed}): `cargo xtask build` builds all")
     return next(iter(found))
 
 
 def zip_of(path):
-    """The zip's bytes; a program is put into one, uncompressed, which is for a local AWS."""
+    """The zip's bytes. A bare program, for a local AWS, is zipped without compression."""
     if path.suffix == ".zip":
         return path.read_bytes()
     buffer = io.BytesIO()
@@ -219,7 +219,7 @@ def zip_of(path):
 
 
 def package(template, code, artefacts):
-    """Uploads the functions' code; answers the template with its places in it."""
+    """Uploads the functions' code and returns the template with the S3 addresses."""
     uris = {}
     for name, path in code.items():
         key = f"{name}-{digest(path)}.zip"
@@ -239,7 +239,7 @@ class Stack:
         self.name = name
 
     def describe(self):
-        """The stack as it is now, or None."""
+        """The stack's current description, or None."""
         try:
             stacks = self.client.describe_stacks(StackName=self.name)["Stacks"]
         except ClientError as error:
@@ -250,7 +250,7 @@ class Stack:
         return alive[0] if alive else None
 
     def settle(self, deadline):
-        """Waits until nothing goes on; answers the stack then, or None."""
+        """Waits until no operation is in progress; returns the stack, or None."""
         while True:
             stack = self.describe()
             status = stack["StackStatus"] if stack else ""
@@ -264,15 +264,15 @@ class Stack:
             time.sleep(POLL_SECONDS)
 
     def deploy(self, url, parameters, names):
-        """Creates or updates it; `names` are the parameters that the template has."""
+        """Creates or updates the stack; `names` are the template's parameters."""
         deadline = time.monotonic() + DEADLINE_SECONDS
         stack = self.settle(deadline)
         if stack and stack["StackStatus"] in DEAD:
-            say(f"the stack {self.name} is {stack['StackStatus']}: it is deleted and made anew")
+            say(f"the stack {self.name} is {stack['StackStatus']}: deleting and creating it again")
             self.delete(deadline)
             stack = None
         if stack and stack["StackStatus"] == "UPDATE_ROLLBACK_FAILED":
-            say(f"the stack {self.name} is {stack['StackStatus']}: its rollback goes on")
+            say(f"the stack {self.name} is {stack['StackStatus']}: continuing its rollback")
             self.client.continue_update_rollback(StackName=self.name)
             stack = self.settle(deadline)
         since = self.last_event() if stack else None
@@ -292,18 +292,18 @@ class Stack:
                 return stack
             raise Problem(f"CloudFormation refuses the stack: {error}") from error
         stack = self.settle(deadline)
-        # LocalStack calls a creation that it has rolled back complete; it has no outputs then.
+        # LocalStack reports a rolled back creation as complete; it has no outputs then.
         if stack is None or stack["StackStatus"] not in GOOD or not stack.get("Outputs"):
             status = stack["StackStatus"] if stack else "gone"
             raise Problem(
                 f"the stack {self.name} is {status}:\n{self.reasons(since)}\n"
-                "put that right and run this again: it repairs the stack"
+                "fix that and run this again, which repairs the stack"
             )
         return stack
 
     @staticmethod
     def parameters(given, names, stack):
-        """What is given, and what the stack has of the rest."""
+        """The given parameters, and the stack's current values of the others."""
         before = {entry["ParameterKey"] for entry in (stack or {}).get("Parameters", [])}
         parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()]
         for name in names:
@@ -320,7 +320,7 @@ class Stack:
         return next((event["EventId"] for event in self.events()), None)
 
     def reasons(self, since):
-        """What failed, first things first; not what was cancelled because of it."""
+        """The failures in order, without resources that were cancelled because of them."""
         lines = []
         for event in self.events():
             if event["EventId"] == since:
@@ -328,7 +328,7 @@ class Stack:
             reason = event.get("ResourceStatusReason", "")
             if event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in reason:
                 lines.insert(0, f"  {event['LogicalResourceId']}: {reason}")
-        return "\n".join(lines[:10]) or "  (it does not say why)"
+        return "\n".join(lines[:10]) or "  (CloudFormation gives no reason)"
 
     def resources(self):
         pages = self.client.get_paginator("list_stack_resources").paginate(StackName=self.name)
@@ -348,7 +348,7 @@ class Stack:
 
 
 def secret(client, name):
-    """A secret's text and version id; nothing of a secret that has none, or is not there."""
+    """A secret's text and version id; empty if it doesn't exist."""
     try:
         return client.get_secret_value(SecretId=name)
     except ClientError as error:
@@ -358,7 +358,7 @@ def secret(client, name):
 
 
 def put_secret(client, name, value):
-    """Makes the secret, or gives it another value."""
+    """Creates the secret or updates its value."""
     if secret(client, name).get("SecretString") == value:
         return
     try:
@@ -370,19 +370,19 @@ def put_secret(client, name, value):
 
 
 def own_database_secret(stack):
-    """The database's secret, unless another is named by the parameter DatabaseUrlSecret."""
+    """The default of the parameter DatabaseUrlSecret."""
     return f"{stack}/database-url"
 
 
 def database_parameters(secrets, stack, given, before):
-    """Which secret, and which version of it: CloudFormation looks a secret's value up again only
-    where the reference to it changes."""
+    """The name and the version of the database's secret. CloudFormation only reads a secret again
+    if the reference to it changes."""
     name = given.get("DatabaseUrlSecret") or before.get("DatabaseUrlSecret") or own_database_secret(stack)
     if url := os.environ.get("DATABASE_URL"):
         put_secret(secrets, name, url)
     version = secret(secrets, name).get("VersionId")
     if not version:
-        raise Problem(f"the secret {name} has no database URL: set DATABASE_URL, which is kept in it")
+        raise Problem(f"the secret {name} has no database URL: set DATABASE_URL to store one")
     return {"DatabaseUrlSecret": name, "DatabaseUrlVersion": version}
 
 
@@ -407,11 +407,11 @@ def parameters_of(stack):
 
 
 def sources(options):
-    """The template, and the code of its functions."""
+    """The template and the code of its functions."""
     try:
         template = Path(options.template).read_text()
     except OSError as error:
-        raise Problem(f"no template: {error}") from error
+        raise Problem(f"cannot read the template: {error}") from error
     return template, find_code(template, options.code)
 
 
@@ -436,7 +436,7 @@ def up(options):
     key = read("TOKEN_KEY_FILE")
     aws = Aws()
     artefacts = Artefacts(aws, options.stack)
-    artefacts.make()
+    artefacts.create_bucket()
     template = package(template, code, artefacts)
     name = f"template-{hashlib.sha256(template.encode()).hexdigest()}.yaml"
     artefacts.put(name, template.encode)
@@ -447,15 +447,15 @@ def up(options):
     arn = outputs_of(before).get("TokenKeySecretArn")
     if key and arn and secret(secrets, arn).get("SecretString") not in (None, key):
         raise Problem(
-            "the stack signs tokens with another key than TOKEN_KEY_FILE holds, and everybody would"
-            " be logged out: use its key, or rotate it (docs/deploying.md)"
+            "the stack signs tokens with a different key than TOKEN_KEY_FILE, so every user would be"
+            " logged out: use its key, or rotate it (docs/deploying.md)"
         )
     outputs = outputs_of(stack.deploy(artefacts.url(name), parameters, parameter_names(template)))
     if key and "TokenKeySecretArn" in outputs:
         put_secret(secrets, outputs["TokenKeySecretArn"], key)
     outputs["Endpoint"] = outputs.get("RestUrl", "")
     if aws.endpoint and "RestApiId" in outputs:
-        # Host names under an emulator's lead nowhere; both emulators serve this path.
+        # The host names of APIs don't resolve with emulators; both serve this path.
         base = f"{aws.endpoint.rstrip('/')}/restapis/{outputs['RestApiId']}"
         outputs["Endpoint"] = f"{base}/{outputs['StageName']}/_user_request_"
     print(json.dumps(outputs))
@@ -470,7 +470,7 @@ def empty(s3, bucket):
 
 
 def unless_gone(call, **arguments):
-    """What is not there needs no deleting."""
+    """Calls a deletion, and ignores that the resource doesn't exist."""
     try:
         call(**arguments)
     except ClientError as error:
@@ -488,7 +488,7 @@ def down(options):
     if stack.settle(deadline):
         resources = stack.resources()
         stack.delete(deadline)
-    # What the template retains.
+    # Resources with DeletionPolicy: Retain.
     kept = ["PicturesBucket", "PicturesTable", "UsersTable", "TokenKey", "ApiLogRole"]
     kept = {name: resources[name] for name in kept if resources.get(name)}
     if options.delete_data:
@@ -548,7 +548,7 @@ def main():
     except (EndpointConnectionError, NoCredentialsError) as error:
         sys.exit(f"deploy: {error}")
     except (BotoCoreError, ClientError) as error:
-        sys.exit(f"deploy: AWS did not do as asked: {error}")
+        sys.exit(f"deploy: AWS failed: {error}")
     except Problem as problem:
         sys.exit(f"deploy: {problem}")
 

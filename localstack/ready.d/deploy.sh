@@ -1,28 +1,27 @@
 #!/usr/bin/env bash
-# LocalStack's ready hook: deploys template.yaml inside the container, and leaves what the
-# gateway has to know of it in $OUTPUTS. LocalStack runs it once it serves requests, at every
-# start; deploying again is an update, so that does no harm. It forgets what it had when it is
-# stopped (its free release keeps no state), so every start deploys anew.
+# LocalStack's ready hook: deploys template.yaml and writes the outputs for the gateway to
+# $OUTPUTS. LocalStack runs it at every start, once it serves requests. Its free release loses
+# its state when it is stopped, so every start deploys from scratch.
 #
 # DEPLOY_FILES    the folder with deploy.py and template.yaml
 # FUNCTIONS       the folder with the functions' zips, or programs
 # SECRETS         the folder with token-key.json, token-jwks.json and postgres-password
-# OUTPUTS         the folder that gets outputs.json, and gateway.env and functions.env, which
-#                 shells read
+# OUTPUTS         the folder for outputs.json, and for gateway.env and functions.env, which
+#                 shells source
 # POSTGRES        host:port of Postgres, as the functions' containers reach it
 # AWS_ENDPOINT_URL  LocalStack, as the gateway's container reaches it
 set -euo pipefail
 : "${DEPLOY_FILES:?}" "${FUNCTIONS:?}" "${SECRETS:?}" "${OUTPUTS:?}" "${POSTGRES:?}" "${AWS_ENDPOINT_URL:?}"
 
-# LocalStack takes any credentials.
+# LocalStack accepts any credentials.
 export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=us-east-1
 export TOKEN_KEY_FILE="$SECRETS/token-key.json" TOKEN_JWKS_FILE="$SECRETS/token-jwks.json"
 DATABASE_URL="postgres://trichrome:$(<"$SECRETS/postgres-password")@$POSTGRES/trichrome"
 export DATABASE_URL
 
-# LocalStack's own Python has botocore; the image's path to it is that of 4.14.0.
+# LocalStack's own Python has botocore; this is its path in the image of 4.14.0.
 python=${PYTHON:-/opt/code/localstack/.venv/bin/python}
-# Of an earlier start; the gateway must not find it.
+# The gateway must not read the outputs of an earlier start.
 rm -f "$OUTPUTS/outputs.json" "$OUTPUTS/gateway.env"
 "$python" "$DEPLOY_FILES/deploy.py" up \
   --stack trichrome \
@@ -63,5 +62,5 @@ write(
     },
 )
 PYTHON
-# Last: it says that all the rest is there.
+# Last, since the health check waits for this file.
 mv "$OUTPUTS/outputs.json.new" "$OUTPUTS/outputs.json"

@@ -1,15 +1,13 @@
-"""MiniStack 1.5.33, nearer to AWS where the tests and people notice.
+"""Runs MiniStack 1.5.33 with fixes that bring it closer to AWS.
 
-It writes its tables and secrets to disk only when it is stopped in good order, so a machine that
-is switched off would lose every account made since the start: here it saves them every few
-seconds. (Objects in S3 it writes at once.)
+It saves tables and secrets only when it is stopped gracefully, so a crash would lose all accounts
+since the start. This saves them every few seconds. (S3 objects are written at once.)
 
-An invocation of a warm function takes it 100 ms, whatever the function does: about 40 for a small
-packet that waits for an acknowledgement (Nagle's algorithm), and 50 for log lines that the
-function might yet write. Neither tells anything of the functions.
+Invoking a warm function takes it 100 ms: about 40 because of Nagle's algorithm, and 50 waiting for
+further log lines. This removes both delays.
 
-Its API Gateway takes a path apart after decoding it, so that a slash in a parameter (%2F) makes
-two segments of one, and it overlooks a slash at the end.
+Its API Gateway splits paths after decoding them, so that an encoded slash (%2F) in a parameter adds
+a segment, and it ignores a trailing slash. This matches paths as AWS does.
 """
 
 import os
@@ -23,8 +21,8 @@ from ministack import app
 from ministack.core import lambda_runtime, persistence
 
 SECONDS = 5
-# How long to wait for a function's first log line after its answer; a line that is later is
-# taken with the next call's.
+# Time to wait for a function's log lines after its response; later lines are read with the next
+# call's.
 LOG_SECONDS = 0.002
 REST_CALL = re.compile(rb"/restapis/[^/]+/[^/]+/_user_request_(/.*)?")
 SLASH = re.compile("(%2f)", re.IGNORECASE)
@@ -35,27 +33,27 @@ SAVING = threading.Lock()
 
 
 def save_all(services):
-    """Saves, and not twice at a time: a file is written under one name for all, then renamed.
-    The last save, when it is stopped, would lose what another renames away."""
+    """Saves, one call at a time: concurrent saves use the same temporary files, and the last save
+    would fail when another one renames them."""
     with SAVING:
         persistence.save_all(services)
 
 
-def save_for_ever():
-    """Saves while requests are being served: a table that changes under it is tried again."""
+def save_forever():
+    """Saves periodically while requests are served; tables that change meanwhile are retried."""
     while True:
         time.sleep(SECONDS)
         save_all(app._build_persistence_save_dict())
 
 
 def decoded(path):
-    """A path as API Gateway matches it: an encoded slash stays as it is."""
+    """A path decoded as API Gateway does: encoded slashes stay."""
     parts = SLASH.split(path.decode("latin-1"))
     return "".join(part if SLASH.fullmatch(part) else urllib.parse.unquote(part) for part in parts)
 
 
 def as_sent(served):
-    """Hands MiniStack the paths of REST calls as they were sent."""
+    """Passes the undecoded paths of REST calls to MiniStack."""
 
     async def serve(scope, receive, send):
         raw = scope.get("raw_path", b"")
@@ -63,7 +61,7 @@ def as_sent(served):
             return await served(scope, receive, send)
         if not raw.endswith(b"/"):
             return await served({**scope, "path": decoded(raw)}, receive, send)
-        # API Gateway's answer where there is no such path.
+        # API Gateway's response to unknown paths.
         headers = [(b"content-type", b"application/json")]
         await send({"type": "http.response.start", "status": 403, "headers": headers})
         await send({"type": "http.response.body", "body": NO_ROUTE})
@@ -76,8 +74,8 @@ app.save_all = save_all
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = (LOG_SECONDS, 0.001, 0.25)
 
-# It logs one line for each file it saves: too much, every five seconds.
+# It logs a line for each file that it saves.
 persistence.logger.setLevel("WARNING")
 if os.environ.get("PERSIST_STATE") == "1":
-    threading.Thread(target=save_for_ever, daemon=True).start()
+    threading.Thread(target=save_forever, daemon=True).start()
 app.main()

@@ -1,8 +1,8 @@
-"""Deploys template.yaml to a LocalStack without Docker, as far as that can take it, and holds
-what came of it against the template: `python localstack/verify WORK_FOLDER CODE_FOLDER`, with
-LocalStack at AWS_ENDPOINT_URL, and the key files in TOKEN_KEY_FILE and TOKEN_JWKS_FILE.
+"""Deploys template.yaml to LocalStack without Docker and compares the resources with the template:
+`python localstack/verify WORK_FOLDER CODE_FOLDER`, with LocalStack at AWS_ENDPOINT_URL and the key
+files in TOKEN_KEY_FILE and TOKEN_JWKS_FILE.
 
-What LocalStack cannot do without Docker or a download is left out, and said.
+Resources that LocalStack can't create without Docker or a download are left out and listed.
 """
 
 import json
@@ -20,7 +20,7 @@ from template import Meaning, dump, leave_out, load
 HERE = Path(__file__).resolve().parent
 STACK = "trichrome"
 REGION = "us-east-1"
-# LocalStack's one account.
+# LocalStack's account.
 ACCOUNT = "000000000000"
 PARAMETERS = {
     "ApiGatewayLogRole": "existing",
@@ -28,8 +28,8 @@ PARAMETERS = {
     "TlsOnly": "false",
 }
 LEFT_OUT = {
-    "AWS::DynamoDB::Table": "LocalStack's DynamoDB is AWS's DynamoDB Local, which it downloads",
-    "Custom::Migration": "it is a call of a function, and LocalStack runs functions in Docker",
+    "AWS::DynamoDB::Table": "LocalStack would download DynamoDB Local",
+    "Custom::Migration": "it calls a function, which LocalStack runs in Docker",
 }
 # e_machine of an ELF header.
 X86_64 = (62).to_bytes(2, "little")
@@ -37,8 +37,8 @@ TABLES = {"UsersTable": "users", "PicturesTable": "pictures"}
 
 
 def placeholder(folder, name):
-    """Code for a function that is only configured here, never called: as much of a program
-    (ELF) as tells its processor, which deploy.py looks at."""
+    """Code for a function that is never called: an ELF header with the architecture, which
+    deploy.py reads."""
     path = folder / name / "bootstrap.zip"
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as archive:
@@ -46,7 +46,7 @@ def placeholder(folder, name):
 
 
 def code(template, work, built):
-    """The folder with the functions' zips: those that were built, else placeholders."""
+    """The folder with the functions' zips, or with placeholders if they aren't built."""
     names = [
         Path(resource["Properties"]["CodeUri"]).parent.name
         for resource in of_type(template, "AWS::Serverless::Function").values()
@@ -55,7 +55,7 @@ def code(template, work, built):
         return built, "the built zips"
     for name in names:
         placeholder(work / "code", name)
-    return work / "code", "placeholders for the zips, which were not built"
+    return work / "code", "placeholders, since the zips aren't built"
 
 
 def of_type(template, kind):
@@ -65,7 +65,7 @@ def of_type(template, kind):
 
 
 def deploy(command, *options):
-    """Runs deploy.py; answers what it printed."""
+    """Runs deploy.py and returns its output."""
     run = subprocess.run(
         [sys.executable, HERE.parents[1] / "deploy/aws/deploy.py", command, "--stack", STACK, *options],
         stdout=subprocess.PIPE,
@@ -99,7 +99,7 @@ def main():
     path.write_text(dump(template))
     for kind, why in LEFT_OUT.items():
         print(f"left out: {kind}: {why}")
-    print(f"left out: calls of the functions, for want of Docker; their code: {which}")
+    print(f"left out: calls of the functions, which need Docker; their code: {which}")
 
     options = ["--template", str(path), "--code", str(folder)]
     for name, value in PARAMETERS.items():
@@ -120,7 +120,7 @@ def main():
     cloudformation = client("cloudformation")
     [stack] = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
     for entry in stack["Parameters"]:
-        # By the programs themselves, unless it is given.
+        # Unless given, deploy.py takes it from the code.
         if entry["ParameterKey"] == "Architecture":
             given["Architecture"] = entry["ParameterValue"]
     made = physical(cloudformation)
@@ -140,12 +140,12 @@ def main():
     compare.queues(differences, client("sqs"), of_type(template, "AWS::SQS::Queue"), meaning)
 
     again = json.loads(deploy("up", *options))
-    differences.same("what a second deployment answers", again, outputs)
+    differences.same("outputs of a second deployment", again, outputs)
     deploy("down", "--delete-data")
     if differences.gaps:
-        print(f"not made by LocalStack: {'; '.join(differences.gaps)}")
+        print(f"not created by LocalStack: {'; '.join(differences.gaps)}")
     print(
-        f"{len(meant)} resources of the template made, {len(gone)} left out;"
+        f"{len(meant)} resources created, {len(gone)} left out;"
         f" {differences.compared} comparisons, {len(differences.found)} differences"
     )
     for difference in differences.found:

@@ -1,4 +1,4 @@
-"""Holds what was made against the template, kind by kind, and counts."""
+"""Compares the resources with the template, by type, and counts the comparisons."""
 
 import json
 
@@ -14,10 +14,10 @@ class Differences:
     def same(self, what, made, meant):
         self.compared += 1
         if made != meant:
-            self.found.append(f"{what}: there is {made!r}, and the template says {meant!r}")
+            self.found.append(f"{what}: is {made!r}, but the template has {meant!r}")
 
     def same_if_made(self, what, made, meant):
-        """Of what LocalStack 4.14.0 is known to pass over."""
+        """Compares what LocalStack 4.14.0 may not create."""
         if made:
             self.same(what, made, meant)
         else:
@@ -25,7 +25,7 @@ class Differences:
 
 
 def functions(differences, client, resources, meaning):
-    """Their configuration; their code is only looked at for being there."""
+    """Compares the functions' configuration."""
     shared = meaning.template["Globals"]["Function"]
     for id, resource in resources.items():
         properties = resource["Properties"]
@@ -50,9 +50,9 @@ def functions(differences, client, resources, meaning):
         meant = {key: meaning.of(value) for key, value in variables.items()}
         environment = made["Environment"]["Variables"]
         if "DATABASE_URL" in meant:
-            # Not shown: it holds a password.
+            # Not shown, since it contains a password.
             differences.same(
-                f"{name}, DATABASE_URL is that of the secret",
+                f"{name}, DATABASE_URL comes from the secret",
                 environment.pop("DATABASE_URL", "").startswith("postgres://"),
                 True,
             )
@@ -62,7 +62,7 @@ def functions(differences, client, resources, meaning):
 
 
 def statements(document):
-    """A policy's statements in one form: what is one or a list, as a sorted list."""
+    """A policy's statements, normalised: single values become sorted lists."""
     found = []
     for statement in document["Statement"]:
         listed = {}
@@ -74,7 +74,7 @@ def statements(document):
 
 
 def roles(differences, iam, resources, meaning):
-    """Each function's role may do what the template says, and no more."""
+    """Each function's role has the template's permissions and no others."""
     for id, resource in resources.items():
         role = meaning.physical[f"{id}Role"]
         meant, attached = [], []
@@ -88,7 +88,7 @@ def roles(differences, iam, resources, meaning):
             document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
             document = json.loads(document) if isinstance(document, str) else document
             made += statements(document)
-        # What SAM adds, for an asynchronous failure's queue, is in the template as well.
+        # SAM adds permissions for the queue of asynchronous failures; the template has them as well.
         destination = (
             resource["Properties"]
             .get("EventInvokeConfig", {})
@@ -100,7 +100,7 @@ def roles(differences, iam, resources, meaning):
             meant.append(("Allow", ["sqs:SendMessage"], [queue]))
         differences.same(f"{id}, policies", sorted(made), sorted(meant))
         found = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
-        # Logs and traces, which SAM adds to every role.
+        # SAM adds logs and traces to every role.
         own = {"AWSLambdaBasicExecutionRole", "AWSXRayDaemonWriteAccess", "AWSXrayWriteOnlyAccess"}
         if "VpcConfig" in resource["Properties"]:
             own.add("AWSLambdaVPCAccessExecutionRole")
@@ -111,7 +111,7 @@ def roles(differences, iam, resources, meaning):
 
 
 def api(differences, client, id, resources, meaning):
-    """Every route leads to its function, and there is no other."""
+    """Every route has its function, and there are no others."""
     meant = {}
     for function, resource in resources.items():
         for event in resource["Properties"].get("Events", {}).values():
@@ -160,7 +160,7 @@ def bucket(differences, s3, name, properties):
 
 
 def token_key(differences, client, id, jwks):
-    """The secret's key is the one whose public half the functions have."""
+    """The secret's key matches the public key of the functions."""
     value = json.loads(client.get_secret_value(SecretId=id)["SecretString"])
     differences.same("the token key's kid", [value["kid"]], [key["kid"] for key in jwks["keys"]])
 

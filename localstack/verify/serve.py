@@ -1,9 +1,8 @@
-"""LocalStack 4.14.0 without Docker, for the check beside this file.
+"""Runs LocalStack 4.14.0 without Docker.
 
-LocalStack prepares a function for its calls when it is made: it downloads a program and pulls
-an image. Neither is of use without Docker, and without them the function would count as failed,
-and with it the stack. So nothing is prepared here: functions are configured, and calling one
-fails.
+When a function is created, LocalStack downloads a program and pulls an image for its calls. Without
+Docker that fails, and with it the function and the stack. So this skips the preparation: functions
+can be created, but not called.
 """
 
 from localstack.runtime.main import main

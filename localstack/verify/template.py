@@ -1,4 +1,4 @@
-"""The template, as it is written and as it is meant once its functions are worked out."""
+"""Reads the template and evaluates its intrinsic functions."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ import yaml
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads CloudFormation's short forms (`!Ref x`) as its long ones (`{"Ref": "x"}`)."""
+    """Expands CloudFormation's short forms (`!Ref x` is `{"Ref": "x"}`)."""
 
 
 def _short_form(loader, suffix, node):
@@ -25,7 +25,7 @@ def _short_form(loader, suffix, node):
 
 
 _Loader.add_multi_constructor("!", _short_form)
-# A version such as 2012-10-17 is a text, not a date.
+# Versions such as 2012-10-17 are strings, not dates.
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_yaml_str)
 
 
@@ -38,8 +38,8 @@ def dump(template):
 
 
 def leave_out(template, types, names):
-    """Takes the resources of these types out, and puts a made-up name in the place of each
-    reference to one of those in `names` (logical id -> name and ARN). Answers what it took."""
+    """Removes resources of these types, and replaces references to those in `names` (logical id ->
+    name and ARN). Returns the removed ones."""
     gone = {id for id, resource in template["Resources"].items() if resource["Type"] in types}
     template["Resources"] = {
         id: resource for id, resource in template["Resources"].items() if id not in gone
@@ -68,7 +68,7 @@ def leave_out(template, types, names):
 
 
 class Meaning:
-    """Works the template's functions out, with what was given and what was made."""
+    """Evaluates intrinsic functions with the parameters and the created resources."""
 
     def __init__(self, template, given, physical, account, region, stack):
         self.template = template
@@ -102,7 +102,7 @@ class Meaning:
         return str(left) == str(right)
 
     def of(self, value):
-        """The value with its functions worked out."""
+        """A value with its intrinsic functions evaluated."""
         if isinstance(value, list):
             return [entry for entry in map(self.of, value) if entry is not None]
         if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-//! Call logs from Kafka into Postgres: from the first record produced to the last row there.
+//! Throughput of call logs from Kafka into Postgres, from the first record to the last row.
 
 use std::time::{Duration, Instant};
 
@@ -15,22 +15,22 @@ use uuid::Uuid;
 
 use crate::{settings::Settings, stats::Rounds, table::Table};
 
-/// Call logs of one round: seconds of work, so that a batch more or less does not matter.
+/// Call logs per round: enough for seconds of work, so that a single batch doesn't matter.
 const LOGS: u32 = 100_000;
-const PATIENCE: Duration = Duration::from_secs(60);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+const TIMEOUT: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(100);
 
-/// A second, at least.
+/// Minimum per second.
 const BUDGET: f64 = 20_000.0;
 
-/// Measures it.
+/// Measures the throughput.
 pub(crate) async fn measure(settings: &Settings, table: &mut Table) -> Result<()> {
     let postgres = PgPoolOptions::new()
         .max_connections(1)
         .connect(&settings.stack.database_url)
         .await?;
     let mut rates = Rounds::default();
-    // The first one warms Postgres's cache and the function.
+    // The first round warms up Postgres's cache and the function.
     for round in 0..=settings.rounds.min(5) {
         let service = format!("bench-{}", Uuid::new_v4().simple());
         let took = ingest(&settings.stack.kafka_brokers, &postgres, &service).await?;
@@ -38,7 +38,7 @@ pub(crate) async fn measure(settings: &Settings, table: &mut Table) -> Result<()
             rates.add(f64::from(LOGS) / took.as_secs_f64());
         }
     }
-    table.held(
+    table.budget(
         "call logs from Kafka into Postgres",
         "20,000 a second",
         format!("{rates:.0} a second"),
@@ -48,7 +48,7 @@ pub(crate) async fn measure(settings: &Settings, table: &mut Table) -> Result<()
 }
 
 async fn ingest(brokers: &str, postgres: &PgPool, service: &str) -> Result<Duration> {
-    let begun = Instant::now();
+    let started = Instant::now();
     let (brokers, named) = (brokers.to_owned(), service.to_owned());
     tokio::task::spawn_blocking(move || produce(&brokers, &named)).await??;
     loop {
@@ -58,17 +58,17 @@ async fn ingest(brokers: &str, postgres: &PgPool, service: &str) -> Result<Durat
             .await?;
         if written >= i64::from(LOGS) {
             ensure!(written == i64::from(LOGS), "{written} rows of {LOGS}");
-            return Ok(begun.elapsed());
+            return Ok(started.elapsed());
         }
         ensure!(
-            begun.elapsed() < PATIENCE,
-            "{written} of {LOGS} after {PATIENCE:?}"
+            started.elapsed() < TIMEOUT,
+            "{written} of {LOGS} after {TIMEOUT:?}"
         );
-        sleep(LOOK_EVERY).await;
+        sleep(POLL).await;
     }
 }
 
-/// As the gateway writes them (`gateway/src/kafka/log_sink.rs`).
+/// Produces call logs as the gateway does (`gateway/src/kafka/log_sink.rs`).
 fn produce(brokers: &str, service: &str) -> Result<()> {
     let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
         .set("bootstrap.servers", brokers)
@@ -94,12 +94,12 @@ fn produce(brokers: &str, service: &str) -> Result<()> {
         let mut record = BaseRecord::to("analyticsdata").key(&id).payload(&entry);
         while let Err((error, again)) = producer.send(record) {
             let full = KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull);
-            ensure!(error == full, "a call log was not taken: {error}");
+            ensure!(error == full, "cannot produce a call log: {error}");
             record = again;
             std::thread::yield_now();
         }
     }
     producer
-        .flush(PATIENCE)
-        .context("Kafka does not take the call logs")
+        .flush(TIMEOUT)
+        .context("Kafka doesn't accept the call logs")
 }

@@ -1,5 +1,5 @@
-//! One call, two ways: straight to Lambda's Invoke API, and through the gateway. The function
-//! is `auth-validate`: it needs no store, so what is measured is the way to it.
+//! The measured call, directly through Lambda's Invoke API and through the gateway. The function
+//! is `auth-validate`, which uses no store.
 
 use std::time::Duration;
 
@@ -20,24 +20,24 @@ use crate::settings::Stack;
 /// The function under test.
 pub(crate) const FUNCTION: &str = "auth-validate";
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A connection to the gateway.
+/// Connects to the gateway.
 pub(crate) async fn connect(grpc_url: &str) -> Result<AuthClient<Channel>> {
-    let endpoint = Endpoint::from_shared(grpc_url.to_owned())?.timeout(PATIENCE);
+    let endpoint = Endpoint::from_shared(grpc_url.to_owned())?.timeout(TIMEOUT);
     Ok(AuthClient::new(endpoint.connect().await?))
 }
 
-/// One HTTP connection.
+/// A client with one HTTP connection.
 pub(crate) fn http() -> Result<Client> {
     let client = Client::builder()
         .pool_max_idle_per_host(1)
         .tcp_nodelay(true)
-        .timeout(PATIENCE);
+        .timeout(TIMEOUT);
     Ok(client.build()?)
 }
 
-/// A new user's token.
+/// Signs up and returns the token.
 pub(crate) async fn token(stack: &Stack) -> Result<String> {
     let user = SignupInput {
         username: format!("bench-{}", Uuid::new_v4()),
@@ -54,22 +54,25 @@ pub(crate) async fn over_grpc(mut client: AuthClient<Channel>, token: &str) -> R
         ..Default::default()
     };
     let answer = client.validate_rpc_request(input).await?.into_inner();
-    ensure!(!answer.user_id.is_empty(), "the token is not valid");
+    ensure!(!answer.user_id.is_empty(), "the token is invalid");
     Ok(())
 }
 
-/// The call straight to the REST API: no gateway in it.
+/// The call through the REST API, without the gateway.
 pub(crate) async fn over_rest(client: &Client, rest_url: &str, token: &str) -> Result<()> {
     let request = client
         .post(format!("{rest_url}/auth"))
         .json(&json!({"access_token": token}));
     let response = request.send().await?.error_for_status()?;
     let answer: Value = response.json().await?;
-    ensure!(answer["user_id"].is_string(), "it answered {answer}");
+    ensure!(
+        answer["user_id"].is_string(),
+        "unexpected response: {answer}"
+    );
     Ok(())
 }
 
-/// Lambda's Invoke API, without an SDK: what a call costs at least.
+/// Lambda's Invoke API without an SDK, the baseline of a call.
 pub(crate) struct Direct {
     client: Client,
     url: String,
@@ -77,7 +80,7 @@ pub(crate) struct Direct {
 }
 
 impl Direct {
-    /// One connection of its own.
+    /// Opens a connection.
     pub(crate) fn new(lambda_endpoint: &str, token: &str) -> Result<Self> {
         Ok(Self {
             client: http()?,
@@ -89,12 +92,12 @@ impl Direct {
     pub(crate) async fn call(&self) -> Result<()> {
         let response = self.client.post(&self.url).body(self.event.clone());
         let answer: Value = response.send().await?.json().await?;
-        ensure!(answer["statusCode"] == 200, "it answered {answer}");
+        ensure!(answer["statusCode"] == 200, "unexpected response: {answer}");
         Ok(())
     }
 }
 
-/// The event as the gateway makes it.
+/// The event that the gateway sends.
 fn event(token: &str) -> Result<String> {
     let operation = by_function(FUNCTION).context("the contract has no such function")?;
     let target = Target {

@@ -1,4 +1,4 @@
-//! A command over Kafka: produced, served by a function, answered on `results`.
+//! A command over Kafka, from the record to the reply on `results`.
 
 use std::time::{Duration, Instant};
 
@@ -25,40 +25,40 @@ use crate::{
     table::Table,
 };
 
-/// Commands of one round, one after the other.
+/// Commands per round, one at a time.
 const COMMANDS: usize = 100;
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Beside the function's own time, in milliseconds.
+/// Maximum time in milliseconds, without the function's own.
 const BUDGET: f64 = 15.0;
 
-/// Measures it beside direct calls of the same function.
+/// Measures commands, and direct calls of the same function.
 pub(crate) async fn measure(settings: &Settings, table: &mut Table) -> Result<()> {
     let stack = &settings.stack;
     let token = call::token(stack).await?;
     let direct = Direct::new(&stack.lambda_endpoint, &token)?;
     let events = Events::connect(&stack.kafka_brokers)?;
-    // The gateway may only just have joined its group.
+    // The gateway may still be joining its group.
     events.call(&token).await?;
     let [mut over_kafka, mut alone, mut added] = [(); 3].map(|()| Rounds::default());
     let mut tail = Rounds::default();
     for _ in 0..settings.rounds {
         let (mut events_took, mut direct_took) = (Latencies::new()?, Latencies::new()?);
         for _ in 0..COMMANDS {
-            let begun = Instant::now();
+            let started = Instant::now();
             events.call(&token).await?;
-            events_took.add(begun.elapsed());
-            let begun = Instant::now();
+            events_took.add(started.elapsed());
+            let started = Instant::now();
             direct.call().await?;
-            direct_took.add(begun.elapsed());
+            direct_took.add(started.elapsed());
         }
         over_kafka.add(events_took.p50());
         alone.add(direct_took.p50());
         added.add(events_took.p50() - direct_took.p50());
         tail.add(events_took.at(0.99));
     }
-    table.held(
-        "events, produce to result, p50 beside the function's time",
+    table.budget(
+        "events, produce to result, p50 without the function's time",
         "15 ms",
         format!("{added} ms (events {over_kafka}, p99 {tail}, direct {alone})"),
         added.median() <= BUDGET,
@@ -72,20 +72,20 @@ pub(crate) struct Command<'a> {
     pub(crate) key: &'a str,
     /// The request, as JSON.
     pub(crate) data: String,
-    /// The caller's.
+    /// The caller's token.
     pub(crate) token: Option<&'a str>,
-    /// The trace that it belongs to.
+    /// The `traceparent` header.
     pub(crate) trace: Option<&'a str>,
 }
 
-/// A client of the events.
+/// A client that sends commands.
 pub(crate) struct Events {
     producer: FutureProducer,
     results: StreamConsumer,
 }
 
 impl Events {
-    /// Reads `results` from here on.
+    /// Connects, and reads `results` from its current end.
     pub(crate) fn connect(brokers: &str) -> Result<Self> {
         let mut config = ClientConfig::new();
         config
@@ -98,12 +98,12 @@ impl Events {
             .set("group.id", format!("trichrome-bench-{}", Uuid::new_v4()))
             .set("enable.auto.commit", "false")
             .create()?;
-        let metadata = results.fetch_metadata(Some(RESULTS), PATIENCE)?;
+        let metadata = results.fetch_metadata(Some(RESULTS), TIMEOUT)?;
         let topic = metadata.topics().first().context("no topic results")?;
         let mut all = TopicPartitionList::new();
         for partition in topic.partitions() {
             // A fixed place: "the end" would be looked up later than the first answer comes.
-            let (_, end) = results.fetch_watermarks(RESULTS, partition.id(), PATIENCE)?;
+            let (_, end) = results.fetch_watermarks(RESULTS, partition.id(), TIMEOUT)?;
             all.add_partition_offset(RESULTS, partition.id(), Offset::Offset(end))?;
         }
         results.assign(&all)?;
@@ -119,11 +119,11 @@ impl Events {
             trace: None,
         };
         let answer = self.send(&command).await?;
-        ensure!(answer.contains("user_id"), "it answered {answer}");
+        ensure!(answer.contains("user_id"), "unexpected reply: {answer}");
         Ok(())
     }
 
-    /// Sends a command; its answer's data.
+    /// Sends a command and returns the reply's data.
     pub(crate) async fn send(&self, command: &Command<'_>) -> Result<String> {
         let id = Uuid::new_v4().to_string();
         let envelope = json!({"EventId": id, "Data": command.data}).to_string();
@@ -142,11 +142,11 @@ impl Events {
             .key(command.key)
             .payload(&envelope)
             .headers(headers);
-        // The answer says that the record arrived: its acknowledgement is not waited for.
+        // Wait for the reply first: the acknowledgement isn't part of the measurement.
         let delivery = self.producer.send_result(record);
         let delivery = delivery.map_err(|(error, _)| error)?;
-        let answer = timeout(PATIENCE, self.answer(&id)).await;
-        let answer = answer.context("no answer to an event")??;
+        let answer = timeout(TIMEOUT, self.answer(&id)).await;
+        let answer = answer.context("no reply to a command")??;
         delivery.await?.map_err(|(error, _)| error)?;
         Ok(answer)
     }

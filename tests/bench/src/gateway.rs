@@ -1,5 +1,4 @@
-//! What the gateway adds: gRPC to a function and back, against a direct Invoke of the same
-//! function.
+//! The gateway's overhead: gRPC against a direct Invoke of the same function.
 
 use anyhow::Result;
 
@@ -11,13 +10,13 @@ use crate::{
     turns::{CONNECTIONS, direct, grpc, in_turns},
 };
 
-/// Added at most, in milliseconds.
+/// Maximum overhead in milliseconds.
 const ADDED: f64 = 0.5;
 
-/// Of the direct calls' throughput at least.
+/// Minimum share of the direct calls' throughput.
 const SHARE: f64 = 0.85;
 
-/// Measures it at each number of connections.
+/// Measures with each number of connections.
 pub(crate) async fn measure(settings: &Settings, table: &mut Table) -> Result<()> {
     let stack = &settings.stack;
     let token = call::token(stack).await?;
@@ -35,13 +34,13 @@ pub(crate) async fn measure(settings: &Settings, table: &mut Table) -> Result<()
             share.add(through.rate() / straight.rate());
         }
         let at = format!("{connections} connections");
-        table.held(
+        table.budget(
             &format!("gateway, p50 added at {at}"),
             "0.5 ms",
             format!("{added} ms (gRPC {grpc_ms}, direct {direct_ms})"),
             added.median() <= ADDED,
         );
-        table.held(
+        table.budget(
             &format!("gateway, throughput at {at}"),
             "85 % of direct",
             format!("{share} of direct (gRPC {grpc_rate:.0}/s, direct {direct_rate:.0}/s)"),

@@ -1,1 +1,1 @@
-//! Nothing: the programs of this package are built by `cargo xtask bench` alone.
+//! Empty, so that `--workspace` builds have a target: `cargo xtask bench` builds the programs.

@@ -1,11 +1,11 @@
-//! Measures a running stack, and the functions' programs, against the project's budgets of
-//! speed and cost. `cargo xtask bench` builds what this needs and starts it.
+//! Measures a running stack and the functions' programs against the performance and cost
+//! budgets. `cargo xtask bench` builds what this needs and starts it.
 //!
-//! Whatever is compared is measured in turns, in one run, so that a busy moment of the machine
-//! meets both sides. A figure is the median of its rounds, with the least and the greatest.
+//! Things that are compared are measured alternately in one run, so that other load on the
+//! machine affects both. A figure is the median of its rounds, with minimum and maximum.
 #![allow(
     clippy::print_stdout,
-    reason = "a command-line program: its output is what it is for"
+    reason = "a command-line program prints its results"
 )]
 
 mod analytics;
@@ -38,7 +38,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// A missed budget is told, not punished: figures of one machine fail nobody's build.
+/// Missed budgets are reported but don't fail the run.
 async fn measure() -> anyhow::Result<()> {
     let settings = Settings::read()?;
     let mut table = Table::default();

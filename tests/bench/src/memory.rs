@@ -1,5 +1,5 @@
-//! What an upload of the largest picture holds in memory, in the gateway and in the function,
-//! over each transport: the peak above what the process held before.
+//! Memory that an upload of the largest picture takes in the gateway and in the function, over
+//! each transport: the peak minus the memory used before.
 
 use std::path::Path;
 
@@ -16,10 +16,10 @@ use crate::{
 
 const SMALL: usize = 1024;
 
-/// Times the picture's size.
+/// Maximum, as a multiple of the picture's size.
 const BUDGET: f64 = 3.0;
 
-/// Measures it over each transport.
+/// Measures over each transport.
 pub(crate) async fn measure(settings: &Settings, table: &mut Table) -> Result<()> {
     let token = call::token(&settings.stack).await?;
     let uploader = Uploader::new(&settings.stack, &token)?;
@@ -31,7 +31,7 @@ pub(crate) async fn measure(settings: &Settings, table: &mut Table) -> Result<()
     for transport in TRANSPORTS {
         let (mut gateway, mut function) = (Rounds::default(), Rounds::default());
         for _ in 0..settings.rounds {
-            // What a process holds of its own accord it holds from its first upload on.
+            // Warm up: the first upload allocates memory that a process keeps.
             for _ in 0..4 {
                 uploader.upload(transport, SMALL, None).await?;
             }
@@ -42,14 +42,14 @@ pub(crate) async fn measure(settings: &Settings, table: &mut Table) -> Result<()
             function.add(functions.more()? / MAX_PICTURE as f64);
         }
         if transport != "REST" {
-            table.held(
+            table.budget(
                 &format!("an upload over {transport}: memory in the gateway"),
                 "3 x the picture",
                 format!("{gateway} x"),
                 gateway.median() <= BUDGET,
             );
         }
-        table.held(
+        table.budget(
             &format!("an upload over {transport}: memory in the function"),
             "3 x the picture",
             format!("{function} x"),
@@ -59,7 +59,7 @@ pub(crate) async fn measure(settings: &Settings, table: &mut Table) -> Result<()
     Ok(())
 }
 
-/// What processes held before.
+/// Memory that each process used before.
 struct Held(Vec<(u32, f64)>);
 
 impl Held {
@@ -69,11 +69,11 @@ impl Held {
             process::reset_peak(id)?;
             held.push((id, process::resident(id)?));
         }
-        ensure!(!held.is_empty(), "{} does not run", program.display());
+        ensure!(!held.is_empty(), "{} isn't running", program.display());
         Ok(Self(held))
     }
 
-    /// The most that one of them came to hold above that, in bytes.
+    /// The largest increase of any process, in bytes.
     fn more(&self) -> Result<f64> {
         let mut most: f64 = 0.0;
         for (id, before) in &self.0 {

@@ -1,13 +1,13 @@
-//! Processes' memory, by `/proc`.
+//! Memory use of processes, from `/proc`.
 
 use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result};
 
-/// The processes that run this program.
+/// The ids of the processes that run this program.
 pub(crate) fn of(program: &Path) -> Result<Vec<u32>> {
-    let program =
-        fs::canonicalize(program).with_context(|| format!("{} is not there", program.display()))?;
+    let program = fs::canonicalize(program)
+        .with_context(|| format!("{} doesn't exist", program.display()))?;
     let processes = fs::read_dir("/proc")?.filter_map(|entry| {
         let entry = entry.ok()?;
         let id = entry.file_name().to_str()?.parse().ok()?;
@@ -17,17 +17,17 @@ pub(crate) fn of(program: &Path) -> Result<Vec<u32>> {
     Ok(processes.collect())
 }
 
-/// Memory in use, in bytes.
+/// Resident memory in bytes.
 pub(crate) fn resident(id: u32) -> Result<f64> {
     field(id, "VmRSS:")
 }
 
-/// The most memory that was in use since [`reset_peak`], in bytes.
+/// Peak resident memory since [`reset_peak`], in bytes.
 pub(crate) fn peak(id: u32) -> Result<f64> {
     field(id, "VmHWM:")
 }
 
-/// Begins to measure the peak anew (proc(5), `clear_refs`).
+/// Resets the peak (proc(5), `clear_refs`).
 pub(crate) fn reset_peak(id: u32) -> Result<()> {
     Ok(fs::write(format!("/proc/{id}/clear_refs"), "5")?)
 }

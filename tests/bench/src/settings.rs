@@ -1,4 +1,4 @@
-//! What `cargo xtask bench` says: where things are, and what to measure.
+//! The plan that `cargo xtask bench` writes: paths, and what to measure.
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-/// The stack's own description.
+/// A stack's description.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Stack {
     pub(crate) rest_url: String,
@@ -26,7 +26,7 @@ pub(crate) struct Program {
     pub(crate) zip: Option<PathBuf>,
 }
 
-/// Everything that is to be known.
+/// The plan with the stacks' descriptions.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) stack: Stack,
@@ -34,7 +34,7 @@ pub(crate) struct Settings {
     pub(crate) gateway: PathBuf,
     pub(crate) empty: Program,
     pub(crate) functions: BTreeMap<String, Program>,
-    /// Rounds of each measurement.
+    /// Rounds per measurement.
     pub(crate) rounds: usize,
     only: Option<String>,
 }
@@ -50,11 +50,11 @@ struct Plan {
     only: Option<String>,
 }
 
-/// A second stack, that sends its spans.
+/// A second stack, which exports its spans.
 #[derive(Debug)]
 pub(crate) struct Traced {
     pub(crate) stack: Stack,
-    /// Where to, OTLP over HTTP on this machine.
+    /// The port that it exports to (OTLP over HTTP).
     pub(crate) otlp: u16,
 }
 
@@ -65,7 +65,7 @@ struct TracedPlan {
 }
 
 impl Settings {
-    /// Reads the plan that the first argument names.
+    /// Reads the plan in the file of the first argument.
     pub(crate) fn read() -> Result<Self> {
         let path = env::args_os().nth(1).context("usage: bench <plan.json>")?;
         let plan: Plan = read(Path::new(&path))?;
@@ -86,7 +86,7 @@ impl Settings {
         })
     }
 
-    /// Whether a part of the measurements is asked for.
+    /// Whether a part of the measurements is requested.
     pub(crate) fn wants(&self, part: &str) -> bool {
         self.only.as_deref().is_none_or(|only| only == part)
     }
@@ -94,5 +94,5 @@ impl Settings {
 
 fn read<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<T> {
     let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_slice(&text).with_context(|| format!("{} is not right", path.display()))
+    serde_json::from_slice(&text).with_context(|| format!("{} is malformed", path.display()))
 }

@@ -1,5 +1,5 @@
-//! A function's start: from `exec` to its first poll of the Runtime API, against a function
-//! that does nothing; with what it holds and what it weighs.
+//! A function's start time, from `exec` to its first poll of the Runtime API, relative to an
+//! empty function; its memory and its size.
 
 use std::{
     collections::BTreeMap,
@@ -26,32 +26,31 @@ use crate::{
     table::Table,
 };
 
-/// Starts of each program.
+/// Starts per program.
 const STARTS: usize = 21;
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 const MB: f64 = 1_000_000.0;
 
-/// The Extensions API's answer to a registration.
+/// The Extensions API's response to a registration.
 const REGISTERED: &str = concat!(
     "HTTP/1.1 200 OK\r\nlambda-extension-identifier: 7\r\ncontent-type: application/json\r\n",
     "content-length: 62\r\n\r\n",
     r#"{"functionName":"bench","functionVersion":"1","handler":"any"}"#,
 );
 
-/// Functions that need no AWS client for their own work.
+/// Functions that create no AWS client.
 const WITHOUT_AWS: [&str; 2] = ["analytics-ingest", "analytics-get"];
 
 /// Measures every function's program.
 pub(crate) async fn measure(settings: &Settings, table: &mut Table) -> Result<()> {
-    let api = RuntimeApi::start().await?;
-    let mut api = api;
+    let mut api = RuntimeApi::start().await?;
     let empty = "bench-empty".to_owned();
     let programs: Vec<(&String, &Program)> = [(&empty, &settings.empty)]
         .into_iter()
         .chain(&settings.functions)
         .collect();
     let mut starts: BTreeMap<&str, Rounds> = BTreeMap::new();
-    // In turns: each round starts all of them once. The first one only warms the page cache.
+    // Each round starts all programs once. The first round only warms up the page cache.
     for round in 0..=STARTS {
         for (name, program) in &programs {
             let took = api.start_of(name, &program.program).await?;
@@ -63,13 +62,13 @@ pub(crate) async fn measure(settings: &Settings, table: &mut Table) -> Result<()
     }
     let base = starts
         .get(empty.as_str())
-        .context("nothing to compare with")?
+        .context("the empty function was not measured")?
         .median();
     for (name, program) in &programs {
         let start = &starts[name.as_str()];
-        let weight = weight(program)?;
+        let size = size(program)?;
         if *name == &empty {
-            table.told("an empty function", format!("start {start} ms; {weight}"));
+            table.figure("an empty function", format!("start {start} ms; {size}"));
             continue;
         }
         let limit = if WITHOUT_AWS.contains(&name.as_str()) {
@@ -79,10 +78,10 @@ pub(crate) async fn measure(settings: &Settings, table: &mut Table) -> Result<()
         };
         let ratio = start.median() / base;
         let zip = zip_bytes(program)?;
-        table.held(
+        table.budget(
             &format!("start of `{name}`"),
             &format!("{limit} x empty; zip 3 MB"),
-            format!("{ratio:.2} x ({start} ms); {weight}"),
+            format!("{ratio:.2} x ({start} ms); {size}"),
             ratio <= limit && zip.is_none_or(|bytes| bytes <= 3.0 * MB),
         );
     }
@@ -91,7 +90,7 @@ pub(crate) async fn measure(settings: &Settings, table: &mut Table) -> Result<()
         for id in process::of(&program.program)? {
             memory.add(process::resident(id)? / MB);
         }
-        table.held(
+        table.budget(
             &format!("memory of `{name}` after its first calls"),
             "9 MB",
             format!("{memory:.1} MB"),
@@ -101,7 +100,7 @@ pub(crate) async fn measure(settings: &Settings, table: &mut Table) -> Result<()
     Ok(())
 }
 
-fn weight(program: &Program) -> Result<String> {
+fn size(program: &Program) -> Result<String> {
     let binary = fs::metadata(&program.program)?.len() as f64 / MB;
     Ok(match zip_bytes(program)? {
         Some(zip) => format!("program {binary:.1} MB, zip {:.2} MB", zip / MB),
@@ -117,8 +116,8 @@ fn zip_bytes(program: &Program) -> Result<Option<f64>> {
     Ok(Some(metadata.len() as f64))
 }
 
-/// As much of the Runtime API as a start needs: it registers extensions, and says when a
-/// function asked for its first event, which never comes.
+/// The part of the Runtime API that a start needs: it registers extensions and reports when a
+/// function polls for its first event, which it never gets.
 struct RuntimeApi {
     address: SocketAddr,
     polled: mpsc::UnboundedReceiver<Instant>,
@@ -132,7 +131,7 @@ impl RuntimeApi {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let sender = sender.clone();
-                // A program that was ended is no error.
+                // A killed program closes its connection.
                 tokio::spawn(async move { answer(stream, &sender).await.ok() });
             }
         });
@@ -150,19 +149,19 @@ impl RuntimeApi {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .kill_on_drop(true);
-        let begun = Instant::now();
+        let started = Instant::now();
         let mut child = command
             .spawn()
             .with_context(|| format!("cannot start {}", program.display()))?;
         let polled = tokio::select! {
-            polled = timeout(PATIENCE, self.polled.recv()) => polled,
-            ended = child.wait() => bail!("{name} ended at its start: {}", ended?),
+            polled = timeout(TIMEOUT, self.polled.recv()) => polled,
+            ended = child.wait() => bail!("{name} ended while starting: {}", ended?),
         };
         let polled = polled
-            .with_context(|| format!("{name} asked for no event within {PATIENCE:?}"))?
+            .with_context(|| format!("{name} did not poll within {TIMEOUT:?}"))?
             .context("the Runtime API ended")?;
         child.kill().await?;
-        Ok(polled - begun)
+        Ok(polled - started)
     }
 }
 
@@ -192,7 +191,7 @@ async fn answer(stream: TcpStream, polled: &mpsc::UnboundedSender<Instant>) -> R
         let mut body = vec![0; length];
         stream.read_exact(&mut body).await?;
         if request.contains("/next") {
-            // The connection stays open, and silent.
+            // Keep the connection open without a response.
             stream.read_u8().await?;
             return Ok(());
         }

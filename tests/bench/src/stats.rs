@@ -1,16 +1,16 @@
-//! Medians, and how far the rounds are apart.
+//! Medians and ranges.
 
 use std::{fmt, time::Duration};
 
 use anyhow::Result;
 use hdrhistogram::Histogram;
 
-/// Durations of one round, in microseconds.
+/// Latencies of one round.
 pub(crate) struct Latencies(Histogram<u64>);
 
 impl Latencies {
     pub(crate) fn new() -> Result<Self> {
-        // From a microsecond to a minute, within a thousandth.
+        // From a microsecond to a minute, with three significant digits.
         Ok(Self(Histogram::new_with_bounds(1, 60_000_000, 3)?))
     }
 
@@ -32,13 +32,13 @@ impl Latencies {
         self.at(0.5)
     }
 
-    /// Milliseconds that this share of the durations stays below.
-    pub(crate) fn at(&self, share: f64) -> f64 {
-        Duration::from_micros(self.0.value_at_quantile(share)).as_secs_f64() * 1000.0
+    /// A quantile, in milliseconds.
+    pub(crate) fn at(&self, quantile: f64) -> f64 {
+        Duration::from_micros(self.0.value_at_quantile(quantile)).as_secs_f64() * 1000.0
     }
 }
 
-/// One figure of several rounds.
+/// A figure measured in several rounds.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rounds(Vec<f64>);
 

@@ -1,6 +1,6 @@
-//! The figures beside their budgets.
+//! The table of figures and budgets.
 
-/// Rows as they were measured.
+/// The rows so far.
 #[derive(Default)]
 pub(crate) struct Table(Vec<Row>);
 
@@ -12,14 +12,14 @@ struct Row {
 }
 
 impl Table {
-    /// A figure with a budget, and whether that is met. Shown at once: a run takes minutes.
-    pub(crate) fn held(&mut self, what: &str, budget: &str, measured: String, met: bool) {
+    /// Adds a figure with a budget, and prints it, since a run takes minutes.
+    pub(crate) fn budget(&mut self, what: &str, budget: &str, measured: String, met: bool) {
         println!("{what}: {measured}");
         self.push(what, budget, measured, Some(met));
     }
 
-    /// A figure to know.
-    pub(crate) fn told(&mut self, what: &str, measured: String) {
+    /// Adds a figure without a budget.
+    pub(crate) fn figure(&mut self, what: &str, measured: String) {
         println!("{what}: {measured}");
         self.push(what, "", measured, None);
     }
@@ -33,7 +33,7 @@ impl Table {
         });
     }
 
-    /// Prints all rows, as Markdown.
+    /// Prints all rows as Markdown.
     pub(crate) fn print(&self) {
         println!("\n| what | budget | measured | |\n|---|---|---|---|");
         for row in &self.0 {

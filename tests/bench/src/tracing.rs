@@ -1,5 +1,5 @@
-//! What tracing costs: the same calls to a stack that sends no spans and to one that does, and
-//! how many spans a request leaves.
+//! The overhead of tracing, with the same calls to a stack that exports no spans and to one that
+//! does, and the number of spans per request.
 
 use std::{
     collections::HashMap,
@@ -21,19 +21,20 @@ use crate::{
     upload::{FUNCTION, TRANSPORTS, Uploader},
 };
 
-/// A small picture: what is measured is the way.
+/// A small picture, since the transport is measured.
 const PICTURE: usize = 1024;
 
-/// Spans leave within a second or two; none for this long, and there are no more.
+/// A trace is complete if no span has arrived for this long; they are exported within two
+/// seconds.
 const QUIET: Duration = Duration::from_secs(3);
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Measures both.
+/// Measures the overhead and counts spans.
 pub(crate) async fn measure(settings: &Settings, traced: &Traced, table: &mut Table) -> Result<()> {
     let spans = Spans::default();
-    let taken = spans.clone();
+    let received = spans.clone();
     let _receiver = Receiver::start(([127, 0, 0, 1], traced.otlp).into(), move |request| {
-        taken.add(&request);
+        received.add(&request);
     })?;
     for connections in CONNECTIONS {
         let (off, on) = (&settings.stack, &traced.stack);
@@ -43,7 +44,10 @@ pub(crate) async fn measure(settings: &Settings, traced: &Traced, table: &mut Ta
         overhead(settings.rounds, connections, "gRPC", grpc, table).await?;
         overhead(settings.rounds, connections, "REST", rest, table).await?;
     }
-    ensure!(!spans.lock().is_empty(), "the traced stack sent no spans");
+    ensure!(
+        !spans.lock().is_empty(),
+        "the traced stack exported no spans"
+    );
     let token = call::token(&traced.stack).await?;
     let uploader = Uploader::new(&traced.stack, &token)?;
     for transport in TRANSPORTS {
@@ -51,7 +55,7 @@ pub(crate) async fn measure(settings: &Settings, traced: &Traced, table: &mut Ta
         let parent = format!("00-{trace}-00f067aa0ba902b7-01");
         uploader.upload(transport, PICTURE, Some(&parent)).await?;
         let count = spans.of(&trace).await?;
-        table.told(
+        table.figure(
             &format!("spans of one `{FUNCTION}` over {transport}"),
             count.to_string(),
         );
@@ -59,7 +63,7 @@ pub(crate) async fn measure(settings: &Settings, traced: &Traced, table: &mut Ta
     Ok(())
 }
 
-/// With tracing on against off, in turns.
+/// Alternates between tracing off and on.
 async fn overhead<C: Fn() -> Caller>(
     rounds: usize,
     connections: usize,
@@ -73,14 +77,14 @@ async fn overhead<C: Fn() -> Caller>(
         p50.add(traced.latencies.p50() / plain.latencies.p50());
         plain_ms.add(plain.latencies.p50());
     }
-    table.told(
+    table.figure(
         &format!("tracing on against off, {transport} at {connections} connections"),
         format!("throughput {rate} x, p50 {p50} x (off {plain_ms} ms)"),
     );
     Ok(())
 }
 
-/// How many spans came, by trace.
+/// Number of spans by trace.
 #[derive(Clone, Default)]
 struct Spans(Arc<Mutex<HashMap<Vec<u8>, usize>>>);
 
@@ -89,8 +93,8 @@ impl Spans {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Not by `trichrome_traces::spans`, which copies each span: this runs on the cores that are
-    /// measured.
+    /// Counts spans without `trichrome_traces::spans`, which copies each one: this uses the cores
+    /// that are measured.
     fn add(&self, request: &ExportTraceServiceRequest) {
         let mut counts = self.lock();
         let scopes = request
@@ -102,13 +106,13 @@ impl Spans {
         }
     }
 
-    /// Those of a trace, once no more come.
+    /// The number of spans of a trace, once no more arrive.
     async fn of(&self, trace: &str) -> Result<usize> {
         let trace = Uuid::try_parse(trace)?.into_bytes();
-        let begun = Instant::now();
-        let (mut count, mut since) = (0, begun);
+        let started = Instant::now();
+        let (mut count, mut since) = (0, started);
         while count == 0 || since.elapsed() < QUIET {
-            ensure!(begun.elapsed() < PATIENCE, "{count} spans, and no end");
+            ensure!(started.elapsed() < TIMEOUT, "{count} spans, and still more");
             sleep(Duration::from_millis(100)).await;
             let now = self.lock().get(trace.as_slice()).copied().unwrap_or(0);
             if now != count {

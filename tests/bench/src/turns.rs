@@ -1,4 +1,4 @@
-//! Two ways of the same call, measured in turns.
+//! Measures two kinds of calls alternately.
 
 use std::{
     pin::Pin,
@@ -14,29 +14,29 @@ use crate::{
     stats::Latencies,
 };
 
-/// How long one side is measured in one round.
+/// Length of a turn.
 const TURN: Duration = Duration::from_secs(2);
 
-/// Connections at once, each with one call under way.
+/// Numbers of concurrent connections, each with one call at a time.
 pub(crate) const CONNECTIONS: [usize; 2] = [1, 16];
 
-/// One caller, until its turn is over.
+/// A caller for the length of a turn.
 pub(crate) type Caller = Pin<Box<dyn Future<Output = Result<Latencies>> + Send>>;
 
-/// What came of a turn.
+/// The results of a turn.
 pub(crate) struct Turn {
     pub(crate) latencies: Latencies,
     took: Duration,
 }
 
 impl Turn {
-    /// Calls a second.
+    /// Calls per second.
     pub(crate) fn rate(&self) -> f64 {
         self.latencies.count() as f64 / self.took.as_secs_f64()
     }
 }
 
-/// Both sides' turns, round by round, after one of each that only warms connections and
+/// The turns of both sides in every round. A turn of each beforehand warms up connections and
 /// functions.
 pub(crate) async fn in_turns(
     rounds: usize,
@@ -48,7 +48,7 @@ pub(crate) async fn in_turns(
     turn(connections, &other).await?;
     let mut turns = Vec::with_capacity(rounds);
     for round in 0..rounds {
-        // Who goes first changes, so that nobody always meets a warm machine.
+        // Alternates which side goes first, so that neither always has a warm machine.
         turns.push(if round % 2 == 0 {
             let first = turn(connections, &one).await?;
             (first, turn(connections, &other).await?)
@@ -60,10 +60,10 @@ pub(crate) async fn in_turns(
     Ok(turns)
 }
 
-/// Calls by so many callers at once, until the turn is over.
+/// Runs one turn with concurrent callers.
 async fn turn(connections: usize, caller: impl Fn() -> Caller) -> Result<Turn> {
     let mut callers = JoinSet::new();
-    let begun = Instant::now();
+    let started = Instant::now();
     for _ in 0..connections {
         callers.spawn(caller());
     }
@@ -73,7 +73,7 @@ async fn turn(connections: usize, caller: impl Fn() -> Caller) -> Result<Turn> {
     }
     Ok(Turn {
         latencies,
-        took: begun.elapsed(),
+        took: started.elapsed(),
     })
 }
 
@@ -117,11 +117,11 @@ async fn repeat<C: Future<Output = Result<()>>>(call: impl Fn() -> C) -> Result<
     let mut latencies = Latencies::new()?;
     let until = Instant::now() + TURN;
     loop {
-        let begun = Instant::now();
-        if begun >= until {
+        let started = Instant::now();
+        if started >= until {
             return Ok(latencies);
         }
         call().await?;
-        latencies.add(begun.elapsed());
+        latencies.add(started.elapsed());
     }
 }

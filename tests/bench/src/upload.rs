@@ -1,4 +1,4 @@
-//! An upload over each transport.
+//! Uploads over each transport.
 
 use anyhow::{Result, ensure};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -18,10 +18,10 @@ use crate::{
     settings::Stack,
 };
 
-/// The function that serves it.
+/// The function that handles uploads.
 pub(crate) const FUNCTION: &str = "pictures-create";
 
-/// The ways to it.
+/// The transports.
 pub(crate) const TRANSPORTS: [&str; 3] = ["gRPC", "REST", "events"];
 
 /// Somebody who uploads.
@@ -40,7 +40,7 @@ impl<'a> Uploader<'a> {
         })
     }
 
-    /// Uploads a picture of so many bytes, within this trace (W3C's `traceparent`).
+    /// Uploads a picture of this size, with an optional `traceparent` header.
     pub(crate) async fn upload(
         &self,
         transport: &str,
@@ -103,7 +103,7 @@ impl<'a> Uploader<'a> {
     }
 }
 
-/// A PNG of one pixel, with as much beside it as it takes.
+/// A PNG of one pixel, padded to a size.
 fn picture(bytes: usize) -> String {
     const HEAD: &[u8] = b"\x89PNG\r\n\x1a\n\
         \0\0\0\x0dIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0\x90\x77\x53\xde\
@@ -116,10 +116,10 @@ fn picture(bytes: usize) -> String {
     let mut picture = Vec::with_capacity(bytes);
     picture.extend_from_slice(HEAD);
     picture.extend((length as u32).to_be_bytes());
-    // A chunk that decoders may skip, and so without a checksum that is right.
+    // Decoders skip this chunk, so its checksum needn't be right.
     picture.extend_from_slice(b"fiLl");
     let end = picture.len() + length;
-    // Bytes that do not compress, and differ from upload to upload.
+    // Random bytes, which don't compress and differ between uploads.
     while picture.len() < end {
         picture.extend_from_slice(Uuid::new_v4().as_bytes());
     }

@@ -1,5 +1,4 @@
-//! A function that does nothing: what a function costs that has no work, built as the others
-//! are.
+//! An empty function, built like the others: the baseline of their start.
 
 use lambda_http::{Body, Error, Request, Response, run, service_fn};
 
