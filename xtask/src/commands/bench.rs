@@ -1,6 +1,5 @@
-//! `cargo xtask bench`: the budgets of speed and cost, measured. Not a part of
-//! `cargo xtask test`: it builds for minutes, and a figure of one machine proves nothing on
-//! another.
+//! `cargo xtask bench`: measures the performance and cost budgets. Not part of
+//! `cargo xtask test`, since it builds for minutes and its figures depend on the machine.
 
 use std::{
     collections::BTreeMap,
@@ -23,7 +22,7 @@ use crate::{
     workspace::{cargo, local, root, target},
 };
 
-/// The function that does nothing.
+/// The empty function.
 const EMPTY: &str = "bench-empty";
 
 #[derive(Args)]
@@ -31,33 +30,33 @@ pub(crate) struct Options {
     /// Only this part
     #[arg(value_enum)]
     part: Option<Part>,
-    /// Rounds of each measurement: their median, least and greatest are told
+    /// Rounds per measurement; reported are median, minimum and maximum
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Take the programs that an earlier run has built
+    /// Use the programs of an earlier build
     #[arg(long)]
     built: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Part {
-    /// The functions' start, memory and size
+    /// Start time, memory and size of the functions
     Start,
-    /// What the gateway adds to a call
+    /// The gateway's overhead per call
     Gateway,
     /// A command over Kafka
     Events,
-    /// Call logs from Kafka into Postgres
+    /// Throughput of call logs from Kafka into Postgres
     Analytics,
-    /// Memory of an upload
+    /// Memory use of an upload
     Memory,
-    /// Tracing, on against off
+    /// The overhead of tracing
     Tracing,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let Some(lock) = Stack::lock("bench")? else {
-        bail!("it is being measured already, in this clone");
+        bail!("another process of this clone is measuring");
     };
     let folder = local().join("bench-programs");
     if !options.built {
@@ -73,7 +72,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let gateway = release("gateway");
     programs.insert("gateway".to_owned(), gateway.clone());
     for program in programs.values() {
-        ensure!(program.exists(), "{} is not built", program.display());
+        ensure!(program.exists(), "{} isn't built", program.display());
     }
     let measured = |name: &str, zips: &Path| {
         json!({
@@ -107,7 +106,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         measure(&mut supervisor, &state.join("plan.json"), &plan)?;
     }
     if matches!(options.part, None | Some(Part::Tracing)) {
-        // Not before: the others' figures are of one stack that has the machine to itself.
+        // Started last, so that the other measurements have the machine to themselves.
         let traced = traced(programs)?;
         plan["only"] = json!(name(Part::Tracing));
         plan["traced"] = json!({
@@ -119,10 +118,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// A second stack, that sends its spans to whoever measures.
+/// A second stack, which exports its spans to the measuring program.
 fn traced(programs: BTreeMap<String, PathBuf>) -> Result<Supervisor> {
     const NAME: &str = "bench-traced";
-    let lock = Stack::lock(NAME)?.context("its second stack runs already")?;
+    let lock = Stack::lock(NAME)?.context("the second stack is already running")?;
     Stack::wipe(NAME, &lock)?;
     let stack = Stack::new(NAME, Ports::free()?, lock)?
         .with_programs(programs)
@@ -134,7 +133,7 @@ fn release(name: &str) -> PathBuf {
     target().join("release").join(name)
 }
 
-/// Builds what is measured as it is deployed, and what measures it.
+/// Builds the optimised programs and the measuring program.
 fn optimised(folder: &Path) -> Result<()> {
     build::run(&build::Options::host())?;
     let mut empty = build::Options::host().command(folder);
@@ -147,7 +146,7 @@ fn optimised(folder: &Path) -> Result<()> {
     let mut bench = cargo();
     bench.args(["build", "--locked", "--release", "--bin", "bench"]);
     bench.args(["--package", "trichrome-bench", "--features", "run"]);
-    logged(bench.current_dir(root()), "What measures")
+    logged(bench.current_dir(root()), "The measuring program")
 }
 
 fn logged(command: &mut Command, step: &str) -> Result<()> {
@@ -155,11 +154,11 @@ fn logged(command: &mut Command, step: &str) -> Result<()> {
     builds::run(command, step, &log)
 }
 
-/// The stack goes on being watched meanwhile.
+/// Runs the measurements while supervising the stack.
 fn measure(supervisor: &mut Supervisor, path: &Path, plan: &Value) -> Result<()> {
     fs::write(path, serde_json::to_vec_pretty(plan)?)?;
     let mut command = Command::new(release("bench"));
-    // The functions that it starts find in their environment what the stack's find there.
+    // The functions that it starts need the environment of the stack's functions.
     command.arg(path).envs(supervisor.stack().environment()?);
     let mut child = process::spawn(&mut command)?;
     let mut status = None;
@@ -171,7 +170,7 @@ fn measure(supervisor: &mut Supervisor, path: &Path, plan: &Value) -> Result<()>
         process::stop(&mut child, rustix::process::Signal::TERM, process::TICK);
     }
     interrupt::check()?;
-    let status = status.context("it was interrupted")?;
-    ensure!(status.success(), "it could not be measured: {status}");
+    let status = status.context("interrupted")?;
+    ensure!(status.success(), "the measurement failed: {status}");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask build`: the functions as they go to AWS.
+//! `cargo xtask build`: the functions' zips for AWS.
 
 use std::{
     fs,
@@ -17,27 +17,27 @@ use crate::{
     workspace::{root, target},
 };
 
-/// The largest zip, in bytes: what is larger starts too slowly.
-const LARGEST: u64 = 4_000_000;
+/// Maximum size of a zip in bytes; larger ones start too slowly.
+const MAX_ZIP: u64 = 4_000_000;
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// The processor, as the template's Architecture says
+    /// The architecture; the template's parameter Architecture must match
     #[arg(long, value_enum, default_value_t = Architecture::Arm64)]
     arch: Architecture,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Architecture {
-    /// Graviton: a fifth cheaper per second
+    /// Graviton, a fifth cheaper per second
     Arm64,
-    /// Intel and AMD, and most machines that run a local AWS
+    /// Intel and AMD, as in most machines that run a local AWS
     #[value(name = "x86_64")]
     X86_64,
 }
 
 impl Architecture {
-    /// Without the C library's version: Amazon Linux 2023 has a newer one than any that
+    /// The target without a glibc version, since that of Amazon Linux 2023 is newer than any that
     /// cargo-lambda links against.
     fn target(self) -> &'static str {
         match self {
@@ -48,7 +48,7 @@ impl Architecture {
 }
 
 impl Options {
-    /// For the machine that this is.
+    /// Options for this machine's architecture.
     pub(crate) fn host() -> Self {
         let arm = cfg!(target_arch = "aarch64");
         Self {
@@ -60,12 +60,12 @@ impl Options {
         }
     }
 
-    /// Where cargo leaves the programs that are in the zips.
+    /// The folder with the programs of the zips.
     pub(crate) fn programs(&self) -> PathBuf {
         target().join(self.arch.target()).join("lambda")
     }
 
-    /// Builds functions, still to be named, into zips under `folder`.
+    /// A command that builds zips under `folder`, to which functions have to be added.
     pub(crate) fn command(&self, folder: &Path) -> Command {
         let mut command = tools::cargo_lambda();
         command
@@ -73,15 +73,14 @@ impl Options {
             .args(["--output-format", "zip", "--target", self.arch.target()])
             .arg("--lambda-dir")
             .arg(folder)
-            // Not `--target-dir`: cargo-lambda 1.9.2 hands that to `cargo metadata`, which
-            // does not know it.
+            // cargo-lambda 1.9.2 passes `--target-dir` to `cargo metadata`, which refuses it.
             .env("CARGO_TARGET_DIR", target())
             .current_dir(root());
         command
     }
 }
 
-/// Where the zips are, one folder a function: where the template looks for them.
+/// The folder that the template expects the zips in, one folder per function.
 pub(crate) fn folder() -> PathBuf {
     root().join("target/lambda")
 }
@@ -92,7 +91,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let functions = functions()?;
     let log = tools::logs()?.join("build-lambda.log");
     let mut command = options.command(&folder());
-    // Named, so that they get no features that only the gateway or the tests ask for.
+    // Named, so that features of the gateway and the tests aren't enabled.
     for package in packages()? {
         command.args(["--package", &package]);
     }
@@ -101,7 +100,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     builds::run(&mut command, "Functions, optimised for size", &log).with_context(|| {
         format!(
-            "no zips (where rustc has no such target: `rustup target add {}`)",
+            "no zips (if rustc lacks the target, run `rustup target add {}`)",
             options.arch.target()
         )
     })?;
@@ -123,18 +122,18 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     check(&zips)
 }
 
-/// The functions whose code the template names.
+/// The functions of the template.
 fn functions() -> Result<Vec<String>> {
     let template = fs::read_to_string(root().join("template.yaml")).context("template.yaml")?;
     let functions = named(&template);
     ensure!(
         !functions.is_empty(),
-        "template.yaml names no function's code"
+        "template.yaml has no function with code"
     );
     Ok(functions)
 }
 
-/// The packages that the functions are in.
+/// The packages with functions.
 fn packages() -> Result<Vec<String>> {
     let mut packages = Vec::new();
     for folder in fs::read_dir(root().join("functions"))? {
@@ -169,20 +168,20 @@ fn table(zips: &[(&str, u64)]) -> String {
 fn check(zips: &[(&str, u64)]) -> Result<()> {
     let large: Vec<_> = zips
         .iter()
-        .filter(|(_, size)| *size > LARGEST)
+        .filter(|(_, size)| *size > MAX_ZIP)
         .map(|(name, _)| *name)
         .collect();
     if !large.is_empty() {
         bail!(
-            "larger than {:.0} MB: {}; see what they link (`cargo bloat`)",
-            megabytes(LARGEST),
+            "larger than {:.0} MB: {}; inspect them with `cargo bloat`",
+            megabytes(MAX_ZIP),
             large.join(", ")
         );
     }
     Ok(())
 }
 
-#[allow(clippy::cast_precision_loss, reason = "to be read by people")]
+#[allow(clippy::cast_precision_loss, reason = "only for display")]
 fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }
@@ -192,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_zip_that_is_too_large_is_named() {
+    fn zips_that_are_too_large_are_reported() {
         let zips = [("users-get", 2_871_000), ("pictures-get", 4_000_001)];
         let error = check(&zips).unwrap_err().to_string();
         assert!(

@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: the main job, once over each transport.
+//! `cargo xtask demo`: sign up, upload and read back a picture over each transport.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -12,12 +12,12 @@ use crate::{
     stack::{self, Description},
 };
 
-/// A picture for those who have none at hand.
+/// The default picture.
 const PICTURE: &[u8] = include_bytes!("../../../functions/pictures/tests/fixtures/camera.jpg");
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// The image to upload; one that comes with the project if left out
+    /// The image to upload; by default one of the project's fixtures
     picture: Option<std::path::PathBuf>,
 }
 
@@ -35,20 +35,20 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             base: format!("{}/{transport}", stack.gateway_url),
             token: None,
         }
-        .main_job(transport, &picture)
+        .run(transport, &picture)
         .with_context(|| format!("over {transport}"))?;
     }
     Ok(())
 }
 
-/// One user's calls over one transport.
+/// A user's calls over one transport.
 struct Session {
     base: String,
     token: Option<String>,
 }
 
 impl Session {
-    fn main_job(&mut self, transport: &str, picture: &[u8]) -> Result<()> {
+    fn run(&mut self, transport: &str, picture: &[u8]) -> Result<()> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
         let user = json!({
             "username": format!("demo-{transport}-{}", now.as_millis()),
@@ -72,15 +72,15 @@ impl Session {
         let list = self.call("list", "GET", "/pictures", None)?;
         ensure!(
             list.as_array().is_some_and(|list| list.len() == 1),
-            "not one picture"
+            "the list doesn't have exactly one picture"
         );
         let got = self.call("get", "GET", &format!("/pictures/{id}"), None)?;
         let back = BASE64_STANDARD.decode(text(&got, "base64").unwrap_or_default())?;
         ensure!(
             back == picture,
-            "the bytes that came back are not those that went in"
+            "the downloaded bytes differ from the uploaded ones"
         );
-        println!("    the bytes that came back are those that went in");
+        println!("    the downloaded bytes are the uploaded ones");
         self.call("delete", "DELETE", &format!("/pictures/{id}"), None)?;
         self.analytics(transport)?;
         let owner = text(&stored, "user_id").context("no owner")?;
@@ -93,7 +93,7 @@ impl Session {
         Ok(())
     }
 
-    /// Call logs arrive a moment after the call.
+    /// Waits for the call logs, which arrive shortly after the calls.
     fn analytics(&self, transport: &str) -> Result<()> {
         let path = format!("/analytics?transport={transport}&totals=true&limit=1");
         let started = Instant::now();

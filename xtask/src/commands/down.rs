@@ -11,13 +11,13 @@ use crate::{
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// What `up --deployed` started and deployed
+    /// Stop and delete what `up --deployed` has started and deployed
     #[arg(long)]
     deployed: bool,
-    /// Where it was deployed to, as for `up`
+    /// The endpoint, as for `up`
     #[arg(long, requires = "deployed", value_name = "URL|aws")]
     endpoint: Option<String>,
-    /// On AWS, too, delete the tables, the pictures and the token key: they cannot be had back
+    /// On AWS, also delete the tables, the pictures and the token key, which can't be undone
     #[arg(long, requires = "endpoint")]
     delete_data: bool,
 }
@@ -30,16 +30,16 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         "up"
     };
     let was_running = stop_holder(&Stack::state(name))?;
-    // What a killed `up` left behind goes as well.
+    // Also stops what a killed `up` left behind.
     let lock = Stack::lock(name)?;
-    // The key of a stack whose data stays has to stay as well.
+    // A stack that keeps its data keeps its key.
     let keeps = target == Target::Aws && !options.delete_data;
     if let (true, false, Some(lock)) = (options.deployed, keeps, &lock) {
         Stack::wipe(name, lock)?;
     }
     if !matches!(target, Target::Local { .. }) {
         tools::install()?;
-        // An emulator's data is nobody's.
+        // Emulators' data is always deleted.
         deploy::down(&target, options.delete_data || target != Target::Aws)?;
         println!("the stack {} is deleted", deploy::STACK);
     } else if was_running {

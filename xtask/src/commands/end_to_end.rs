@@ -1,4 +1,4 @@
-//! What the runs of the end-to-end tests have in common, whatever their stack is made of.
+//! Shared parts of the end-to-end test runs on different kinds of stack.
 
 use std::{fs, path::PathBuf};
 
@@ -12,13 +12,13 @@ use crate::{
     workspace::local,
 };
 
-/// Where the end-to-end tests are, and their programs in the order in which they run: the
-/// second stops and starts parts of the stack.
+/// The folder of the end-to-end tests, and their executables in order. The second stops and
+/// starts parts of the stack.
 pub(super) const END_TO_END: &str = "tests";
 pub(super) const ON_A_STACK: [&str; 2] = ["scenarios", "faults"];
 
-/// Waits for a program's tests; the stack goes on being supervise meanwhile. That a part of it
-/// ended by itself is a failure, though it is started again and no call may have met it.
+/// Waits for tests while supervising the stack. A crash of a part counts as a failure, even if the
+/// part is restarted and no call has failed.
 pub(super) fn supervise(supervisor: &mut Supervisor, mut run: TestRun) -> Result<Counts> {
     supervisor.note_tests(run.id())?;
     let crashes = supervisor.crashes();
@@ -35,16 +35,16 @@ pub(super) fn supervise(supervisor: &mut Supervisor, mut run: TestRun) -> Result
     let crashes = supervisor.crashes() - crashes;
     if crashes > 0 {
         say(format!(
-            "✗ parts of the stack ended by themselves meanwhile: {crashes} (see their logs)"
+            "✗ {crashes} parts of the stack crashed during the tests (see their logs)"
         ));
         counts.failed += crashes;
     }
     Ok(counts)
 }
 
-/// Beside the state of the stack, which is wiped.
+/// The folder of the tests' logs, outside of the stack's state, which is wiped.
 pub(super) fn logs() -> Result<PathBuf> {
     let logs = local().join("logs").join("tests");
-    fs::create_dir_all(&logs).with_context(|| format!("cannot make {}", logs.display()))?;
+    fs::create_dir_all(&logs).with_context(|| format!("cannot create {}", logs.display()))?;
     Ok(logs)
 }

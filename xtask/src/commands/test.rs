@@ -1,4 +1,4 @@
-//! `cargo xtask test`: everything, on a stack of its own.
+//! `cargo xtask test`: all checks and tests, on a separate stack.
 
 use std::{path::Path, time::Instant};
 
@@ -24,19 +24,19 @@ use crate::{
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Only the end-to-end tests
+    /// Only run the end-to-end tests
     #[arg(long)]
     e2e: bool,
-    /// Only tests whose name holds this
+    /// Only run tests whose name contains this
     filter: Option<String>,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let started = Instant::now();
     let Some(lock) = Stack::lock("test")? else {
-        bail!("the tests run already, in this clone");
+        bail!("another process of this clone is running the tests");
     };
-    // Before anything is built: a wrong format should not take minutes to be told.
+    // Before the build, which takes minutes.
     if !options.e2e {
         lint::format()?;
     }
@@ -62,7 +62,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         .map(|target| builds::find(&tests, END_TO_END, target))
         .collect::<Result<Vec<_>>>()?;
     Stack::wipe("test", &lock)?;
-    // Watched from its start: what is asked of Prometheus at the end is what happened.
+    // Observed from the start, since the evaluation at the end covers the whole run.
     let stack = Stack::new("test", Ports::free()?, lock)?;
     let observe = Observe::for_tests()?;
     let mut supervisor = Supervisor::start(stack.with_observe(Some(observe)))?;
@@ -104,8 +104,7 @@ fn without_stack(tests: &[TestBinary], options: &Options) -> Result<Counts> {
     Ok(counts)
 }
 
-/// All programs run, whatever the first says. The stack goes on being supervise meanwhile:
-/// tests stop and start its parts.
+/// Runs all tests on the stack, even if some fail.
 fn on_stack(
     supervisor: &mut Supervisor,
     programs: &[&TestBinary],
@@ -128,7 +127,7 @@ fn on_stack(
         let run = TestRun::begin_node(tests, Some(&description), &logs)?;
         counts += supervise(supervisor, run)?;
     }
-    // Some tests alone do not fill every panel.
+    // A filtered run doesn't fill every panel.
     let prometheus = supervisor.stack().observe().and_then(|it| it.prometheus);
     if let (Some(prometheus), None) = (prometheus, filter) {
         let gateway = supervisor.stack().description().gateway_url;

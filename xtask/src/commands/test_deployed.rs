@@ -1,5 +1,5 @@
-//! The part of `cargo xtask test` that runs on a deployed stack: the same scenarios, on
-//! `template.yaml` in the local AWS, which refuses what a function's policy does not allow.
+//! The part of `cargo xtask test` that runs on a deployed stack: the same scenarios with
+//! `template.yaml` in the local AWS, which enforces the functions' policies.
 
 use std::fs;
 
@@ -14,15 +14,15 @@ use crate::{
     tools,
 };
 
-/// The state's folder.
+/// The stack's name.
 const NAME: &str = "test-deployed";
 
-/// The tests' programs, in their order: the second deploys stacks of its own beside this one.
+/// The tests' executables in order. The second deploys further stacks.
 pub(super) const ON_A_DEPLOYED_STACK: [&str; 2] = ["scenarios", "deployment"];
 
 pub(super) fn run(tests: &[TestBinary], filter: Option<&str>) -> Result<Counts> {
     let Some(lock) = Stack::lock(NAME)? else {
-        bail!("the tests run already, in this clone");
+        bail!("another process of this clone is running the tests");
     };
     tools::install_deploy()?;
     Stack::wipe(NAME, &lock)?;
@@ -35,7 +35,7 @@ pub(super) fn run(tests: &[TestBinary], filter: Option<&str>) -> Result<Counts> 
 
 fn on_stack(stack: Stack, tests: &[TestBinary], filter: Option<&str>) -> Result<Counts> {
     let mut supervisor = Supervisor::start(stack)?;
-    // The scenarios' log has the same name as on the other stack.
+    // The log of the scenarios has the same name on both stacks.
     let logs = logs()?.join("deployed");
     fs::create_dir_all(&logs)?;
     let description = supervisor.stack().state.join("stack.json");

@@ -1,5 +1,5 @@
-//! `cargo xtask test-localstack`: deploys `template.yaml` to LocalStack 4.14.0 and holds what
-//! it made against the template. Without Docker, so without calls; what is left out is said.
+//! `cargo xtask test-localstack`: deploys `template.yaml` to LocalStack 4.14.0 and compares the
+//! resources with the template. It runs without Docker, and so without calls.
 
 use std::{
     fs,
@@ -39,7 +39,7 @@ pub(crate) fn run() -> Result<()> {
     fs::create_dir_all(&work)?;
     let (key, jwks) = keys(&work)?;
     let localstack = LocalStack::start(&work)?;
-    // LocalStack takes any credentials. Nobody connects to the database.
+    // LocalStack accepts any credentials, and nothing connects to the database.
     process::run(
         LOCALSTACK
             .program("python")
@@ -56,7 +56,7 @@ pub(crate) fn run() -> Result<()> {
     )
 }
 
-/// A key of its own.
+/// Creates a token key.
 fn keys(work: &Path) -> Result<(std::path::PathBuf, std::path::PathBuf)> {
     process::run_logged(
         cargo()
@@ -78,7 +78,7 @@ fn keys(work: &Path) -> Result<(std::path::PathBuf, std::path::PathBuf)> {
     Ok((key, jwks))
 }
 
-/// A LocalStack that runs; stopped when dropped.
+/// A running LocalStack, which is stopped when this is dropped.
 struct LocalStack {
     child: Child,
     url: String,
@@ -99,7 +99,7 @@ impl LocalStack {
             .env("GATEWAY_LISTEN", &address)
             .env("LOCALSTACK_HOST", &address)
             .env("FILESYSTEM_ROOT", work.join("filesystem"))
-            // It tells nobody of itself, downloads no certificate, and is no name server.
+            // No telemetry, no downloaded certificate, no DNS server.
             .env("DISABLE_EVENTS", "1")
             .env("SKIP_SSL_CERT_DOWNLOAD", "1")
             .env("DNS_ADDRESS", "0")
@@ -117,7 +117,7 @@ impl LocalStack {
             let ended = localstack.child.try_wait().context("LocalStack")?;
             if ended.is_some() || started.elapsed() > START_TIMEOUT {
                 step.end(false);
-                bail!("LocalStack does not serve:\n{}", process::tail(&log, 20));
+                bail!("LocalStack does not start:\n{}", process::tail(&log, 20));
             }
             step.tick("");
             thread::sleep(Duration::from_millis(100));

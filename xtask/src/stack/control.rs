@@ -1,5 +1,5 @@
-//! The control socket: one line in, one line out. `cargo xtask down` and the fault tests
-//! speak to a running stack through it.
+//! The control socket of a running stack, for other commands and the fault tests: one line per
+//! request and reply.
 
 use std::{
     fs,
@@ -12,24 +12,24 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-/// The longest path of a Unix socket, in bytes, with room for its end (unix(7)).
-const LONGEST: usize = 100;
+/// Maximum length of a Unix socket's path in bytes (unix(7)), less its terminator.
+const MAX_PATH: usize = 100;
 
-/// A part may take this long to start or stop.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// Time allowed for a part to start or stop.
+const TIMEOUT: Duration = Duration::from_secs(90);
 
-/// Where the stack with this state listens.
+/// The socket of the stack with this state.
 pub(crate) fn socket(state: &Path) -> PathBuf {
-    let beside = state.join("control.sock");
-    if beside.as_os_str().len() <= LONGEST {
-        return beside;
+    let inside = state.join("control.sock");
+    if inside.as_os_str().len() <= MAX_PATH {
+        return inside;
     }
     let mut hasher = DefaultHasher::new();
     state.hash(&mut hasher);
     std::env::temp_dir().join(format!("trichrome-{:016x}.sock", hasher.finish()))
 }
 
-/// Opens the socket; a stale one is replaced.
+/// Opens the socket, replacing a stale one.
 pub(crate) fn listen(state: &Path) -> Result<UnixListener> {
     let path = socket(state);
     if path.exists() {
@@ -38,7 +38,7 @@ pub(crate) fn listen(state: &Path) -> Result<UnixListener> {
     UnixListener::bind(&path).with_context(|| format!("cannot listen at {}", path.display()))
 }
 
-/// Reads one request and answers it.
+/// Reads a request and sends the reply.
 pub(crate) fn serve(stream: UnixStream, answer: impl FnOnce(&str) -> String) -> Result<()> {
     stream.set_nonblocking(false)?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
@@ -48,10 +48,10 @@ pub(crate) fn serve(stream: UnixStream, answer: impl FnOnce(&str) -> String) -> 
     Ok(())
 }
 
-/// Asks a running stack.
+/// Sends a request to a running stack.
 pub(crate) fn ask(state: &Path, request: &str) -> Result<String> {
     let stream = UnixStream::connect(socket(state))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
     writeln!(&stream, "{request}")?;
     let mut line = String::new();
     BufReader::new(&stream).read_line(&mut line)?;

@@ -1,4 +1,4 @@
-//! A stack whose functions are deployed through CloudFormation, and not started by it.
+//! A stack whose functions are deployed through CloudFormation rather than started directly.
 
 use std::process::Command;
 
@@ -7,12 +7,12 @@ use anyhow::{Result, ensure};
 use super::{Description, Stack, control, parts::Part};
 use crate::deploy::{self, Outputs, Target};
 
-/// Where a stack's functions are, and what CloudFormation made there.
+/// Where a stack's functions are deployed to, and the outputs.
 pub(super) struct Deployment {
     target: Target,
-    /// Parameters of the template, beside those that the target needs.
+    /// Parameters of the template, in addition to the target's.
     parameters: Vec<String>,
-    /// None until it is deployed.
+    /// `None` before the deployment.
     outputs: Option<Outputs>,
 }
 
@@ -29,7 +29,7 @@ impl Stack {
         }
     }
 
-    /// The parts that start first, each for itself.
+    /// The parts that start first, in parallel.
     pub(super) fn stores(&self) -> Vec<Part> {
         let mut stores = vec![Part::Kafka, Part::Postgres];
         if self.has_local_aws() {
@@ -38,7 +38,7 @@ impl Stack {
         stores
     }
 
-    /// The parts that start when those serve.
+    /// The parts that start after the stores.
     pub(super) fn servers(&self) -> Vec<Part> {
         match self.deployment {
             None => vec![Part::Functions, Part::Gateway],
@@ -53,7 +53,7 @@ impl Stack {
         }
     }
 
-    /// What `prepare` does here: CloudFormation does the rest.
+    /// The steps of `prepare`; with a deployment, CloudFormation does the rest.
     pub(super) fn preparations(&self) -> &'static [&'static str] {
         match self.deployment {
             None => &[],
@@ -61,7 +61,7 @@ impl Stack {
         }
     }
 
-    /// Deploys the functions, where they are deployed.
+    /// Deploys the functions if the stack has a deployment.
     pub(super) fn deploy(&mut self) -> Result<()> {
         let Some(deployment) = &self.deployment else {
             return Ok(());
@@ -81,8 +81,7 @@ impl Stack {
         Ok(())
     }
 
-    /// Where AWS is, and as whom to ask it; nothing for AWS itself, which is as the user's own
-    /// variables say.
+    /// Endpoint and credentials; empty for AWS itself, which the user's variables configure.
     pub(super) fn aws_variables(&self, description: &Description) -> Vec<(&'static str, String)> {
         let mut variables = Vec::new();
         if self.has_local_aws() {
@@ -111,7 +110,7 @@ impl Stack {
         self.deployment.as_ref()?.outputs.as_ref()
     }
 
-    /// What differs from a stack that has all parts itself.
+    /// Adapts the description of a stack to its deployment.
     pub(super) fn describe_deployment(&self, description: &mut Description) {
         let Some(deployment) = &self.deployment else {
             return;
@@ -130,8 +129,8 @@ impl Stack {
         }
     }
 
-    /// Makes the local AWS one that runs functions. Its state is lost with it: the functions'
-    /// code would be written to disk every few seconds.
+    /// Makes the local AWS run the functions. It doesn't keep its state, since it would write the
+    /// functions' code to disk every few seconds.
     pub(super) fn run_functions_in(&self, ministack: &mut Command) {
         let Some(Deployment {
             target: Target::Local { enforce_iam },
@@ -150,7 +149,7 @@ impl Stack {
     }
 }
 
-/// The stack that runs for people: the deployed one where there is one, else `up`'s.
+/// The name of the running stack: a deployed one if there is one, or else `up`.
 pub(crate) fn in_use() -> &'static str {
     let local = Target::Local { enforce_iam: false };
     [local, Target::Endpoint(String::new()), Target::Aws]
@@ -160,7 +159,7 @@ pub(crate) fn in_use() -> &'static str {
         .unwrap_or("up")
 }
 
-/// Deploys again to where the running stack did.
+/// Deploys again to the target of the running stack.
 pub(crate) fn deploy_again(target: &Target, parameters: &[String]) -> Result<()> {
     let name = target.stack();
     let description = Description::read(name)?;
@@ -168,7 +167,7 @@ pub(crate) fn deploy_again(target: &Target, parameters: &[String]) -> Result<()>
         let used = &description.aws_endpoint;
         ensure!(
             url == used,
-            "what is running was deployed to {used}: stop it, or write --endpoint {used}"
+            "the running stack was deployed to {used}: stop it, or use --endpoint {used}"
         );
     }
     let mut variables = vec![

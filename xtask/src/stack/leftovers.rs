@@ -1,5 +1,5 @@
-//! What a stack left behind that was not stopped in good order (SIGKILL, say): its parts go
-//! on, each in a process group of its own, and hold the ports and the state.
+//! Processes left over by a stack that was killed: its parts keep running in their process
+//! groups, and hold the ports and the state.
 
 use std::{
     fs,
@@ -13,23 +13,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::process;
 
-/// What a part left behind may take to end.
+/// Time allowed for a leftover process to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A process that was started, told from a later one with the same id by its start time.
+/// A started process. Its start time distinguishes it from a later one with the same id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Started {
     name: String,
     pid: i32,
     /// In ticks since the system started.
     since: String,
-    /// Whether SIGINT is its order to end; else it is SIGTERM.
+    /// Whether it is stopped with SIGINT rather than SIGTERM.
     interrupt: bool,
 }
 
 impl Started {
-    /// Notes a process. `None` where it is gone, or where there is no `/proc` (macOS): there
-    /// nothing is found again.
+    /// Records a process. `None` if it has ended, or without `/proc` (macOS), where leftovers
+    /// aren't found.
     pub(crate) fn note(name: &str, pid: u32, signal: Signal) -> Option<Self> {
         let pid = i32::try_from(pid).ok()?;
         Some(Self {
@@ -40,7 +40,7 @@ impl Started {
         })
     }
 
-    fn lives(&self) -> bool {
+    fn is_running(&self) -> bool {
         start_time(self.pid).is_some_and(|since| since == self.since)
     }
 
@@ -51,26 +51,26 @@ impl Started {
             Signal::TERM
         };
         process::stop_group(Pid::from_raw(self.pid), signal, STOP_TIMEOUT, || {
-            !self.lives()
+            !self.is_running()
         });
     }
 }
 
-/// Writes down what runs now.
+/// Writes the running processes to the state.
 pub(crate) fn write(state: &Path, running: &[Started]) -> Result<()> {
     fs::write(path(state), serde_json::to_string_pretty(running)?)?;
     Ok(())
 }
 
-/// Stops what an earlier run left; answers the names. The caller holds the stack's lock.
+/// Stops the processes of an earlier run and returns their names. The caller holds the lock.
 pub(crate) fn stop(state: &Path) -> Vec<String> {
     let left: Vec<Started> = fs::read(path(state))
         .ok()
         .and_then(|text| serde_json::from_slice(&text).ok())
         .unwrap_or_default();
     let mut stopped = Vec::new();
-    // In the opposite order of the start.
-    for process in left.into_iter().rev().filter(Started::lives) {
+    // In reverse order of their start.
+    for process in left.into_iter().rev().filter(Started::is_running) {
         process.stop();
         if !stopped.contains(&process.name) {
             stopped.push(process.name);
@@ -84,7 +84,7 @@ fn path(state: &Path) -> PathBuf {
     state.join("processes.json")
 }
 
-/// Field 22 of `/proc/<pid>/stat` (proc(5)); a zombie does not count as running.
+/// Field 22 of `/proc/<pid>/stat` (proc(5)); `None` for a zombie.
 fn start_time(pid: i32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     parse_stat(&stat)
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_start_time_is_found_whatever_the_name() {
+    fn the_start_time_is_parsed_whatever_the_name() {
         let fields = "S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20";
         let stat = |name: &str| format!("42 ({name}) {fields}");
         assert_eq!(parse_stat(&stat("sh")).as_deref(), Some("4711"));
@@ -118,7 +118,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn what_was_left_is_stopped_and_nothing_else() {
+    fn only_leftover_processes_are_stopped() {
         let state = std::env::temp_dir().join(format!("xtask-left-{}", std::process::id()));
         fs::create_dir_all(&state).unwrap();
         let spawn = || process::spawn(Command::new("sleep").arg("60")).unwrap();

@@ -1,5 +1,5 @@
-//! One program at a time runs a stack: it holds a lock that the system takes back however
-//! the program ends.
+//! The lock of a stack, which one process at a time holds. The system releases it however the
+//! process ends.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -12,21 +12,21 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// What all parts together may take to end.
+/// Time allowed for all parts to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(50);
 
-/// Held while a stack is being started, runs, or is being stopped.
+/// Held while a stack starts, runs and stops.
 pub(crate) struct Lock {
-    /// Its lock ends with it.
+    /// Closing it releases the lock.
     _file: File,
 }
 
 impl Lock {
-    /// Takes the lock of the stack with this state, unless a program holds it: that
-    /// program's process id is the error.
+    /// Takes the lock of the stack with this state. If another process holds it, the inner error
+    /// is that process's id.
     pub(crate) fn take(state: &Path) -> Result<std::result::Result<Self, String>> {
-        fs::create_dir_all(state).with_context(|| format!("cannot make {}", state.display()))?;
+        fs::create_dir_all(state).with_context(|| format!("cannot create {}", state.display()))?;
         let path = path(state);
         let mut file = File::options()
             .create(true)
@@ -48,15 +48,15 @@ impl Lock {
     }
 }
 
-/// Asks the program that runs the stack to end, and waits until it has. Whether there was
-/// one.
+/// Stops the process that runs the stack and waits for it. Returns whether there was one.
 pub(crate) fn stop_holder(state: &Path) -> Result<bool> {
     let Err(holder) = Lock::take(state)? else {
         return Ok(false);
     };
     let pid = holder.trim().parse().ok().and_then(Pid::from_raw);
-    let pid = pid.with_context(|| format!("{} holds no process id", path(state).display()))?;
-    kill_process(pid, Signal::TERM).context("cannot stop it")?;
+    let pid =
+        pid.with_context(|| format!("{} doesn't contain a process id", path(state).display()))?;
+    kill_process(pid, Signal::TERM).context("cannot stop the running stack")?;
     let asked = Instant::now();
     while Lock::take(state)?.is_err() {
         if asked.elapsed() > STOP_TIMEOUT {
@@ -70,7 +70,7 @@ pub(crate) fn stop_holder(state: &Path) -> Result<bool> {
     Ok(true)
 }
 
-/// Beside the state, which the tests wipe while they hold the lock.
+/// Outside of the state, which the tests wipe while they hold the lock.
 fn path(state: &Path) -> PathBuf {
     state.with_extension("lock")
 }
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stack_is_run_by_one_program_at_a_time() {
+    fn a_stack_is_run_by_one_process_at_a_time() {
         let state = std::env::temp_dir().join(format!("xtask-lock-{}", std::process::id()));
         assert!(!stop_holder(&state).unwrap());
         let held = Lock::take(&state).unwrap().ok();
