@@ -54,10 +54,10 @@ fn cut(mut entries: Vec<Entry>, limit: usize) -> (Vec<Entry>, Option<Cursor>) {
 #[cfg(test)]
 mod tests {
     use time::OffsetDateTime;
+    use trichrome_proto::wire::Transport;
     use uuid::Uuid;
 
     use super::*;
-    use trichrome_proto::wire::Transport;
 
     fn entries(count: u128) -> Vec<Entry> {
         (0..count)

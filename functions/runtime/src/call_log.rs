@@ -1,7 +1,7 @@
-//! The call log of a call that came straight through API Gateway: `analytics-log` is
-//! invoked, asynchronously, once the response is on its way.
+//! The call log of calls through API Gateway: after the response, `analytics-log` is invoked
+//! asynchronously. The gateway logs the calls that it makes.
 //!
-//! [`crate::after`] says when that is. Logging never fails a call.
+//! [`crate::after`] decides when to send an entry. Logging never fails a call.
 
 use std::time::{Duration, SystemTime};
 
@@ -22,10 +22,10 @@ use crate::Env;
 /// The function that writes entries.
 const LOG_DATA: &str = "analytics-log";
 
-/// How long the environment is held for one entry.
+/// How long sending an entry may keep the environment running.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The entry for a call.
+/// The entry of a call.
 pub(crate) fn entry(
     operation: &Operation,
     status: u16,
@@ -49,20 +49,21 @@ pub(crate) fn entry(
 /// Sends entries to be written.
 #[derive(Clone)]
 pub(crate) struct CallLog {
-    /// `None` where calls aren't logged.
+    /// `None` if calls aren't logged.
     sink: Option<Sink>,
 }
 
 #[derive(Clone)]
 struct Sink {
     client: Client,
-    /// The name by which Lambda knows the function.
+    /// The function's name in Lambda.
     function: String,
     operation: &'static Operation,
 }
 
 impl CallLog {
-    /// `CALL_LOG_FUNCTION` names the function; unset, REST calls are not logged.
+    /// Reads `CALL_LOG_FUNCTION`, the name of the function. If it is unset, REST calls aren't
+    /// logged.
     pub(crate) fn from_env(env: &mut Env) -> Self {
         let sink = env
             .optional("CALL_LOG_FUNCTION")
@@ -75,18 +76,17 @@ impl CallLog {
         Self { sink }
     }
 
-    /// Logs nothing.
+    /// A call log that is disabled.
     pub(crate) fn none() -> Self {
         Self { sink: None }
     }
 
-    /// Whether calls are logged at all.
+    /// Whether calls are logged.
     pub(crate) fn is_enabled(&self) -> bool {
         self.sink.is_some()
     }
 
-    /// Sends the entry of a call, which is at `trace`, within [`TIMEOUT`]; a failure is
-    /// logged and forgotten.
+    /// Sends the entry of the call at `trace`, within [`TIMEOUT`]. A failure is only logged.
     pub(crate) async fn send(&self, entry: AnalyticsEntryMessage, trace: Trace) {
         let Some(sink) = &self.sink else {
             return;
@@ -114,11 +114,15 @@ impl CallLog {
             Ok(Err(error)) => {
                 telemetry::failed(&span, "no_answer");
                 let error = error_chain(&error);
-                tracing::warn!(error, trace_id = entry.trace_id, "call not logged");
+                tracing::warn!(
+                    error,
+                    trace_id = entry.trace_id,
+                    "the call could not be logged"
+                );
             }
             Err(_) => {
                 telemetry::failed(&span, "timeout");
-                tracing::warn!(trace_id = entry.trace_id, "call not logged in time");
+                tracing::warn!(trace_id = entry.trace_id, "logging the call timed out");
             }
         }
     }

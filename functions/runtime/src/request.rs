@@ -1,4 +1,4 @@
-//! An HTTP request, as Lambda hands it over, read into a call.
+//! Parsing an HTTP request into a call.
 
 use lambda_http::{Body, Request, RequestExt as _, http::HeaderMap, request::RequestContext};
 use serde_json::{Map, Value};
@@ -13,11 +13,11 @@ use trichrome_telemetry::Origin;
 
 use crate::origin;
 
-/// What the request says besides its message.
+/// A request without its message.
 #[derive(Debug)]
 pub(crate) struct Head {
     pub(crate) request_id: String,
-    /// What the caller says of the trace; taken where the call joins it.
+    /// The caller's trace, until the call joins it.
     pub(crate) origin: Option<Origin>,
     pub(crate) trace_id: String,
     pub(crate) source: Source,
@@ -67,7 +67,7 @@ pub(crate) fn args(
 /// The entry that another function's shell sends to be logged.
 pub(crate) fn internal_entry(body: &Body) -> Result<AnalyticsEntryMessage, ApiError> {
     serde_json::from_slice(body)
-        .map_err(|error| ApiError::invalid(format!("not a call log entry: {error}")))
+        .map_err(|error| ApiError::invalid(format!("the body is not a call log entry: {error}")))
 }
 
 /// The token of `Authorization: Bearer <token>` (RFC 6750, section 2.1).
@@ -83,7 +83,7 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
         .ok_or_else(|| unauthenticated("the authorization must be `Bearer <token>`"))
 }
 
-/// The key of a create, where one is given.
+/// The idempotency key, if there is one.
 pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     match headers.get(header::IDEMPOTENCY_KEY) {
         None => Ok(None),
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_token_comes_as_bearer_in_any_case() {
+    fn the_scheme_is_bearer_in_any_case() {
         assert_eq!(bearer(&headers("authorization", "Bearer t")).unwrap(), "t");
         assert_eq!(bearer(&headers("authorization", "bearer  t")).unwrap(), "t");
         for value in ["", "t", "Basic t"] {
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_visible_and_short() {
+    fn keys_are_short_and_visible() {
         assert_eq!(idempotency_key(&HeaderMap::new()).unwrap(), None);
         let given = headers("idempotency-key", "k-1");
         assert_eq!(idempotency_key(&given).unwrap().as_deref(), Some("k-1"));

@@ -1,4 +1,4 @@
-//! A function's outcome as an HTTP answer.
+//! Building the HTTP response.
 
 use lambda_http::{
     Body, Response,
@@ -19,9 +19,9 @@ use trichrome_telemetry::Trace;
 
 use crate::request::Head;
 
-/// The answer to a call that went well.
+/// The response to a successful call.
 pub(crate) fn success<T: Serialize>(operation: &Operation, output: &T) -> Response<Body> {
-    // Only a list has fields beside its body; all others are written as they are.
+    // Only a list has fields besides its body. Other messages are serialized directly.
     let (body, headers) = if operation.output.is_empty() {
         (Ok(None), Vec::new())
     } else if operation.http.response_body.is_none() {
@@ -55,8 +55,8 @@ pub(crate) fn success<T: Serialize>(operation: &Operation, output: &T) -> Respon
     response
 }
 
-/// The answer to a call that failed. Of a fault of the service the caller learns only the
-/// kind; the log has the rest.
+/// The response to a failed call. If the service is at fault, the caller gets only the code, and
+/// the details are logged.
 pub(crate) fn failure(error: &dyn Fault, head: &Head) -> Response<Body> {
     let code = error.code();
     let message = if code.is_fault() {
@@ -79,9 +79,9 @@ pub(crate) fn failure(error: &dyn Fault, head: &Head) -> Response<Body> {
     response
 }
 
-/// Lets a browser's page at `origin` read an answer: behind API Gateway's REST API that is
-/// the function's to say. (AWS, "CORS for REST APIs", Lambda proxy integrations.)
-pub(crate) fn share(response: &mut Response<Body>, operation: &Operation, origin: &str) {
+/// Allows pages of `origin` to read the response. Behind API Gateway's REST API, the function
+/// must set these headers. (AWS, "CORS for REST APIs", Lambda proxy integrations.)
+pub(crate) fn allow_origin(response: &mut Response<Body>, operation: &Operation, origin: &str) {
     let readable: Vec<_> = [REQUEST_ID, TRACEPARENT, RETRY_AFTER.as_str()]
         .into_iter()
         .map(str::to_owned)
@@ -98,7 +98,7 @@ pub(crate) fn share(response: &mut Response<Body>, operation: &Operation, origin
     }
 }
 
-/// Adds what every answer carries.
+/// Adds the headers of every response.
 pub(crate) fn finish(
     mut response: Response<Body>,
     head: &Head,

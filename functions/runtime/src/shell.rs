@@ -101,7 +101,7 @@ impl<F: Function> Shell<F> {
         };
         let mut response = response::finish(response, &head, &trace, gateway_user_id);
         if let (Some(origin), REST) = (&self.cors_origin, head.source) {
-            response::share(&mut response, self.operation, origin);
+            response::allow_origin(&mut response, self.operation, origin);
         }
         let sample = Sample {
             operation: F::NAME,

@@ -36,8 +36,9 @@ pub(crate) fn push(filter: &Filter, query: &mut QueryBuilder<Postgres>) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use trichrome_proto::wire::Transport;
+
+    use super::*;
 
     fn sql(filter: &Filter) -> String {
         let mut query = QueryBuilder::new("");
