@@ -34,21 +34,21 @@ use crate::{
     workspace::{binary, local},
 };
 
-/// A stack: `up`, which people use, or `test`, which tests do.
+/// A stack, such as `up` or `test`.
 pub(crate) struct Stack {
     pub(crate) ports: Ports,
-    /// State that outlives a run.
+    /// The folder with the state, which outlives a run.
     pub(crate) state: PathBuf,
     pub(crate) logs: PathBuf,
     cluster: Cluster,
-    /// Programs that are not taken as `cargo build` leaves them.
+    /// Programs that replace those of the debug build.
     programs: BTreeMap<String, PathBuf>,
-    /// The gateway's image, where it runs in a container.
+    /// The gateway's image, if it runs in a container.
     image: Option<Image>,
     observe: Option<Observe>,
-    /// Where its functions are, where it does not start them.
+    /// The deployment of the functions, if the stack doesn't start them.
     deployment: Option<Deployment>,
-    /// Held for as long as the stack is there.
+    /// Held until the stack is dropped.
     _lock: Lock,
 }
 
@@ -67,12 +67,12 @@ impl Stack {
         }
     }
 
-    /// A stack with its folders made.
+    /// Creates a stack and its folders.
     pub(crate) fn new(name: &str, ports: Ports, lock: Lock) -> Result<Self> {
         let (state, logs) = (Self::state(name), Self::logs(name));
         for folder in [&state, &logs] {
             fs::create_dir_all(folder)
-                .with_context(|| format!("cannot make {}", folder.display()))?;
+                .with_context(|| format!("cannot create {}", folder.display()))?;
         }
         Ok(Self {
             ports,
@@ -87,12 +87,12 @@ impl Stack {
         })
     }
 
-    /// The same, with these programs, by the names of the workspace's.
+    /// Replaces programs of the workspace, by name.
     pub(crate) fn with_programs(self, programs: BTreeMap<String, PathBuf>) -> Self {
         Self { programs, ..self }
     }
 
-    /// A program of the workspace.
+    /// The path of a program.
     fn program(&self, name: &str) -> PathBuf {
         self.programs
             .get(name)
@@ -100,7 +100,7 @@ impl Stack {
             .unwrap_or_else(|| binary(name))
     }
 
-    /// The same, with the gateway in a container of this image.
+    /// Runs the gateway in a container of this image.
     pub(crate) fn with_image(self, image: Image) -> Self {
         Self {
             image: Some(image),
@@ -112,7 +112,7 @@ impl Stack {
         self.image.as_ref()
     }
 
-    /// The same, watched.
+    /// Sets the observability options.
     pub(crate) fn with_observe(self, observe: Option<Observe>) -> Self {
         Self { observe, ..self }
     }
@@ -121,7 +121,7 @@ impl Stack {
         self.observe.as_ref()
     }
 
-    /// Forgets the state of earlier runs.
+    /// Deletes the state of earlier runs.
     pub(crate) fn wipe(name: &str, _: &Lock) -> Result<()> {
         let state = Self::state(name);
         Cluster::wipe(&state)?;
@@ -132,8 +132,8 @@ impl Stack {
         Ok(())
     }
 
-    /// Takes the lock of a stack, and stops what an earlier run left behind, if it was ended
-    /// the hard way. `None` where another program runs the stack.
+    /// Takes the lock of a stack, and stops processes left over by a run that was killed. `None`
+    /// if another process runs the stack.
     pub(crate) fn lock(name: &str) -> Result<Option<Lock>> {
         let state = Self::state(name);
         let Ok(lock) = Lock::take(&state)? else {
@@ -149,7 +149,7 @@ impl Stack {
         Ok(Some(lock))
     }
 
-    /// Creates tables, bucket, keys, topics and schema, where they are missing.
+    /// Creates missing tables, bucket, keys, topics and the schema.
     fn prepare(&self) -> Result<()> {
         let mut command = Command::new(binary("prepare"));
         command.args(self.preparations()).envs(self.environment()?);
@@ -163,17 +163,17 @@ impl Stack {
         )
     }
 
-    /// The public keys, in a file that `prepare` writes.
+    /// The file that `prepare` writes the public keys to.
     pub(crate) fn jwks_file(&self) -> PathBuf {
         self.state.join("token-jwks.json")
     }
 
-    /// The private key's copy.
+    /// The file with a copy of the private key.
     pub(crate) fn key_file(&self) -> PathBuf {
         self.state.join("token-key.json")
     }
 
-    /// What every program of the stack finds in its environment.
+    /// Environment variables of all programs of the stack.
     pub(crate) fn environment(&self) -> Result<Vec<(&'static str, String)>> {
         let description = self.description();
         let mut variables = self.aws_variables(&description);
@@ -201,8 +201,7 @@ impl Stack {
     }
 }
 
-/// Installs the tools and builds the workspace, with `build`, and the web app. Cheap when all
-/// of it is there.
+/// Installs the tools, builds the web app, and runs `build`. Quick if everything is current.
 pub(crate) fn set_up<T>(build: impl FnOnce() -> Result<T>) -> Result<T> {
     tools::install()?;
     let web = WebApp::begin()?;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Stack, control};
 use crate::observe::Observe;
 
-/// What other programs need to know of a stack.
+/// A stack's description for other programs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Description {
     pub(crate) rest_url: String,
@@ -27,7 +27,7 @@ pub(crate) struct Description {
     pub(crate) audience: String,
     pub(crate) control_socket: String,
     pub(crate) logs: String,
-    /// Where the stack's programs send their spans, if they do.
+    /// The OTLP endpoint, if the stack exports spans.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) otlp_endpoint: Option<String>,
 }
@@ -63,7 +63,7 @@ impl Stack {
 }
 
 impl Description {
-    /// Writes it, once the stack is ready.
+    /// Writes the description once the stack is ready.
     pub(crate) fn write(&self, state: &Path) -> Result<()> {
         fs::write(
             state.join("stack.json"),
@@ -72,7 +72,7 @@ impl Description {
         Ok(())
     }
 
-    /// Reads that of a stack that runs.
+    /// Reads the description of a running stack.
     pub(crate) fn read(name: &str) -> Result<Self> {
         let state = Stack::state(name);
         control::ask(&state, "status").context("nothing is running: start `cargo xtask up`")?;

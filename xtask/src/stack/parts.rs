@@ -1,4 +1,4 @@
-//! The parts of the stack: how each is started, when it is ready, and how it is stopped.
+//! The parts of a stack: their commands, readiness checks and stop signals.
 
 use std::{fs, process::Command, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{
     workspace::{binary, root},
 };
 
-/// One process of the stack, with its children.
+/// A part of the stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     Traces,
@@ -26,7 +26,7 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    /// In the order in which they start.
+    /// All parts in the order of their start.
     pub(crate) const ALL: [Self; 7] = [
         Self::Traces,
         Self::Prometheus,
@@ -37,7 +37,7 @@ impl Part {
         Self::Gateway,
     ];
 
-    /// Its name, in messages, logs and on the control socket.
+    /// The name in messages, of the log and on the control socket.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Traces => "traces",
@@ -50,7 +50,7 @@ impl Part {
         }
     }
 
-    /// Those that watch a stack, where it is watched.
+    /// The parts that observe the stack.
     pub(crate) fn watchers(stack: &Stack) -> Vec<Self> {
         let store = stack.observe().filter(|observe| observe.store);
         let prometheus = stack.observe().and_then(|observe| observe.prometheus);
@@ -65,7 +65,7 @@ impl Part {
         Self::ALL.into_iter().find(|part| part.name() == name)
     }
 
-    /// What asks it to end in good order; for Postgres that is a fast shutdown.
+    /// The signal for a graceful stop. For Postgres, SIGINT is a fast shutdown.
     pub(crate) fn stop_signal(self) -> Signal {
         match self {
             Self::Postgres => Signal::INT,
@@ -73,16 +73,16 @@ impl Part {
         }
     }
 
-    /// How long it may take to end.
+    /// Time allowed for stopping.
     pub(crate) fn stop_timeout(self) -> Duration {
         Duration::from_secs(match self {
-            // Its own drain takes up to ten.
+            // It drains for up to ten seconds.
             Self::Gateway => 15,
             _ => 10,
         })
     }
 
-    /// How to start it.
+    /// The command that starts it.
     pub(crate) fn command(self, stack: &Stack) -> Result<Command> {
         let ports = stack.ports;
         let state = |name: &str| stack.state.join(name);
@@ -115,9 +115,9 @@ impl Part {
                     .env("STATE_DIR", &folder)
                     .env("S3_PERSIST", "1")
                     .env("S3_DATA_DIR", state("s3"))
-                    // For the file with its process id.
+                    // For its pid file.
                     .env("TMPDIR", folder)
-                    // Listeners of services that nobody here asks for.
+                    // Unused services that would listen on further ports.
                     .env("IOT_MTLS_ENABLED", "0")
                     .env("SFTP_ENABLED", "0");
                 stack.run_functions_in(&mut command);
@@ -131,8 +131,8 @@ impl Part {
             Self::Postgres => command = stack.cluster.server(ports.postgres),
             Self::Functions => {
                 command = tools::cargo_lambda();
-                // The APIs alone: of itself it would start each function through cargo, which
-                // takes minutes for all of them.
+                // Only the APIs: otherwise it starts each function through cargo, which takes
+                // minutes for all of them.
                 command
                     .args(["watch", "--only-lambda-apis", "--disable-cors"])
                     .args(["--invoke-address", "127.0.0.1"])
@@ -154,7 +154,7 @@ impl Part {
         Ok(command)
     }
 
-    /// Whether it serves.
+    /// Whether it is ready.
     pub(crate) fn is_ready(self, stack: &Stack) -> bool {
         let ports = stack.ports;
         match self {
@@ -183,7 +183,7 @@ fn gateway_variables(stack: &Stack) -> Result<Vec<(&'static str, String)>> {
         ("GATEWAY_HTTP_ADDR", format!("127.0.0.1:{}", ports.gateway)),
         ("GATEWAY_GRPC_ADDR", format!("127.0.0.1:{}", ports.grpc)),
         ("REST_URL", stack.description().rest_url),
-        // As its image has it.
+        // As in its image.
         ("MALLOC_MMAP_THRESHOLD_", "131072".to_owned()),
         (
             "WEB_ORIGINS",
