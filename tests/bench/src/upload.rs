@@ -24,7 +24,7 @@ pub(crate) const FUNCTION: &str = "pictures-create";
 /// The transports.
 pub(crate) const TRANSPORTS: [&str; 3] = ["gRPC", "REST", "events"];
 
-/// Somebody who uploads.
+/// A client that uploads pictures.
 pub(crate) struct Uploader<'a> {
     stack: &'a Stack,
     events: Events,

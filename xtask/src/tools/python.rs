@@ -153,7 +153,7 @@ pub(crate) fn install_deploy() -> Result<()> {
     )
 }
 
-/// Adds packages to the stack's environment, again whenever that is created anew.
+/// Adds packages to the stack's environment, and again whenever that is recreated.
 fn add_to_stack(name: &str, requirements: &str, contents: &str) -> Result<()> {
     let inputs = [STACK.requirements, requirements].map(|file| pins().join(file));
     once(name, &inputs, || STACK.pip(&inputs[1], contents))

@@ -98,8 +98,8 @@ async fn every_member_gets_its_assignment_from_the_leader() {
         let old = groups.heartbeat(GROUP, 1, member);
         assert_eq!(old, Err(ResponseError::IllegalGeneration));
     }
-    let nobody = groups.heartbeat(GROUP, 2, "nobody");
-    assert_eq!(nobody, Err(ResponseError::UnknownMemberId));
+    let unknown = groups.heartbeat(GROUP, 2, "nobody");
+    assert_eq!(unknown, Err(ResponseError::UnknownMemberId));
     let again = groups.sync(GROUP, 2, &second.member, Vec::new()).await;
     assert_eq!(again.unwrap(), "two", "asked again");
 }
@@ -120,7 +120,7 @@ async fn a_dead_member_is_replaced_after_its_session() {
     assert!(begun.elapsed() >= SESSION, "{:?}", begun.elapsed());
     assert!(begun.elapsed() < SESSION + Duration::from_millis(200));
     assert_eq!(next.generation, 2);
-    assert_eq!(next.leader, next.member, "nobody else is there to lead");
+    assert_eq!(next.leader, next.member, "no other member can lead");
     assert_eq!(next.members.len(), 1);
     let assignments = vec![assignment(&next.member, b"all")];
     let all = groups.sync(GROUP, 2, &next.member, assignments).await;
@@ -142,8 +142,8 @@ async fn the_others_rebalance_when_a_member_expires() {
             break;
         }
     }
-    let told = groups.heartbeat(GROUP, 2, &other.member);
-    assert_eq!(told, Err(ResponseError::RebalanceInProgress));
+    let heartbeat = groups.heartbeat(GROUP, 2, &other.member);
+    assert_eq!(heartbeat, Err(ResponseError::RebalanceInProgress));
     let missed = groups.heartbeat(GROUP, 2, &leader.member);
     assert_eq!(missed, Err(ResponseError::UnknownMemberId));
     let alone = groups
