@@ -27,12 +27,17 @@ pub(crate) const EVERYTHING: [&str; 5] = [
 
 /// Builds what the stack runs.
 pub(crate) fn programs() -> Result<()> {
-    let mut command = cargo();
-    command
-        .args(["build", "--workspace", "--locked"])
-        .current_dir(root());
+    let mut command = workspace();
+    command.arg("--locked");
     let log = tools::logs()?.join("build.log");
     run(&mut command, "Functions, gateway and tools", &log)
+}
+
+/// Cargo, building every program of the workspace.
+pub(crate) fn workspace() -> Command {
+    let mut command = cargo();
+    command.args(["build", "--workspace"]).current_dir(root());
+    command
 }
 
 /// Builds what the stack runs and all tests, and returns the tests.

@@ -8,6 +8,7 @@ mod end_to_end;
 pub(crate) mod generate;
 pub(crate) mod lint;
 pub(crate) mod logs;
+pub(crate) mod restart;
 pub(crate) mod test;
 pub(crate) mod test_deployed;
 pub(crate) mod test_image;

@@ -43,6 +43,8 @@ enum Command {
     Build(commands::build::Options),
     /// Stop a running `up`.
     Down(commands::down::Options),
+    /// Start one part or function of a running `up` again, with its latest code.
+    Restart(commands::restart::Options),
     /// Run lints and the unit, contract and end-to-end tests, on a separate stack.
     Test(commands::test::Options),
     /// Build the gateway's image and run the end-to-end tests through it (needs Docker).
@@ -80,6 +82,7 @@ fn run(command: Command) -> Result<()> {
         Command::Up(options) => commands::up::run(&options),
         Command::Build(options) => commands::build::run(&options),
         Command::Down(options) => commands::down::run(&options),
+        Command::Restart(options) => commands::restart::run(&options),
         Command::Test(options) => commands::test::run(&options),
         Command::TestImage(options) => commands::test_image::run(&options),
         Command::TestLocalstack => commands::test_localstack::run(),

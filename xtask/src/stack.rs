@@ -9,6 +9,8 @@ mod lock;
 mod parts;
 mod ports;
 mod postgres;
+mod relay;
+mod reload;
 mod running;
 mod supervisor;
 
@@ -20,6 +22,7 @@ pub(crate) use deployment::{deploy_again, in_use};
 pub(crate) use description::Description;
 pub(crate) use lock::{Lock, stop_holder};
 pub(crate) use ports::Ports;
+pub(crate) use reload::Reload;
 pub(crate) use supervisor::Supervisor;
 
 use deployment::Deployment;
@@ -161,6 +164,11 @@ impl Stack {
             },
             &self.logs.join("prepare.log"),
         )
+    }
+
+    /// Creates the database on the server that runs, where it is missing.
+    fn ensure_database(&self) -> Result<()> {
+        self.cluster.ensure_database(self.ports.postgres)
     }
 
     /// The file that `prepare` writes the public keys to.

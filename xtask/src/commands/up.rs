@@ -10,7 +10,7 @@ use crate::{
     deploy::{self, Target},
     observe::Observe,
     progress::say,
-    stack::{self, Ports, Stack, Supervisor},
+    stack::{self, Ports, Reload, Stack, Supervisor},
     tools,
 };
 
@@ -20,6 +20,9 @@ pub(crate) struct Options {
     /// `cargo xtask trace`
     #[arg(long)]
     observe: bool,
+    /// Keep running what was built at the start, whatever is saved
+    #[arg(long)]
+    no_watch: bool,
     /// Deploy template.yaml through CloudFormation, and use the deployed functions: to the
     /// local AWS, which begins empty and ends with this
     #[arg(long)]
@@ -57,6 +60,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         tools::install()?;
         deploy::check(&target)?;
     }
+    // Before the build, so that what is saved meanwhile is not missed.
+    let reload = (!options.no_watch && !options.deployed)
+        .then(Reload::begin)
+        .transpose()?;
     stack::set_up(builds::programs)?;
     if matches!(target, Target::Local { .. }) && options.deployed {
         // The local AWS begins empty; what the others know of its users would be wrong.
@@ -71,6 +78,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     summary(supervisor.stack(), started);
     if let Some(observe) = observe {
         say(observe.summary());
+    }
+    if let Some(reload) = reload {
+        supervisor.reload_on_change(reload);
+        say(
+            "\nWhat you save is built, and the functions and servers that it changes are replaced.",
+        );
     }
     supervisor.watch(|| false)
 }

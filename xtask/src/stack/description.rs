@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::{Stack, control};
@@ -75,7 +75,12 @@ impl Description {
     /// Reads the description of a running stack.
     pub(crate) fn read(name: &str) -> Result<Self> {
         let state = Stack::state(name);
-        control::ask(&state, "status").context("nothing is running: start `cargo xtask up`")?;
+        // Whatever the error is, nothing answers there.
+        let runs = control::ask(&state, "status").is_ok();
+        ensure!(
+            runs,
+            "no stack is running: start one with `cargo xtask up`, and wait until it is up"
+        );
         let text =
             fs::read_to_string(state.join("stack.json")).context("the stack is not ready yet")?;
         Ok(serde_json::from_str(&text)?)

@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Result, ensure};
 
-use super::Stack;
+use super::{Stack, relay::Relay, running::Launch};
 use crate::{http, workspace::root};
 
 /// Processes of one function: this many calls of it run at a time, as on Lambda each in an
@@ -24,7 +24,7 @@ const INSTANCES: usize = 4;
 const AT_ONCE: usize = 4;
 
 /// Answers the requests that no route takes, which would hang otherwise.
-const NO_ROUTE: &str = "no-route";
+pub(crate) const NO_ROUTE: &str = "no-route";
 
 /// Functions that only AWS calls: CloudFormation and a schedule.
 const ONLY_ON_AWS: [&str; 2] = ["analytics-migrate", "pictures-sweep"];
@@ -48,29 +48,81 @@ pub(crate) fn names() -> Result<BTreeSet<String>> {
     Ok(names)
 }
 
-/// Every process to start, with its function's name.
-pub(crate) fn commands(stack: &Stack) -> Result<Vec<(String, Command)>> {
-    let api = format!("http://127.0.0.1:{}/.rt", stack.ports.lambda);
-    let environment = stack.environment()?;
-    let command = |name: &str, api: &str| {
-        let mut command = Command::new(stack.program(name));
-        command
-            .env("AWS_LAMBDA_RUNTIME_API", api)
-            .env("AWS_LAMBDA_FUNCTION_NAME", name)
-            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
-            .envs(environment.iter().map(|(name, value)| (name, value)));
-        command
-    };
-    // The API without a function's name is that of cargo-lambda's default function.
-    let mut commands = vec![(NO_ROUTE.to_owned(), command(NO_ROUTE, &api))];
-    for name in names()? {
-        let api = format!("{api}/{name}");
-        for _ in 0..INSTANCES {
-            commands.push((name.clone(), command(&name, &api)));
+/// The functions that operations name, and that no program serves yet.
+pub(crate) fn missing() -> Result<Vec<String>> {
+    let names = names()?;
+    Ok(routed(&current_routes()?)
+        .filter(|name| !names.contains(*name))
+        .map(str::to_owned)
+        .collect())
+}
+
+/// The routes of the local API, as cargo-lambda reads them when it starts.
+fn routes(manifest: &str) -> String {
+    manifest
+        .lines()
+        .skip_while(|line| !line.starts_with("# BEGIN GENERATED"))
+        .take_while(|line| !line.starts_with("# END GENERATED"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// [`routes`] of the workspace's manifest.
+pub(crate) fn current_routes() -> Result<String> {
+    Ok(routes(&fs::read_to_string(root().join("Cargo.toml"))?))
+}
+
+/// What to do about a function of [`missing`].
+pub(crate) fn describe_missing(name: &str) -> String {
+    let package = name.split('-').next().unwrap_or(name);
+    format!(
+        "no program serves {name}, so its calls are refused: add functions/{package}/src/bin/{name}.rs"
+    )
+}
+
+/// The functions that routes name.
+fn routed(routes: &str) -> impl Iterator<Item = &str> {
+    routes
+        .lines()
+        .filter_map(|line| line.split_once("function = \"")?.1.split('"').next())
+}
+
+/// The processes of these functions.
+pub(crate) fn launches<'a>(
+    stack: &Stack,
+    relay: &Relay,
+    names: impl IntoIterator<Item = &'a str>,
+) -> Result<Vec<Launch>> {
+    let mut launches = Vec::new();
+    for name in names {
+        for _ in 0..instances(name) {
+            launches.push(launch(stack, relay, name)?);
         }
     }
-    Ok(commands)
+    Ok(launches)
+}
+
+/// How many processes a function has.
+pub(crate) fn instances(name: &str) -> usize {
+    if name == NO_ROUTE { 1 } else { INSTANCES }
+}
+
+/// One process of a function.
+pub(crate) fn launch(stack: &Stack, relay: &Relay, name: &str) -> Result<Launch> {
+    // The API without a function's name is that of cargo-lambda's default function.
+    let (id, api) = relay.admit((name != NO_ROUTE).then_some(name));
+    let mut command = Command::new(stack.program(name));
+    command
+        .env("AWS_LAMBDA_RUNTIME_API", api)
+        .env("AWS_LAMBDA_FUNCTION_NAME", name)
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
+        .envs(stack.environment()?);
+    Ok(Launch {
+        name: name.to_owned(),
+        command,
+        relay: Some(id),
+    })
 }
 
 /// The first calls, in the background: one of every function.
@@ -120,5 +172,15 @@ mod tests {
         assert!(names.contains("pictures-create"), "{names:?}");
         assert!(names.contains("analytics-ingest"), "{names:?}");
         assert!(!names.contains("pictures-sweep"), "{names:?}");
+        assert!(missing().unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_routes_name_functions() {
+        let manifest = "[a]\n# BEGIN GENERATED: x\n\"/signup\" = [\n\
+            { method = \"POST\", function = \"auth-signup\" },\n]\n# END GENERATED\n\
+            { function = \"other\" }\n";
+        let routes = routes(manifest);
+        assert_eq!(routed(&routes).collect::<Vec<_>>(), ["auth-signup"]);
     }
 }

@@ -169,7 +169,7 @@ impl Part {
                 http::is_ok(&format!("http://127.0.0.1:{}/_ministack/ready", ports.aws))
             }
             Self::Kafka => port::accepts(ports.kafka),
-            Self::Postgres => stack.cluster.create_database(ports.postgres).is_ok(),
+            Self::Postgres => stack.cluster.is_ready(ports.postgres),
             Self::Functions => port::accepts(ports.lambda),
             Self::Gateway => http::is_ok(&format!("http://127.0.0.1:{}/readyz", ports.gateway)),
         }

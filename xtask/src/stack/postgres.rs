@@ -11,11 +11,10 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 
-use crate::{process, progress::say, tools};
+use crate::{port, process, progress::say, tools};
 
-/// Of Postgres' programs, those that are used here.
 const ROLE: &str = "trichrome";
 const DATABASE: &str = "trichrome";
 
@@ -91,23 +90,48 @@ impl Cluster {
         command
     }
 
-    /// Makes the database, if it is not there; fails until the server serves.
-    pub(crate) fn create_database(&self, port: u16) -> Result<()> {
+    /// Whether the server takes connections. To try one before would log an error.
+    pub(crate) fn is_ready(&self, port: u16) -> bool {
+        let status = fs::read_to_string(self.data.join("postmaster.pid"));
+        // A server that was killed has left its file, but listens no more.
+        status.is_ok_and(|text| says_ready(&text)) && port::accepts(port)
+    }
+
+    /// Makes the database, if it is not there.
+    pub(crate) fn ensure_database(&self, port: u16) -> Result<()> {
+        let query = format!("SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'");
+        let found = self.client(
+            "psql",
+            port,
+            &["--no-psqlrc", "-tA", "--dbname=postgres", "-c", &query],
+        )?;
+        if found.trim().is_empty() {
+            self.client("createdb", port, &[DATABASE])?;
+        }
+        Ok(())
+    }
+
+    fn client(&self, program: &str, port: u16, arguments: &[&str]) -> Result<String> {
         let output = self
-            .command("createdb")
+            .command(program)
             .args(["--host=127.0.0.1", "--no-password"])
             .arg(format!("--port={port}"))
             .arg(format!("--username={ROLE}"))
-            .arg(DATABASE)
+            .args(arguments)
             .output()
-            .context("cannot start createdb")?;
-        let error = String::from_utf8_lossy(&output.stderr);
-        if output.status.success() || error.contains("already exists") {
-            Ok(())
-        } else {
-            bail!("no database: {}", error.trim())
-        }
+            .with_context(|| format!("cannot start {program}"))?;
+        ensure!(
+            output.status.success(),
+            "{program}: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
+}
+
+/// Reads the last line of `postmaster.pid`, as `pg_ctl` does.
+fn says_ready(postmaster: &str) -> bool {
+    postmaster.lines().nth(7).map(str::trim) == Some("ready")
 }
 
 /// Who runs Postgres where this program runs as root: Postgres refuses to.
@@ -218,6 +242,14 @@ fn elsewhere(state: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_is_ready_when_its_file_says_so() {
+        let file = |status| format!("42\n/data\n1764150000\n54320\n\n127.0.0.1\n  1 2\n{status}");
+        assert!(says_ready(&file("ready   \n")));
+        assert!(!says_ready(&file("starting\n")));
+        assert!(!says_ready("42\n/data\n"));
+    }
 
     #[test]
     fn a_user_is_found_by_its_whole_name() {

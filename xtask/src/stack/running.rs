@@ -1,35 +1,70 @@
-//! The processes of a stack: started, looked after, stopped.
+//! The processes of a stack.
 
 use std::{
-    fs::File,
-    path::PathBuf,
+    collections::BTreeSet,
+    fs::{self, File},
+    path::{Path, PathBuf},
     process::{Child, Command},
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use anyhow::{Context as _, Result};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::{Stack, leftovers, parts::Part};
-use crate::{interrupt, process, progress::say};
+use super::{Stack, leftovers, parts::Part, relay};
+use crate::{interrupt, process, progress::say, workspace};
 
 const POLL: Duration = Duration::from_millis(20);
+
+/// A process to start.
+pub(crate) struct Launch {
+    /// The part's name, or the function's.
+    pub(crate) name: String,
+    pub(crate) command: Command,
+    /// Its place at the relay, if it is a function's process.
+    pub(crate) relay: Option<relay::Id>,
+}
 
 /// One process of a part, which leads a group of its own.
 struct Running {
     part: Part,
-    /// The part's, or a function's.
     name: String,
+    relay: Option<relay::Id>,
     child: Child,
     started: Option<leftovers::Started>,
+    /// The workspace's program that it runs, as it was at the start.
+    program: Option<(PathBuf, Option<Stamp>)>,
+    /// Whether its end was asked for.
+    killed: bool,
+}
+
+/// Tells two builds of a program apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp(SystemTime, u64);
+
+impl Stamp {
+    pub(crate) fn of(program: &Path) -> Option<Self> {
+        let metadata = fs::metadata(program).ok()?;
+        Some(Self(metadata.modified().ok()?, metadata.len()))
+    }
+}
+
+/// A process that has ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub(crate) part: Part,
+    pub(crate) name: String,
+    pub(crate) relay: Option<relay::Id>,
+    /// Whether it ended by itself.
+    pub(crate) crashed: bool,
 }
 
 /// All processes of a stack.
 #[derive(Default)]
 pub(crate) struct Processes {
     running: Vec<Running>,
-    /// The program that tests it: left behind, it would stop parts of the next run.
+    /// The program that tests the stack. Left behind, it would stop parts of the next run.
     tests: Option<leftovers::Started>,
 }
 
@@ -39,13 +74,40 @@ impl Processes {
         self.running.iter().any(|running| running.part == part)
     }
 
-    /// Starts processes of a part; their output goes to its log.
-    pub(crate) fn start(
-        &mut self,
-        stack: &Stack,
-        part: Part,
-        commands: Vec<(String, Command)>,
-    ) -> Result<()> {
+    /// The places at the relay of a function's processes.
+    pub(crate) fn of_function(&self, name: &str) -> Vec<relay::Id> {
+        self.running
+            .iter()
+            .filter(|running| running.name == name)
+            .filter_map(|running| running.relay)
+            .collect()
+    }
+
+    /// The functions that have processes.
+    pub(crate) fn functions(&self) -> BTreeSet<String> {
+        self.running
+            .iter()
+            .filter(|running| running.relay.is_some())
+            .map(|running| running.name.clone())
+            .collect()
+    }
+
+    /// The parts and functions whose program has been built since they were started.
+    pub(crate) fn outdated(&self) -> BTreeSet<String> {
+        self.running
+            .iter()
+            .filter(|running| {
+                running
+                    .program
+                    .as_ref()
+                    .is_some_and(|(path, stamp)| Stamp::of(path) != *stamp)
+            })
+            .map(|running| running.name.clone())
+            .collect()
+    }
+
+    /// Starts processes of a part. Their output goes to its log.
+    pub(crate) fn start(&mut self, stack: &Stack, part: Part, launches: Vec<Launch>) -> Result<()> {
         interrupt::check()?;
         let path = log(stack, part);
         let log = File::options()
@@ -53,14 +115,26 @@ impl Processes {
             .append(true)
             .open(&path)
             .with_context(|| format!("cannot write {}", path.display()))?;
-        for (name, mut command) in commands {
+        for Launch {
+            name,
+            mut command,
+            relay,
+        } in launches
+        {
             command.stdout(log.try_clone()?).stderr(log.try_clone()?);
+            let path = PathBuf::from(command.get_program());
+            let program = path
+                .starts_with(workspace::target())
+                .then(|| (path.clone(), Stamp::of(&path)));
             let child = process::spawn(&mut command)?;
             self.running.push(Running {
                 started: leftovers::Started::note(part.name(), child.id(), part.stop_signal()),
                 part,
                 name,
+                relay,
                 child,
+                program,
+                killed: false,
             });
         }
         self.note(stack)
@@ -79,22 +153,27 @@ impl Processes {
         leftovers::write(&stack.state, &started)
     }
 
-    /// Takes note of processes that have ended, says so, and answers their parts.
-    pub(crate) fn bury(&mut self, stack: &Stack) -> Vec<Part> {
-        let mut ended = Vec::new();
+    /// Removes the processes that have ended, reports them, and returns them.
+    pub(crate) fn reap(&mut self, stack: &Stack) -> Vec<Ended> {
+        let mut ended: Vec<Ended> = Vec::new();
         self.running.retain_mut(|running| {
             let Ok(Some(status)) = running.child.try_wait() else {
                 return true;
             };
-            // A part's processes tend to end together: one line is enough.
-            if !ended.contains(&running.part) {
+            // The processes of one function tend to end together: one line is enough.
+            if !ended.iter().any(|other| other.name == running.name) {
                 say(format!(
                     "! {} ended ({status}); its log: {}",
                     running.name,
                     log(stack, running.part).display()
                 ));
-                ended.push(running.part);
             }
+            ended.push(Ended {
+                part: running.part,
+                name: running.name.clone(),
+                relay: running.relay,
+                crashed: !running.killed,
+            });
             // What it started, if it left anything.
             running.signal(Signal::KILL);
             false
@@ -102,21 +181,54 @@ impl Processes {
         ended
     }
 
-    /// Ends a part the hard way; what comes of it is what comes of a crash.
-    pub(crate) fn kill(&self, part: Part) {
-        for running in self.running.iter().filter(|running| running.part == part) {
-            running.signal(Signal::KILL);
+    /// Kills the processes of a part or a function, as a crash would end them.
+    pub(crate) fn kill(&mut self, name: &str) {
+        for running in &mut self.running {
+            if running.name == name || running.part.name() == name {
+                running.killed = true;
+                running.signal(Signal::KILL);
+            }
         }
     }
 
-    /// Stops a part and what it started: asks, waits, and ends it.
-    pub(crate) fn stop(&mut self, stack: &Stack, part: Part) {
+    /// Whether a part's own process has been killed, and has not ended yet.
+    pub(crate) fn is_killed(&self, part: Part) -> bool {
+        self.running
+            .iter()
+            .any(|running| running.name == part.name() && running.killed)
+    }
+
+    /// Takes note that the end of a part's processes was asked for.
+    pub(crate) fn expect_end(&mut self, part: Part) {
+        for running in &mut self.running {
+            running.killed |= running.part == part;
+        }
+    }
+
+    /// Stops a part and everything it started: asks, waits, and kills what is left.
+    pub(crate) fn stop(&mut self, stack: &Stack, part: Part) -> Vec<relay::Id> {
+        self.stop_those(stack, part, |running| running.part == part)
+    }
+
+    /// Stops processes of functions.
+    pub(crate) fn stop_functions(&mut self, stack: &Stack, ids: &[relay::Id]) {
+        self.stop_those(stack, Part::Functions, |running| {
+            running.relay.is_some_and(|id| ids.contains(&id))
+        });
+    }
+
+    fn stop_those(
+        &mut self,
+        stack: &Stack,
+        part: Part,
+        chosen: impl Fn(&Running) -> bool,
+    ) -> Vec<relay::Id> {
         let mut stopping: Vec<_> = self
             .running
-            .extract_if(.., |running| running.part == part)
+            .extract_if(.., |running| chosen(running))
             .collect();
         if stopping.is_empty() {
-            return;
+            return Vec::new();
         }
         for running in &stopping {
             running.signal(part.stop_signal());
@@ -133,13 +245,17 @@ impl Processes {
             running.signal(Signal::KILL);
             let _ = running.child.wait();
         }
-        // Only makes the next start look for more than it would have to.
+        // Without the note the next start only looks for more processes than it has to.
         let _ = self.note(stack);
+        stopping
+            .iter()
+            .filter_map(|running| running.relay)
+            .collect()
     }
 }
 
 impl Running {
-    /// To the process and what it started.
+    /// Signals the process and what it started.
     fn signal(&self, signal: Signal) {
         let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         if let Some(group) = group {
@@ -151,4 +267,21 @@ impl Running {
 /// Where a part's output goes.
 pub(crate) fn log(stack: &Stack, part: Part) -> PathBuf {
     stack.logs.join(format!("{}.log", part.name()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_build_has_another_stamp() {
+        let program = std::env::temp_dir().join(format!("xtask-stamp-{}", std::process::id()));
+        assert_eq!(Stamp::of(&program), None);
+        fs::write(&program, "one").unwrap();
+        let first = Stamp::of(&program);
+        assert_eq!(first, Stamp::of(&program));
+        fs::write(&program, "other").unwrap();
+        assert_ne!(first, Stamp::of(&program));
+        fs::remove_file(program).unwrap();
+    }
 }

@@ -1,4 +1,6 @@
-//! Starts the parts, watches them, and stops all that it started.
+//! Starts the parts, watches them, and stops everything that it started.
+
+mod replace;
 
 use std::{
     collections::VecDeque,
@@ -10,31 +12,40 @@ use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::{
     Stack, control,
-    functions::{self, FirstCalls},
+    functions::{self, FirstCalls, NO_ROUTE},
     parts::Part,
-    running::{Processes, log},
+    relay::Relay,
+    reload::Reload,
+    running::{Ended, Launch, Processes, Stamp, log},
 };
-use crate::{
-    interrupt, process,
-    progress::{Step, say},
-};
+use crate::{interrupt, process, progress::Step, workspace::binary};
 
 /// How long a part may take until it serves.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(20);
 
-/// A part that ends more often than this many times a minute is not started again.
+/// A part or function that ends more often than this many times a minute is not started again.
 const RESTARTS: usize = 5;
 const RESTARTS_WITHIN: Duration = Duration::from_secs(60);
 
 /// A stack that runs.
 pub(crate) struct Supervisor {
     processes: Processes,
-    restarts: VecDeque<(Part, Instant)>,
-    /// Those whose end was asked for, and has not been noticed yet.
-    killed: Vec<Part>,
-    /// Parts that ended by themselves.
+    /// Between the functions' processes and cargo-lambda.
+    relay: Relay,
+    /// Processes that ended while something else was being started.
+    unattended: Vec<Ended>,
+    restarts: VecDeque<(String, Instant)>,
+    /// Processes that ended by themselves.
     crashes: usize,
+    /// Whether the whole stack has been started.
+    up: bool,
+    reload: Option<Reload>,
+    /// The `prepare` that has run, and this program, to notice new builds.
+    prepared: Option<Stamp>,
+    own: Option<Stamp>,
+    /// The routes that cargo-lambda has read.
+    routes: String,
     /// Dropped last: it holds the stack's lock.
     stack: Stack,
 }
@@ -45,9 +56,15 @@ impl Supervisor {
     pub(crate) fn start(stack: Stack) -> Result<Self> {
         let mut supervisor = Self {
             processes: Processes::default(),
+            relay: Relay::open(stack.ports.lambda)?,
+            unattended: Vec::new(),
             restarts: VecDeque::new(),
-            killed: Vec::new(),
             crashes: 0,
+            up: false,
+            reload: None,
+            prepared: None,
+            own: Stamp::of(&binary("xtask")),
+            routes: String::new(),
             stack,
         };
         let mut stores = supervisor.stack.stores();
@@ -61,7 +78,7 @@ impl Supervisor {
         for part in stores {
             supervisor.await_ready(part)?;
         }
-        supervisor.stack.prepare()?;
+        supervisor.prepare()?;
         supervisor.stack.deploy()?;
         let servers = supervisor.stack.servers();
         for &part in &servers {
@@ -72,6 +89,7 @@ impl Supervisor {
         }
         let description = supervisor.stack.description();
         description.write(&supervisor.stack.state)?;
+        supervisor.up = true;
         Ok(supervisor)
     }
 
@@ -80,7 +98,12 @@ impl Supervisor {
         &self.stack
     }
 
-    /// How many parts have ended by themselves so far: neither stopped nor killed by request.
+    /// Builds and replaces what is changed from now on.
+    pub(crate) fn reload_on_change(&mut self, reload: Reload) {
+        self.reload = Some(reload);
+    }
+
+    /// How many processes have ended by themselves so far: neither stopped nor killed by request.
     pub(crate) fn crashes(&self) -> usize {
         self.crashes
     }
@@ -92,22 +115,21 @@ impl Supervisor {
     }
 
     /// Serves the control socket until the program is asked to end, or `done` says so. A
-    /// part that dies is told of; the others go on.
+    /// part that ends is reported; the others go on.
     pub(crate) fn watch(&mut self, mut done: impl FnMut() -> bool) -> Result<()> {
         let listener = control::listen(&self.stack.state)?;
         listener.set_nonblocking(true)?;
         while !interrupt::requested() && !done() {
             match listener.accept() {
                 Ok((stream, _)) => {
-                    // Whoever asked and left is no reason to end.
+                    // A client that has gone is no reason to end.
                     let _ = control::serve(stream, |line| self.answer(line));
                 }
                 Err(_) => thread::sleep(POLL),
             }
-            for part in self.bury() {
-                if matches!(part, Part::Functions | Part::Gateway) {
-                    self.restart(part);
-                }
+            self.attend();
+            if self.reload.as_mut().is_some_and(Reload::poll) {
+                self.renew();
             }
         }
         Ok(())
@@ -116,8 +138,9 @@ impl Supervisor {
     fn answer(&mut self, line: &str) -> String {
         let outcome = match line.split_once(' ') {
             Some(("stop", name)) => part(name).map(|part| self.stop(part)),
-            Some(("kill", name)) => part(name).map(|part| self.kill(part)),
+            Some(("kill", name)) => self.kill(name),
             Some(("start", name)) => part(name).and_then(|part| self.start_part(part)),
+            Some(("restart", name)) => self.restart(name),
             None if line == "status" => Ok(()),
             _ => Err(anyhow!("unknown request")),
         };
@@ -127,16 +150,18 @@ impl Supervisor {
         }
     }
 
-    /// Ends a part as a crash would.
-    fn kill(&mut self, part: Part) {
-        if self.processes.has(part) {
-            self.killed.push(part);
-        }
-        match (part, self.stack.image()) {
+    /// Ends a part or a function as a crash would.
+    fn kill(&mut self, name: &str) -> Result<()> {
+        match (Part::from_name(name), self.stack.image()) {
             // Of a container, only the client is a process of ours.
-            (Part::Gateway, Some(image)) => image.kill(),
-            _ => self.processes.kill(part),
+            (Some(Part::Gateway), Some(image)) => {
+                self.processes.expect_end(Part::Gateway);
+                image.kill();
+            }
+            (None, _) if !self.processes.functions().contains(name) => self.unknown(name)?,
+            _ => self.processes.kill(name),
         }
+        Ok(())
     }
 
     /// Starts a part, unless it runs, and waits until it serves.
@@ -152,9 +177,12 @@ impl Supervisor {
     }
 
     fn spawn(&mut self, part: Part) -> Result<()> {
-        let command = part.command(&self.stack)?;
-        let commands = vec![(part.name().to_owned(), command)];
-        self.processes.start(&self.stack, part, commands)
+        let launch = Launch {
+            name: part.name().to_owned(),
+            command: part.command(&self.stack)?,
+            relay: None,
+        };
+        self.processes.start(&self.stack, part, vec![launch])
     }
 
     fn await_ready(&mut self, part: Part) -> Result<()> {
@@ -170,9 +198,15 @@ impl Supervisor {
             self.still_starting(part, started)?;
             step.tick("");
         }
+        if part == Part::Postgres {
+            self.stack.ensure_database()?;
+        }
         if part == Part::Functions {
-            let commands = functions::commands(&self.stack)?;
-            self.processes.start(&self.stack, part, commands)?;
+            self.routes = functions::current_routes()?;
+            let names = functions::names()?;
+            let names = names.iter().map(String::as_str).chain([NO_ROUTE]);
+            let launches = functions::launches(&self.stack, &self.relay, names)?;
+            self.processes.start(&self.stack, part, launches)?;
             self.first_calls(started, step)?;
         }
         Ok(())
@@ -197,59 +231,44 @@ impl Supervisor {
     fn still_starting(&mut self, part: Part, started: Instant) -> Result<()> {
         thread::sleep(POLL);
         interrupt::check()?;
-        let log = log(&self.stack, part);
-        if self.bury().contains(&part) {
-            bail!(
-                "{} ended at its start:\n{}\n(whole log: {})",
-                part.name(),
-                process::tail(&log, 15),
-                log.display()
-            );
+        for ended in self.reap() {
+            if ended.part == part || !self.up {
+                let log = log(&self.stack, ended.part);
+                bail!(
+                    "{} ended at its start:\n{}\n(whole log: {})",
+                    ended.name,
+                    process::tail(&log, 15),
+                    log.display()
+                );
+            }
+            self.unattended.push(ended);
         }
         if started.elapsed() > START_TIMEOUT {
             bail!(
                 "{} does not serve after {} s; its log: {}",
                 part.name(),
                 START_TIMEOUT.as_secs(),
-                log.display()
+                log(&self.stack, part).display()
             );
         }
         Ok(())
     }
 
-    fn bury(&mut self) -> Vec<Part> {
-        let ended = self.processes.bury(&self.stack);
-        for part in &ended {
-            match self.killed.iter().position(|killed| killed == part) {
-                Some(known) => drop(self.killed.swap_remove(known)),
-                None => self.crashes += 1,
+    fn reap(&mut self) -> Vec<Ended> {
+        let ended = self.processes.reap(&self.stack);
+        for process in &ended {
+            self.crashes += usize::from(process.crashed);
+            if let Some(id) = process.relay {
+                self.relay.forget(id);
             }
         }
         ended
     }
 
     fn stop(&mut self, part: Part) {
-        self.processes.stop(&self.stack, part);
-        self.killed.retain(|killed| *killed != part);
-    }
-
-    /// As where they are deployed: a new environment takes a dead function's place, a new
-    /// container a dead gateway's. All functions, and cargo-lambda with them: it goes on
-    /// sending events to a dead function's extension, and then fails every call of every
-    /// function (as of 1.9.2).
-    fn restart(&mut self, part: Part) {
-        self.stop(part);
-        self.restarts
-            .retain(|(_, at)| at.elapsed() <= RESTARTS_WITHIN);
-        let lately = self.restarts.iter().filter(|(other, _)| *other == part);
-        if lately.count() >= RESTARTS {
-            say(format!("! {} keeps ending and stays down", part.name()));
-            return;
-        }
-        self.restarts.push_back((part, Instant::now()));
-        say(format!("! starting {} again", part.name()));
-        if let Err(error) = self.start_part(part) {
-            say(format!("! {error:#}"));
+        self.unattended.retain(|ended| ended.part != part);
+        for id in self.processes.stop(&self.stack, part) {
+            self.relay.forget(id);
         }
     }
 }
@@ -259,7 +278,7 @@ fn part(name: &str) -> Result<Part> {
 }
 
 impl Drop for Supervisor {
-    /// In the opposite order of the start.
+    /// Stops the parts in the opposite order of their start.
     fn drop(&mut self) {
         let step = Step::begin("stopping");
         for part in Part::ALL.into_iter().rev() {

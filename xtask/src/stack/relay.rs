@@ -1,0 +1,345 @@
+//! A relay between the functions' processes and cargo-lambda, so that one process can end or be
+//! replaced while the others go on serving.
+//!
+//! cargo-lambda 1.9.2 alone can't lose a process:
+//!
+//! - It sends every invocation to every registered extension. After a process has ended, its
+//!   extension's channel is closed, sending fails, and every call of every function fails with
+//!   it. The relay keeps the extension's request open until the next event has been taken, after
+//!   which cargo-lambda no longer sends there.
+//! - A call whose process has ended is never answered. The relay reports the error that Lambda
+//!   reports, `Runtime.ExitError`.
+//! - It hands a call to a process that is about to be replaced. The relay takes a process out of
+//!   service first.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Read as _, Write as _},
+    net::{Ipv4Addr, Shutdown, TcpListener, TcpStream},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+
+use head::Head;
+
+mod head;
+
+/// Bytes that are passed on at once.
+const CHUNK: usize = 64 * 1024;
+
+/// How long cargo-lambda may take to accept an error.
+const REPORT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Listens until it is dropped.
+pub(crate) struct Relay {
+    port: u16,
+    next: AtomicU64,
+    shared: Arc<Shared>,
+}
+
+/// A process of a function, as the relay knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Id(u64);
+
+struct Shared {
+    /// Where cargo-lambda listens.
+    upstream: u16,
+    processes: Mutex<BTreeMap<u64, Process>>,
+    closed: AtomicBool,
+}
+
+#[derive(Default)]
+struct Process {
+    /// It has asked for an event.
+    ready: bool,
+    /// It has been given an event, and has not asked for the next one.
+    busy: bool,
+    /// Where to report that it has ended without a response to its event.
+    unanswered: Option<String>,
+    /// The connection to cargo-lambda on which it waits for an event.
+    waiting: Option<Arc<TcpStream>>,
+    /// It gets no more events.
+    retired: bool,
+}
+
+impl Relay {
+    /// Listens on a port of its own and passes requests on to cargo-lambda's.
+    pub(crate) fn open(upstream: u16) -> Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot open a port")?;
+        let port = listener.local_addr()?.port();
+        let shared = Arc::new(Shared {
+            upstream,
+            processes: Mutex::default(),
+            closed: AtomicBool::new(false),
+        });
+        let accepting = shared.clone();
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                if accepting.closed.load(Ordering::Relaxed) {
+                    return;
+                }
+                if let Ok(client) = client {
+                    let shared = accepting.clone();
+                    // A process that can't reach cargo-lambda sees its connection close.
+                    thread::spawn(move || drop(relay(&shared, client)));
+                }
+            }
+        });
+        Ok(Self {
+            port,
+            next: AtomicU64::new(1),
+            shared,
+        })
+    }
+
+    /// Expects another process of a function, which finds the runtime API at this address.
+    pub(crate) fn admit(&self, function: Option<&str>) -> (Id, String) {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        self.shared.processes().insert(id, Process::default());
+        let mut api = format!("127.0.0.1:{}/{id}/.rt", self.port);
+        if let Some(function) = function {
+            api = format!("{api}/{function}");
+        }
+        (Id(id), format!("http://{api}"))
+    }
+
+    /// Whether a process has asked for an event.
+    pub(crate) fn is_ready(&self, Id(id): Id) -> bool {
+        let processes = self.shared.processes();
+        processes.get(&id).is_some_and(|process| process.ready)
+    }
+
+    /// Gives a process no more events. It finishes the call that it is at.
+    pub(crate) fn retire(&self, Id(id): Id) {
+        if let Some(process) = self.shared.processes().get_mut(&id) {
+            process.retired = true;
+            if let Some(waiting) = process.waiting.take() {
+                let _ = waiting.shutdown(Shutdown::Both);
+            }
+        }
+    }
+
+    /// Whether a process is at no call.
+    pub(crate) fn is_idle(&self, Id(id): Id) -> bool {
+        let processes = self.shared.processes();
+        processes.get(&id).is_none_or(|process| !process.busy)
+    }
+
+    /// Forgets a process that has ended.
+    pub(crate) fn forget(&self, Id(id): Id) {
+        self.shared.processes().remove(&id);
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.shared.closed.store(true, Ordering::Relaxed);
+        // Wakes the thread that accepts connections.
+        let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
+    }
+}
+
+impl Shared {
+    fn processes(&self) -> MutexGuard<'_, BTreeMap<u64, Process>> {
+        self.processes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn connect(&self) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.upstream))?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+}
+
+/// What the last request on a connection asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// Anything that is answered at once.
+    Other,
+    /// The next event of this process's function.
+    Event(u64),
+    /// The next event of an extension.
+    Notice,
+}
+
+/// One connection of a process, and the relay's own to cargo-lambda for it.
+struct Link {
+    shared: Arc<Shared>,
+    client: TcpStream,
+    upstream: Arc<TcpStream>,
+    asked: Mutex<Asked>,
+    /// The process whose event came on this connection, until its next request.
+    served: Mutex<Option<u64>>,
+    /// The process has closed its end.
+    gone: AtomicBool,
+}
+
+/// Serves one connection until the process closes it.
+fn relay(shared: &Arc<Shared>, client: TcpStream) -> io::Result<()> {
+    client.set_nodelay(true)?;
+    let link = Arc::new(Link {
+        upstream: Arc::new(shared.connect()?),
+        shared: shared.clone(),
+        client,
+        asked: Mutex::new(Asked::Other),
+        served: Mutex::new(None),
+        gone: AtomicBool::new(false),
+    });
+    let answers = link.clone();
+    thread::spawn(move || answers.pass_answers());
+    link.pass_requests();
+    link.client_gone();
+    Ok(())
+}
+
+impl Link {
+    fn asked(&self) -> MutexGuard<'_, Asked> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn served(&self) -> MutexGuard<'_, Option<u64>> {
+        self.served.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pass_requests(&self) {
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            let count = match (&self.client).read(&mut buffer) {
+                Ok(0) | Err(_) => return,
+                Ok(count) => count,
+            };
+            let chunk = &buffer[..count];
+            // A client sends a request after the last one's answer, and its head in one piece: it
+            // begins a chunk.
+            let passed = match Head::parse(chunk) {
+                Some(head) if !self.begin(&head) => continue,
+                Some(head) => {
+                    let rest = head.without_id();
+                    (&*self.upstream).write_all(&rest)
+                }
+                None => (&*self.upstream).write_all(chunk),
+            };
+            if passed.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Notes a request; whether it is passed on.
+    fn begin(&self, head: &Head<'_>) -> bool {
+        *self.served() = None;
+        let mut processes = self.shared.processes();
+        let Some(process) = processes.get_mut(&head.id) else {
+            return false;
+        };
+        let asked = if head.asks_for_event() {
+            process.ready = true;
+            process.busy = false;
+            process.unanswered = None;
+            if process.retired {
+                return false;
+            }
+            process.waiting = Some(self.upstream.clone());
+            Asked::Event(head.id)
+        } else if head.asks_for_notice() {
+            Asked::Notice
+        } else {
+            if head.answers_event() {
+                process.unanswered = None;
+            }
+            Asked::Other
+        };
+        *self.asked() = asked;
+        true
+    }
+
+    fn pass_answers(&self) {
+        let mut buffer = vec![0; CHUNK];
+        while let Ok(count) = (&*self.upstream).read(&mut buffer) {
+            if count == 0 {
+                break;
+            }
+            self.answered(&buffer[..count]);
+            if self.gone.load(Ordering::Relaxed)
+                || (&self.client).write_all(&buffer[..count]).is_err()
+            {
+                break;
+            }
+        }
+        // A retired process is left waiting for its event, so that it ends when it is told to.
+        let Asked::Event(id) = *self.asked() else {
+            self.close();
+            return;
+        };
+        let processes = self.shared.processes();
+        if !processes.get(&id).is_some_and(|process| process.retired) {
+            self.close();
+        }
+    }
+
+    /// Notes the beginning of an answer.
+    fn answered(&self, chunk: &[u8]) {
+        let Asked::Event(id) = std::mem::replace(&mut *self.asked(), Asked::Other) else {
+            return;
+        };
+        if let Some(process) = self.shared.processes().get_mut(&id) {
+            process.waiting = None;
+            process.busy = true;
+            process.unanswered = head::event_id(chunk);
+            *self.served() = Some(id);
+        }
+    }
+
+    fn client_gone(&self) {
+        self.gone.store(true, Ordering::Relaxed);
+        if *self.asked() == Asked::Notice {
+            // Closed when the next event has come.
+            return;
+        }
+        self.close();
+        let served = self.served().take();
+        let unanswered = served.and_then(|id| {
+            let mut processes = self.shared.processes();
+            let process = processes.get_mut(&id)?;
+            process.busy = false;
+            process.unanswered.take()
+        });
+        if let Some(event) = unanswered {
+            // If cargo-lambda is gone as well, so is whoever waits for the answer.
+            let _ = self.report_exit(&event);
+        }
+    }
+
+    /// Answers a call in place of a process that has ended.
+    fn report_exit(&self, event: &str) -> io::Result<()> {
+        let body = r#"{"errorType":"Runtime.ExitError","errorMessage":"the function's process ended before it answered"}"#;
+        let mut stream = self.shared.connect()?;
+        stream.set_read_timeout(Some(REPORT_TIMEOUT))?;
+        let request = format!(
+            "POST /.rt/2018-06-01/runtime/invocation/{event}/error HTTP/1.1\r\n\
+             host: 127.0.0.1\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes())?;
+        // cargo-lambda answers first and reads the body later: closed too early, it would be lost.
+        stream.read_to_end(&mut Vec::new())?;
+        Ok(())
+    }
+
+    fn close(&self) {
+        let _ = self.client.shutdown(Shutdown::Both);
+        let _ = self.upstream.shutdown(Shutdown::Both);
+    }
+}
+
+#[cfg(test)]
+mod tests;

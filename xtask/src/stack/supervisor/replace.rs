@@ -1,0 +1,249 @@
+//! Starting parts and functions again: after a crash, on request, and when they have been built.
+
+use std::{
+    collections::BTreeSet,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, bail};
+
+use super::{
+    super::{
+        functions::{self, NO_ROUTE},
+        parts::Part,
+        relay,
+        running::{Stamp, log},
+    },
+    POLL, RESTARTS, RESTARTS_WITHIN, START_TIMEOUT, Supervisor,
+};
+use crate::{
+    interrupt, port, process,
+    progress::{Step, say},
+    workspace::binary,
+};
+
+/// How long a process may take to finish the call that it is at: longer than a call may take.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(12);
+
+/// The program that prepares tables, topics and schema.
+const PREPARE: &str = "prepare";
+
+impl Supervisor {
+    /// Runs `prepare`, which makes what is missing.
+    pub(super) fn prepare(&mut self) -> Result<()> {
+        self.prepared = Stamp::of(&binary(PREPARE));
+        self.stack.prepare()
+    }
+
+    /// Replaces functions and the gateway after they have ended, as Lambda and a container's
+    /// platform would. The stores stay down.
+    pub(super) fn attend(&mut self) {
+        let mut ended = std::mem::take(&mut self.unattended);
+        ended.extend(self.reap());
+        let mut parts: Vec<Part> = Vec::new();
+        let mut functions = BTreeSet::new();
+        for process in ended {
+            match process.part {
+                Part::Functions if process.relay.is_some() => drop(functions.insert(process.name)),
+                Part::Functions | Part::Gateway => parts.push(process.part),
+                _ => {}
+            }
+        }
+        if !functions.is_empty() {
+            // It is about to end, and the functions are started with it.
+            if self.processes.is_killed(Part::Functions) {
+                functions.clear();
+            } else if !port::accepts(self.stack.ports.lambda) {
+                parts.push(Part::Functions);
+            }
+        }
+        parts.dedup();
+        for &part in &parts {
+            self.revive(part.name(), |supervisor| supervisor.restart_part(part));
+        }
+        if !parts.contains(&Part::Functions) {
+            for name in functions {
+                self.revive(&name, |supervisor| supervisor.fill(&name));
+            }
+        }
+    }
+
+    /// Starts something again, unless it keeps ending.
+    fn revive(&mut self, name: &str, start: impl FnOnce(&mut Self) -> Result<()>) {
+        self.restarts
+            .retain(|(_, at)| at.elapsed() <= RESTARTS_WITHIN);
+        let lately = self.restarts.iter().filter(|(other, _)| other == name);
+        if lately.count() >= RESTARTS {
+            say(format!(
+                "! {name} keeps ending and stays down: `cargo xtask restart {name}` starts it"
+            ));
+            return;
+        }
+        self.restarts.push_back((name.to_owned(), Instant::now()));
+        say(format!("! starting {name} again"));
+        if let Err(error) = start(self) {
+            say(format!("! {error:#}"));
+        }
+    }
+
+    /// Starts a part or a function again, on request.
+    pub(super) fn restart(&mut self, name: &str) -> Result<()> {
+        self.restarts.retain(|(other, _)| other != name);
+        match Part::from_name(name) {
+            Some(part) => self.restart_part(part),
+            None if functions::names()?.contains(name) || name == NO_ROUTE => self.replace(name),
+            None => self.unknown(name),
+        }
+    }
+
+    /// The error for a name that is neither a part's nor a function's.
+    pub(super) fn unknown(&self, name: &str) -> Result<()> {
+        let parts = Part::ALL.map(Part::name).join(", ");
+        let functions: Vec<_> = self.processes.functions().into_iter().collect();
+        bail!(
+            "there is no part or function {name}; the parts are {parts}, and the functions {}",
+            functions.join(", ")
+        );
+    }
+
+    fn restart_part(&mut self, part: Part) -> Result<()> {
+        self.stop(part);
+        self.start_part(part)
+    }
+
+    /// Starts as many processes of a function as it lacks.
+    fn fill(&mut self, name: &str) -> Result<()> {
+        let running = self.processes.of_function(name).len();
+        let launches = (running..functions::instances(name))
+            .map(|_| functions::launch(&self.stack, &self.relay, name))
+            .collect::<Result<_>>()?;
+        self.processes.start(&self.stack, Part::Functions, launches)
+    }
+
+    /// Replaces the processes of one function. The old ones serve until the new ones do, and
+    /// go on serving if those can't start. No call is lost.
+    fn replace(&mut self, name: &str) -> Result<()> {
+        let mut step = Step::begin(name);
+        let old = self.processes.of_function(name);
+        let launches = functions::launches(&self.stack, &self.relay, [name])?;
+        let new: Vec<_> = launches.iter().filter_map(|launch| launch.relay).collect();
+        self.processes
+            .start(&self.stack, Part::Functions, launches)?;
+        let outcome = self.await_all(name, &new, &mut step);
+        if outcome.is_ok() {
+            self.retire(&old);
+        } else {
+            self.retire(&new);
+        }
+        step.end(outcome.is_ok());
+        outcome
+    }
+
+    /// Waits until all of these processes have asked for an event.
+    fn await_all(&mut self, name: &str, ids: &[relay::Id], step: &mut Step) -> Result<()> {
+        let started = Instant::now();
+        while !ids.iter().all(|&id| self.relay.is_ready(id)) {
+            thread::sleep(POLL);
+            interrupt::check()?;
+            step.tick("");
+            let log = log(&self.stack, Part::Functions);
+            for ended in self.reap() {
+                if ended.relay.is_some_and(|id| ids.contains(&id)) {
+                    bail!(
+                        "the new {name} ended at its start, so the old one goes on:\n{}\n(whole log: {})",
+                        process::tail(&log, 15),
+                        log.display()
+                    );
+                }
+                self.unattended.push(ended);
+            }
+            if started.elapsed() > START_TIMEOUT {
+                bail!(
+                    "the new {name} does not serve after {} s, so the old one goes on; the log: {}",
+                    START_TIMEOUT.as_secs(),
+                    log.display()
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends processes of functions, once they have finished their calls.
+    fn retire(&mut self, ids: &[relay::Id]) {
+        for &id in ids {
+            self.relay.retire(id);
+        }
+        let asked = Instant::now();
+        while !ids.iter().all(|&id| self.relay.is_idle(id))
+            && asked.elapsed() < DRAIN_TIMEOUT
+            && !interrupt::asked()
+        {
+            thread::sleep(POLL);
+        }
+        self.processes.stop_functions(&self.stack, ids);
+        for &id in ids {
+            self.relay.forget(id);
+        }
+    }
+
+    /// Replaces what runs with what has just been built.
+    pub(super) fn renew(&mut self) {
+        if let Err(error) = self.renew_all() {
+            say(format!("! {error:#}"));
+        }
+    }
+
+    fn renew_all(&mut self) -> Result<()> {
+        if Stamp::of(&binary(PREPARE)) != self.prepared {
+            self.prepare()?;
+        }
+        let outdated = self.processes.outdated();
+        for part in Part::ALL {
+            if outdated.contains(part.name()) && part != Part::Gateway {
+                self.restart_part(part)?;
+            }
+        }
+        if self.stack.servers().contains(&Part::Functions) {
+            self.renew_functions(&outdated)?;
+        }
+        // Last, because it calls the functions.
+        if outdated.contains(Part::Gateway.name()) {
+            self.restart_part(Part::Gateway)?;
+        }
+        let own = Stamp::of(&binary("xtask"));
+        if own != self.own {
+            self.own = own;
+            say("(this program has changed as well: start it again to use the new one)");
+        }
+        Ok(())
+    }
+
+    fn renew_functions(&mut self, outdated: &BTreeSet<String>) -> Result<()> {
+        for name in functions::missing()? {
+            say(format!("! {}", functions::describe_missing(&name)));
+        }
+        // cargo-lambda reads its routes when it starts.
+        if functions::current_routes()? != self.routes {
+            return self.restart_part(Part::Functions);
+        }
+        let mut wanted = functions::names()?;
+        wanted.insert(NO_ROUTE.to_owned());
+        let running = self.processes.functions();
+        for name in &running - &wanted {
+            let ids = self.processes.of_function(&name);
+            self.retire(&ids);
+        }
+        let mut failed = Vec::new();
+        for name in wanted {
+            if outdated.contains(&name) || !running.contains(&name) {
+                // The others are replaced all the same.
+                failed.extend(self.replace(&name).err());
+            }
+        }
+        match failed.into_iter().next() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+}
