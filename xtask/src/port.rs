@@ -31,6 +31,19 @@ pub(crate) fn taken(port: u16, variable: &str, what: &str) -> Option<String> {
     })
 }
 
+/// What to do about listeners that were given the same port; each has the variable that moves it.
+pub(crate) fn shared(ports: &[(&str, u16)]) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (index, (variable, port)) in ports.iter().enumerate() {
+        for (other, _) in ports[..index].iter().filter(|(_, used)| used == port) {
+            problems.push(format!(
+                "port {port} is given twice: set {other} or {variable} to another"
+            ));
+        }
+    }
+    problems
+}
+
 /// [`named`], for a port that only some stacks use.
 ///
 /// # Errors
@@ -73,6 +86,15 @@ pub(crate) fn accepts(port: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shared_port_is_reported_with_its_variables() {
+        assert!(shared(&[("A", 1), ("B", 2)]).is_empty());
+        assert_eq!(
+            shared(&[("A", 1), ("B", 2), ("C", 1)]),
+            ["port 1 is given twice: set A or C to another"]
+        );
+    }
 
     #[test]
     fn no_port_is_given_twice() {

@@ -7,7 +7,8 @@ use clap::Args;
 
 use crate::{
     builds::EVERYTHING,
-    lints, observe, process,
+    interrupt, lints, observe, process,
+    progress::say,
     tools::{
         self, CHECKOV, SAM,
         node::{POSTMAN, WEB},
@@ -15,18 +16,56 @@ use crate::{
     workspace::{cargo, root},
 };
 
-type Check = fn() -> Result<()>;
+/// One check, and what to do when it fails.
+struct Check {
+    name: &'static str,
+    run: fn() -> Result<()>,
+    remedy: &'static str,
+}
 
 /// Every check, in the order in which they run: the quick ones first.
-const CHECKS: [(&str, Check); 8] = [
-    ("format", format),
-    ("contract", contract),
-    ("web", web),
-    ("observability", observability),
-    ("template", template),
-    ("containers", containers),
-    ("dependencies", dependencies),
-    ("clippy", clippy),
+const CHECKS: [Check; 8] = [
+    Check {
+        name: "format",
+        run: format,
+        remedy: "run `cargo fmt --all`",
+    },
+    Check {
+        name: "contract",
+        run: contract,
+        remedy: "change the .proto file, then run `cargo xtask generate`",
+    },
+    Check {
+        name: "web",
+        run: web,
+        remedy: "in web/, run `npm run format` and `npm run lint -- --fix`; for the types and the \
+                 Postman collection, run `cargo xtask generate`",
+    },
+    Check {
+        name: "observability",
+        run: observability,
+        remedy: "change deploy/observability as the output says",
+    },
+    Check {
+        name: "template",
+        run: template,
+        remedy: "change template.yaml as the output says",
+    },
+    Check {
+        name: "containers",
+        run: containers,
+        remedy: "change the Dockerfile, compose file or workflow that the output names",
+    },
+    Check {
+        name: "dependencies",
+        run: dependencies,
+        remedy: "choose another crate or version, or say in deny.toml why this one is needed",
+    },
+    Check {
+        name: "clippy",
+        run: clippy,
+        remedy: "run `cargo clippy --workspace --all-targets --fix`, and change what is left by hand",
+    },
 ];
 
 #[derive(Args)]
@@ -39,17 +78,49 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     for name in &options.checks {
         ensure!(
-            CHECKS.iter().any(|(known, _)| known == name),
+            CHECKS.iter().any(|check| check.name == name),
             "there is no check {name}: see `cargo xtask lint --help`"
         );
     }
     tools::install()?;
     WEB.install()?;
-    for (name, check) in CHECKS {
-        if options.checks.is_empty() || options.checks.iter().any(|chosen| chosen == name) {
-            check()?;
+    let chosen = CHECKS.iter().filter(|check| {
+        options.checks.is_empty() || options.checks.iter().any(|it| it == check.name)
+    });
+    run_all(chosen)
+}
+
+/// Runs every check, whatever the others found. The error names those that failed, each with its
+/// remedy.
+fn run_all<'a>(checks: impl Iterator<Item = &'a Check>) -> Result<()> {
+    let mut failed = Vec::new();
+    for check in checks {
+        if let Err(error) = (check.run)() {
+            interrupt::check()?;
+            say(format!("{error:#}"));
+            failed.push(check);
         }
     }
+    let remedies: Vec<_> = failed
+        .iter()
+        .map(|check| format!("  {}: {}", check.name, check.remedy))
+        .collect();
+    ensure!(
+        failed.is_empty(),
+        "these checks failed:\n{}",
+        remedies.join("\n")
+    );
+    Ok(())
+}
+
+/// Runs the steps of a check, whatever the others found. The error holds what all of them said.
+fn all(steps: impl IntoIterator<Item = Result<()>>) -> Result<()> {
+    let errors: Vec<_> = steps
+        .into_iter()
+        .filter_map(Result::err)
+        .map(|error| format!("{error:#}"))
+        .collect();
+    ensure!(errors.is_empty(), "{}", errors.join("\n"));
     Ok(())
 }
 
@@ -66,41 +137,45 @@ pub(crate) fn format() -> Result<()> {
 /// The contract, and what is generated from it.
 pub(crate) fn contract() -> Result<()> {
     let proto = root().join("proto");
-    logged(
-        Command::new(tools::node_program("buf"))
-            .arg("lint")
-            .current_dir(&proto),
-        "buf lint",
-        "buf",
-    )?;
-    logged(
-        Command::new(tools::node_program("redocly"))
-            .args(["lint", "openapi.json"])
-            .env("REDOCLY_TELEMETRY", "off")
-            .env("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true")
-            .current_dir(proto),
-        "openapi.json",
-        "redocly",
-    )
+    all([
+        logged(
+            Command::new(tools::node_program("buf"))
+                .arg("lint")
+                .current_dir(&proto),
+            "buf lint",
+            "buf",
+        ),
+        logged(
+            Command::new(tools::node_program("redocly"))
+                .args(["lint", "openapi.json"])
+                .env("REDOCLY_TELEMETRY", "off")
+                .env("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true")
+                .current_dir(proto),
+            "openapi.json",
+            "redocly",
+        ),
+    ])
 }
 
 /// The web app's format, lints and types, and whether its generated types and the Postman
 /// collection are up to date. Its packages have to be installed.
 pub(crate) fn web() -> Result<()> {
-    for (script, step) in [
+    let scripts = [
         ("format:check", "web: Prettier"),
         ("lint", "web: ESLint"),
         ("typecheck", "web: TypeScript"),
         ("generate:check", "web: types of the API"),
-    ] {
+    ];
+    let scripts = scripts.map(|(script, step)| {
         let log = format!("web-{}", script.replace(':', "-"));
-        logged(&mut WEB.script(script), step, &log)?;
-    }
-    logged(
+        logged(&mut WEB.script(script), step, &log)
+    });
+    let postman = logged(
         &mut POSTMAN.script("check"),
         "Postman collection",
         "postman-check",
-    )
+    );
+    all(scripts.into_iter().chain([postman]))
 }
 
 /// Holds the built web app against its budget of bytes.
@@ -125,7 +200,7 @@ pub(crate) fn template() -> Result<()> {
     let file = root().join("template.yaml");
     // Regions differ in what they have; the template names none.
     let region = ("AWS_DEFAULT_REGION", "us-east-1");
-    let mut cfn_lint = SAM.program("cfn-lint");
+    let cfn_lint = SAM.program("cfn-lint");
     let mut sam = SAM.program("sam");
     sam.args(["validate", "--lint", "--template"])
         .env("SAM_CLI_TELEMETRY", "0");
@@ -135,18 +210,18 @@ pub(crate) fn template() -> Result<()> {
         .arg("--config-file")
         .arg(root().join(".checkov.yaml"))
         .arg("--file");
-    for (command, step) in [
-        (&mut cfn_lint, "cfn-lint"),
-        (&mut sam, "sam validate"),
-        (&mut checkov, "checkov"),
-    ] {
+    let tools = [
+        (cfn_lint, "cfn-lint"),
+        (sam, "sam validate"),
+        (checkov, "checkov"),
+    ];
+    all(tools.map(|(mut command, step)| {
         command
             .arg(&file)
             .env(region.0, region.1)
             .current_dir(root());
-        logged(command, step, &step.replace(' ', "-"))?;
-    }
-    Ok(())
+        logged(&mut command, step, &step.replace(' ', "-"))
+    }))
 }
 
 /// Dockerfiles, compose files and workflows.
@@ -182,4 +257,45 @@ fn logged(command: &mut Command, step: &str, log: &str) -> Result<()> {
 fn done(step: &str) -> Result<()> {
     crate::progress::Step::begin(step).end(true);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::bail;
+
+    use super::*;
+
+    fn check(name: &'static str, run: fn() -> Result<()>) -> Check {
+        Check {
+            name,
+            run,
+            remedy: "mend it",
+        }
+    }
+
+    #[test]
+    fn every_check_runs_and_each_failure_has_its_remedy() {
+        let checks = [
+            check("one", || bail!("first")),
+            check("two", || Ok(())),
+            check("three", || bail!("third")),
+        ];
+        let error = run_all(checks.iter()).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "these checks failed:\n  one: mend it\n  three: mend it"
+        );
+        assert!(run_all(checks[1..2].iter()).is_ok());
+    }
+
+    #[test]
+    fn every_step_of_a_check_is_reported() {
+        let steps = [
+            Err(anyhow::anyhow!("first")),
+            Ok(()),
+            Err(anyhow::anyhow!("third")),
+        ];
+        assert_eq!(all(steps).unwrap_err().to_string(), "first\nthird");
+        assert!(all([Ok(())]).is_ok());
+    }
 }

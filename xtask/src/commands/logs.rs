@@ -1,54 +1,213 @@
 //! `cargo xtask logs`.
 
-use std::{fs, process::Command};
+use std::{
+    fs::{self, File},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
 use crate::{
-    process,
+    interrupt,
     stack::{self, Stack},
 };
 
+/// How often a followed log is looked at.
+const POLL: Duration = Duration::from_millis(200);
+
+/// As much of a log's end as is searched for its last lines, in bytes.
+const TAIL: u64 = 4 * 1024 * 1024;
+
+/// The last lines of one log, and of each where all are shown.
+const LINES_OF_ONE: usize = 200;
+const LINES_OF_EACH: usize = 5;
+
 #[derive(Args)]
 pub(crate) struct Options {
-    /// gateway, functions, kafka, postgres, ministack, or a step of the set-up; all of them
+    /// gateway, functions, kafka, postgres, ministack, or a step of the set-up; the end of each
     /// if left out
     part: Option<String>,
     /// Go on as the log grows
     #[arg(short, long)]
     follow: bool,
-    /// How many of the last lines to begin with
-    #[arg(short = 'n', long, default_value_t = 200)]
-    lines: usize,
+    /// How many of the last lines to begin with: 200, or 5 of each log
+    #[arg(short = 'n', long)]
+    lines: Option<usize>,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let folder = Stack::logs(stack::in_use());
-    let mut logs: Vec<_> = fs::read_dir(&folder)
+    let logs = find(&Stack::logs(stack::in_use()), options.part.as_deref())?;
+    match print(&logs, options) {
+        // The reader has seen enough: `head`, say.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome.context("cannot print the logs"),
+    }
+}
+
+/// The logs of a part, or all of them.
+fn find(folder: &Path, part: Option<&str>) -> Result<Vec<PathBuf>> {
+    let mut logs: Vec<_> = fs::read_dir(folder)
         .into_iter()
         .flatten()
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
         .collect();
     logs.sort();
-    if let Some(part) = &options.part {
-        let known: Vec<_> = logs
-            .iter()
-            .filter_map(|path| path.file_stem())
-            .map(|stem| stem.to_string_lossy().into_owned())
-            .collect();
-        logs.retain(|path| path.file_stem().is_some_and(|stem| stem == part.as_str()));
+    if logs.is_empty() {
+        bail!("there are no logs yet: start `cargo xtask up`");
+    }
+    if let Some(part) = part {
+        let known: Vec<_> = logs.iter().map(|path| name(path)).collect();
+        let known = known.join(", ");
+        logs.retain(|path| name(path) == part);
         if logs.is_empty() {
-            bail!("no log of {part}; there are {}", known.join(", "));
+            bail!("there is no log of {part}; there are {known}");
         }
-    } else if logs.is_empty() {
-        bail!("no logs yet: start `cargo xtask up`");
     }
-    let mut tail = Command::new("tail");
-    tail.arg("-n").arg(options.lines.to_string());
-    if options.follow {
-        tail.arg("-F");
+    Ok(logs)
+}
+
+fn name(log: &Path) -> String {
+    let stem = log.file_stem().unwrap_or_default();
+    stem.to_string_lossy().into_owned()
+}
+
+fn print(logs: &[PathBuf], options: &Options) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let one = options.part.is_some();
+    let count = options
+        .lines
+        .unwrap_or(if one { LINES_OF_ONE } else { LINES_OF_EACH });
+    let mut followed = Vec::new();
+    for path in logs {
+        let mut log = Followed::open(path)?;
+        let text = log.rest()?;
+        if !one && !text.is_empty() {
+            writeln!(out, "── {} ({})", name(path), path.display())?;
+        }
+        for line in last(&text, count) {
+            writeln!(out, "{line}")?;
+        }
+        if !one && !text.is_empty() {
+            writeln!(out)?;
+        }
+        followed.push(log);
     }
-    process::run(tail.args(logs))
+    out.flush()?;
+    while options.follow && !interrupt::asked() {
+        for log in &mut followed {
+            let prefix = if one {
+                String::new()
+            } else {
+                format!("{:<10} | ", name(&log.path))
+            };
+            for line in log.new_lines()? {
+                writeln!(out, "{prefix}{line}")?;
+            }
+        }
+        out.flush()?;
+        thread::sleep(POLL);
+    }
+    Ok(())
+}
+
+fn last(text: &str, count: usize) -> Vec<&str> {
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(count)..].to_vec()
+}
+
+/// A log that may grow, or be begun again.
+struct Followed {
+    path: PathBuf,
+    file: File,
+    /// A line whose end has not come yet.
+    begun: String,
+}
+
+impl Followed {
+    /// Opens it near its end.
+    fn open(path: &Path) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            begun: String::new(),
+        })
+    }
+
+    /// What has not been read yet.
+    fn rest(&mut self) -> io::Result<String> {
+        let mut bytes = Vec::new();
+        self.file.read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The lines that have come since the last look.
+    fn new_lines(&mut self) -> io::Result<Vec<String>> {
+        let mut text = std::mem::take(&mut self.begun) + &self.rest()?;
+        // Each start of the stack begins its logs again.
+        let now = fs::metadata(&self.path);
+        if now.is_ok_and(|now| self.file.metadata().is_ok_and(|own| own.ino() != now.ino())) {
+            self.file = File::open(&self.path)?;
+            text += &self.rest()?;
+        }
+        let complete = text.rfind('\n').map_or(0, |end| end + 1);
+        self.begun = text.split_off(complete);
+        Ok(text.lines().map(str::to_owned).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("xtask-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    #[test]
+    fn an_unknown_part_is_answered_with_the_known_ones() {
+        let folder = folder("logs");
+        let empty = find(&folder, None).unwrap_err().to_string();
+        assert!(empty.contains("cargo xtask up"), "{empty}");
+        for file in ["kafka.log", "gateway.log", "stack.json"] {
+            fs::write(folder.join(file), "a\n").unwrap();
+        }
+        assert_eq!(
+            find(&folder, Some("kafka")).unwrap(),
+            [folder.join("kafka.log")]
+        );
+        assert_eq!(find(&folder, None).unwrap().len(), 2);
+        let error = find(&folder, Some("gatway")).unwrap_err().to_string();
+        assert_eq!(error, "there is no log of gatway; there are gateway, kafka");
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_followed_log_gives_whole_lines_and_survives_a_new_start() {
+        let folder = folder("follow");
+        let path = folder.join("gateway.log");
+        fs::write(&path, "one\ntwo\n").unwrap();
+        let mut log = Followed::open(&path).unwrap();
+        assert_eq!(last(&log.rest().unwrap(), 1), ["two"]);
+        let mut file = File::options().append(true).open(&path).unwrap();
+        write!(file, "three\nfo").unwrap();
+        assert_eq!(log.new_lines().unwrap(), ["three"]);
+        writeln!(file, "ur").unwrap();
+        assert_eq!(log.new_lines().unwrap(), ["four"]);
+        // The old file stays open, so that the new one can't have its number.
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "again\n").unwrap();
+        assert_eq!(log.new_lines().unwrap(), ["again"]);
+        fs::remove_dir_all(folder).unwrap();
+    }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::port::{free, named, taken};
+use crate::port::{free, named, shared, taken};
 
 /// One port a listener.
 #[derive(Clone, Copy)]
@@ -31,7 +31,7 @@ impl Ports {
     ///
     /// # Errors
     ///
-    /// Names every port that is taken, and the variable that moves it.
+    /// Names every port that is taken or given twice, and the variable that moves it.
     pub(crate) fn fixed() -> Result<Self> {
         let mut ports = [0; 6];
         let mut problems = Vec::new();
@@ -39,10 +39,30 @@ impl Ports {
             *port = named(variable, default)?;
             problems.extend(taken(*port, variable, what));
         }
+        let names = DEFAULTS.map(|(variable, ..)| variable);
+        let given: Vec<_> = names.into_iter().zip(ports).collect();
+        problems.extend(shared(&given));
         if !problems.is_empty() {
             bail!("{}", problems.join("\n       "));
         }
         Ok(Self::from_array(ports))
+    }
+
+    /// Each port, with the variable that moves it.
+    pub(crate) fn named(&self) -> [(&'static str, u16); 6] {
+        let ports = [
+            self.lambda,
+            self.gateway,
+            self.grpc,
+            self.kafka,
+            self.aws,
+            self.postgres,
+        ];
+        let mut named = DEFAULTS.map(|(variable, ..)| (variable, 0));
+        for ((_, named), port) in named.iter_mut().zip(ports) {
+            *named = port;
+        }
+        named
     }
 
     /// Ports that were free a moment ago.
