@@ -8,9 +8,9 @@ pub(crate) mod prometheus;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
-use crate::{port, tools::prometheus as tool, workspace::root};
+use crate::{port, stack::Ports, tools::prometheus as tool, workspace::root};
 
 /// Observability options of a stack.
 #[derive(Clone, Copy)]
@@ -36,13 +36,21 @@ impl Observe {
     ///
     /// # Errors
     ///
-    /// A port is in use; the error names the variable that changes it.
-    pub(crate) fn fixed() -> Result<Self> {
+    /// A port is in use, or one of the stack's; the error names the variable that changes it.
+    pub(crate) fn fixed(ports: &Ports) -> Result<Self> {
+        const OTLP: &str = "TRICHROME_PORT_OTLP";
+        const PROMETHEUS: &str = "TRICHROME_PORT_PROMETHEUS";
+        let otlp = port::optional(OTLP, 4318, "traces over OTLP")?;
+        let prometheus = port::optional(PROMETHEUS, 9090, "Prometheus")?;
+        let mut given = ports.named().to_vec();
+        given.extend([(OTLP, otlp), (PROMETHEUS, prometheus)]);
+        let problems = port::shared(&given);
+        ensure!(problems.is_empty(), "{}", problems.join("\n       "));
         Ok(Self {
-            otlp: port::optional("TRICHROME_PORT_OTLP", 4318, "traces over OTLP")?,
+            otlp,
             store: true,
             prometheus: Some(Prometheus {
-                port: port::optional("TRICHROME_PORT_PROMETHEUS", 9090, "Prometheus")?,
+                port: prometheus,
                 interval: "1s",
             }),
         })
@@ -73,20 +81,17 @@ impl Observe {
         format!("http://127.0.0.1:{}", self.otlp)
     }
 
-    /// The addresses, for display.
+    /// The addresses, for display. Prometheus has to run.
     pub(crate) fn summary(&self) -> String {
         let port = self.prometheus.map_or(0, |prometheus| prometheus.port);
-        let pages = if tool::has_pages() {
-            format!("http://localhost:{port}/alerts, /graph, /targets")
-        } else {
-            format!(
-                "http://localhost:{port}/api/v1/alerts, /api/v1/query?query=… (for its pages: \
-                 `apt-get install prometheus`)"
-            )
-        };
+        let mut pages = prometheus::pages(port).join(", ");
+        if pages.is_empty() {
+            pages =
+                "/api/v1/alerts, /api/v1/query?query=… (this Prometheus has no pages)".to_owned();
+        }
         format!(
             "\nObservability:\n\n  \
-             Prometheus  {pages}\n  \
+             Prometheus  http://localhost:{port}{pages}\n  \
              traces      cargo xtask trace   (--last, or <id>)\n  \
              docs        docs/observability.md"
         )

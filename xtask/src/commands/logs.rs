@@ -99,7 +99,7 @@ fn print(logs: &[PathBuf], options: &Options) -> io::Result<()> {
         followed.push(log);
     }
     out.flush()?;
-    while options.follow && !interrupt::asked() {
+    while options.follow && !interrupt::requested() {
         for log in &mut followed {
             let prefix = if one {
                 String::new()

@@ -51,8 +51,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         bail!("it is running already: use it, or stop it with `cargo xtask down`");
     };
     // Before anything is installed or built: the answer should not take minutes.
-    Ports::fixed()?;
-    let observe = options.observe.then(Observe::fixed).transpose()?;
+    let ports = Ports::fixed()?;
+    let observe = options
+        .observe
+        .then(|| Observe::fixed(&ports))
+        .transpose()?;
     if observe.is_some() {
         Observe::install()?;
     }

@@ -6,7 +6,10 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use super::{Prometheus, sources};
-use crate::{http::agent, tools::prometheus::program};
+use crate::{
+    http::{self, agent},
+    tools::prometheus::program,
+};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -57,6 +60,21 @@ fn configuration(prometheus: Prometheus, gateway: u16) -> Result<String> {
 /// Its readiness endpoint.
 pub(crate) fn ready_url(port: u16) -> String {
     format!("http://127.0.0.1:{port}/-/ready")
+}
+
+/// The pages that it has. Debian's package leaves out the newer ones, and the unpacked package
+/// finds none.
+pub(crate) fn pages(port: u16) -> Vec<&'static str> {
+    const PAGES: [[&str; 2]; 3] = [
+        ["/alerts", "/classic/alerts"],
+        ["/graph", "/classic/graph"],
+        ["/targets", "/classic/targets"],
+    ];
+    let exists = |page: &&str| http::is_ok(&format!("http://127.0.0.1:{port}{page}"));
+    PAGES
+        .iter()
+        .filter_map(|pages| pages.iter().copied().find(exists))
+        .collect()
 }
 
 /// The current series of an expression.
@@ -157,6 +175,29 @@ fn list(value: &Value) -> Vec<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_existing_pages_are_listed() {
+        let listener = crate::port::bind(0).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            use std::io::{Read as _, Write as _};
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut head = [0; 1024];
+                let count = stream.read(&mut head).unwrap();
+                let head = String::from_utf8_lossy(&head[..count]).into_owned();
+                let exists = ["GET /alerts ", "GET /classic/graph "]
+                    .iter()
+                    .any(|page| head.starts_with(page));
+                let status = if exists { "200 OK" } else { "500 No" };
+                let answer =
+                    format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+                stream.write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        assert_eq!(pages(port), ["/alerts", "/classic/graph"]);
+    }
 
     #[test]
     fn only_a_missing_response_is_a_timeout() {

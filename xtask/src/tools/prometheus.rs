@@ -1,10 +1,6 @@
 //! Prometheus and promtool: the machine's own, or Debian's package unpacked under `.local/`.
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{env, fs, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result};
 
@@ -59,11 +55,4 @@ pub(crate) fn program(name: &str) -> Result<PathBuf> {
         .map(|folder| folder.join(name))
         .find(|program| program.is_file())
         .with_context(|| format!("no {name}: run `cargo xtask lint`, which downloads it"))
-}
-
-/// Whether the server can show its pages. Debian's build expects them in `/usr/share`, so the
-/// unpacked one only has its API.
-pub(crate) fn has_pages() -> bool {
-    Path::new("/usr/share/prometheus/web").exists()
-        || program("prometheus").is_ok_and(|program| !program.starts_with(directory()))
 }

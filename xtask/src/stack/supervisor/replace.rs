@@ -177,7 +177,7 @@ impl Supervisor {
         let asked = Instant::now();
         while !ids.iter().all(|&id| self.relay.is_idle(id))
             && asked.elapsed() < DRAIN_TIMEOUT
-            && !interrupt::asked()
+            && !interrupt::requested()
         {
             thread::sleep(POLL);
         }
