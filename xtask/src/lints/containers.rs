@@ -192,13 +192,15 @@ mod tests {
             assert!(dockerfile.contains(pin), "{pin}");
         }
         let compose = read("docker-compose.yml");
-        let topics = read("localstack/prepare/src/topics.rs");
+        let limits = read("proto/src/wire/limits.rs");
         for variable in ["KAFKA_MESSAGE_MAX_BYTES", "KAFKA_REPLICA_FETCH_MAX_BYTES"] {
             let bytes = compose
                 .lines()
                 .find_map(|line| line.trim().strip_prefix(variable)?.strip_prefix(": "))
                 .unwrap();
-            assert!(topics.contains(&format!("\"{bytes}\"")), "{variable}");
+            let mebibytes = bytes.parse::<usize>().unwrap() / (1024 * 1024);
+            let limit = format!("MAX_RECORD: usize = {mebibytes} * 1024 * 1024;");
+            assert!(limits.contains(&limit), "{variable}");
         }
         let localstack = read("localstack/tools/requirements-localstack.txt");
         let version = localstack
