@@ -124,7 +124,7 @@ impl Supervisor {
     /// Replaces the processes of one function. The old ones serve until the new ones do, and
     /// go on serving if those can't start. No call is lost.
     fn replace(&mut self, name: &str) -> Result<()> {
-        let mut step = Step::begin(name);
+        let mut step = Step::begin(&format!("replacing {name}"));
         let old = self.processes.of_function(name);
         let launches = functions::launches(&self.stack, &self.relay, [name])?;
         let new: Vec<_> = launches.iter().filter_map(|launch| launch.relay).collect();
