@@ -1,4 +1,4 @@
-//! Pictures: real ones, of every format and size, and what is none.
+//! Real pictures of every format and size.
 
 mod grow;
 
@@ -7,31 +7,22 @@ use sha2::{Digest as _, Sha256};
 
 pub use trichrome_proto::wire::limits::MAX_PICTURE;
 
-/// A format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// Portable Network Graphics.
     Png,
-    /// JPEG.
     Jpeg,
-    /// GIF: `tiny` of version 87a, the others of 89a.
+    /// `tiny` has version 87a, the others have 89a.
     Gif,
-    /// WebP: `tiny` in the simple layout, the others in the extended one.
+    /// `tiny` has the simple layout, the others have the extended one.
     Webp,
-    /// AVIF.
     Avif,
 }
 
-/// A picture.
 #[derive(Clone)]
 pub struct Picture {
-    /// Its format.
     pub format: Format,
-    /// Its bytes.
     pub bytes: Vec<u8>,
-    /// Its width in pixels.
     pub width: u32,
-    /// Its height in pixels.
     pub height: u32,
 }
 
@@ -42,10 +33,8 @@ macro_rules! fixture {
 }
 
 impl Format {
-    /// Every format.
     pub const ALL: [Self; 5] = [Self::Png, Self::Jpeg, Self::Gif, Self::Webp, Self::Avif];
 
-    /// The media type.
     pub const fn content_type(self) -> &'static str {
         match self {
             Self::Png => "image/png",
@@ -56,7 +45,7 @@ impl Format {
         }
     }
 
-    /// The name in tests' names.
+    /// The name used in test names.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Png => "png",
@@ -67,7 +56,7 @@ impl Format {
         }
     }
 
-    /// A picture of some hundred bytes at most.
+    /// A picture of at most a few hundred bytes.
     pub fn tiny(self) -> Picture {
         let bytes: &[u8] = match self {
             Self::Png => fixture!("tiny.png"),
@@ -79,7 +68,7 @@ impl Format {
         self.picture(bytes.to_vec(), 3, 2)
     }
 
-    /// A picture of some kilobytes.
+    /// A picture of a few kilobytes.
     pub fn photo(self) -> Picture {
         let bytes: &[u8] = match self {
             Self::Png => fixture!("photo.png"),
@@ -91,8 +80,8 @@ impl Format {
         self.picture(bytes.to_vec(), 192, 128)
     }
 
-    /// The photo, grown to a size in bytes by what the format has for what is no picture: a
-    /// private chunk, comments, a box of free space. (A WebP file's size is even.)
+    /// The photo, padded to a size in bytes with a private chunk, comments or a box of free space.
+    /// The size of a WebP file is even.
     pub fn grown(self, size: usize) -> Picture {
         let photo = self.photo();
         let bytes = match self {
@@ -102,7 +91,7 @@ impl Format {
             Self::Webp => grow::webp(&photo.bytes, size),
             Self::Avif => grow::avif(&photo.bytes, size),
         };
-        assert_eq!(bytes.len(), size, "{self:?} grown to another size");
+        assert_eq!(bytes.len(), size, "{self:?} was padded to another size");
         Picture { bytes, ..photo }
     }
 
@@ -117,18 +106,17 @@ impl Format {
 }
 
 impl Picture {
-    /// Its bytes as base64: standard alphabet, padded.
+    /// The bytes as padded base64 in the standard alphabet.
     pub fn base64(&self) -> String {
         BASE64_STANDARD.encode(&self.bytes)
     }
 
-    /// The hash of its bytes.
     pub fn hash(&self) -> String {
         hash(&self.bytes)
     }
 }
 
-/// A hash of bytes, for comparing and for messages.
+/// The SHA-256 hash of bytes, in hexadecimal.
 pub fn hash(bytes: &[u8]) -> String {
     let hash = Sha256::digest(bytes);
     hash.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -1,4 +1,4 @@
-//! One call, as a test writes it.
+//! Builds and sends a call.
 
 use std::time::Duration;
 
@@ -14,29 +14,29 @@ use uuid::Uuid;
 
 use crate::{account::Account, reply::Reply, scenario::Scenario, transport::Transport};
 
-/// A read straight through the REST API that has no answer after this is made again, as the
-/// facade does: cargo-lambda 1.9.2 now and then keeps an answer of megabytes until the same
-/// instance of its function is called again (`gateway/src/http/facade/rest.rs`).
+/// A read from the REST API is repeated after this time without a response, as the facade does
+/// (`gateway/src/http/facade/rest.rs`). cargo-lambda 1.9.2 sometimes holds back a response of
+/// several megabytes until the same function instance is called again.
 const LATE_READ: Duration = Duration::from_secs(5);
 
-/// How often that is done.
+/// The number of attempts for such a read.
 const LATE_READS: u32 = 5;
 
-/// The longest that a call is waited for: the gateway's own deadline is ten seconds.
+/// The timeout of a call. The gateway's own deadline is ten seconds.
 const PATIENCE: Duration = Duration::from_secs(25);
 
-/// How long a call that the contract limits is tried again.
+/// How long a rate-limited call is retried.
 const LIMITED: Duration = Duration::from_secs(15);
 
-/// The span in which every call is made, as far as the service knows.
+/// The caller's span id, sent with every call.
 pub const SPAN: &str = "b7ad6b7169203331";
 
-/// A call on its way.
+/// A call that is ready to be sent.
 #[derive(Clone)]
 pub(crate) struct Outgoing {
     pub(crate) operation: &'static Operation,
     pub(crate) args: Map<String, Value>,
-    /// The whole header.
+    /// The value of the `authorization` header.
     pub(crate) authorization: Option<String>,
     pub(crate) idempotency_key: Option<String>,
     pub(crate) request_id: String,
@@ -44,7 +44,7 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    /// What travels beside the message: HTTP headers, gRPC metadata, Kafka record headers.
+    /// The HTTP headers, gRPC metadata or Kafka record headers.
     pub(crate) fn headers(&self) -> Vec<(&'static str, String)> {
         let trace = self.trace.simple();
         let mut headers = vec![
@@ -62,7 +62,7 @@ impl Outgoing {
     }
 }
 
-/// A call, not yet sent.
+/// A call that hasn't been sent yet.
 #[must_use = "a call that is not sent tests nothing"]
 pub struct Request {
     scenario: Scenario,
@@ -91,40 +91,40 @@ impl Request {
         }
     }
 
-    /// With the account's token.
+    /// Adds the account's token.
     pub fn by(self, account: &Account) -> Self {
         self.token(&account.token)
     }
 
-    /// With this token.
+    /// Adds a token.
     pub fn token(self, token: &str) -> Self {
         self.authorization(format!("Bearer {token}"))
     }
 
-    /// With this in the `authorization` header.
+    /// Sets the `authorization` header.
     pub fn authorization(mut self, value: String) -> Self {
         self.call.authorization = Some(value);
         self
     }
 
-    /// With this idempotency key; over Kafka it is the EventId.
+    /// Sets the idempotency key, which is the EventId over Kafka.
     pub fn key(mut self, key: &str) -> Self {
         self.call.idempotency_key = Some(key.to_owned());
         self
     }
 
-    /// With this trace id.
+    /// Sets the trace id.
     pub fn trace(mut self, trace: Uuid) -> Self {
         self.call.trace = trace;
         self
     }
 
-    /// Sends it, and waits for the answer. An operation that the contract limits is tried
-    /// again while the answer is that it was called too often, as its clients should.
+    /// Sends the call and waits for the reply. If the contract limits the operation's rate, the
+    /// call is retried while the limit is exceeded, as clients should do.
     ///
     /// # Errors
     ///
-    /// There is no answer in time, or it is not of the contract's shape.
+    /// If there is no reply in time, or if it doesn't conform to the contract.
     pub async fn send(self) -> Result<Reply> {
         let Self {
             scenario,
@@ -145,11 +145,7 @@ impl Request {
         }
     }
 
-    /// Sends it once, whatever the answer.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::send`].
+    /// Sends the call without retries.
     pub async fn send_once(self) -> Result<Reply> {
         once(&self.scenario, self.transport, self.call).await
     }
@@ -173,11 +169,11 @@ async fn once(scenario: &Scenario, transport: Transport, call: Outgoing) -> Resu
         None => timeout(PATIENCE, transport.carry(scenario.stack(), call)).await,
     };
     let mut reply = carried
-        .with_context(|| format!("{what}: no answer within {PATIENCE:?}"))?
+        .with_context(|| format!("{what}: no reply within {PATIENCE:?}"))?
         .with_context(|| what.clone())?;
     if reply.request_id != request_id {
         bail!(
-            "{what}: the answer has the request id {:?}, and {request_id:?} was sent",
+            "{what}: the reply has the request id {:?}, but {request_id:?} was sent",
             reply.request_id
         );
     }
@@ -185,7 +181,7 @@ async fn once(scenario: &Scenario, transport: Transport, call: Outgoing) -> Resu
         && error.trace_id != trace.simple().to_string()
     {
         bail!(
-            "{what}: the error names the trace {:?}, and {trace} was sent",
+            "{what}: the error has the trace {:?}, but {trace} was sent",
             error.trace_id
         );
     }

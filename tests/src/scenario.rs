@@ -1,4 +1,4 @@
-//! One scenario over one transport: its calls, its accounts, and what it leaves behind.
+//! A scenario over one transport: its calls, its accounts and its cleanup.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,16 +16,16 @@ use crate::{
     transport::Transport,
 };
 
-/// A scenario under way. Cheap to clone.
+/// A running scenario. Cheap to clone.
 #[derive(Clone)]
 pub struct Scenario(Arc<Inner>);
 
 struct Inner {
     stack: &'static Stack,
     transport: Transport,
-    /// The call logs that its calls should have left.
+    /// The expected call logs of its calls.
     calls: Mutex<Vec<Expected>>,
-    /// The users it made.
+    /// The users to delete at the end.
     users: Mutex<Vec<String>>,
 }
 
@@ -39,49 +39,35 @@ impl Scenario {
         }))
     }
 
-    /// The stack.
     pub fn stack(&self) -> &'static Stack {
         self.0.stack
     }
 
-    /// The transport.
     pub fn transport(&self) -> Transport {
         self.0.transport
     }
 
-    /// A call over the scenario's transport.
-    ///
-    /// # Errors
-    ///
-    /// The contract has no such function, or the arguments are no object.
+    /// Creates a call over the scenario's transport.
     pub fn call(&self, function: &str, args: Value) -> Result<Request> {
         self.call_over(self.transport(), function, args)
     }
 
-    /// A call over another transport.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::call`].
+    /// Creates a call over the given transport.
     pub fn call_over(&self, transport: Transport, function: &str, args: Value) -> Result<Request> {
         let operation = contract::by_function(function)
             .with_context(|| format!("the contract has no function {function}"))?;
         let Value::Object(args) = args else {
-            anyhow::bail!("{function}: the arguments are no object: {args}");
+            anyhow::bail!("{function}: the arguments aren't an object: {args}");
         };
         Ok(Request::new(self.clone(), transport, operation, args))
     }
 
-    /// A new user, signed up over REST: quicker than most transports, and not the point.
-    ///
-    /// # Errors
-    ///
-    /// Signing up fails.
+    /// Signs up a new user over REST, which is faster than most transports.
     pub async fn account(&self) -> Result<Account> {
         Account::sign_up(self, Transport::Rest).await
     }
 
-    /// Deletes this user when the scenario ends.
+    /// Deletes a user when the scenario ends.
     pub fn adopt(&self, user_id: &str) {
         lock(&self.0.users).push(user_id.to_owned());
     }
@@ -102,18 +88,14 @@ impl Scenario {
         });
     }
 
-    /// Holds every call made so far to have left its one call log.
-    ///
-    /// # Errors
-    ///
-    /// One has none in time, several, or a wrong one.
+    /// Checks that every call so far has exactly one correct call log.
     pub async fn all_logged(&self) -> Result<()> {
         let calls = std::mem::take(&mut *lock(&self.0.calls));
         ensure!(!calls.is_empty(), "no calls were made");
         call_logs::wait_for_all(&self.stack().postgres, &calls).await
     }
 
-    /// Deletes what the scenario made. Whoever was deleted in it already is no matter.
+    /// Deletes the scenario's users. Deleting a user twice is no error.
     pub(crate) async fn clean_up(&self) -> Result<()> {
         let users = std::mem::take(&mut *lock(&self.0.users));
         let stack = self.stack();

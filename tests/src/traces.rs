@@ -16,24 +16,24 @@ use crate::{
     wait::{SOON, eventually},
 };
 
-/// How often a call is made whose spans do not come.
+/// The number of calls to make until one has all its spans.
 const CALLS: usize = 3;
 
-/// Says where spans go where the stack's description does not: a stack that was started with
-/// it hands it on to its parts.
+/// The environment variable with the address for spans, used when the stack's description has none.
+/// A stack that was started with it passes it on to its parts.
 const VARIABLE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
 type Received = Arc<Mutex<HashMap<String, Vec<Span>>>>;
 
-/// Whether the stack sends its spans somewhere: a deployed one does not, unless it was told to.
-/// Of one that cannot be asked it is assumed.
+/// Whether the stack sends spans. A deployed stack does so only if configured. Without a
+/// description, the answer is yes.
 pub fn are_sent() -> bool {
     Description::read().map_or(true, |description| {
         description.otlp_endpoint.is_some() || std::env::var_os(VARIABLE).is_some()
     })
 }
 
-/// All spans so far, by their traces.
+/// All received spans by trace.
 pub struct Traces {
     received: Received,
     /// Why there are none, if so.
@@ -41,8 +41,8 @@ pub struct Traces {
 }
 
 impl Traces {
-    /// Listens where the stack sends its spans. That it can't matters to those tests alone
-    /// that look at traces.
+    /// Listens at the address that the stack sends spans to. A failure is reported only by tests
+    /// that need traces.
     pub(crate) fn listen(description: &Description) -> Self {
         let received = Received::default();
         let kept = Arc::clone(&received);
@@ -58,13 +58,9 @@ impl Traces {
         }
     }
 
-    /// Makes a call, which answers its trace, and answers that trace's spans once they are as
-    /// `complete` wants them. Whoever sent while this was busy may have lost some, so the call
-    /// is made again, under another trace, where they do not come.
-    ///
-    /// # Errors
-    ///
-    /// The call failed; or of none did all spans come.
+    /// Makes a call that returns its trace id, and waits until `complete` accepts the trace's
+    /// spans. Senders may lose spans while the receiver is busy, so the call is repeated with
+    /// another trace if spans are missing.
     pub async fn of_call(
         &self,
         call: impl AsyncFn() -> Result<Uuid>,
@@ -81,11 +77,7 @@ impl Traces {
         Err(last.context(format!("of {CALLS} calls")))
     }
 
-    /// The spans of a trace, once they are as `complete` wants them.
-    ///
-    /// # Errors
-    ///
-    /// They are not in time: what was missing, and what there was.
+    /// Waits until `complete` accepts the spans of a trace. The error lists the spans received.
     pub async fn of(
         &self,
         trace: Uuid,

@@ -1,4 +1,4 @@
-//! The ways a call can reach its function.
+//! The transports over which a call can reach its function.
 
 use std::fmt;
 
@@ -12,25 +12,24 @@ use crate::{
     stack::Stack,
 };
 
-/// A way from a client to a function.
+/// A client and its path to a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Transport {
     /// The REST API, as API Gateway serves it.
     Rest,
-    /// The gateway's facade, on to the REST API.
+    /// The gateway's facade, forwarding to the REST API.
     FacadeRest,
-    /// The gateway's facade, on to gRPC.
+    /// The gateway's facade, forwarding to gRPC.
     FacadeGrpc,
-    /// The gateway's facade, on to Kafka.
+    /// The gateway's facade, forwarding to Kafka.
     FacadeEvents,
-    /// gRPC, by a client of its own.
+    /// A gRPC client.
     Grpc,
-    /// Kafka, by a client of its own: the command in its envelope.
+    /// A Kafka client that sends commands in envelopes.
     Kafka,
 }
 
 impl Transport {
-    /// Every way.
     pub const ALL: [Self; 6] = [
         Self::Rest,
         Self::FacadeRest,
@@ -40,7 +39,7 @@ impl Transport {
         Self::Kafka,
     ];
 
-    /// The name in tests' names.
+    /// The name used in test names.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Rest => "rest",
@@ -74,18 +73,18 @@ impl Transport {
         }
     }
 
-    /// Whether a client may send JSON as it likes, and so name fields that do not exist or
-    /// give them values of another type. A gRPC client has the message's type to fill in.
+    /// Whether requests are JSON, in which a client can send unknown fields and values of another
+    /// type. gRPC messages are typed.
     pub const fn is_json(self) -> bool {
         !matches!(self, Self::Grpc)
     }
 
-    /// Whether a request's path is a path: there is no asking for a picture of no id.
+    /// Whether parameters are in a URL path, where they can't be omitted.
     pub const fn has_paths(self) -> bool {
         matches!(self, Self::Rest) || self.facade().is_some()
     }
 
-    /// Where its HTTP requests go; `None` where it has none.
+    /// The base URL of HTTP requests; `None` for other clients.
     pub fn base_url(self, stack: &Stack) -> Option<String> {
         let description = &stack.description;
         match (self, self.facade()) {
@@ -95,12 +94,11 @@ impl Transport {
         }
     }
 
-    /// Carries a call there and back.
+    /// Sends a call and returns the reply, which may be an error of the service.
     ///
     /// # Errors
     ///
-    /// It got no answer, or one that is not of the contract's shape. An error that the
-    /// service answers is an answer.
+    /// If there is no reply, or if it doesn't conform to the contract.
     pub(crate) async fn carry(self, stack: &Stack, call: Outgoing) -> Result<Reply> {
         match (self, self.base_url(stack)) {
             (_, Some(base)) => rest::call(&stack.http, &base, call).await,

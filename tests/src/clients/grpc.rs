@@ -1,4 +1,4 @@
-//! gRPC, by the contract's descriptors: every operation without code of its own.
+//! A gRPC client that calls any operation through the contract's descriptors.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use http::uri::PathAndQuery;
@@ -18,29 +18,27 @@ use trichrome_proto::{
 use super::codec::DynamicCodec;
 use crate::{reply::Reply, request::Outgoing};
 
-/// What a message may have, in bytes: a picture of 4 MiB, and one that is too large.
+/// The largest message in bytes. It allows pictures over the limit.
 const MESSAGE_LIMIT: usize = 16 * 1024 * 1024;
 
-/// A gRPC client.
 pub struct Grpc {
     channel: Channel,
 }
 
 impl Grpc {
-    /// A client that connects when first used, and again when the connection is lost.
+    /// Creates a client that connects on first use and reconnects after failures.
     pub(crate) fn new(url: &str) -> Result<Self> {
-        let endpoint = Endpoint::from_shared(url.to_owned()).context("grpc_url is no URL")?;
+        let endpoint = Endpoint::from_shared(url.to_owned()).context("grpc_url isn't a URL")?;
         Ok(Self {
             channel: endpoint.connect_lazy(),
         })
     }
 
-    /// The connection, for generated clients.
+    /// The channel, for generated clients.
     pub fn channel(&self) -> Channel {
         self.channel.clone()
     }
 
-    /// Calls an operation.
     pub(crate) async fn call(&self, call: Outgoing) -> Result<Reply> {
         let operation = call.operation;
         let headers = call.headers();
@@ -50,7 +48,7 @@ impl Grpc {
         );
         let mut request = Request::new(
             DynamicMessage::deserialize(input, Value::Object(call.args))
-                .context("this call is no message: the test's mistake")?,
+                .context("the test's arguments don't fit the message")?,
         );
         for (name, value) in &headers {
             request
@@ -81,7 +79,7 @@ fn message(name: &str) -> Result<MessageDescriptor> {
         .with_context(|| format!("no message {name}"))
 }
 
-/// A message as the functions write it: every field, by its proto name.
+/// Converts a message to JSON like the functions do: all fields, with their proto names.
 fn to_json(message: &DynamicMessage) -> Result<Value> {
     let options = SerializeOptions::new()
         .use_proto_field_name(true)
@@ -89,15 +87,15 @@ fn to_json(message: &DynamicMessage) -> Result<Value> {
     Ok(message.serialize_with_options(serde_json::value::Serializer, &options)?)
 }
 
-/// An error status that the service answered. One that it did not, of a lost connection
-/// say, has no code of the contract.
+/// Converts an error status from the service. A status without an error code comes from elsewhere,
+/// for example from a lost connection.
 fn refused(status: &Status) -> Result<Reply> {
     let metadata = status.metadata();
     let Some(code) = metadata.get(names::ERROR_CODE) else {
         bail!("a status without an error-code: {status:?}");
     };
     let code = ErrorCode::from_text(code.to_str()?)
-        .with_context(|| format!("the error-code is not the contract's: {code:?}"))?;
+        .with_context(|| format!("the contract has no error code {code:?}"))?;
     ensure!(
         code.grpc() == status.code() as i32,
         "{} with the gRPC status {:?}",

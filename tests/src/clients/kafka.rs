@@ -1,4 +1,4 @@
-//! Kafka: commands out, answers in, and a look at any other topic.
+//! A Kafka client that sends commands, reads replies, and can read any other topic.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -20,24 +20,20 @@ use uuid::Uuid;
 use super::results::{Answer, Expected, Results, headers};
 use crate::{reply::Reply, request::Outgoing};
 
-/// How long the broker is waited for.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A record to produce.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
-    /// The topic.
     pub topic: String,
-    /// The key.
     pub key: Vec<u8>,
     /// The value; `None` is Kafka's null.
     pub value: Option<Vec<u8>>,
-    /// The headers.
     pub headers: Vec<(String, String)>,
 }
 
 impl Record {
-    /// A record without headers.
+    /// Creates a record without headers.
     pub fn new(topic: &str, key: &str, value: impl Into<Vec<u8>>) -> Self {
         Self {
             topic: topic.to_owned(),
@@ -47,26 +43,25 @@ impl Record {
         }
     }
 
-    /// With this header.
+    /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// With the caller's token.
+    /// Adds the caller's token.
     #[must_use]
     pub fn token(self, token: &str) -> Self {
         self.header(AUTHORIZATION, &format!("Bearer {token}"))
     }
 }
 
-/// An envelope around a request.
+/// Wraps a request in an envelope.
 pub fn envelope(event_id: &str, args: &Value) -> String {
     json!({"EventId": event_id, "Data": args.to_string()}).to_string()
 }
 
-/// A Kafka client.
 pub struct Kafka {
     brokers: String,
     producer: FutureProducer,
@@ -74,7 +69,7 @@ pub struct Kafka {
 }
 
 impl Kafka {
-    /// Begins to read answers.
+    /// Connects and starts reading replies.
     pub(crate) async fn connect(brokers: &str) -> Result<Self> {
         Ok(Self {
             brokers: brokers.to_owned(),
@@ -86,11 +81,7 @@ impl Kafka {
         })
     }
 
-    /// Produces a record, and answers its place: partition and offset.
-    ///
-    /// # Errors
-    ///
-    /// Kafka does not take it.
+    /// Produces a record; returns its partition and offset.
     pub async fn produce(&self, record: &Record) -> Result<(i32, i64)> {
         let mut headers = OwnedHeaders::new();
         for (key, value) in &record.headers {
@@ -107,25 +98,21 @@ impl Kafka {
         }
         let delivery = self
             .producer
-            .send(to_send, PATIENCE)
+            .send(to_send, TIMEOUT)
             .await
             .map_err(|(error, _)| {
-                anyhow!("a record for {} was not taken: {error}", record.topic)
+                anyhow!("Kafka rejected a record for {}: {error}", record.topic)
             })?;
         Ok((delivery.partition, delivery.offset))
     }
 
-    /// Awaits answers to a command that is about to be produced, or was.
+    /// Subscribes to the replies to a command, which may have been produced already.
     pub fn expect(&self, event_id: &str) -> Expected {
         self.results.expect(event_id)
     }
 
-    /// Produces a command without an envelope, and answers its EventId, by the contract's
-    /// rule, and its answer.
-    ///
-    /// # Errors
-    ///
-    /// It is not taken, or there is no answer in time.
+    /// Produces a command without an envelope; returns its EventId, derived by the contract's rule,
+    /// and the reply.
     pub async fn bare(&self, record: &Record) -> Result<(String, Answer)> {
         let (partition, offset) = self.produce(record).await?;
         let event_id = format!("{}-{partition}-{offset}", record.topic);
@@ -133,11 +120,7 @@ impl Kafka {
         Ok((event_id, answer))
     }
 
-    /// Reads a topic from its present end on.
-    ///
-    /// # Errors
-    ///
-    /// There is no such topic, or no broker.
+    /// Reads a topic from its current end.
     pub async fn tail(&self, topic: &str) -> Result<Tail> {
         Ok(Tail {
             topic: topic.to_owned(),
@@ -146,7 +129,7 @@ impl Kafka {
     }
 }
 
-/// A topic that is read along.
+/// A reader of new records on a topic.
 pub struct Tail {
     topic: String,
     consumer: StreamConsumer,
@@ -154,45 +137,38 @@ pub struct Tail {
 
 /// A record that was read.
 #[derive(Debug)]
-pub struct Seen {
-    /// The key.
+pub struct Received {
     pub key: Vec<u8>,
-    /// The value.
     pub value: Option<Vec<u8>>,
-    /// The headers.
     pub headers: HashMap<String, String>,
 }
 
 impl Tail {
-    /// The next record that is wanted; others are passed over.
-    ///
-    /// # Errors
-    ///
-    /// There is none in time.
-    pub async fn until(&self, wanted: impl Fn(&Seen) -> bool) -> Result<Seen> {
+    /// Waits for the next matching record.
+    pub async fn wait_for(&self, matches: impl Fn(&Received) -> bool) -> Result<Received> {
         let search = async {
             loop {
                 let Ok(message) = self.consumer.recv().await else {
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     continue;
                 };
-                let seen = Seen {
+                let record = Received {
                     key: message.key().unwrap_or_default().to_vec(),
                     value: message.payload().map(<[u8]>::to_vec),
                     headers: headers(&message),
                 };
-                if wanted(&seen) {
-                    return seen;
+                if matches(&record) {
+                    return record;
                 }
             }
         };
-        timeout(PATIENCE, search)
+        timeout(TIMEOUT, search)
             .await
-            .with_context(|| format!("no such record on {} within {PATIENCE:?}", self.topic))
+            .with_context(|| format!("no matching record on {} within {TIMEOUT:?}", self.topic))
     }
 }
 
-/// Sends a command in its envelope, and awaits its answer.
+/// Sends a command in an envelope and waits for its reply.
 pub(crate) async fn call(kafka: &Kafka, call: Outgoing) -> Result<Reply> {
     let operation = call.operation;
     let event_id = call
@@ -212,14 +188,13 @@ pub(crate) async fn call(kafka: &Kafka, call: Outgoing) -> Result<Reply> {
     kafka.produce(&record).await?;
     loop {
         let answer = expected.answer().await?;
-        // The same command delivered again has an answer of its own.
+        // A second delivery of the same command has its own reply.
         if answer.headers.get(REQUEST_ID) == Some(&call.request_id) {
             return reply(operation, answer);
         }
     }
 }
 
-/// An answer as every transport's.
 fn reply(operation: &trichrome_proto::contract::Operation, answer: Answer) -> Result<Reply> {
     let status = answer.status()?;
     let request_id = answer.headers.get(REQUEST_ID).cloned().unwrap_or_default();
@@ -238,37 +213,37 @@ fn base(brokers: &str) -> ClientConfig {
         .set("message.max.bytes", MAX_RECORD.to_string())
         .set("reconnect.backoff.ms", "100")
         .set("reconnect.backoff.max.ms", "1000")
-        // A broker that a test has stopped is not news.
+        // Errors are expected while a test has stopped the broker.
         .set("log_level", "2");
     config
 }
 
-/// A consumer of all partitions of these topics, from their present ends; of no group.
+/// Creates a consumer of all partitions of these topics, from their current ends, without a group.
 pub(crate) async fn reader(brokers: &str, topics: &[&str]) -> Result<StreamConsumer> {
     let consumer: StreamConsumer = base(brokers)
         .set("group.id", format!("trichrome-tests-{}", Uuid::new_v4()))
         .set("enable.auto.commit", "false")
         .set("auto.offset.reset", "earliest")
         .set("fetch.message.max.bytes", MAX_RECORD.to_string())
-        // The local broker waits this out even where there is data.
+        // The local broker waits the full time even when data is available.
         .set("fetch.wait.max.ms", "10")
         .create()?;
     let topics: Vec<_> = topics.iter().map(|&topic| topic.to_owned()).collect();
     let assigned = tokio::task::spawn_blocking(move || {
-        let mut places = TopicPartitionList::new();
+        let mut ends = TopicPartitionList::new();
         for topic in &topics {
-            let metadata = consumer.fetch_metadata(Some(topic), PATIENCE)?;
+            let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT)?;
             for partition in metadata
                 .topics()
                 .iter()
                 .flat_map(|topic| topic.partitions())
             {
-                let (_, end) = consumer.fetch_watermarks(topic, partition.id(), PATIENCE)?;
-                places.add_partition_offset(topic, partition.id(), Offset::Offset(end))?;
+                let (_, end) = consumer.fetch_watermarks(topic, partition.id(), TIMEOUT)?;
+                ends.add_partition_offset(topic, partition.id(), Offset::Offset(end))?;
             }
         }
-        anyhow::ensure!(places.count() > 0, "no topic {}", topics.join(", "));
-        consumer.assign(&places)?;
+        anyhow::ensure!(ends.count() > 0, "no topic {}", topics.join(", "));
+        consumer.assign(&ends)?;
         Ok(consumer)
     });
     assigned.await?.context("Kafka cannot be read")

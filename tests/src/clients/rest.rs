@@ -1,4 +1,4 @@
-//! The contract's REST binding, spoken to the REST API and to the facade alike.
+//! A client of the contract's REST binding, for the REST API and the facade.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -32,7 +32,7 @@ pub(crate) async fn call(http: &Http, base: &str, call: Outgoing) -> Result<Repl
     for private in [USER_ID, XRAY_TRACE] {
         ensure!(
             answer.headers.get(private).is_none(),
-            "the answer tells {private}: {}",
+            "the response reveals {private}: {}",
             answer.header(private)
         );
     }
@@ -40,7 +40,11 @@ pub(crate) async fn call(http: &Http, base: &str, call: Outgoing) -> Result<Repl
         return Reply::failure(answer.status, &answer.body, request_id);
     }
     if operation.output.is_empty() {
-        ensure!(answer.body.is_empty(), "a body: {}", answer.start());
+        ensure!(
+            answer.body.is_empty(),
+            "unexpected body: {}",
+            answer.start()
+        );
     } else {
         let kind = answer.header("content-type");
         ensure!(
@@ -51,6 +55,6 @@ pub(crate) async fn call(http: &Http, base: &str, call: Outgoing) -> Result<Repl
     let message = binding::join_response(operation, &answer.body, |name| {
         Some(answer.header(name).to_owned())
     })
-    .with_context(|| format!("the answer is not JSON: {}", answer.start()))?;
+    .with_context(|| format!("the response isn't JSON: {}", answer.start()))?;
     Reply::success(operation, answer.status, message, request_id)
 }

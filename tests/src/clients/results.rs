@@ -1,4 +1,4 @@
-//! Answers to commands: the `results` topic, read from where it ended when the tests began.
+//! Replies to commands, read from the end of the `results` topic at the start of the tests.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -24,32 +24,26 @@ use trichrome_proto::{
 
 use super::kafka::reader;
 
-/// How long an answer is waited for: also while a part comes back.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The timeout for a reply. It allows for a part of the stack restarting.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Answers that nobody awaits yet: those to bare commands, whose id is known only once
-/// Kafka has told their place.
-const KEPT: usize = 64;
+/// The most unclaimed replies to keep: those to commands without an envelope, whose EventId is
+/// known only after Kafka has assigned an offset.
+const MAX_UNCLAIMED: usize = 64;
 
-/// An answer on `results`.
+/// A reply on `results`.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// The record's key.
     pub key: String,
-    /// Which command it answers.
+    /// The EventId of the command.
     pub event_id: String,
-    /// What the envelope holds, parsed.
+    /// The parsed `Data` of the envelope.
     pub data: Value,
-    /// The record's headers.
     pub headers: HashMap<String, String>,
 }
 
 impl Answer {
     /// The `status` header.
-    ///
-    /// # Errors
-    ///
-    /// It is not there, or no number.
     pub fn status(&self) -> Result<u16> {
         let status = self.headers.get(STATUS).context("no status header")?;
         status
@@ -64,7 +58,7 @@ impl Answer {
             text.with_context(|| format!("no text {field:?} in {value}"))
         };
         let fields = value.as_object().map_or(0, serde_json::Map::len);
-        ensure!(fields == 2, "an answer has two fields: {value}");
+        ensure!(fields == 2, "a reply has two fields: {value}");
         Ok(Self {
             key: String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned(),
             event_id: text("EventId")?.to_owned(),
@@ -74,7 +68,7 @@ impl Answer {
     }
 }
 
-/// A record's headers as text.
+/// Returns a record's headers as text.
 pub(crate) fn headers(message: &BorrowedMessage<'_>) -> HashMap<String, String> {
     let headers = message.headers();
     headers
@@ -89,17 +83,17 @@ pub(crate) fn headers(message: &BorrowedMessage<'_>) -> HashMap<String, String> 
 
 #[derive(Default)]
 struct State {
-    /// Several may await the answers to one command: delivered twice, it has two.
-    awaited: HashMap<String, Vec<UnboundedSender<Answer>>>,
-    kept: VecDeque<Answer>,
+    /// Waiting tests by EventId. Several tests may wait for the replies to one command.
+    waiting: HashMap<String, Vec<UnboundedSender<Answer>>>,
+    unclaimed: VecDeque<Answer>,
 }
 
-/// Hands answers to who awaits them. Cheap to clone.
+/// Delivers replies to the tests that wait for them. Cheap to clone.
 #[derive(Clone, Default)]
 pub(crate) struct Results(Arc<Mutex<State>>);
 
 impl Results {
-    /// Begins to read.
+    /// Starts reading.
     pub(crate) async fn read(brokers: &str) -> Result<Self> {
         let consumer = reader(brokers, &[RESULTS]).await?;
         let results = Self::default();
@@ -110,12 +104,12 @@ impl Results {
     async fn run(self, consumer: StreamConsumer) {
         loop {
             match consumer.recv().await {
-                // What is no answer at all is told by the test that misses one.
+                // A malformed record fails the test that waits for a reply.
                 Ok(message) => match Answer::read(&message) {
                     Ok(answer) => self.deliver(answer),
-                    Err(error) => eprintln!("a record on {RESULTS} is no answer: {error:#}"),
+                    Err(error) => eprintln!("invalid record on {RESULTS}: {error:#}"),
                 },
-                // The broker is down, in a test of just that.
+                // The broker is down, in a test of an outage.
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }
         }
@@ -123,29 +117,30 @@ impl Results {
 
     fn deliver(&self, answer: Answer) {
         let mut state = self.lock();
-        if let Some(senders) = state.awaited.get_mut(&answer.event_id) {
-            // Who awaited it may have given up.
+        if let Some(senders) = state.waiting.get_mut(&answer.event_id) {
+            // Removes the senders of tests that have stopped waiting.
             senders.retain(|sender| sender.send(answer.clone()).is_ok());
-        } else if is_place(&answer.event_id) {
-            state.kept.push_back(answer);
-            if state.kept.len() > KEPT {
-                state.kept.pop_front();
+        } else if is_record_position(&answer.event_id) {
+            state.unclaimed.push_back(answer);
+            if state.unclaimed.len() > MAX_UNCLAIMED {
+                state.unclaimed.pop_front();
             }
         }
     }
 
-    /// Awaits the answers to this command, those that have come already included.
+    /// Subscribes to the replies to a command, including unclaimed ones.
     pub(crate) fn expect(&self, event_id: &str) -> Expected {
         let (sender, answers) = unbounded_channel();
         let mut state = self.lock();
-        let (mine, others): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut state.kept)
+        let (mine, others): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut state.unclaimed)
             .into_iter()
             .partition(|answer| answer.event_id == event_id);
-        state.kept = others;
+        state.unclaimed = others;
         for answer in mine {
-            let _unheard = sender.send(answer);
+            // Can't fail: the receiver still exists.
+            let _ = sender.send(answer);
         }
-        let senders = state.awaited.entry(event_id.to_owned()).or_default();
+        let senders = state.waiting.entry(event_id.to_owned()).or_default();
         senders.push(sender);
         Expected {
             event_id: event_id.to_owned(),
@@ -159,8 +154,8 @@ impl Results {
     }
 }
 
-/// Whether this is the id of a bare command: `<topic>-<partition>-<offset>`.
-fn is_place(event_id: &str) -> bool {
+/// Whether this is the EventId of a command without an envelope: `<topic>-<partition>-<offset>`.
+fn is_record_position(event_id: &str) -> bool {
     let mut parts = event_id.rsplitn(3, '-');
     let numbers = [parts.next(), parts.next()];
     let topic = parts.next();
@@ -170,7 +165,7 @@ fn is_place(event_id: &str) -> bool {
             .all(|part| part.is_some_and(|part| part.parse::<i64>().is_ok()))
 }
 
-/// Answers that are awaited.
+/// A subscription to the replies to a command.
 pub struct Expected {
     event_id: String,
     answers: UnboundedReceiver<Answer>,
@@ -178,26 +173,22 @@ pub struct Expected {
 }
 
 impl Expected {
-    /// The next answer.
-    ///
-    /// # Errors
-    ///
-    /// There is none in time.
+    /// Waits for the next reply.
     pub async fn answer(&mut self) -> Result<Answer> {
-        let answer = timeout(PATIENCE, self.answers.recv()).await;
+        let answer = timeout(TIMEOUT, self.answers.recv()).await;
         answer
             .with_context(|| {
                 format!(
-                    "no answer to {} on {RESULTS} within {PATIENCE:?}",
+                    "no reply to {} on {RESULTS} within {TIMEOUT:?}",
                     self.event_id
                 )
             })?
-            .context("the answers ended")
+            .context("the reader of replies stopped")
     }
 
-    /// Another answer, if one comes this soon.
-    pub async fn another(&mut self, patience: Duration) -> Option<Answer> {
-        timeout(patience, self.answers.recv()).await.ok()?
+    /// Waits a limited time for another reply.
+    pub async fn another(&mut self, limit: Duration) -> Option<Answer> {
+        timeout(limit, self.answers.recv()).await.ok()?
     }
 }
 
@@ -205,10 +196,10 @@ impl Drop for Expected {
     fn drop(&mut self) {
         self.answers.close();
         let mut state = self.results.lock();
-        if let Some(senders) = state.awaited.get_mut(&self.event_id) {
+        if let Some(senders) = state.waiting.get_mut(&self.event_id) {
             senders.retain(|sender| !sender.is_closed());
             if senders.is_empty() {
-                state.awaited.remove(&self.event_id);
+                state.waiting.remove(&self.event_id);
             }
         }
     }

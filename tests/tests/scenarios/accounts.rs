@@ -1,4 +1,4 @@
-//! Signing up, logging in, being looked up, and leaving.
+//! Signing up, logging in, looking up users, and deleting accounts.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
@@ -17,13 +17,13 @@ use uuid::Uuid;
 use crate::pictures::upload;
 
 pub(crate) fn add(suite: &mut Suite) {
-    suite.each("accounts::a_token_says_what_it_should", tokens);
+    suite.each("accounts::tokens_have_the_expected_claims", tokens);
     suite.each("accounts::a_user_is_found_by_id_and_name", lookups);
     suite.each("accounts::a_password_is_checked", passwords);
-    suite.each("accounts::a_name_is_taken_once", taken);
-    suite.each("accounts::names_are_any_text", names);
+    suite.each("accounts::names_are_unique", taken);
+    suite.each("accounts::names_can_be_any_text", names);
     suite.each("accounts::a_deleted_user_is_gone", deleted);
-    suite.each("accounts::a_name_is_free_again", reused);
+    suite.each("accounts::a_deleted_users_name_can_be_reused", reused);
 }
 
 async fn tokens(run: Scenario) -> Result<()> {
@@ -31,7 +31,7 @@ async fn tokens(run: Scenario) -> Result<()> {
     let id: Uuid = account.id.parse()?;
     ensure!(
         id.get_version_num() == 4,
-        "{id} tells when its owner signed up"
+        "{id} reveals when the user signed up"
     );
     let header = token::header(&account.token)?;
     ensure!(
@@ -60,10 +60,10 @@ async fn tokens(run: Scenario) -> Result<()> {
     );
 
     let args = json!({"access_token": account.token});
-    let whose = run.call("auth-validate", args)?.send().await?.ok()?;
+    let validated = run.call("auth-validate", args)?.send().await?.ok()?;
     ensure!(
-        whose == json!({"user_id": account.id}),
-        "validated as {whose}"
+        validated == json!({"user_id": account.id}),
+        "validated as {validated}"
     );
     for named in [
         json!({"method": "GetUserPictures"}),
@@ -71,8 +71,11 @@ async fn tokens(run: Scenario) -> Result<()> {
     ] {
         let mut args = named.clone();
         args["access_token"] = json!(account.token);
-        let whose = run.call("auth-validate", args)?.send().await?.ok()?;
-        ensure!(whose["user_id"] == account.id.as_str(), "{named}: {whose}");
+        let validated = run.call("auth-validate", args)?.send().await?.ok()?;
+        ensure!(
+            validated["user_id"] == account.id.as_str(),
+            "{named}: {validated}"
+        );
         let without = run.call("auth-validate", named)?.send().await?;
         without.refused(ErrorCode::Unauthenticated)?;
     }
@@ -81,7 +84,7 @@ async fn tokens(run: Scenario) -> Result<()> {
         .send()
         .await?
         .ok()?;
-    ensure!(public["user_id"] == "", "nobody's token is {public}");
+    ensure!(public["user_id"] == "", "without a token: {public}");
     Ok(())
 }
 
@@ -102,7 +105,7 @@ async fn lookups(run: Scenario) -> Result<()> {
     for (function, args) in [
         ("users-get", json!({"user_id": Uuid::new_v4().to_string()})),
         ("users-get-by-username", json!({"username": unused_name()})),
-        // Names are told apart by case.
+        // Names are case-sensitive.
         (
             "users-get-by-username",
             json!({"username": account.username.to_uppercase()}),
@@ -137,7 +140,10 @@ async fn passwords(run: Scenario) -> Result<()> {
         }
     }
     messages.dedup();
-    ensure!(messages.len() == 1, "an unknown name shows: {messages:?}");
+    ensure!(
+        messages.len() == 1,
+        "the messages reveal whether a name exists: {messages:?}"
+    );
     Ok(())
 }
 
@@ -155,7 +161,7 @@ async fn taken(run: Scenario) -> Result<()> {
     let login = run.call("auth-login", args)?.send().await?.ok()?;
     ensure!(
         token::subject(text(&login, "access_token")?)? == account.id,
-        "another's account"
+        "logged in to another account"
     );
     Ok(())
 }
@@ -177,7 +183,7 @@ async fn names(run: Scenario) -> Result<()> {
         );
         let login = run.call("auth-login", args)?.send().await?.ok()?;
         let token = text(&login, "access_token")?;
-        ensure!(token::subject(token)? == id, "another's account");
+        ensure!(token::subject(token)? == id, "logged in to another account");
         let found = run.call("users-get-by-username", json!({"username": name}))?;
         let found = found.token(token).send().await?.ok()?;
         ensure!(found["id"] == id, "{name:?} found as {found}");
@@ -211,7 +217,7 @@ async fn deleted(run: Scenario) -> Result<()> {
         "the user's row is still there"
     );
 
-    // The token is good for a while yet, and its user is not there any more.
+    // The token is still valid, but its user no longer exists.
     let png = Format::Png.tiny().base64();
     let refused = [
         (
@@ -250,7 +256,7 @@ async fn deleted(run: Scenario) -> Result<()> {
         .await?
         .ok()?;
     ensure!(listed["pictures"] == json!([]), "still listed: {listed}");
-    // A command that is delivered twice must not be told that it failed.
+    // A second delivery of the command must not fail.
     run.call("users-delete", whom)?
         .by(&account)
         .send()
@@ -298,7 +304,7 @@ async fn reused(run: Scenario) -> Result<()> {
     run.adopt(&id);
     ensure!(
         id != first.id,
-        "the new owner of a name got the old one's id"
+        "the new user of a name got the old user's id"
     );
     let listed: Value = run
         .call("pictures-list", json!({}))?
@@ -308,7 +314,7 @@ async fn reused(run: Scenario) -> Result<()> {
         .ok()?;
     ensure!(
         listed["pictures"] == json!([]),
-        "the new owner sees {listed}"
+        "the new user sees {listed}"
     );
     let old = json!({"access_token": first.token});
     run.call("auth-validate", old)?

@@ -26,12 +26,12 @@ pub(crate) fn add(suite: &mut Suite) {
     }
     suite.each("authorization::validating_a_bad_token", bad_tokens);
     suite.each(
-        "authorization::strangers_learn_nothing_of_their_mistakes",
+        "authorization::a_missing_token_is_reported_before_other_errors",
         strangers,
     );
 }
 
-/// What a caller may come with. The last comes last: it may delete what the others ask for.
+/// The credentials to try. The valid ones come last, because that call may delete the subject.
 const CREDENTIALS: [Credential; 10] = [
     Credential::None,
     Credential::OtherScheme,
@@ -60,7 +60,7 @@ enum Credential {
 }
 
 impl Credential {
-    /// The token; `None` where there is none.
+    /// Returns the token, if the credential has one.
     fn token(self, stack: &Stack, owner: &Account, other: &Account) -> Result<Option<String>> {
         let (signer, id) = (&stack.signer, &owner.id);
         Ok(Some(match self {
@@ -76,7 +76,7 @@ impl Credential {
         }))
     }
 
-    /// What the contract makes of it; `None` is success.
+    /// The error that the contract requires; `None` for success.
     fn refusal(self, access: Access) -> Option<ErrorCode> {
         match (access, self) {
             (Access::Public, _) | (_, Self::Valid) => None,
@@ -121,7 +121,7 @@ async fn matrix(run: Scenario, operation: &'static Operation) -> Result<()> {
     run.all_logged().await
 }
 
-/// A user that came of it is to be deleted.
+/// Registers a user created by the call for deletion.
 fn adopt(run: &Scenario, message: &Value) -> Result<()> {
     if let Some(token) = message["access_token"].as_str() {
         run.adopt(&token::subject(token)?);
@@ -131,7 +131,7 @@ fn adopt(run: &Scenario, message: &Value) -> Result<()> {
     Ok(())
 }
 
-/// Where the token is the request.
+/// Tests the operation that takes the token as its input.
 async fn bad_tokens(run: Scenario) -> Result<()> {
     let account = run.account().await?;
     for credential in CREDENTIALS {
@@ -143,8 +143,8 @@ async fn bad_tokens(run: Scenario) -> Result<()> {
             Credential::Valid | Credential::Anothers | Credential::OtherScheme
         );
         if good {
-            let whose = reply.ok()?;
-            ensure!(whose["user_id"] == account.id.as_str(), "{whose}");
+            let validated = reply.ok()?;
+            ensure!(validated["user_id"] == account.id.as_str(), "{validated}");
         } else {
             let refused = reply.refused(ErrorCode::Unauthenticated);
             refused.with_context(|| format!("with {credential:?}"))?;
@@ -153,7 +153,7 @@ async fn bad_tokens(run: Scenario) -> Result<()> {
     Ok(())
 }
 
-/// Who has no token is told that first, whatever else is wrong.
+/// Without a token, the error is `UNAUTHENTICATED`, even for invalid requests.
 async fn strangers(run: Scenario) -> Result<()> {
     for (function, args) in [
         ("pictures-get", json!({"picture_id": "7"})),

@@ -1,4 +1,4 @@
-//! Requests that are not even a message: bodies that are not JSON, routes that lead nowhere.
+//! Malformed requests: bodies that aren't JSON, and unknown routes.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -16,22 +16,22 @@ use uuid::Uuid;
 pub(crate) fn add(suite: &mut Suite) {
     let http = Transport::ALL.map(|transport| transport.has_paths().then_some(transport));
     let http: Vec<_> = http.into_iter().flatten().collect();
-    suite.over(
-        &http,
-        "bad_bodies::what_is_no_json_object_is_refused",
-        bodies,
-    );
+    suite.over(&http, "bad_bodies::only_json_objects_are_accepted", bodies);
     suite.over(&http, "bad_bodies::a_refused_body_is_logged", logged);
     suite.over(
         &http,
         "bad_bodies::a_parameter_given_twice_is_refused",
         twice,
     );
-    suite.over(&http, "bad_routes::paths_and_methods_that_are_not", routes);
-    suite.once("bad_routes::a_transport_that_is_not", transports);
+    suite.over(
+        &http,
+        "bad_routes::unknown_paths_and_methods_are_refused",
+        routes,
+    );
+    suite.once("bad_routes::an_unknown_transport_is_refused", transports);
 }
 
-/// Holds an answer to be an error of the contract's shape.
+/// Checks that a response is an error of the contract.
 fn is_error(answer: &Answer, code: ErrorCode, saying: &str) -> Result<()> {
     let text = answer.start();
     ensure!(answer.status == code.http(), "{} {text}", answer.status);
@@ -41,7 +41,7 @@ fn is_error(answer: &Answer, code: ErrorCode, saying: &str) -> Result<()> {
     let message = error["message"].as_str().unwrap_or_default();
     ensure!(
         message.contains(saying),
-        "the message {message:?} does not say {saying:?}"
+        "the message {message:?} doesn't contain {saying:?}"
     );
     let id = answer.header(REQUEST_ID);
     ensure!(
@@ -83,8 +83,7 @@ async fn bodies(run: Scenario) -> Result<()> {
     for operation in OPERATIONS.iter().filter(|operation| operation.http.body) {
         let url = format!("{base}{}", some_path(operation));
         for (body, saying) in bad {
-            // What stands in for API Gateway here does not get as far as the function with
-            // a body that it cannot read as text.
+            // The local stand-in for API Gateway doesn't pass on bodies that aren't text.
             if run.transport() == Transport::Rest && std::str::from_utf8(body).is_err() {
                 continue;
             }
@@ -101,7 +100,7 @@ async fn bodies(run: Scenario) -> Result<()> {
     stack.stored.holds(&account.id, Amount::NOTHING).await
 }
 
-/// A call that is refused for its body is a call all the same.
+/// A call that is refused because of its body is logged too.
 async fn logged(run: Scenario) -> Result<()> {
     let account = run.account().await?;
     let stack = run.stack();
@@ -120,7 +119,7 @@ async fn logged(run: Scenario) -> Result<()> {
     let log = call_logs::one(&stack.postgres, trace).await?;
     let expected = (run.transport().logged_as(), "LogData", 400);
     let got = (log.transport.as_str(), log.method.as_str(), log.status);
-    ensure!(got == expected, "logged as {got:?}, and not {expected:?}");
+    ensure!(got == expected, "logged as {got:?}, expected {expected:?}");
     Ok(())
 }
 
@@ -157,7 +156,7 @@ async fn routes(run: Scenario) -> Result<()> {
         let answer = stack.http.send(method, &url, &headers, "").await?;
         let what = || format!("{method} {path}");
         if run.transport() == Transport::Rest && stack.description.is_deployed() {
-            // API Gateway has one answer to both: the template's, or its own.
+            // API Gateway returns the same error for both: the template's or its own.
             let status = answer.status;
             ensure!(
                 [403, 404].contains(&status),

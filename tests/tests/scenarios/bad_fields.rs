@@ -1,5 +1,4 @@
-//! Requests that break one rule of the contract each: generated from it, for every field
-//! of every operation.
+//! Requests that each break one rule of the contract, generated for every field of every operation.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Map, Value, json};
@@ -20,18 +19,18 @@ pub(crate) fn add(suite: &mut Suite) {
         let name = format!("bad_fields::{}", operation.function);
         suite.each(&name, move |run| every_rule(run, operation));
     }
-    suite.each("bad_fields::a_call_log_that_could_not_be", call_logs);
+    suite.each("bad_fields::an_implausible_call_log", call_logs);
 }
 
-/// A request that is wrong in one way.
+/// A request with one error.
 struct Mistake {
     what: String,
     args: Map<String, Value>,
-    /// What the refusal has to say.
+    /// Texts that the error message must contain.
     saying: Vec<String>,
 }
 
-/// The mistakes that a client can make over a transport.
+/// Builds the mistakes that a client can make over a transport.
 struct Mistakes {
     operation: &'static Operation,
     good: Map<String, Value>,
@@ -51,7 +50,7 @@ impl Mistakes {
         };
         for field in operation.input.fields {
             let in_path = operation.http.has_path_parameter(field.name);
-            // There is no path without its parameter.
+            // A path can't omit its parameter.
             if field.rules.required && !(in_path && transport.has_paths()) {
                 mistakes.missing(field);
             }
@@ -132,11 +131,10 @@ impl Mistakes {
         }
     }
 
-    /// Values of another type. In a query all of them are text, which is what a number's
-    /// or a time's field cannot be; in a body there are more.
+    /// Adds values of another type: text for fields of other types, and any JSON in a body.
     fn types(&mut self, field: &Field) {
         let name = field.name;
-        let (as_text, said): (&[&str], _) = match field.kind {
+        let (as_text, expected): (&[&str], _) = match field.kind {
             Kind::String => (&[], "text"),
             Kind::Bool => (&["yes", "1"], "true or false"),
             Kind::Uint32 => (&["many", "-1", "1.5", "1e3", "0x10"], "whole number"),
@@ -145,24 +143,24 @@ impl Mistakes {
             Kind::Message(_) => return,
         };
         for text in as_text {
-            self.add("has another type", name, json!(text), said);
+            self.add("has another type", name, json!(text), expected);
         }
         if self.operation.http.body {
             for value in [json!([]), json!({}), json!(["x"])] {
-                self.add("has another type", name, value, said);
+                self.add("has another type", name, value, expected);
             }
             let scalar = match field.kind {
                 Kind::String => json!(7),
                 Kind::Uint32 => json!("7"),
                 _ => json!("true"),
             };
-            self.add("has another type", name, scalar, said);
+            self.add("has another type", name, scalar, expected);
         }
     }
 
     fn unknown(&mut self) {
         let mut unknown = vec!["colour".to_owned()];
-        // proto's own JSON names are not ours.
+        // The API uses proto field names, not proto's lowerCamelCase JSON names.
         unknown.extend(self.operation.input.fields.iter().filter_map(|field| {
             let (head, tail) = field.name.split_once('_')?;
             let (first, rest) = tail.split_at(1);
@@ -205,16 +203,16 @@ async fn every_rule(run: Scenario, operation: &'static Operation) -> Result<()> 
     if let Some(Value::String(username)) = username
         && operation.idempotent_by_key
     {
-        ensure!(
-            !stored.has_name(&username).await?,
-            "{username} is there after all"
-        );
+        ensure!(!stored.has_name(&username).await?, "{username} was created");
     }
-    ensure!(stored.has_user(&account.id).await?, "the account is gone");
+    ensure!(
+        stored.has_user(&account.id).await?,
+        "the account was deleted"
+    );
     Ok(())
 }
 
-/// What the contract's rules cannot say.
+/// Tests rules that the contract can't express.
 async fn call_logs(run: Scenario) -> Result<()> {
     let account = run.account().await?;
     for (field, value) in [

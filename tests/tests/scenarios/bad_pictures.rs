@@ -1,4 +1,4 @@
-//! Content that is no picture, or not quite; and all the spellings of one that is.
+//! Content that isn't a picture or is damaged, and all accepted forms of base64.
 
 use anyhow::{Context as _, Result, ensure};
 use base64::{
@@ -16,9 +16,9 @@ use trichrome_tests::{
 };
 
 pub(crate) fn add(suite: &mut Suite) {
-    suite.each("bad_pictures::every_spelling_of_base64_is_taken", spellings);
-    suite.each("bad_pictures::what_is_not_base64_is_refused", not_base64);
-    suite.each("bad_pictures::what_is_no_picture_is_refused", no_pictures);
+    suite.each("bad_pictures::all_forms_of_base64_are_accepted", spellings);
+    suite.each("bad_pictures::invalid_base64_is_refused", not_base64);
+    suite.each("bad_pictures::other_content_is_refused", no_pictures);
     suite.each("bad_pictures::damaged_pictures_are_refused", damaged);
     suite.each("bad_pictures::too_large_is_refused", too_large);
 }
@@ -61,7 +61,7 @@ async fn spellings(run: Scenario) -> Result<()> {
             "a data URL that names no type",
             format!("data:;base64,{standard}"),
         ),
-        // The type is told from the bytes, not from the caller's word.
+        // The type is detected from the bytes, not taken from the caller.
         (
             "a data URL that lies",
             format!("data:image/jpeg;base64,{standard}"),
@@ -84,7 +84,7 @@ async fn spellings(run: Scenario) -> Result<()> {
             .ok()?;
         ensure!(
             got["base64"] == standard.as_str(),
-            "{what}: other bytes came back"
+            "{what}: other bytes were returned"
         );
     }
     Ok(())
@@ -186,7 +186,7 @@ async fn damaged(run: Scenario) -> Result<()> {
             "damaged",
         ));
     }
-    // A small file that claims to be huge would stop the browser that shows it.
+    // A small file with huge dimensions would exhaust a browser's memory.
     let mut huge = Format::Png.tiny().bytes;
     huge[16..24].copy_from_slice(&[0, 0, 0xFF, 0xFF, 0, 0, 0xFF, 0xFF]);
     let sum = crc32fast::hash(&huge[12..29]).to_be_bytes();
@@ -202,11 +202,11 @@ async fn too_large(run: Scenario) -> Result<()> {
             Format::Png.grown(MAX_PICTURE + 1).base64(),
             "4194304",
         ),
-        // Over what a request may have: the words differ with who refuses it.
+        // Over the limit of a request: the message depends on the part that refuses it.
         ("a body over the limit", "A".repeat(6_400_000), "large"),
     ];
-    // A Kafka client does not even send more than the topic takes. What the local REST API
-    // says of more than Lambda takes is its own.
+    // Kafka clients don't send more than the topic allows, and the local REST API has its own
+    // errors for bodies over Lambda's limit.
     if !matches!(run.transport(), Transport::Kafka | Transport::Rest) {
         contents.push(("a body far over the limit", "A".repeat(10_000_000), "large"));
     }

@@ -1,4 +1,4 @@
-//! Every call leaves its call log, and the service shows them.
+//! Every call is logged, and the service returns the logs.
 
 use std::time::{Duration, SystemTime};
 
@@ -21,9 +21,9 @@ pub(crate) fn add(suite: &mut Suite) {
         "call_logs::every_outcome_is_logged_with_its_caller",
         outcomes,
     );
-    suite.each("call_logs::answers_do_not_mix", at_once);
+    suite.each("call_logs::concurrent_calls_get_their_own_replies", at_once);
     suite.each("analytics::a_logged_call_is_shown", shown);
-    suite.each("analytics::the_same_call_logged_twice_is_one", once);
+    suite.each("analytics::logging_a_call_twice_stores_it_once", once);
 }
 
 async fn outcomes(run: Scenario) -> Result<()> {
@@ -80,7 +80,7 @@ async fn outcomes(run: Scenario) -> Result<()> {
     run.all_logged().await
 }
 
-/// Many calls at once: each has its own answer, and its own log.
+/// Concurrent calls each get their own reply and call log.
 async fn at_once(run: Scenario) -> Result<()> {
     let accounts = try_join_all((0..4).map(|_| run.account())).await?;
     let calls = accounts.iter().cycle().take(24).map(async |account| {
@@ -92,14 +92,14 @@ async fn at_once(run: Scenario) -> Result<()> {
             .await?
             .ok()?;
         let (got, expected) = (&user["username"], account.username.as_str());
-        ensure!(*got == expected, "asked for {expected}, and got {got}");
+        ensure!(*got == expected, "requested {expected}, got {got}");
         Ok(())
     });
     try_join_all(calls).await?;
     run.all_logged().await
 }
 
-/// Logs a call under a service's name, for the tests to find it by.
+/// Logs a call under a unique service name, by which the test finds it.
 async fn log(run: &Scenario, account: &Account, service: &str, more: Value) -> Result<()> {
     let mut args = json!({"transport": "grpc", "service": service, "method": "Paint"});
     for (name, value) in more.as_object().context("more fields")? {
@@ -111,7 +111,7 @@ async fn log(run: &Scenario, account: &Account, service: &str, more: Value) -> R
         .send()
         .await?
         .ok()?;
-    ensure!(logged == json!({}), "the answer has {logged}");
+    ensure!(logged == json!({}), "the reply has {logged}");
     Ok(())
 }
 
@@ -172,7 +172,7 @@ async fn shown(run: Scenario) -> Result<()> {
     ] {
         ensure!(
             first[field] == expected,
-            "{field} is {}, and not {expected}",
+            "{field} is {}, expected {expected}",
             first[field]
         );
     }
@@ -212,7 +212,7 @@ async fn shown(run: Scenario) -> Result<()> {
         let found = list(&logs, "logs")?.len();
         ensure!(
             found == expected,
-            "{filter}: {found} logs, and not {expected}"
+            "{filter}: {found} logs, expected {expected}"
         );
     }
     let first = read(&run, &account, json!({"service": service, "limit": 2})).await?;

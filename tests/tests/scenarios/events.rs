@@ -1,4 +1,4 @@
-//! Kafka, by its records: both forms of a command, answers, dead letters, and the trigger.
+//! Kafka records: both forms of commands, replies, dead letters, and the trigger.
 
 use std::time::Duration;
 
@@ -26,35 +26,38 @@ use trichrome_tests::{
 use uuid::Uuid;
 
 pub(crate) fn add(suite: &mut Suite) {
-    suite.once("events::a_bare_command_is_answered_under_its_place", bare);
+    suite.once(
+        "events::the_reply_to_a_bare_command_names_its_position",
+        bare,
+    );
     suite.once(
         "events::every_key_names_its_operation_in_both_forms",
         both_forms,
     );
-    suite.once("events::a_failure_is_answered_with_its_status", failures);
+    suite.once("events::failures_are_reported_with_their_status", failures);
     suite.once(
         "events::a_command_delivered_twice_has_one_effect",
         delivered_twice,
     );
     suite.once(
-        "events::garbage_is_put_aside_and_the_next_is_served",
+        "events::garbage_is_dead_lettered_and_the_next_is_handled",
         garbage,
     );
-    suite.once("events::an_unknown_key_is_put_aside", unknown_keys);
+    suite.once("events::an_unknown_key_is_dead_lettered", unknown_keys);
     suite.once("events::a_dead_letter_has_no_token", no_token_in_letters);
     suite.once("events::call_logs_are_ingested_once", ingested);
     suite.once(
-        "events::garbage_does_not_hold_call_logs_up",
-        ingested_beside_garbage,
+        "events::garbage_does_not_block_call_logs",
+        ingested_with_garbage,
     );
 }
 
-/// Holds an answer to be of the documented form.
+/// Checks that a reply has the documented form.
 fn is_answer(answer: &Answer, event_id: &str, status: u16) -> Result<()> {
     ensure!(answer.key == "response", "the key is {:?}", answer.key);
     ensure!(
         answer.event_id == event_id,
-        "the answer is to {}",
+        "the reply is to {}",
         answer.event_id
     );
     let got = answer.status()?;
@@ -62,7 +65,7 @@ fn is_answer(answer: &Answer, event_id: &str, status: u16) -> Result<()> {
     Ok(())
 }
 
-/// Holds an answer to be this failure.
+/// Checks that a reply is this failure.
 fn is_failure(answer: &Answer, event_id: &str, code: ErrorCode) -> Result<()> {
     is_answer(answer, event_id, code.http())?;
     let error = &answer.data["error"];
@@ -84,7 +87,7 @@ fn is_failure(answer: &Answer, event_id: &str, code: ErrorCode) -> Result<()> {
     Ok(())
 }
 
-/// Sends a bare command as it is, or in an envelope, and answers its EventId and its answer.
+/// Sends a command with or without an envelope; returns its EventId and its reply.
 async fn send(
     kafka: &Kafka,
     record: &Record,
@@ -104,15 +107,15 @@ async fn send(
     Ok((event_id, expected.answer().await?))
 }
 
-/// The line of the README: `login:{"username":…}`.
+/// The example in the README: `login:{"username":…}`.
 async fn bare(run: Scenario) -> Result<()> {
     let account = run.account().await?;
     let login = json!({"username": account.username, "password": account.password});
     let record = Record::new("auth", "login", login.to_string());
     let (event_id, answer) = run.stack().kafka.bare(&record).await?;
     is_answer(&answer, &event_id, 200)?;
-    let whose = token::subject(text(&answer.data, "access_token")?)?;
-    ensure!(whose == account.id, "logged in as {whose}");
+    let subject = token::subject(text(&answer.data, "access_token")?)?;
+    ensure!(subject == account.id, "logged in as {subject}");
     Ok(())
 }
 
@@ -137,7 +140,7 @@ async fn both_forms(run: Scenario) -> Result<()> {
                 let args = Value::Object(good(operation, &subject)?);
                 let topic = operation.command.topic;
                 let record = Record::new(topic, key, args.to_string()).token(&account.token);
-                // Another scenario calls what is limited as often as it can.
+                // Another scenario exhausts the rate limit.
                 let until = Instant::now() + SOON;
                 let (event_id, answer) = loop {
                     let (event_id, answer) = send(kafka, &record, &args, enveloped).await?;
@@ -210,7 +213,7 @@ async fn failures(run: Scenario) -> Result<()> {
             let named = &answer.data["error"]["request_id"];
             ensure!(
                 *named == request_id.as_str(),
-                "{topic}:{key}: the request is {named}"
+                "{topic}:{key}: the request id is {named}"
             );
         }
     }
@@ -247,9 +250,9 @@ async fn delivered_twice(run: Scenario) -> Result<()> {
     };
     stack.stored.holds(&account.id, one).await?;
     let third = expected.another(Duration::from_secs(2)).await;
-    ensure!(third.is_none(), "a third answer: {third:?}");
+    ensure!(third.is_none(), "a third reply: {third:?}");
 
-    // The same for who signs up.
+    // The same for a signup.
     let event_id = Uuid::new_v4().to_string();
     let args = json!({"username": format!("e2e-{event_id}"), "password": PASSWORD});
     let record = Record::new("auth", "signup", envelope(&event_id, &args));
@@ -282,22 +285,22 @@ async fn garbage(run: Scenario) -> Result<()> {
     ];
     for value in bad {
         let what = String::from_utf8_lossy(&value).into_owned();
-        // Two ids to be answered under: the envelope's, and the record's place.
+        // The reply has either the envelope's EventId or the record's position.
         let mut by_mark = kafka.expect(&mark);
         let (partition, offset) = kafka
             .produce(&Record::new("users", "getuser", value.clone()))
             .await?;
-        let place = format!("users-{partition}-{offset}");
-        let mut by_place = kafka.expect(&place);
+        let position = format!("users-{partition}-{offset}");
+        let mut by_position = kafka.expect(&position);
         let answer = tokio::select! {
             answer = by_mark.answer() => answer?,
-            answer = by_place.answer() => answer?,
+            answer = by_position.answer() => answer?,
         };
         let id = answer.event_id.clone();
         is_failure(&answer, &id, ErrorCode::InvalidArgument).with_context(|| what.clone())?;
 
         let letter = letters
-            .until(|seen| seen.value.as_ref() == Some(&value))
+            .wait_for(|record| record.value.as_ref() == Some(&value))
             .await
             .context(what)?;
         ensure!(
@@ -338,7 +341,7 @@ async fn unknown_keys(run: Scenario) -> Result<()> {
         let (event_id, answer) = kafka.bare(&record).await?;
         is_failure(&answer, &event_id, ErrorCode::NotFound).with_context(|| key.to_owned())?;
         let letter = letters
-            .until(|seen| seen.value.as_deref() == Some(value.as_bytes()))
+            .wait_for(|record| record.value.as_deref() == Some(value.as_bytes()))
             .await?;
         let reason = letter.headers.get("dlq-reason");
         ensure!(
@@ -359,7 +362,7 @@ async fn no_token_in_letters(run: Scenario) -> Result<()> {
         .header("x-own", "kept");
     kafka.bare(&record).await?;
     let letter = letters
-        .until(|seen| seen.value.as_deref() == Some(value.as_bytes()))
+        .wait_for(|record| record.value.as_deref() == Some(value.as_bytes()))
         .await?;
     ensure!(
         letter.headers.get("x-own").is_some_and(|own| own == "kept"),
@@ -370,11 +373,11 @@ async fn no_token_in_letters(run: Scenario) -> Result<()> {
         .headers
         .values()
         .find(|value| value.contains(&account.token));
-    ensure!(token.is_none(), "the letter holds the caller's token");
+    ensure!(token.is_none(), "the letter contains the caller's token");
     Ok(())
 }
 
-/// A call log, as the gateway writes it.
+/// A call log record like the gateway's.
 fn call_log(trace: Uuid, id: Uuid) -> Result<Record> {
     let now = prost_types::Timestamp::from(std::time::SystemTime::now());
     let entry = json!({
@@ -407,8 +410,8 @@ async fn ingested(run: Scenario) -> Result<()> {
         logged.service == "tests" && logged.status == 200,
         "{logged:?}"
     );
-    // One more, behind the others, for of one key all are in one partition: where it is, they
-    // have been.
+    // Records with the same key are in the same partition, so once this one has been ingested, the
+    // earlier ones have been too.
     let behind = Uuid::new_v4();
     let last = Record {
         key: record.key,
@@ -420,7 +423,7 @@ async fn ingested(run: Scenario) -> Result<()> {
     Ok(())
 }
 
-async fn ingested_beside_garbage(run: Scenario) -> Result<()> {
+async fn ingested_with_garbage(run: Scenario) -> Result<()> {
     let stack = run.stack();
     let letters = stack.kafka.tail("analyticsdata.dlq").await?;
     let mut traces = Vec::new();
@@ -448,6 +451,8 @@ async fn ingested_beside_garbage(run: Scenario) -> Result<()> {
         Ok(())
     })
     .await?;
-    letters.until(|seen| garbage.contains(&seen.value)).await?;
+    letters
+        .wait_for(|record| garbage.contains(&record.value))
+        .await?;
     Ok(())
 }

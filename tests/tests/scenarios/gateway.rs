@@ -1,4 +1,4 @@
-//! The gateway's own pages: health, readiness, metrics, the API's document, CORS.
+//! The gateway's own pages: health, readiness, metrics, the OpenAPI document, and CORS.
 
 use std::{collections::HashMap, path::Path};
 
@@ -22,16 +22,16 @@ pub(crate) fn add(suite: &mut Suite) {
     suite.once("gateway::is_alive_and_ready", health);
     suite.once("gateway::metrics_count_calls", metrics);
     suite.given(are_sent(), "no spans are sent", |suite| {
-        suite.once("gateway::metrics_name_a_trace_to_look_at", exemplars);
+        suite.once("gateway::metrics_have_exemplars_with_traces", exemplars);
     });
     suite.once(
-        "gateway::metrics_tell_of_invocations_and_the_process",
+        "gateway::metrics_cover_invocations_and_the_process",
         process,
     );
     suite.once("gateway::serves_the_contracts_openapi_document", openapi);
-    suite.once("gateway::lets_its_own_page_read_answers_and_no_other", cors);
-    suite.once("gateway::every_answer_has_a_request_id", request_ids);
-    suite.once("gateway::what_the_contract_limits_is_limited", rate_limit);
+    suite.once("gateway::allows_only_its_own_page_to_read_responses", cors);
+    suite.once("gateway::every_response_has_a_request_id", request_ids);
+    suite.once("gateway::rate_limits_of_the_contract_apply", rate_limit);
 }
 
 async fn get(run: &Scenario, path: &str) -> Result<Answer> {
@@ -43,7 +43,7 @@ async fn get(run: &Scenario, path: &str) -> Result<Answer> {
 async fn health(run: Scenario) -> Result<()> {
     let alive = get(&run, "/healthz").await?;
     ensure!(alive.status == 200, "{} {}", alive.status, alive.start());
-    // Under load a check may be late once.
+    // A check may time out once under load.
     eventually(SOON, async || {
         let ready = get(&run, "/readyz").await?;
         ensure!(ready.status == 200, "{} {}", ready.status, ready.start());
@@ -57,7 +57,7 @@ async fn health(run: Scenario) -> Result<()> {
     .await
 }
 
-/// Every sample of a page of metrics, by its name with its labels.
+/// Parses a page of metrics into samples by name and labels.
 fn samples(page: &str) -> Result<HashMap<String, f64>> {
     let mut samples = HashMap::new();
     for line in page
@@ -68,7 +68,7 @@ fn samples(page: &str) -> Result<HashMap<String, f64>> {
         let value: f64 = value.parse().with_context(|| line.to_owned())?;
         ensure!(value.is_finite(), "{line}");
         let twice = samples.insert(name.to_owned(), value).is_some();
-        ensure!(!twice, "{name} is there twice");
+        ensure!(!twice, "{name} appears twice");
     }
     Ok(samples)
 }
@@ -125,13 +125,13 @@ async fn metrics(run: Scenario) -> Result<()> {
         .await?;
     }
     let now = page().await?;
-    // A label from a caller would let them fill the memory.
+    // Labels with values from callers would let them exhaust the memory.
     let strange = now.keys().find(|name| name.contains(&account.id));
     ensure!(strange.is_none(), "{strange:?}");
     Ok(())
 }
 
-/// The metrics, as a scraper asks for them that takes exemplars.
+/// Fetches the metrics like a scraper that supports exemplars.
 async fn openmetrics(run: &Scenario) -> Result<String> {
     let url = format!("{}/metrics", run.stack().description.gateway_url);
     let accept = [("accept", "application/openmetrics-text; version=1.0.0")];
@@ -144,7 +144,8 @@ async fn openmetrics(run: &Scenario) -> Result<String> {
 async fn exemplars(run: Scenario) -> Result<()> {
     let account = run.account().await?;
     eventually(SOON, async || {
-        // A bucket keeps its last, and others call meanwhile: so this calls again.
+        // A bucket keeps only its last exemplar, and other tests make calls too, so this one
+        // repeats.
         let trace = Uuid::new_v4();
         let args = json!({"user_id": account.id});
         let call = run.call_over(Transport::Grpc, "users-get", args)?;
@@ -156,7 +157,7 @@ async fn exemplars(run: Scenario) -> Result<()> {
             let named = page
                 .lines()
                 .any(|line| line.starts_with(&start) && line.contains(&exemplar));
-            ensure!(named, "no {start} names the trace {trace}");
+            ensure!(named, "no {start} has the trace {trace}");
         }
         Ok(())
     })
@@ -192,7 +193,7 @@ async fn openapi(run: Scenario) -> Result<()> {
     let committed: Value = serde_json::from_slice(&std::fs::read(path)?)?;
     ensure!(
         served.json()? == committed,
-        "/openapi.json is not proto/openapi.json"
+        "/openapi.json differs from proto/openapi.json"
     );
     let docs = get(&run, "/docs").await?;
     ensure!(
@@ -209,7 +210,7 @@ async fn openapi(run: Scenario) -> Result<()> {
     Ok(())
 }
 
-/// The local web app's own origin, while it is developed.
+/// The origin of the web app's development server.
 const OWN_PAGE: &str = "http://localhost:5173";
 
 async fn cors(run: Scenario) -> Result<()> {
@@ -255,7 +256,7 @@ async fn request_ids(run: Scenario) -> Result<()> {
             continue;
         };
         let url = format!("{base}/users/{}", Uuid::new_v4());
-        // None given, and one that would not do: a new one in its place.
+        // Missing and invalid ids are replaced by a new one.
         for given in [None, Some("two words"), Some("x\u{9}y")] {
             let header = given.map(|given| (REQUEST_ID, given));
             let answer = stack.http.send("GET", &url, header.as_slice(), "").await?;
@@ -267,14 +268,14 @@ async fn request_ids(run: Scenario) -> Result<()> {
             let named = &answer.json()?["error"]["request_id"];
             ensure!(
                 named == id,
-                "{transport}: the error names {named}, the header {id}"
+                "{transport}: the error has {named}, the header {id}"
             );
         }
     }
     Ok(())
 }
 
-/// Guessing passwords is slow, and says so.
+/// Guessing passwords is limited, with a matching error.
 async fn rate_limit(run: Scenario) -> Result<()> {
     let account = run.account().await?;
     let args = json!({"username": account.username, "password": "a guess"});
@@ -285,7 +286,7 @@ async fn rate_limit(run: Scenario) -> Result<()> {
     let codes = futures::future::try_join_all(calls).await?;
     let count = |wanted| codes.iter().filter(|&&code| code == Some(wanted)).count();
     let limited = count(ErrorCode::ResourceExhausted);
-    // Hashing is slow on purpose: on a busy machine some are let through and then run late.
+    // Hashing is slow on purpose, so on a busy machine some allowed calls time out.
     let let_through = count(ErrorCode::Unauthenticated) + count(ErrorCode::DeadlineExceeded);
     ensure!(limited + let_through == 60, "{codes:?}");
     ensure!(limited >= 10 && let_through >= 1, "{limited} of 60 limited");

@@ -1,5 +1,4 @@
-//! gRPC beside the calls themselves: reflection, health, gRPC-Web, deadlines, and messages
-//! that are none.
+//! gRPC features besides calls: reflection, health, gRPC-Web, deadlines, and invalid messages.
 
 use std::{collections::BTreeSet, time::Instant};
 
@@ -23,13 +22,10 @@ pub(crate) fn add(suite: &mut Suite) {
     suite.once("grpc::reflection_lists_every_service", reflection);
     suite.once("grpc::every_service_is_healthy", health);
     suite.once("grpc_web::a_call_from_a_browser", web);
-    suite.once("grpc_web::an_error_comes_in_the_trailers", web_error);
-    suite.once("grpc::a_deadline_that_passes_is_said_so", deadline);
-    suite.once(
-        "grpc::methods_that_are_not_are_unimplemented",
-        unknown_methods,
-    );
-    suite.once("grpc::bytes_that_are_no_message_are_refused", no_message);
+    suite.once("grpc_web::errors_are_in_the_trailers", web_error);
+    suite.once("grpc::an_exceeded_deadline_is_reported", deadline);
+    suite.once("grpc::unknown_methods_are_unimplemented", unknown_methods);
+    suite.once("grpc::invalid_messages_are_refused", no_message);
 }
 
 fn services() -> BTreeSet<String> {
@@ -74,7 +70,7 @@ async fn reflection(run: Scenario) -> Result<()> {
         "v1 lists {listed:?}, without {missing:?}"
     );
 
-    // Older tools know this version alone.
+    // Older tools support only this version.
     use v1alpha::{
         server_reflection_client::ServerReflectionClient,
         server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
@@ -95,7 +91,7 @@ async fn reflection(run: Scenario) -> Result<()> {
         .and_then(|answer| answer.message_response);
     let found = matches!(&answer, Some(MessageResponse::FileDescriptorResponse(files))
         if !files.file_descriptor_proto.is_empty());
-    ensure!(found, "v1alpha knows no {symbol}");
+    ensure!(found, "v1alpha doesn't find {symbol}");
     Ok(())
 }
 
@@ -116,7 +112,7 @@ async fn health(run: Scenario) -> Result<()> {
     Ok(())
 }
 
-/// The answer to a gRPC-Web request.
+/// The response to a gRPC-Web request.
 struct WebAnswer {
     message: Option<Bytes>,
     status: i32,
@@ -146,7 +142,7 @@ impl WebAnswer {
                 trailers = String::from_utf8_lossy(&frame).into_owned();
             }
         }
-        // An answer without a message may have its status in the headers.
+        // A response without a message may have its status in the headers.
         let field = |name: &str| {
             let in_trailers = trailers.lines().find_map(|line| {
                 let (own, value) = line.split_once(':')?;
@@ -212,7 +208,7 @@ async fn web(run: Scenario) -> Result<()> {
     let response = AuthResponse::decode(answer.message.context("no message")?)?;
     ensure!(
         token::subject(&response.access_token)? == account.id,
-        "another's token"
+        "the token is another user's"
     );
 
     let authorization = format!("Bearer {}", response.access_token);
@@ -252,14 +248,14 @@ async fn deadline(run: Scenario) -> Result<()> {
         username: account.username.clone(),
         password: account.password.clone(),
     };
-    // Hashing the password alone takes longer.
+    // Hashing the password takes longer than this deadline.
     let begun = Instant::now();
     let headers = [("grpc-timeout", "2m")];
     let answer = web_call(&run, "/auth.Auth/Login", &headers, &login.encode_to_vec()).await?;
     answer.refused(ErrorCode::DeadlineExceeded)?;
     ensure!(
         begun.elapsed().as_secs() < 5,
-        "answered after {:?}",
+        "the response took {:?}",
         begun.elapsed()
     );
     let headers = [("grpc-timeout", "20S")];
@@ -296,7 +292,7 @@ async fn no_message(run: Scenario) -> Result<()> {
             .refused(ErrorCode::InvalidArgument)
             .with_context(|| format!("{bytes:?}"))?;
     }
-    // A field that is not the contract's is passed over, as protobuf wants it.
+    // Unknown fields are ignored, as protobuf requires.
     let args = json!({"username": account.username});
     run.call("users-get-by-username", args)?
         .by(&account)

@@ -1,4 +1,4 @@
-//! The same create, delivered again, has no second effect.
+//! Repeating a create with the same key has no second effect.
 
 use anyhow::{Result, ensure};
 use futures::future::try_join_all;
@@ -41,7 +41,7 @@ async fn pictures(run: Scenario) -> Result<()> {
     };
     stored.holds(&account.id, one).await?;
 
-    // Another picture under the key is a mistake, and a key is its user's own.
+    // Another picture under the same key is an error. Other users may use the same key.
     let args = json!({"title": "again", "base64": Format::Gif.tiny().base64()});
     let call = run.call("pictures-create", args)?.by(&account).key(&key);
     call.send()
@@ -50,7 +50,7 @@ async fn pictures(run: Scenario) -> Result<()> {
         .saying("key")?;
     stored.holds(&account.id, one).await?;
     let others = create(&run, &other, &key, Format::Gif).await?;
-    ensure!(others != first, "two users' pictures are one");
+    ensure!(others != first, "two users share a picture");
 
     let key = Uuid::new_v4().to_string();
     let at_once = (0..3).map(|_| create(&run, &account, &key, Format::Webp));
@@ -84,7 +84,7 @@ async fn users(run: Scenario) -> Result<()> {
             ids.push(id);
         }
         ensure!(ids[0] == ids[1], "{function}: two users, {ids:?}");
-        // A key hands nobody an account.
+        // A key must not give access to another user's account.
         let args = json!({"username": name, "password": "another password"});
         let stranger = run.call(function, args)?.key(&key).send().await?;
         stranger.refused(ErrorCode::AlreadyExists)?;

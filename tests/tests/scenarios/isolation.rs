@@ -1,4 +1,4 @@
-//! Two users, and nothing of the one is the other's.
+//! Users can't access each other's data.
 
 use anyhow::{Result, ensure};
 use serde_json::json;
@@ -8,7 +8,7 @@ use trichrome_tests::{harness::Suite, images::Format, reply::text, scenario::Sce
 use crate::pictures::upload;
 
 pub(crate) fn add(suite: &mut Suite) {
-    suite.each("isolation::nobody_reaches_anothers_pictures", isolated);
+    suite.each("isolation::users_cannot_reach_others_pictures", isolated);
 }
 
 async fn isolated(run: Scenario) -> Result<()> {
@@ -26,7 +26,7 @@ async fn isolated(run: Scenario) -> Result<()> {
         .ok()?;
     ensure!(
         listed["pictures"] == json!([]),
-        "another's list has {listed}"
+        "the other user's list has {listed}"
     );
     for (function, args, code) in [
         (
@@ -72,7 +72,7 @@ async fn isolated(run: Scenario) -> Result<()> {
             .refused(code)?;
     }
 
-    // One's own id may be named.
+    // Passing one's own user id is allowed.
     let named = json!({"user_id": owner.id, "picture_id": id});
     let got = run
         .call("pictures-get", named)?
@@ -80,7 +80,10 @@ async fn isolated(run: Scenario) -> Result<()> {
         .send()
         .await?
         .ok()?;
-    ensure!(got["base64"] == picture.base64(), "other bytes came back");
+    ensure!(
+        got["base64"] == picture.base64(),
+        "other bytes were returned"
+    );
     let amount = run.stack().stored.amount(&owner.id).await?;
     ensure!(
         amount.objects == 1 && amount.rows == 1,

@@ -1,4 +1,4 @@
-//! The whole of it: from signing up to leaving.
+//! The whole workflow, from signing up to deleting the account.
 
 use anyhow::{Result, ensure};
 use serde_json::json;
@@ -17,7 +17,7 @@ use trichrome_tests::{
 use crate::pictures::upload;
 
 pub(crate) fn add(suite: &mut Suite) {
-    suite.each("journey::from_signing_up_to_leaving", journey);
+    suite.each("journey::from_signup_to_deletion", journey);
 }
 
 async fn journey(run: Scenario) -> Result<()> {
@@ -64,7 +64,10 @@ async fn journey(run: Scenario) -> Result<()> {
         .send()
         .await?
         .ok()?;
-    ensure!(got["base64"] == picture.base64(), "other bytes came back");
+    ensure!(
+        got["base64"] == picture.base64(),
+        "other bytes were returned"
+    );
 
     run.call("pictures-delete", one.clone())?
         .by(&account)

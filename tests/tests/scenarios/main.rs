@@ -1,6 +1,6 @@
-//! Every scenario over every transport, against a running stack.
+//! Scenarios over every transport, against a running stack.
 //!
-//! `cargo xtask test` runs it on a stack of its own; beside a running `cargo xtask up`:
+//! `cargo xtask test` runs them on its own stack. To run them against `cargo xtask up`:
 //! `cargo test -p trichrome-tests --features stack --test scenarios -- [part of a name]`.
 
 mod accounts;
@@ -24,7 +24,7 @@ use std::process::ExitCode;
 
 use trichrome_tests::harness::Suite;
 
-/// Most of a test's time is waiting; the functions take what two cores give.
+/// Tests mostly wait, so this is more than the number of cores.
 const THREADS: usize = 6;
 
 fn main() -> ExitCode {

@@ -1,4 +1,4 @@
-//! Lists: in order, in pages, and never too large for the way back.
+//! Lists are ordered and paged, and pages stay below the response size limit.
 
 use anyhow::{Result, ensure};
 use bytes::Bytes;
@@ -17,12 +17,12 @@ use crate::pictures::upload;
 
 pub(crate) fn add(suite: &mut Suite) {
     suite.each("paging::every_picture_once_newest_first", pages);
-    suite.each("paging::a_page_is_cut_where_it_gets_large", large_pages);
+    suite.each("paging::pages_are_limited_in_size", large_pages);
     let http = Transport::ALL.map(|transport| transport.has_paths().then_some(transport));
     let http: Vec<_> = http.into_iter().flatten().collect();
     suite.over(
         &http,
-        "paging::a_bare_list_with_the_cursor_beside_it",
+        "paging::a_bare_list_with_the_cursor_in_a_header",
         bare_list,
     );
 }
@@ -58,7 +58,7 @@ async fn pages(run: Scenario) -> Result<()> {
         let (pictures, next) = page(&run, &account, args).await?;
         ensure!(
             pictures.iter().all(|picture| picture["base64"] == ""),
-            "bytes unasked for"
+            "bytes were returned with metadata_only"
         );
         sizes.push(pictures.len());
         for picture in &pictures {
@@ -121,7 +121,7 @@ async fn large_pages(run: Scenario) -> Result<()> {
     Ok(())
 }
 
-/// What the Go original's web app reads.
+/// The list format that the Go original's web app reads.
 async fn bare_list(run: Scenario) -> Result<()> {
     let account = run.account().await?;
     for title in ["one", "two"] {

@@ -1,5 +1,4 @@
-//! Pictures of every format and size: what comes back is what went in, and S3 holds it as
-//! it is.
+//! Pictures of every format and size are stored and returned unchanged.
 
 use std::time::{Duration, SystemTime};
 
@@ -26,10 +25,10 @@ pub(crate) fn add(suite: &mut Suite) {
             )
         });
     }
-    suite.each("pictures::titles_are_any_text", titles);
+    suite.each("pictures::titles_can_be_any_text", titles);
 }
 
-/// Uploads a picture, and holds the answer to describe it.
+/// Uploads a picture and checks that the reply describes it.
 pub(crate) async fn upload(
     run: &Scenario,
     account: &Account,
@@ -44,10 +43,7 @@ pub(crate) async fn upload(
         .await?
         .ok()?;
     describes(&created, account, picture, title)?;
-    ensure!(
-        created["base64"] == "",
-        "the answer has the content that was just sent"
-    );
+    ensure!(created["base64"] == "", "the reply includes the content");
     Ok(created)
 }
 
@@ -61,7 +57,7 @@ fn describes(message: &Value, account: &Account, picture: &Picture, title: &str)
         ("height", json!(picture.height)),
     ] {
         let got = &message[field];
-        ensure!(*got == expected, "{field} is {got}, and not {expected}");
+        ensure!(*got == expected, "{field} is {got}, expected {expected}");
     }
     let id: Uuid = text(message, "id")?.parse()?;
     ensure!(id.get_version_num() == 7, "{id} does not sort by time");
@@ -96,10 +92,10 @@ async fn round_trip(run: &Scenario, account: &Account, picture: &Picture) -> Res
     describes(&got, account, picture, title)?;
     let back = BASE64_STANDARD
         .decode(text(&got, "base64")?)
-        .context("the answer's base64")?;
+        .context("the reply's base64")?;
     ensure!(
         hash(&back) == picture.hash(),
-        "{} other bytes came back, with the hash {}",
+        "{} other bytes were returned, with the hash {}",
         back.len(),
         hash(&back)
     );
@@ -107,12 +103,15 @@ async fn round_trip(run: &Scenario, account: &Account, picture: &Picture) -> Res
     let object = run.stack().stored.object(&account.id, id).await?;
     ensure!(
         hash(&object.bytes) == picture.hash(),
-        "S3 has {} other bytes, which begin {:?}",
+        "S3 has {} other bytes, starting with {:?}",
         object.bytes.len(),
         object.bytes.iter().take(16).collect::<Vec<_>>()
     );
     let (stored, own) = (object.content_type.as_str(), picture.format.content_type());
-    ensure!(stored == own, "S3 has it as {stored}, and it is {own}");
+    ensure!(
+        stored == own,
+        "the S3 object has type {stored}, expected {own}"
+    );
 
     run.call("pictures-delete", one.clone())?
         .by(account)
@@ -148,7 +147,7 @@ async fn titles(run: Scenario) -> Result<()> {
             .ok()?;
         ensure!(
             got["title"] == title,
-            "the title {title:?} came back as {}",
+            "the title {title:?} was returned as {}",
             got["title"]
         );
     }

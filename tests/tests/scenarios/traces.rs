@@ -1,4 +1,4 @@
-//! One call is one trace, whichever way it goes: from the caller's span down to the stores.
+//! A call has one trace on every transport, from the caller's span down to the stores.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,19 +17,16 @@ pub(crate) fn add(suite: &mut Suite) {
         suite.each("traces::an_upload_is_one_trace", upload);
         suite.each("traces::a_read_reaches_postgres", analytics);
         suite.each("traces::a_refused_call_is_a_trace_too", refused);
-        suite.once(
-            "traces::a_call_that_is_not_sampled_leaves_no_spans",
-            unsampled,
-        );
-        suite.once("traces::api_gateways_trace_goes_on", xray);
+        suite.once("traces::an_unsampled_call_has_no_spans", unsampled);
+        suite.once("traces::api_gateways_trace_is_continued", xray);
     });
 }
 
-/// A span that is expected: service, kind and name.
+/// An expected span: service, kind and name.
 type Step = (&'static str, Kind, String);
 
-/// The way of a call from its caller to its function, outermost first.
-fn way(transport: Transport, function: &'static str, names: &Names) -> Vec<Step> {
+/// The spans of a call from its caller to its function, outermost first.
+fn path_of(transport: Transport, function: &'static str, names: &Names) -> Vec<Step> {
     let Names {
         method,
         path,
@@ -60,7 +57,7 @@ fn way(transport: Transport, function: &'static str, names: &Names) -> Vec<Step>
     }
 }
 
-/// What an operation is called on each way.
+/// The names of an operation in spans.
 struct Names {
     method: &'static str,
     path: &'static str,
@@ -82,11 +79,11 @@ const READ: Names = Names {
     topic: "analytics",
 };
 
-/// Follows the way from the caller's span; answers the function's span.
-fn follow<'a>(spans: &'a [Span], way: &[Step]) -> Result<&'a Span> {
+/// Follows the expected spans down from the caller's; returns the function's span.
+fn follow<'a>(spans: &'a [Span], steps: &[Step]) -> Result<&'a Span> {
     let mut parent = SPAN;
     let mut last = None;
-    for (service, kind, name) in way {
+    for (service, kind, name) in steps {
         let found = spans.iter().find(|span| {
             span.parent_span_id == parent
                 && span.service == *service
@@ -98,7 +95,7 @@ fn follow<'a>(spans: &'a [Span], way: &[Step]) -> Result<&'a Span> {
         parent = &found.span_id;
         last = Some(found);
     }
-    last.context("a way of no steps")
+    last.context("no steps")
 }
 
 fn below<'a>(spans: &'a [Span], parent: &Span, name: &str) -> Result<&'a Span> {
@@ -121,7 +118,7 @@ fn has(span: &Span, attributes: &[(&str, Value)]) -> Result<()> {
     Ok(())
 }
 
-/// No span hangs in the air, and none is told twice.
+/// Checks that every span has exactly one parent.
 fn is_one_tree(spans: &[Span]) -> Result<()> {
     for span in spans {
         let parents = spans
@@ -149,8 +146,8 @@ fn is_one_tree(spans: &[Span]) -> Result<()> {
     Ok(())
 }
 
-/// What every transport's own spans say.
-fn transports_say(spans: &[Span], transport: Transport, names: &Names, status: u16) -> Result<()> {
+/// Checks the attributes of the transport's spans.
+fn check_transport(spans: &[Span], transport: Transport, names: &Names, status: u16) -> Result<()> {
     let of = |kind: Kind, name: &str| {
         spans
             .iter()
@@ -202,13 +199,13 @@ async fn upload(run: Scenario) -> Result<()> {
         Ok(trace)
     };
     let transport = run.transport();
-    let way = way(transport, "pictures-create", &UPLOAD);
+    let steps = path_of(transport, "pictures-create", &UPLOAD);
     let complete = |spans: &[Span]| {
-        let function = follow(spans, &way)?;
+        let function = follow(spans, &steps)?;
         below(spans, function, "S3.PutObject")?;
         below(spans, function, "DynamoDB.")?;
-        transports_say(spans, transport, &UPLOAD, 201)?;
-        // REST's call log is a call of its own, below the call that it logs.
+        check_transport(spans, transport, &UPLOAD, 201)?;
+        // REST logs a call by another call below it.
         if transport.logged_as() == "rest" {
             let log = below(spans, function, "Lambda.Invoke")?;
             let served = below(spans, log, "POST /analytics")?;
@@ -218,7 +215,7 @@ async fn upload(run: Scenario) -> Result<()> {
     };
     let spans = run.stack().traces.of_call(call, complete).await?;
 
-    let function = follow(&spans, &way)?;
+    let function = follow(&spans, &steps)?;
     let trigger = match transport.logged_as() {
         "events" => "pubsub",
         _ => "http",
@@ -258,11 +255,11 @@ async fn upload(run: Scenario) -> Result<()> {
             ("db.collection.name", json!(description.pictures_table)),
         ],
     )?;
-    let told = spans.iter().find(|span| {
+    let leaked = spans.iter().find(|span| {
         let text = format!("{:?}", span.attributes);
         text.contains(&account.token) || text.contains(&picture.base64())
     });
-    ensure!(told.is_none(), "a token or a picture is in {told:?}");
+    ensure!(leaked.is_none(), "a token or a picture is in {leaked:?}");
     let failed = spans.iter().find(|span| span.error);
     ensure!(failed.is_none(), "{failed:?}");
     Ok(())
@@ -276,9 +273,9 @@ async fn analytics(run: Scenario) -> Result<()> {
         call.by(&account).trace(trace).send().await?.ok()?;
         Ok(trace)
     };
-    let way = way(run.transport(), "analytics-get", &READ);
+    let steps = path_of(run.transport(), "analytics-get", &READ);
     let complete = |spans: &[Span]| {
-        let function = follow(spans, &way)?;
+        let function = follow(spans, &steps)?;
         has(
             below(spans, function, "SELECT call_logs")?,
             &[
@@ -301,19 +298,19 @@ async fn refused(run: Scenario) -> Result<()> {
         ensure!(reply.status == 401, "{}", reply.status);
         Ok(trace)
     };
-    let way = way(run.transport(), "analytics-get", &READ);
+    let steps = path_of(run.transport(), "analytics-get", &READ);
     let complete = |spans: &[Span]| {
-        let function = follow(spans, &way)?;
+        let function = follow(spans, &steps)?;
         has(function, &[("http.response.status_code", json!(401))])?;
-        // The caller's mistake is no error of the server's.
+        // A client error isn't an error of the server's span.
         ensure!(!function.error, "{function:?}");
-        transports_say(spans, run.transport(), &READ, 401)
+        check_transport(spans, run.transport(), &READ, 401)
     };
     run.stack().traces.of_call(call, complete).await?;
     Ok(())
 }
 
-/// A request to the REST API with these headers, and its answer's trace id.
+/// Sends a request with these headers to the REST API; returns the response's trace id.
 async fn bare(run: &Scenario, headers: &[(&str, &str)]) -> Result<String> {
     let url = format!("{}/analytics", run.stack().description.rest_url);
     let answer = run.stack().http.send("GET", &url, headers, "").await?;
@@ -323,13 +320,13 @@ async fn bare(run: &Scenario, headers: &[(&str, &str)]) -> Result<String> {
 }
 
 async fn unsampled(run: Scenario) -> Result<()> {
-    /// Those that are kept come later: where they are, the first of the others would be, also
-    /// from another instance of the function.
+    /// Each round waits for a later, sampled call. Once its spans have arrived, those of the
+    /// earlier call would have too. Several rounds cover other instances of the function.
     const ROUNDS: usize = 3;
     let call = async |trace: Uuid, flags: &str| {
         let parent = format!("00-{}-{SPAN}-{flags}", trace.simple());
         let id = bare(&run, &[(TRACEPARENT, &parent)]).await?;
-        ensure!(id == trace.simple().to_string(), "answered {id}");
+        ensure!(id == trace.simple().to_string(), "the trace is {id}");
         Ok(trace)
     };
     let traces = &run.stack().traces;
@@ -351,8 +348,8 @@ async fn unsampled(run: Scenario) -> Result<()> {
     Ok(())
 }
 
-/// The local REST API makes an X-Ray header for every call, whatever the caller sent, as API
-/// Gateway does: `Root=1-<seconds since 1970>-<random>`.
+/// Like API Gateway, the local REST API sets an X-Ray header on every call, whatever the caller
+/// sent: `Root=1-<seconds since 1970>-<random>`.
 async fn xray(run: Scenario) -> Result<()> {
     let stack = run.stack();
     let url = format!("{}/analytics", stack.description.rest_url);
@@ -365,7 +362,7 @@ async fn xray(run: Scenario) -> Result<()> {
         let seconds = u64::from_str_radix(id.get(..8).unwrap_or_default(), 16)?;
         ensure!(
             (before..=now()?).contains(&seconds),
-            "{id} is no trace of X-Ray's that began between {before} and now"
+            "{id} isn't an X-Ray trace started between {before} and now"
         );
         Ok(id.parse()?)
     };

@@ -1,5 +1,5 @@
-//! Clients as others have them: generated from this contract's `.proto` files, and ones
-//! that know only the fields that the Go original had.
+//! Typed clients: generated from this contract's `.proto` files, and ones that know only the fields
+//! of the Go original.
 
 use anyhow::{Context as _, Result, ensure};
 use http::uri::PathAndQuery;
@@ -25,11 +25,11 @@ use trichrome_tests::{
 };
 
 pub(crate) fn add(suite: &mut Suite) {
-    suite.once("typed_clients::the_generated_ones", generated);
-    suite.once("typed_clients::the_originals", original);
+    suite.once("typed_clients::generated_from_the_contract", generated);
+    suite.once("typed_clients::of_the_original", original);
 }
 
-/// A message with the caller's token.
+/// Adds the caller's token to a message.
 fn by<T>(token: &str, message: T) -> Result<Request<T>> {
     let mut request = Request::new(message);
     let value = format!("Bearer {token}").parse()?;
@@ -58,8 +58,8 @@ async fn generated(run: Scenario) -> Result<()> {
         method: "/pictures.Pictures/GetUserPictures".to_owned(),
         ..Default::default()
     };
-    let whose = auth.validate_rpc_request(validate).await?.into_inner();
-    ensure!(whose.user_id == id, "{whose:?}");
+    let validated = auth.validate_rpc_request(validate).await?.into_inner();
+    ensure!(validated.user_id == id, "{validated:?}");
 
     let mut users = UsersClient::new(channel.clone());
     let whom = GetUserDataRequest {
@@ -117,7 +117,7 @@ async fn generated(run: Scenario) -> Result<()> {
         totals: true,
         ..Default::default()
     };
-    // These calls' own, at the latest: they are logged a little later.
+    // The calls above are logged a little later.
     eventually(SOON, async || {
         let mut analytics = analytics.clone();
         let logs = analytics.get_log(by(&token, read.clone())?).await?;
@@ -136,7 +136,7 @@ async fn generated(run: Scenario) -> Result<()> {
     Ok(())
 }
 
-/// The original's messages, as its protos had them.
+/// The messages of the Go original's protos.
 mod originals {
     #[derive(Clone, PartialEq, prost::Message)]
     pub(super) struct Credentials {
@@ -175,7 +175,7 @@ mod originals {
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Whose {
+    pub(super) struct ListPictures {
         #[prost(string, tag = "1")]
         pub(super) user_id: String,
     }
@@ -206,7 +206,7 @@ mod originals {
     }
 }
 
-/// Calls a method with an original's message.
+/// Calls a method with a message of the original.
 async fn call<I, O>(run: &Scenario, path: &'static str, request: Request<I>) -> Result<O>
 where
     I: prost::Message + 'static,
@@ -247,9 +247,9 @@ async fn original(run: Scenario) -> Result<()> {
         !created.id.is_empty() && created.user_id == user_id,
         "{created:?}"
     );
-    let whose = Whose { user_id };
+    let list = ListPictures { user_id };
     let path = "/pictures.Pictures/GetUserPictures";
-    let listed: Pictures = call(&run, path, by(&access_token, whose)?).await?;
+    let listed: Pictures = call(&run, path, by(&access_token, list)?).await?;
     ensure!(
         listed.pictures.len() == 1,
         "{} listed",
@@ -257,7 +257,7 @@ async fn original(run: Scenario) -> Result<()> {
     );
     ensure!(
         listed.pictures[0].base64 == picture.base64(),
-        "other bytes came back"
+        "other bytes were returned"
     );
 
     let entry = Entry {

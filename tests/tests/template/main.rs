@@ -1,5 +1,5 @@
 //! Checks `template.yaml` against the contract, and its policies against what the functions'
-//! code calls. Prints the YAML that is missing. Needs nothing running.
+//! code calls. Prints any missing YAML. Needs no stack.
 
 #![expect(
     clippy::expect_used,
@@ -71,7 +71,7 @@ const ACTIONS: &[(&str, &[&str])] = &[
             "s3:ListBucket on PicturesBucket",
         ],
     ),
-    // s3:ListBucket: without it, S3 answers 403 for an object that is not there.
+    // s3:ListBucket: without it, S3 returns 403 for a missing object.
     (
         "pictures-list",
         &[
@@ -420,7 +420,7 @@ fn texts(value: &Value) -> Vec<&str> {
 fn no_policy_allows_all_actions_or_all_resources() {
     let template = Template::read();
     for (id, resource) in template.resources() {
-        // It denies.
+        // Its statements deny.
         if resource["Type"] == "AWS::S3::BucketPolicy" {
             continue;
         }
@@ -431,23 +431,25 @@ fn no_policy_allows_all_actions_or_all_resources() {
             let all = texts(&statement["Resource"]).contains(&"*");
             assert!(
                 !all || ANY_RESOURCE.contains(&id.as_str()),
-                "{id} allows on *"
+                "{id} allows any resource"
             );
         });
     }
 }
 
-fn each_statement(value: &Value, look: &mut impl FnMut(&Value)) {
+fn each_statement(value: &Value, inspect: &mut impl FnMut(&Value)) {
     match value {
         Value::Object(fields) => {
             if fields.contains_key("Effect") {
-                look(value);
+                inspect(value);
             }
             fields
                 .values()
-                .for_each(|field| each_statement(field, look));
+                .for_each(|field| each_statement(field, inspect));
         }
-        Value::Array(values) => values.iter().for_each(|value| each_statement(value, look)),
+        Value::Array(values) => values
+            .iter()
+            .for_each(|value| each_statement(value, inspect)),
         _ => {}
     }
 }

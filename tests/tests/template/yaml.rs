@@ -1,4 +1,4 @@
-//! CloudFormation's YAML as JSON: `!Ref X` is `{"Ref": "X"}`, `!Sub X` is `{"Fn::Sub": "X"}`.
+//! Reads CloudFormation's YAML as JSON: `!Ref X` is `{"Ref": "X"}`, `!Sub X` is `{"Fn::Sub": "X"}`.
 
 use serde_json::{Map, Value};
 use serde_yaml_ng as yaml;
