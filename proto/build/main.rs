@@ -1,8 +1,8 @@
-//! Compiles the contract: `.proto` files -> message types, operation table, descriptors.
+//! Compiles the `.proto` files into message types, the operation table and descriptors.
 //!
-//! Needs no `protoc`: protox is a protobuf compiler in Rust.
+//! Uses protox, a protobuf compiler in Rust, so that `protoc` isn't needed.
 
-#![allow(clippy::print_stdout, reason = "cargo reads it")]
+#![allow(clippy::print_stdout, reason = "instructions for cargo")]
 
 mod contract;
 mod operation;
@@ -17,7 +17,7 @@ use std::{env, fs, path::PathBuf, process::ExitCode};
 use anyhow::{Context as _, Result};
 use prost_reflect::DescriptorPool;
 
-/// The packages of the contract, in the order in which the documentation shows them.
+/// The packages of the contract, in the order of the documentation.
 const PACKAGES: [&str; 4] = ["auth", "users", "pictures", "analytics"];
 
 fn main() -> Result<ExitCode> {

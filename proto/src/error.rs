@@ -1,11 +1,11 @@
-//! Errors as callers see them: one code, on every transport its own number.
+//! Errors as returned to callers, with their HTTP and gRPC statuses.
 
 use serde::{Deserialize, Serialize};
 
-/// Declares [`ErrorCode`] with its edge table, so that a code cannot lack a column.
+/// Declares [`ErrorCode`] and its statuses in one table, so that none can be missing.
 macro_rules! error_codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $http:literal, $grpc:literal;)*) => {
-        /// What went wrong, in the vocabulary of gRPC's status codes, with two of HTTP's.
+        /// The kind of an error: gRPC's status codes, and two of HTTP's.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum ErrorCode {
             $($(#[$doc])* $name,)*
@@ -15,12 +15,12 @@ macro_rules! error_codes {
             /// Every code.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// The `code` of an error body.
+            /// The `code` in an error body.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
 
-            /// The HTTP status, by grpc-gateway's table.
+            /// The HTTP status, as in grpc-gateway's table.
             pub const fn http(self) -> u16 {
                 match self { $(Self::$name => $http,)* }
             }
@@ -34,43 +34,43 @@ macro_rules! error_codes {
 }
 
 error_codes! {
-    /// The request is wrong, whatever the state of the service.
+    /// The request is invalid, independently of stored data.
     InvalidArgument = "INVALID_ARGUMENT", 400, 3;
-    /// No token, or one that is not valid.
+    /// The token is missing or invalid.
     Unauthenticated = "UNAUTHENTICATED", 401, 16;
-    /// A valid token, but not for this.
+    /// The token is valid, but doesn't allow the call.
     PermissionDenied = "PERMISSION_DENIED", 403, 7;
-    /// There is no such thing, or none that the caller may know of.
+    /// The object doesn't exist, or the caller may not see it.
     NotFound = "NOT_FOUND", 404, 5;
-    /// The path takes other methods.
+    /// The path exists, but not with this method.
     MethodNotAllowed = "METHOD_NOT_ALLOWED", 405, 12;
-    /// The name is taken.
+    /// The name is already in use.
     AlreadyExists = "ALREADY_EXISTS", 409, 6;
-    /// The request is at odds with an earlier one.
+    /// The request conflicts with an earlier one.
     Aborted = "ABORTED", 409, 10;
-    /// The body or the picture passes its limit.
+    /// The body or the picture is too large.
     PayloadTooLarge = "PAYLOAD_TOO_LARGE", 413, 8;
-    /// Too many calls.
+    /// Too many requests.
     ResourceExhausted = "RESOURCE_EXHAUSTED", 429, 8;
-    /// The caller went away.
+    /// The caller cancelled the call.
     Canceled = "CANCELED", 499, 1;
-    /// A fault of the service.
+    /// An internal error.
     Internal = "INTERNAL", 500, 13;
-    /// There is no such operation.
+    /// The operation doesn't exist.
     Unimplemented = "UNIMPLEMENTED", 501, 12;
-    /// Something the service needs is down; the same call may succeed later.
+    /// A dependency is unavailable. A retry may succeed.
     Unavailable = "UNAVAILABLE", 503, 14;
-    /// The answer did not come in time.
+    /// The call timed out.
     DeadlineExceeded = "DEADLINE_EXCEEDED", 504, 4;
 }
 
 impl ErrorCode {
-    /// The code with this text.
+    /// Parses a `code`.
     pub fn from_text(text: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|code| code.as_str() == text)
     }
 
-    /// The code for an HTTP status that came without one: 200 and its like have none.
+    /// The code for an HTTP status without an error body; `None` for a success.
     pub fn from_http(status: u16) -> Option<Self> {
         match status {
             0..400 => None,
@@ -89,13 +89,13 @@ impl ErrorCode {
         }
     }
 
-    /// The code for a gRPC status that came without one: 0 (OK) has none.
+    /// The code for a gRPC status without an error code; `None` for 0 (OK).
     pub fn from_grpc(status: i32) -> Option<Self> {
         match status {
             0 => None,
             // FAILED_PRECONDITION and OUT_OF_RANGE: 400 in grpc-gateway's table.
             9 | 11 => Some(Self::InvalidArgument),
-            // 8 and 12 stand for two codes each; these are the common ones.
+            // 8 and 12 are shared by two codes; these are the common ones.
             8 => Some(Self::ResourceExhausted),
             12 => Some(Self::Unimplemented),
             _ => Some(
@@ -108,12 +108,12 @@ impl ErrorCode {
         }
     }
 
-    /// Whether the cause is the service's: its detail belongs in the log, not in the answer.
+    /// Whether the service is at fault. The details are logged and not returned.
     pub const fn is_fault(self) -> bool {
         self.http() >= 500
     }
 
-    /// What a caller is told of a fault.
+    /// The message returned to the caller in place of a fault's details.
     pub const fn fault_message(self) -> &'static str {
         match self {
             Self::Unavailable => {
@@ -125,23 +125,22 @@ impl ErrorCode {
     }
 }
 
-/// A domain error that knows what to tell the caller.
+/// A domain error with a code.
 ///
-/// `Display` is the message that the caller gets, unless the code is a fault
-/// ([`ErrorCode::is_fault`]): then the caller gets a general message, and the error with its
-/// sources goes to the log.
+/// `Display` is the message returned to the caller. For a fault ([`ErrorCode::is_fault`]) a
+/// general message is returned, and the error is logged with its sources.
 pub trait Fault: std::error::Error {
-    /// The code to answer.
+    /// The code to return.
     fn code(&self) -> ErrorCode;
 }
 
-/// An error for the caller: what it is, and what to change.
+/// An error to return to the caller.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ApiError {
-    /// What went wrong.
+    /// The kind of error.
     pub code: ErrorCode,
-    /// What to change, in words.
+    /// What is wrong, and what to change.
     pub message: String,
 }
 
@@ -166,30 +165,30 @@ impl Fault for ApiError {
     }
 }
 
-/// The body of every error answer.
+/// The body of every error response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody {
     /// The error.
     pub error: ErrorDetail,
 }
 
-/// What the caller learns of an error.
+/// The content of an error body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorDetail {
     /// [`ErrorCode::as_str`].
     pub code: String,
-    /// What to change, in words.
+    /// What is wrong, and what to change.
     pub message: String,
-    /// Finds the call in the logs.
+    /// The request's id in the logs.
     #[serde(default)]
     pub request_id: String,
-    /// Finds the call's trace: 32 hexadecimal digits (W3C Trace Context).
+    /// The trace's id: 32 hexadecimal digits (W3C Trace Context).
     #[serde(default)]
     pub trace_id: String,
 }
 
 impl ErrorBody {
-    /// The body for an error.
+    /// Creates the body for an error.
     pub fn new(
         code: ErrorCode,
         message: impl Into<String>,
@@ -212,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_survives_http_and_its_text() {
+    fn codes_round_trip_through_http_and_text() {
         for &code in ErrorCode::ALL {
             assert_eq!(ErrorCode::from_text(code.as_str()), Some(code));
             let back = ErrorCode::from_http(code.http()).unwrap();
@@ -221,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn grpc_numbers_map_as_grpc_gateway_does() {
+    fn grpc_statuses_map_as_in_grpc_gateway() {
         let expected = [
             (1, 499),
             (2, 500),

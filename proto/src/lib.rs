@@ -1,9 +1,9 @@
-//! The contract: messages, the operation table, and what is derived from it.
+//! The contract: its messages, its table of operations, and what is generated from them.
 //!
-//! The `.proto` files of this crate are the project's single source. Its build compiles
-//! them into message types ([`auth`], [`users`], [`pictures`], [`analytics`]) and into one
-//! table ([`contract::OPERATIONS`]) that says of every operation how each transport reaches
-//! it. The gateway, the function shell, the OpenAPI document and the tests read that table.
+//! The build compiles the `.proto` files of this crate into message types ([`auth`],
+//! [`users`], [`pictures`], [`analytics`]) and into a table ([`contract::OPERATIONS`]) of how
+//! each transport reaches an operation. The gateway, the functions' shell, the OpenAPI
+//! document and the tests use that table.
 
 pub mod binding;
 pub mod contract;

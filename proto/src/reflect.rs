@@ -1,23 +1,20 @@
-//! The compiled descriptors: dynamic messages, server reflection.
+//! The compiled descriptors, for dynamic messages and server reflection.
 
 use std::sync::LazyLock;
 
 use prost_reflect::DescriptorPool;
 
-/// Every `.proto` of the contract and what they import, as an encoded `FileDescriptorSet`.
+/// The contract's `.proto` files and their imports, as an encoded `FileDescriptorSet`.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 /// The descriptors as a pool.
 ///
 /// # Panics
 ///
-/// Never: the set is compiled with the crate, and a test decodes it.
+/// Never: a test decodes the set.
 pub fn pool() -> &'static DescriptorPool {
     static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
-        #[allow(
-            clippy::expect_used,
-            reason = "compiled with the crate, held by a test"
-        )]
+        #[allow(clippy::expect_used, reason = "a test decodes it")]
         DescriptorPool::decode(FILE_DESCRIPTOR_SET).expect("the compiled descriptors decode")
     });
     &POOL
@@ -29,7 +26,7 @@ mod tests {
     use crate::contract::OPERATIONS;
 
     #[test]
-    fn the_pool_knows_every_operation() {
+    fn the_pool_contains_every_operation() {
         for operation in OPERATIONS {
             let service = pool().get_service_by_name(operation.grpc_service).unwrap();
             let method = service

@@ -1,18 +1,18 @@
-//! Which operation a REST request names.
+//! Finds the operation of a REST request.
 
 use super::{OPERATIONS, Operation, path_parameter};
 
-/// What a method and a path lead to.
+/// The outcome of looking up a method and a path.
 #[derive(Debug)]
 pub enum Route {
-    /// An operation, with the path's parameters (percent-decoded).
+    /// An operation and the path's parameters.
     Found {
         /// The operation.
         operation: &'static Operation,
-        /// Name and value of each parameter.
+        /// The name and the percent-decoded value of each parameter.
         params: Vec<(&'static str, String)>,
     },
-    /// The path is known, by other methods.
+    /// The path exists, with other methods.
     MethodNotAllowed {
         /// Those methods.
         allow: Vec<&'static str>,
@@ -21,8 +21,8 @@ pub enum Route {
     NotFound,
 }
 
-/// Finds the operation that serves `method` on `path`. A literal path segment wins over a
-/// parameter: `/users/validate-password` is not a user.
+/// Finds the operation of a method and a path. A literal segment takes precedence over a
+/// parameter: `/users/validate-password` isn't a user.
 pub fn route(method: &str, path: &str) -> Route {
     let mut matches: Vec<_> = OPERATIONS
         .iter()
@@ -45,7 +45,7 @@ pub fn route(method: &str, path: &str) -> Route {
         })
 }
 
-/// The parameters, if `path` is one of `template`'s.
+/// The parameters of `path` if it matches `template`.
 fn match_path(template: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
     let mut params = Vec::new();
     let mut given = path.split('/');
@@ -61,7 +61,7 @@ fn match_path(template: &'static str, path: &str) -> Option<Vec<(&'static str, S
     given.next().is_none().then_some(params)
 }
 
-/// Decodes `%XX` (RFC 3986, section 2.1); `None` where that is not UTF-8.
+/// Decodes `%XX` (RFC 3986, section 2.1). `None` if the result isn't UTF-8.
 fn percent_decode(text: &str) -> Option<String> {
     let text = percent_encoding::percent_decode_str(text)
         .decode_utf8()
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_literal_wins_and_parameters_are_decoded() {
+    fn literals_take_precedence_and_parameters_are_decoded() {
         assert_eq!(
             found("POST", "/users/validate-password").0,
             "users-validate-password"
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_says_how() {
+    fn unknown_paths_and_methods_are_distinguished() {
         assert!(matches!(route("GET", "/nowhere"), Route::NotFound));
         assert!(matches!(route("GET", "/pictures/"), Route::NotFound));
         assert!(matches!(route("GET", "/pictures/%ff"), Route::NotFound));
