@@ -38,6 +38,12 @@ export const STEPS = [
     expect: { base64: PICTURE, user_id: '{{user_id}}' },
   },
   {
+    operation: 'pictures-update',
+    path: { picture_id: '{{picture_id}}' },
+    body: { title: 'The same pixel' },
+    expect: { title: 'The same pixel', id: '{{picture_id}}', base64: '' },
+  },
+  {
     operation: 'analytics-log',
     body: { transport: 'rest', service: 'postman', method: 'Run', status: 200, duration_ms: 1.5 },
   },

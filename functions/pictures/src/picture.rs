@@ -51,6 +51,17 @@ impl Picture {
     }
 }
 
+/// Checks a title beyond the contract's rules.
+///
+/// # Errors
+/// [`Error::BlankTitle`].
+pub(crate) fn check_title(title: &str) -> Result<(), Error> {
+    if title.trim().is_empty() {
+        return Err(Error::BlankTitle);
+    }
+    Ok(())
+}
+
 /// Parses a picture's id. The contract allows UUIDs of any version and case.
 ///
 /// # Errors

@@ -17,6 +17,7 @@ mod isolation;
 mod journey;
 mod paging;
 mod pictures;
+mod renames;
 mod traces;
 mod typed_clients;
 
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     for add in [
         journey::add,
         pictures::add,
+        renames::add,
         paging::add,
         accounts::add,
         isolation::add,

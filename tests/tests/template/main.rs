@@ -98,6 +98,7 @@ const ACTIONS: &[(&str, &[&str])] = &[
             "s3:PutObject on objects of PicturesBucket",
         ],
     ),
+    ("pictures-update", &["dynamodb:UpdateItem on PicturesTable"]),
     (
         "pictures-delete",
         &[

@@ -113,7 +113,11 @@ export interface paths {
         delete: operations["pictures-delete"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Renames one picture of the caller. The response leaves out its content.
+         * @description gRPC: `pictures.Pictures/UpdateUserPicture`. Kafka: topic `pictures`, key `updatepicture`.
+         */
+        patch: operations["pictures-update"];
         trace?: never;
     };
     "/signup": {
@@ -361,6 +365,15 @@ export interface components {
             p50_ms?: number;
             /** @description The 95th percentile of the duration in milliseconds, accurate to 2 %. */
             p95_ms?: number;
+        };
+        UpdateUserPictureRequestBody: {
+            /** @description The title. */
+            title: string;
+            /**
+             * Format: uuid
+             * @description The caller's id. Optional.
+             */
+            user_id?: string;
         };
         UserMessage: {
             /** @description The user's id (UUID). */
@@ -769,6 +782,42 @@ export interface operations {
             400: components["responses"]["INVALID_ARGUMENT"];
             401: components["responses"]["UNAUTHENTICATED"];
             403: components["responses"]["PERMISSION_DENIED"];
+            429: components["responses"]["RESOURCE_EXHAUSTED"];
+            500: components["responses"]["INTERNAL"];
+            503: components["responses"]["UNAVAILABLE"];
+            504: components["responses"]["DEADLINE_EXCEEDED"];
+            default: components["responses"]["ERROR"];
+        };
+    };
+    "pictures-update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The picture's id. */
+                picture_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateUserPictureRequestBody"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PictureMessage"];
+                };
+            };
+            400: components["responses"]["INVALID_ARGUMENT"];
+            401: components["responses"]["UNAUTHENTICATED"];
+            403: components["responses"]["PERMISSION_DENIED"];
+            413: components["responses"]["PAYLOAD_TOO_LARGE"];
             429: components["responses"]["RESOURCE_EXHAUSTED"];
             500: components["responses"]["INTERNAL"];
             503: components["responses"]["UNAVAILABLE"];

@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 use aws_sdk_dynamodb::{
     Client,
     config::Builder,
+    error::SdkError,
     operation::update_item::UpdateItemError,
-    types::{AttributeValue, DeleteRequest, KeysAndAttributes, WriteRequest},
+    types::{AttributeValue, DeleteRequest, KeysAndAttributes, ReturnValue, WriteRequest},
 };
 use aws_types::SdkConfig;
 use trichrome_aws::{AwsSpans, backoff};
@@ -152,6 +153,31 @@ impl Rows {
         Err(unprocessed(doing))
     }
 
+    /// Sets a picture's title. `None` if there is no such picture or it is being deleted.
+    pub(crate) async fn set_title(
+        &self,
+        user_id: &str,
+        id: Uuid,
+        title: &str,
+    ) -> Result<Option<Picture>, Error> {
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(user_id, id)))
+            .update_expression("SET title = :title")
+            .condition_expression("attribute_exists(picture_id) AND attribute_not_exists(deleting)")
+            .expression_attribute_values(":title", text(title))
+            .return_values(ReturnValue::AllNew)
+            .send()
+            .await;
+        match updated {
+            Ok(output) => picture(output.attributes.unwrap_or_default()).map(Some),
+            Err(error) if is_refused(&error) => Ok(None),
+            Err(error) => Err(failed("set a picture's title", error)),
+        }
+    }
+
     /// Marks a row before its object is deleted, and returns whether there is such a row.
     pub(crate) async fn begin_delete(&self, user_id: &str, id: Uuid) -> Result<bool, Error> {
         let marked = self
@@ -166,14 +192,7 @@ impl Rows {
             .await;
         match marked {
             Ok(_) => Ok(true),
-            Err(error)
-                if matches!(
-                    error.as_service_error(),
-                    Some(UpdateItemError::ConditionalCheckFailedException(_))
-                ) =>
-            {
-                Ok(false)
-            }
+            Err(error) if is_refused(&error) => Ok(false),
             Err(error) => Err(failed("mark a picture's row", error)),
         }
     }
@@ -248,6 +267,14 @@ impl Rows {
         }
         Err(unprocessed(doing))
     }
+}
+
+/// Whether an update's condition isn't met.
+fn is_refused(error: &SdkError<UpdateItemError>) -> bool {
+    matches!(
+        error.as_service_error(),
+        Some(UpdateItemError::ConditionalCheckFailedException(_))
+    )
 }
 
 fn unprocessed(doing: &'static str) -> Error {

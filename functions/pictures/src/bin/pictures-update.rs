@@ -1,0 +1,32 @@
+//! `pictures-update`: renames a picture of the caller.
+
+use std::process::ExitCode;
+
+use trichrome_pictures::{Error, PictureStore};
+use trichrome_proto::pictures::{PictureMessage, UpdateUserPictureRequest};
+use trichrome_runtime::{Call, Env, Function};
+
+struct Update(PictureStore);
+
+impl Function for Update {
+    const NAME: &'static str = "pictures-update";
+    type Input = UpdateUserPictureRequest;
+    type Output = PictureMessage;
+    type Error = Error;
+
+    fn build(env: &mut Env) -> Self {
+        Self(PictureStore::from_env(env))
+    }
+
+    async fn call(
+        &self,
+        call: &Call,
+        input: UpdateUserPictureRequest,
+    ) -> Result<PictureMessage, Error> {
+        self.0.update(call.caller(), &input).await
+    }
+}
+
+fn main() -> ExitCode {
+    trichrome_runtime::run::<Update>()
+}
