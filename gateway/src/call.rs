@@ -1,5 +1,5 @@
-//! The one path that every call takes, whichever transport it came over:
-//! limit, event, invocation, answer, call log.
+//! The path that every call takes, over any transport: rate limit, event, invocation, answer,
+//! call log.
 
 pub(crate) mod answer;
 pub(crate) mod args;
@@ -41,42 +41,42 @@ use crate::ops::metrics::Metrics;
 
 /// One call of an operation.
 pub(crate) struct Call<'a> {
-    /// Which operation.
     pub(crate) operation: &'static Operation,
-    /// The request message.
     pub(crate) args: Args<'a>,
-    /// Who calls.
     pub(crate) context: Context,
-    /// How the call came.
     pub(crate) transport: Transport,
-    /// When the caller stops waiting.
     pub(crate) deadline: Instant,
-    /// The id of its call log; the same call, delivered twice, has the same.
+    /// The id of the call log. A call that is delivered twice has the same id.
     pub(crate) log_id: Uuid,
-    /// What to do when the service fails.
     pub(crate) failures: Failures,
 }
 
-/// What to do when the service, not the caller, is at fault.
+/// What to do if the service, not the caller, is at fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failures {
-    /// Say so: the caller is there to try again. Only a read that failed on the way is made
-    /// once more; anything else might have had its effect.
+    /// Return the failure, because the caller can retry. Only a read with a transient failure is
+    /// retried once; a write might have taken effect.
     Answer,
-    /// Try again, within the deadline: nobody else will.
+    /// Retry until the deadline, because the caller cannot.
     Retry,
 }
 
-/// Times that a call is tried where its failures are retried.
-pub(crate) const ATTEMPTS: u32 = 5;
+/// The number of attempts with [`Failures::Retry`].
+const ATTEMPTS: u32 = 5;
 
-/// Times that a read is tried where they are answered.
+/// The number of attempts of a read with [`Failures::Answer`].
 const READ_ATTEMPTS: u32 = 2;
 
-/// The waits between them: 1.5 s at most, together.
+/// The waits between attempts: 1.5 s at most in total.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
 
-/// Makes calls. Cheap to clone.
+/// An attempt's error, and whether its cause is transient.
+struct AttemptError {
+    error: ApiError,
+    transient: bool,
+}
+
+/// Calls operations. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Calls {
     invoke: Arc<dyn Invoke>,
@@ -86,7 +86,6 @@ pub(crate) struct Calls {
 }
 
 impl Calls {
-    /// Calls that reach functions through `invoke` and are logged to `log`.
     pub(crate) fn new(
         invoke: Arc<dyn Invoke>,
         limits: Arc<RateLimits>,
@@ -101,25 +100,25 @@ impl Calls {
         }
     }
 
-    /// Calls an operation, and logs that it was called, whatever becomes of it: an answer,
-    /// an error, or a caller that goes away (the future is dropped).
+    /// Calls an operation. The call is logged in any case, also if it is cancelled by dropping
+    /// the future.
     ///
     /// # Errors
     ///
-    /// What the function answered, or what kept the gateway from reaching it.
+    /// The function's error, or the reason why it could not be invoked.
     pub(crate) async fn call(&self, call: Call<'_>) -> Result<Reply, ApiError> {
-        let mut record = self.record(&call);
-        let result = self.answer(call, &mut record).await;
-        record.end(result.as_ref().err());
+        let mut guard = self.guard(&call);
+        let result = self.answer(call, &mut guard).await;
+        guard.end(result.as_ref().err());
         result
     }
 
-    /// Logs a call that was refused before there was a message to call with.
+    /// Logs a call that was refused before its message was complete.
     pub(crate) fn refused(&self, call: &Call<'_>, error: &ApiError) {
-        self.record(call).end(Some(error));
+        self.guard(call).end(Some(error));
     }
 
-    fn record(&self, call: &Call<'_>) -> CallGuard {
+    fn guard(&self, call: &Call<'_>) -> CallGuard {
         CallGuard::begin(
             call.operation,
             call.transport,
@@ -130,7 +129,7 @@ impl Calls {
         )
     }
 
-    async fn answer(&self, mut call: Call<'_>, record: &mut CallGuard) -> Result<Reply, ApiError> {
+    async fn answer(&self, mut call: Call<'_>, guard: &mut CallGuard) -> Result<Reply, ApiError> {
         self.limits.check(call.operation)?;
         let args = std::mem::take(&mut call.args);
         // Each attempt sends its own trace in the client context. Lambda's emulators drop that,
@@ -140,24 +139,25 @@ impl Calls {
         let event = event::encode(call.operation, args, &context, call.transport)
             .inspect_err(|error| telemetry::failed(&span, error.code.as_str()))?;
         let event = Bytes::from(event);
-        let mut first = Some(span);
+        let mut first_span = Some(span);
         let mut failures = 0;
         loop {
-            let span = first.take();
+            let span = first_span.take();
             let span = span.unwrap_or_else(|| self.invoke.span(call.operation.function));
-            let (error, on_the_way) = match self.attempt(&call, &event, span, record).await {
-                Ok(reply) => return Ok(reply),
-                Err(failure) => failure,
-            };
+            let AttemptError { error, transient } =
+                match self.attempt(&call, &event, span, guard).await {
+                    Ok(reply) => return Ok(reply),
+                    Err(failure) => failure,
+                };
             failures += 1;
-            let again = match call.failures {
+            let retry = match call.failures {
                 Failures::Retry => error.code.is_fault() && failures < ATTEMPTS,
                 Failures::Answer => {
                     let read = call.operation.http.method == "GET";
-                    read && on_the_way && failures < READ_ATTEMPTS
+                    read && transient && failures < READ_ATTEMPTS
                 }
             };
-            if !again {
+            if !retry {
                 return Err(error);
             }
             let wait = BACKOFF.wait(failures);
@@ -169,23 +169,22 @@ impl Calls {
         }
     }
 
-    /// Tries once. Beside an error: whether it came on the way ([`InvokeError::is_on_the_way`]).
     async fn attempt(
         &self,
         call: &Call<'_>,
         event: &Bytes,
         span: Span,
-        record: &mut CallGuard,
-    ) -> Result<Reply, (ApiError, bool)> {
+        guard: &mut CallGuard,
+    ) -> Result<Reply, AttemptError> {
         let operation = call.operation;
         let trace = call.context.trace_at(&span);
-        let answered = self
+        let result = self
             .invoke
             .invoke(operation.function, event, Some(&trace), call.deadline)
             .instrument(span)
             .await;
-        let on_the_way = answered.as_ref().is_err_and(InvokeError::is_on_the_way);
-        let (result, user_id) = match answered {
+        let transient = result.as_ref().is_err_and(InvokeError::is_transient);
+        let (reply, user_id) = match result {
             Ok(payload) => answer::read(operation, &payload),
             Err(error) => {
                 let code = error.code();
@@ -196,18 +195,18 @@ impl Calls {
                     error = error_chain(&error),
                     "invocation failed"
                 );
-                let told = if code.is_fault() {
+                let error = if code.is_fault() {
                     fault::fault(code)
                 } else {
                     ApiError::new(code, error.to_string())
                 };
-                (Err(told), None)
+                (Err(error), None)
             }
         };
         if user_id.is_some() {
-            record.user_id = user_id;
+            guard.user_id = user_id;
         }
-        result.map_err(|error| (error, on_the_way))
+        reply.map_err(|error| AttemptError { error, transient })
     }
 }
 
@@ -235,7 +234,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// Calls that reach a fake, and what they leave in the call log.
+    /// Calls of fake functions, and their call log.
     pub(crate) fn calls(invoke: &Arc<FakeInvoke>) -> (Calls, Arc<Logged>) {
         let logged = Arc::new(Logged::default());
         let calls = Calls::new(
@@ -273,7 +272,7 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_that_cannot_be_made_is_logged_too() {
+    async fn a_refused_call_is_logged() {
         let invoke = FakeInvoke::answering(|_, _| unreachable!("not invoked"));
         let (calls, logged) = calls(&invoke);
         let error = calls.call(call("users-get", json!({}))).await.unwrap_err();
@@ -282,7 +281,7 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn a_caller_that_goes_away_is_logged_as_such() {
+    async fn a_cancelled_call_is_logged_as_cancelled() {
         let invoke = FakeInvoke::hanging();
         let (calls, logged) = calls(&invoke);
         let call = calls.call(call("users-get", json!({"user_id": "u"})));
@@ -295,7 +294,7 @@ pub(crate) mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn failures_are_retried_where_asked_for_and_logged_once() {
+    async fn a_retried_call_is_logged_once() {
         let invoke = FakeInvoke::answering(|attempt, _| match attempt {
             0..3 => Err(unavailable()),
             _ => Ok(json!({"statusCode": 204})),
@@ -309,7 +308,7 @@ pub(crate) mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn retries_end() {
+    async fn the_number_of_retries_is_limited() {
         let invoke = FakeInvoke::answering(|_, _| Err(unavailable()));
         let (calls, logged) = calls(&invoke);
         let mut call = call("pictures-delete", json!({"picture_id": "p"}));
@@ -332,7 +331,7 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn without_retries_a_failure_is_answered_at_once() {
+    async fn without_retries_a_failure_is_returned_at_once() {
         let invoke = FakeInvoke::answering(|_, _| Err(unavailable()));
         let (calls, _) = calls(&invoke);
         let error = calls
@@ -345,7 +344,7 @@ pub(crate) mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_read_that_fails_on_the_way_is_made_once_more_and_that_shows() {
+    async fn a_read_with_a_transient_failure_is_retried_and_counted() {
         let errors: [fn() -> InvokeError; 2] = [
             || InvokeError::Throttled,
             || InvokeError::Unreachable("reset".into()),
@@ -367,7 +366,7 @@ pub(crate) mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_read_is_made_twice_at_most() {
+    async fn a_read_is_retried_only_once() {
         let invoke = FakeInvoke::answering(|_, _| Err(InvokeError::Throttled));
         let (calls, _) = calls(&invoke);
         let args = json!({"user_id": "u"});
@@ -377,7 +376,7 @@ pub(crate) mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nothing_else_is_made_again_where_failures_are_answered() {
+    async fn nothing_else_is_retried_where_failures_are_returned() {
         let failed = || InvokeError::Function {
             kind: "UNAVAILABLE".into(),
             message: "postgres".into(),
@@ -399,7 +398,7 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn the_contracts_rate_limit_holds() {
+    async fn the_contracts_rate_limit_applies() {
         let invoke = FakeInvoke::answering(|_, _| Ok(json!({"statusCode": 204})));
         let (calls, _) = calls(&invoke);
         let args = json!({"username": "u", "password": "p"});

@@ -1,4 +1,4 @@
-//! A function's answer: the HTTP response that its event asked for.
+//! Reads a function's answer, which is an HTTP response.
 
 use std::{borrow::Cow, collections::HashMap};
 
@@ -13,7 +13,7 @@ use trichrome_proto::{
 
 use super::fault::{self, internal};
 
-/// A good answer.
+/// A successful answer.
 #[derive(Debug)]
 pub(crate) struct Reply {
     operation: &'static Operation,
@@ -27,16 +27,16 @@ impl Reply {
         &self.body
     }
 
-    /// The response message, as JSON text.
+    /// The response message as JSON text.
     ///
     /// # Errors
     ///
-    /// `INTERNAL` where the body is not JSON.
+    /// `INTERNAL` if the body is not JSON.
     pub(crate) fn message(&self) -> Result<Cow<'_, str>, ApiError> {
         if self.operation.output.is_empty() {
             return Ok(Cow::Borrowed("{}"));
         }
-        // Most answers are the message as it is; it can be megabytes, so it is not parsed.
+        // Most bodies are the message itself. It may be megabytes, so it isn't parsed.
         if self.operation.http.response_body.is_none() {
             return Ok(Cow::Borrowed(&self.body));
         }
@@ -47,7 +47,7 @@ impl Reply {
     ///
     /// # Errors
     ///
-    /// `INTERNAL` where the body is not JSON.
+    /// `INTERNAL` if the body is not JSON.
     pub(crate) fn message_value(&self) -> Result<Value, ApiError> {
         let header = |name: &str| self.headers.get(name).cloned();
         binding::join_response(self.operation, self.body.as_bytes(), header).map_err(|error| {
@@ -57,7 +57,7 @@ impl Reply {
     }
 }
 
-/// Reads what a function answered, and who called it.
+/// Reads a function's answer, and the id of the caller that it verified.
 pub(crate) fn read(
     operation: &'static Operation,
     payload: &[u8],
@@ -65,7 +65,7 @@ pub(crate) fn read(
     let response: Response = match serde_json::from_slice(payload) {
         Ok(response) => response,
         Err(error) => {
-            tracing::error!(function = operation.function, %error, "the answer is no HTTP response");
+            tracing::error!(function = operation.function, %error, "the answer is not an HTTP response");
             return (Err(internal()), None);
         }
     };
@@ -106,8 +106,8 @@ fn decode(body: &str) -> Option<String> {
     String::from_utf8(BASE64_STANDARD.decode(body).ok()?).ok()
 }
 
-/// The error in a body; where the body is not of the contract's shape (API Gateway's own
-/// errors are not), a general one for the status.
+/// The error in a body. Other bodies, such as those of API Gateway's own errors, get a general
+/// message for the status.
 pub(crate) fn read_error(status: ErrorCode, body: &[u8]) -> ApiError {
     if let Ok(ErrorBody { error }) = serde_json::from_slice(body) {
         let code = ErrorCode::from_text(&error.code).unwrap_or(status);
@@ -118,8 +118,8 @@ pub(crate) fn read_error(status: ErrorCode, body: &[u8]) -> ApiError {
     }
     let message = match status {
         ErrorCode::Unauthenticated => "send a valid token, as \"authorization: Bearer …\"",
-        ErrorCode::PermissionDenied => "this is not yours to do",
-        ErrorCode::NotFound => "there is no such thing",
+        ErrorCode::PermissionDenied => "you are not allowed to do this",
+        ErrorCode::NotFound => "not found",
         ErrorCode::PayloadTooLarge => return crate::call::limits::body_too_large(),
         ErrorCode::ResourceExhausted => "too many calls; try again shortly",
         _ => "the request was refused",
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_caller_is_told_apart_from_the_answer() {
+    fn the_callers_id_is_removed_from_the_answer() {
         let (reply, user) = answer(
             "users-get",
             json!({"statusCode": 200, "headers": {"Trichrome-User-Id": "u"}, "body": "{}"}),
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_list_becomes_the_message_again() {
+    fn a_list_becomes_the_message_again() {
         let (reply, _) = answer(
             "pictures-list",
             json!({"statusCode": 200, "headers": {"next-cursor": "c"}, "body": "[{\"id\":\"p\"}]"}),
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_keeps_its_code_and_words() {
+    fn an_error_keeps_its_code_and_message() {
         let body = ErrorBody::new(ErrorCode::Aborted, "at odds", "r", "t");
         let (reply, _) = answer(
             "users-create",
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_without_a_shape_goes_by_its_status() {
+    fn an_error_of_another_form_is_mapped_by_its_status() {
         let (reply, _) = answer("users-create", json!({"statusCode": 502, "body": "<html>"}));
         assert_eq!(reply.unwrap_err().code, ErrorCode::Unavailable);
         let (reply, _) = answer("users-create", json!({"statusCode": 403}));
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_response_is_the_services_fault() {
+    fn an_invalid_response_is_an_internal_error() {
         let operation = by_function("users-get").unwrap();
         let (reply, _) = read(operation, b"null");
         assert_eq!(reply.unwrap_err(), internal());

@@ -1,8 +1,8 @@
-//! A request message, taken apart no further than its call needs.
+//! A request message, parsed only as far as its call needs.
 //!
-//! A picture is megabytes of base64 in its request's JSON, and an operation that creates
-//! something has that JSON as its HTTP body. So text that a caller wrote is looked through,
-//! and then becomes the body as it is: borrowed from where it came, copied once.
+//! A picture is megabytes of base64 in its request's JSON, which becomes the HTTP body of the
+//! function's event. So the caller's text is validated without building a tree, and copied once,
+//! into the event.
 
 use std::{borrow::Cow, cell::Cell, collections::BTreeMap, fmt, str::Chars};
 
@@ -15,9 +15,8 @@ use trichrome_proto::{
 
 /// A request message.
 pub(crate) enum Args<'a> {
-    /// Its fields.
     Fields(Map<String, Value>),
-    /// Its JSON, as the caller wrote it.
+    /// The JSON text that the caller sent.
     Text(ObjectText<'a>),
 }
 
@@ -27,7 +26,7 @@ impl Default for Args<'_> {
     }
 }
 
-/// The text of a JSON object; serialized, it is a text in JSON.
+/// The text of a JSON object, which serializes as a JSON string.
 pub(crate) struct ObjectText<'a> {
     written: Written<'a>,
     length: usize,
@@ -35,16 +34,16 @@ pub(crate) struct ObjectText<'a> {
 
 enum Written<'a> {
     Plain(&'a str),
-    /// With the quotes and escapes of a text in JSON.
+    /// With the quotes and escapes of a JSON string.
     Quoted(&'a RawValue),
 }
 
 impl<'a> ObjectText<'a> {
-    /// Text as it is.
+    /// Validates text that is a JSON object.
     ///
     /// # Errors
     ///
-    /// `INVALID_ARGUMENT` where it is no JSON object.
+    /// `INVALID_ARGUMENT` if it isn't.
     pub(crate) fn plain(text: &'a str) -> Result<Self, ApiError> {
         check(text)?;
         Ok(Self {
@@ -53,11 +52,11 @@ impl<'a> ObjectText<'a> {
         })
     }
 
-    /// A text in JSON, whose characters are JSON again.
+    /// Validates a JSON string that contains a JSON object.
     ///
     /// # Errors
     ///
-    /// `INVALID_ARGUMENT` where it is no text, or where that is no JSON object.
+    /// `INVALID_ARGUMENT` if it doesn't.
     pub(crate) fn quoted(quoted: &'a RawValue) -> Result<Self, ApiError> {
         let text = unquote(quoted.get())?;
         check(&text)?;
@@ -67,7 +66,7 @@ impl<'a> ObjectText<'a> {
         })
     }
 
-    /// How long the text is, in bytes, without quotes and escapes.
+    /// The text's length in bytes, without quotes and escapes.
     pub(crate) fn length(&self) -> usize {
         self.length
     }
@@ -76,13 +75,13 @@ impl<'a> ObjectText<'a> {
     ///
     /// # Errors
     ///
-    /// `INVALID_ARGUMENT` where a value is none after all: a number over the greatest, an
-    /// object in an object a hundred times over.
+    /// `INVALID_ARGUMENT` for values that validation doesn't detect: a number out of range, or an
+    /// object that is nested too deeply.
     pub(crate) fn fields(&self) -> Result<Map<String, Value>, ApiError> {
         parse_object(self.text()?.as_bytes())
     }
 
-    /// Those of the object's fields that have these names. Other fields are skipped.
+    /// The object's fields with these names. Other fields are skipped.
     ///
     /// # Errors
     ///
@@ -122,19 +121,19 @@ impl Serialize for ObjectText<'_> {
     }
 }
 
-/// Looks through the text, and keeps nothing of it.
+/// Validates a JSON object without keeping anything.
 fn check(text: &str) -> Result<(), ApiError> {
     if text.trim_start().starts_with('{') && serde_json::from_str::<IgnoredAny>(text).is_ok() {
         return Ok(());
     }
-    // Says what is wrong, in the contract's words.
+    // Parsing it again gives the contract's error message.
     parse_object(text.as_bytes()).map(drop)
 }
 
-/// A text in JSON without its quotes and escapes.
+/// Decodes a JSON string.
 ///
-/// By hand, since serde_json puts such a text together in a buffer that doubles, and copies
-/// it from there: three times a picture where one is enough.
+/// `serde_json` collects a string with escapes in a growing buffer and copies it from there, which
+/// takes three times a picture's memory instead of once.
 fn unquote(quoted: &str) -> Result<String, ApiError> {
     let quotes = quoted.strip_prefix('"');
     let mut rest = quotes
@@ -143,9 +142,8 @@ fn unquote(quoted: &str) -> Result<String, ApiError> {
     let mut text = String::with_capacity(rest.len());
     while let Some((plain, escaped)) = rest.split_once('\\') {
         let mut chars = escaped.chars();
-        let character = escape(&mut chars).ok_or_else(|| {
-            ApiError::invalid("the body is not JSON: an escape stands for no character")
-        })?;
+        let character = escape(&mut chars)
+            .ok_or_else(|| ApiError::invalid("the body is not JSON: invalid escape"))?;
         text.push_str(plain);
         text.push(character);
         rest = chars.as_str();
@@ -154,7 +152,7 @@ fn unquote(quoted: &str) -> Result<String, ApiError> {
     Ok(text)
 }
 
-/// The character that an escape stands for; its backslash has been read (RFC 8259, section 7).
+/// Decodes an escape after its backslash (RFC 8259, section 7).
 fn escape(chars: &mut Chars<'_>) -> Option<char> {
     Some(match chars.next()? {
         'b' => '\u{8}',
@@ -178,21 +176,20 @@ fn escape(chars: &mut Chars<'_>) -> Option<char> {
     })
 }
 
-/// Four hexadecimal digits.
+/// A UTF-16 code unit of four hexadecimal digits.
 fn unit(chars: &mut Chars<'_>) -> Option<u16> {
     let (digits, rest) = chars.as_str().split_at_checked(4)?;
     *chars = rest.chars();
     u16::from_str_radix(digits, 16).ok()
 }
 
-/// An object whose JSON is a text in JSON: serialized, it goes straight to where it belongs.
+/// An object that serializes as a JSON string of its JSON, without a copy in between.
 pub(crate) struct Nested {
     object: Value,
     written: Cell<usize>,
 }
 
 impl Nested {
-    /// An object of these fields.
     pub(crate) fn new(fields: Map<String, Value>) -> Self {
         Self {
             object: Value::Object(fields),
@@ -200,15 +197,15 @@ impl Nested {
         }
     }
 
-    /// How long its JSON is about, in bytes: a field that matters here is one long text.
-    pub(crate) fn about(&self) -> usize {
+    /// The approximate length of its JSON in bytes. Only long strings matter.
+    pub(crate) fn estimated_length(&self) -> usize {
         let fields = self.object.as_object().into_iter().flatten();
         fields
             .map(|(name, value)| name.len() + value.as_str().map_or(16, str::len))
             .sum()
     }
 
-    /// How long its JSON was when it was last written, in bytes, without escapes.
+    /// The length in bytes, without escapes, of the JSON that was last written.
     pub(crate) fn length(&self) -> usize {
         self.written.get()
     }
@@ -255,14 +252,14 @@ mod tests {
         serde_json::from_str(json).unwrap()
     }
 
-    /// What comes out of JSON in which this stands as a text.
+    /// The content of the JSON string that a value serializes to.
     fn text_of(written: &impl Serialize) -> String {
         let json = serde_json::to_string(written).unwrap();
         serde_json::from_str(&json).unwrap()
     }
 
     #[test]
-    fn escapes_are_read_as_json_has_them() {
+    fn escapes_are_decoded_as_by_serde_json() {
         for json in [
             r#""""#,
             r#""plain é""#,
@@ -288,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_the_same_plain_and_in_quotes() {
+    fn plain_and_quoted_text_are_equivalent() {
         let json = r#"{"title":"a \"b\" é","base64":"AA=="}"#;
         let plain = ObjectText::plain(json).unwrap();
         let in_quotes = serde_json::to_string(json).unwrap();
@@ -303,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_object_is_one() {
+    fn only_objects_are_accepted() {
         for (json, words) in [
             ("", "is empty"),
             (" ", "is empty"),
@@ -322,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_is_nested_without_a_copy_between() {
+    fn a_nested_object_is_a_string() {
         let object = json!({"title": "a \"b\" é", "limit": 3});
         let nested = Nested::new(object.as_object().unwrap().clone());
         assert_eq!(text_of(&nested), object.to_string());

@@ -1,5 +1,5 @@
-//! What travels beside a request, under the same lower-case names on every transport:
-//! HTTP headers, gRPC metadata and Kafka record headers.
+//! The headers that accompany a request. They have the same lower-case names as HTTP headers,
+//! gRPC metadata and Kafka record headers.
 
 use tracing::Span;
 use trichrome_proto::wire::header::{
@@ -8,16 +8,16 @@ use trichrome_proto::wire::header::{
 use trichrome_telemetry::{Origin, Trace};
 use uuid::Uuid;
 
-/// Who calls, and how to find the call again.
+/// The caller's identity, and the ids of the call.
 #[derive(Clone)]
 pub(crate) struct Context {
     /// The caller's token, as `Bearer …`. Never logged.
     pub(crate) authorization: Option<String>,
-    /// The key under which a create has one effect.
+    /// Makes a create take effect only once.
     pub(crate) idempotency_key: Option<String>,
     /// The caller's request id, or a new one.
     pub(crate) request_id: String,
-    /// Where this is in the caller's trace, or in a new one.
+    /// The position in the caller's trace, or in a new one.
     pub(crate) trace: Trace,
 }
 
@@ -28,8 +28,8 @@ impl Context {
         Self::begin(&Span::none(), header)
     }
 
-    /// Reads the context of a request that `span` stands for: the span becomes part of the
-    /// caller's trace, and says the request's id. It must not have been entered yet.
+    /// Reads the context of a request and makes `span` part of the caller's trace, with the
+    /// request's id. The span must not have been entered yet.
     pub(crate) fn begin<'a>(span: &Span, header: impl Fn(&str) -> Option<&'a str>) -> Self {
         let text = |name| {
             header(name)
@@ -50,7 +50,7 @@ impl Context {
         }
     }
 
-    /// The same context for a request that is made in `span`.
+    /// The context for a request that is sent in `span`.
     pub(crate) fn at(&self, span: &Span) -> Self {
         Self {
             trace: self.trace_at(span),
@@ -58,7 +58,7 @@ impl Context {
         }
     }
 
-    /// The place in the trace of a request that is made in `span`.
+    /// The position in the trace for a request that is sent in `span`.
     pub(crate) fn trace_at(&self, span: &Span) -> Trace {
         Trace::of(span).unwrap_or_else(|| self.trace.clone())
     }
@@ -77,8 +77,8 @@ impl Context {
     }
 }
 
-/// Whether a text can travel as a header's value: visible ASCII and spaces.
-pub(crate) fn is_header_text(text: &str) -> bool {
+/// Whether a text is a valid header value: visible ASCII and spaces.
+fn is_header_text(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_goes_on() {
+    fn received_headers_are_forwarded() {
         let given = [
             ("authorization", "Bearer t"),
             ("idempotency-key", "k"),
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_odd_is_made_new() {
+    fn invalid_headers_are_replaced_or_dropped() {
         for odd in ["", "two words", "line\nbreak", "é"] {
             let context = read(&[("x-request-id", odd)]);
             assert!(Uuid::parse_str(&context.request_id).is_ok(), "{odd:?}");

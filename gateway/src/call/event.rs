@@ -1,4 +1,4 @@
-//! A call as the event that invokes its function.
+//! Encodes a call as the event that invokes its function.
 
 use serde::Serialize;
 use trichrome_proto::{
@@ -22,8 +22,8 @@ use super::{
 ///
 /// # Errors
 ///
-/// `INVALID_ARGUMENT` where the arguments don't fit an HTTP request, `PAYLOAD_TOO_LARGE` where
-/// the event exceeds Lambda's limit.
+/// `INVALID_ARGUMENT` if the arguments don't fit an HTTP request, `PAYLOAD_TOO_LARGE` if the event
+/// exceeds Lambda's limit.
 pub(crate) fn encode(
     operation: &Operation,
     mut args: Args<'_>,
@@ -33,8 +33,8 @@ pub(crate) fn encode(
     let target = take_target(operation, &mut args)?;
     let body = operation.http.body.then(|| Body::from(args));
     // Escaping adds little to a body, and the rest of an event is about 1 KiB.
-    let about = body.as_ref().map_or(0, Body::about);
-    let mut bytes = Vec::with_capacity(about + about / 64 + 2048);
+    let estimate = body.as_ref().map_or(0, Body::estimated_length);
+    let mut bytes = Vec::with_capacity(estimate + estimate / 64 + 2048);
     let event = Event::new(event::Request {
         operation,
         target: &target,
@@ -64,7 +64,7 @@ fn take_target(operation: &Operation, args: &mut Args<'_>) -> Result<Target, Api
     }
 }
 
-/// A request's body: the message's JSON, as a text.
+/// A request's body: the message's JSON, serialized as a string.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Body<'a> {
@@ -82,15 +82,15 @@ impl<'a> From<Args<'a>> for Body<'a> {
 }
 
 impl Body<'_> {
-    /// Its length, about, before it is written.
-    fn about(&self) -> usize {
+    /// The approximate length before it is written.
+    fn estimated_length(&self) -> usize {
         match self {
-            Self::Fields(fields) => fields.about(),
+            Self::Fields(fields) => fields.estimated_length(),
             Self::Text(text) => text.length(),
         }
     }
 
-    /// Its length, once it is written.
+    /// The length once it is written.
     fn length(&self) -> usize {
         match self {
             Self::Fields(fields) => fields.length(),
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_caller_wrote_is_the_body() {
+    fn the_callers_text_is_the_body() {
         let json = "{ \"title\": \"t\" }";
         let text = ObjectText::plain(json).unwrap();
         let event = event("pictures-create", Args::Text(text));
@@ -250,14 +250,14 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_is_written_into_room_that_is_enough() {
+    fn the_buffer_for_a_picture_does_not_grow() {
         let base64 = "A".repeat(4 * 1024 * 1024 / 3 * 4);
         let json = json!({"title": "t", "base64": base64}).to_string();
         let text = ObjectText::plain(&json).unwrap();
         let args = fields(json!({"title": "t", "base64": base64}));
         for args in [args, Args::Text(text)] {
             let event = written("pictures-create", args, &Context::read(|_| None)).unwrap();
-            // A buffer that had grown would have doubled.
+            // If it had grown, its capacity would have doubled.
             assert!(
                 event.capacity() < event.len() / 8 * 9,
                 "{}",
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lambda_would_not_take_is_refused_here() {
+    fn an_event_over_lambdas_limit_is_refused() {
         let args = json!({"title": "t", "base64": "A".repeat(limits::MAX_BODY)});
         let json = args.to_string();
         let text = ObjectText::plain(&json).unwrap();
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_that_fit_no_request_are_the_callers_fault() {
+    fn arguments_that_fit_no_request_are_the_callers_mistake() {
         let error = written("pictures-get", fields(json!({})), &Context::read(|_| None));
         assert_eq!(error.unwrap_err().code, ErrorCode::InvalidArgument);
     }

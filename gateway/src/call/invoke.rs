@@ -51,33 +51,28 @@ pub(crate) trait Invoke: Send + Sync {
     ) -> BoxFuture<'a, Result<Bytes, InvokeError>>;
 }
 
-/// Why there is no answer.
+/// Why an invocation has no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InvokeError {
-    /// Every place under [`Config::invoke_concurrency`] was taken until the deadline.
-    #[error("no place for another invocation before the deadline")]
+    /// The limit [`Config::invoke_concurrency`] was reached until the deadline.
+    #[error("too many concurrent invocations until the deadline")]
     Busy,
     /// Lambda could not be reached, or failed before the function ran.
     #[error("lambda cannot be reached")]
     Unreachable(#[source] Box<dyn StdError + Send + Sync>),
-    /// Lambda turned the invocation away for now.
+    /// Lambda throttled the invocation.
     #[error("lambda is throttling this function")]
     Throttled,
     /// The deadline passed.
     #[error("no answer before the deadline")]
     TimedOut,
-    /// The event is larger than Lambda takes.
+    /// The event exceeds Lambda's limit.
     #[error("{}", crate::call::limits::body_too_large())]
     TooLarge,
-    /// The function ran and failed: it crashed, or answered an error instead of a response.
+    /// The function failed: it crashed, or returned an error instead of a response.
     #[error("the function failed: {kind}: {message}")]
-    Function {
-        /// The error's type, as the function or the runtime named it.
-        kind: String,
-        /// What it said.
-        message: String,
-    },
-    /// Lambda refused: no permission, no such function, a wrong configuration.
+    Function { kind: String, message: String },
+    /// Lambda refused the invocation: missing permission, unknown function, wrong configuration.
     #[error("lambda refused the invocation")]
     Refused(#[source] Box<dyn StdError + Send + Sync>),
 }
@@ -88,7 +83,7 @@ impl Fault for InvokeError {
             Self::Busy | Self::Unreachable(_) | Self::Throttled => ErrorCode::Unavailable,
             Self::TimedOut => ErrorCode::DeadlineExceeded,
             Self::TooLarge => ErrorCode::PayloadTooLarge,
-            // A function that is not called over HTTP names its error by the same codes.
+            // Event functions name their errors by the same codes.
             Self::Function { kind, .. } if kind == SANDBOX_TIMEOUT => ErrorCode::DeadlineExceeded,
             Self::Function { kind, .. } => ErrorCode::from_text(kind)
                 .filter(|code| code.is_fault())
@@ -99,9 +94,8 @@ impl Fault for InvokeError {
 }
 
 impl InvokeError {
-    /// Whether it went wrong on the way there or back, and may go right if tried again at
-    /// once. The function may have run all the same.
-    pub(crate) fn is_on_the_way(&self) -> bool {
+    /// Whether an immediate retry may succeed. The function may have run nevertheless.
+    pub(crate) fn is_transient(&self) -> bool {
         matches!(self, Self::Unreachable(_) | Self::Throttled)
     }
 
@@ -118,23 +112,23 @@ impl InvokeError {
     }
 }
 
-/// How Lambda names a function that ran into its own timeout.
+/// Lambda's error type for a function that exceeded its timeout.
 const SANDBOX_TIMEOUT: &str = "Sandbox.Timedout";
 
-/// How long a connection to Lambda may take to open.
+/// The timeout for connecting to Lambda.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Lambda, through the AWS SDK.
 pub(crate) struct Lambda {
     client: Client,
     prefix: String,
-    places: Semaphore,
+    slots: Semaphore,
     region: Option<String>,
     metrics: Arc<Metrics>,
 }
 
 impl Lambda {
-    /// A client by the SDK's default chain: credentials, region and endpoint come from the
+    /// Builds a client by the SDK's default chain: credentials, region and endpoint come from the
     /// environment, the profile or the machine's role.
     pub(crate) async fn connect(config: &Config, metrics: Arc<Metrics>) -> Self {
         let http = aws_smithy_http_client::Builder::new()
@@ -149,22 +143,22 @@ impl Lambda {
                     .connect_timeout(CONNECT_TIMEOUT)
                     .build(),
             )
-            // Every call has a deadline of its own, so a stalled answer ends there.
+            // Every call has its own deadline, which also ends a stalled answer.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            // What the SDK repeats is in no metric, nor are the throttles that made it.
+            // The SDK's retries, and the throttling that causes them, would be in no metric.
             .retry_config(RetryConfig::disabled())
             .load()
             .await;
         Self {
             client: Client::new(&shared),
             prefix: config.function_prefix.clone(),
-            places: Semaphore::new(config.invoke_concurrency),
+            slots: Semaphore::new(config.invoke_concurrency),
             region: shared.region().map(ToString::to_string),
             metrics,
         }
     }
 
-    /// The region that the SDK found.
+    /// The region from the SDK's configuration.
     pub(crate) fn region(&self) -> Option<&str> {
         self.region.as_deref()
     }
@@ -195,7 +189,7 @@ fn client_context(trace: &Trace) -> String {
 }
 
 impl Invoke for Lambda {
-    /// Follows the conventions for AWS's SDK and for FaaS clients.
+    /// Follows the semantic conventions for the AWS SDK and for FaaS clients.
     fn span(&self, function: &str) -> Span {
         let span = info_span!(
             "invoke",
@@ -220,10 +214,10 @@ impl Invoke for Lambda {
         deadline: Instant,
     ) -> BoxFuture<'a, Result<Bytes, InvokeError>> {
         Box::pin(async move {
-            let place = tokio::time::timeout_at(deadline, self.places.acquire()).await;
-            let begun = Instant::now();
-            let result = match place {
-                Ok(Ok(_place)) => {
+            let slot = tokio::time::timeout_at(deadline, self.slots.acquire()).await;
+            let start = Instant::now();
+            let result = match slot {
+                Ok(Ok(_slot)) => {
                     let send = self.send(function, event, trace);
                     let sent = tokio::time::timeout_at(deadline, send).await;
                     sent.unwrap_or(Err(InvokeError::TimedOut))
@@ -233,7 +227,7 @@ impl Invoke for Lambda {
             let outcome = result
                 .as_ref()
                 .map_or_else(InvokeError::outcome, |_| InvokeOutcome::Answered);
-            self.metrics.invoked(function, outcome, begun.elapsed());
+            self.metrics.invoked(function, outcome, start.elapsed());
             if let Err(error) = &result {
                 telemetry::failed(&Span::current(), error.code().as_str());
             }
@@ -242,7 +236,7 @@ impl Invoke for Lambda {
     }
 }
 
-/// AWS answers 200 for a function that failed, and says so beside the payload.
+/// AWS answers 200 for a function that failed, with an error in a header.
 fn read_output(output: InvokeOutput) -> Result<Bytes, InvokeError> {
     let failed = output.function_error.is_some();
     let payload = output.payload.map(Blob::into_bytes).unwrap_or_default();
@@ -257,8 +251,8 @@ fn read_failure(error: SdkError<SdkInvokeError, HttpResponse>) -> InvokeError {
     match (&error, status) {
         (SdkError::ServiceError(_), Some(429)) => InvokeError::Throttled,
         (SdkError::ServiceError(_), Some(413)) => InvokeError::TooLarge,
-        // cargo-lambda answers 500 for a function that failed, and AWS for its own faults;
-        // those carry an error code.
+        // cargo-lambda answers 500 for a function that failed. AWS does so for its own faults,
+        // which have an error code.
         (SdkError::ServiceError(service), Some(500)) if service.err().code().is_none() => {
             let body = service.raw().body().bytes().unwrap_or_default();
             read_function_error(body)
@@ -305,7 +299,8 @@ pub(crate) mod tests {
 
     type Script = dyn Fn(u32, Value) -> Result<Value, InvokeError> + Send + Sync;
 
-    /// Answers by a script, which gets the number of the call (from 0) and its event.
+    /// A fake function that answers by a script, which gets the number of the call (from 0) and its
+    /// event.
     pub(crate) struct FakeInvoke {
         script: Option<Box<Script>>,
         calls: AtomicU32,
@@ -382,14 +377,14 @@ pub(crate) mod tests {
         assert_eq!(
             error.code(),
             ErrorCode::Internal,
-            "not a fault, so not to be trusted"
+            "a function's error must be a fault"
         );
         let error = function_error(r#"{"errorType":"Sandbox.Timedout"}"#);
         assert_eq!(error.code(), ErrorCode::DeadlineExceeded);
     }
 
     #[test]
-    fn aws_says_beside_the_payload_that_a_function_failed() {
+    fn a_functions_error_is_read_from_awss_header() {
         let failed = InvokeOutput::builder()
             .function_error("Unhandled")
             .payload(Blob::new(r#"{"errorType":"x"}"#))
@@ -429,7 +424,7 @@ pub(crate) mod tests {
             Lambda {
                 client: Client::from_conf(config),
                 prefix: "stack-".into(),
-                places: Semaphore::new(1),
+                slots: Semaphore::new(1),
                 region: None,
                 metrics: Arc::default(),
             }
@@ -452,8 +447,8 @@ pub(crate) mod tests {
             code_within(lambda, Duration::from_secs(10)).await
         }
 
-        async fn code_within(lambda: &Lambda, patience: Duration) -> Result<Bytes, ErrorCode> {
-            let deadline = Instant::now() + patience;
+        async fn code_within(lambda: &Lambda, timeout: Duration) -> Result<Bytes, ErrorCode> {
+            let deadline = Instant::now() + timeout;
             lambda
                 .invoke("users-get", &Bytes::from("{}"), None, deadline)
                 .await
@@ -530,7 +525,7 @@ pub(crate) mod tests {
         }
 
         #[tokio::test]
-        async fn nobody_there_is_unavailable() {
+        async fn an_unreachable_lambda_is_unavailable() {
             let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
             let address = listener.local_addr().unwrap();
             drop(listener);
@@ -543,7 +538,7 @@ pub(crate) mod tests {
         #[tokio::test]
         async fn waiting_for_a_place_ends_at_the_deadline() {
             let lambda = lambda("{}").await;
-            let _taken = lambda.places.acquire().await.unwrap();
+            let _taken = lambda.slots.acquire().await.unwrap();
             let code = code_within(&lambda, SHORT).await;
             assert_eq!(code, Err(ErrorCode::Unavailable));
             let text = lambda.metrics.to_openmetrics();

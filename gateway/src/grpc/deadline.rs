@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
-pub(crate) const GRPC_TIMEOUT: &str = "grpc-timeout";
+const GRPC_TIMEOUT: &str = "grpc-timeout";
 
 /// The caller's timeout; `None` if it is missing or invalid. The format is up to eight digits and
 /// a unit (gRPC over HTTP/2, "Timeout").

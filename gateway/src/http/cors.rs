@@ -13,8 +13,6 @@ use trichrome_proto::{
     },
 };
 
-use crate::grpc::deadline::GRPC_TIMEOUT;
-
 /// How long browsers may cache a preflight response. Chrome's maximum is two hours.
 const MAX_AGE: Duration = Duration::from_secs(7200);
 
@@ -44,8 +42,8 @@ pub(crate) fn grpc(origins: &[HeaderValue]) -> CorsLayer {
             REQUEST_ID,
             TRACEPARENT,
             TRACESTATE,
-            GRPC_TIMEOUT,
             // Browsers' gRPC-Web clients send these.
+            "grpc-timeout",
             "x-grpc-web",
             "x-user-agent",
         ]))

@@ -142,13 +142,13 @@ mod tests {
         let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = server.address();
         let stop = CancellationToken::new();
-        let begun = CancellationToken::new();
+        let started = CancellationToken::new();
         let router = {
-            let (stop, begun) = (stop.clone(), begun.clone());
+            let (stop, started) = (stop.clone(), started.clone());
             Router::new().route(
                 "/",
                 get(async move || {
-                    begun.cancel();
+                    started.cancel();
                     stop.cancelled().await;
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     "done"
@@ -157,7 +157,7 @@ mod tests {
         };
         let serving = tokio::spawn(server.serve(router, stop.clone(), Duration::from_secs(5)));
         let asking = tokio::spawn(ask(address));
-        begun.cancelled().await;
+        started.cancelled().await;
         stop.cancel();
         assert!(asking.await.unwrap().unwrap().ends_with("done"));
         serving.await.unwrap();
@@ -169,20 +169,20 @@ mod tests {
         let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = server.address();
         let stop = CancellationToken::new();
-        let begun = CancellationToken::new();
+        let started = CancellationToken::new();
         let router = {
-            let begun = begun.clone();
+            let started = started.clone();
             Router::new().route(
                 "/",
                 get(async move || {
-                    begun.cancel();
+                    started.cancel();
                     std::future::pending::<()>().await;
                 }),
             )
         };
         let serving = tokio::spawn(server.serve(router, stop.clone(), Duration::from_millis(50)));
         let asking = tokio::spawn(ask(address));
-        begun.cancelled().await;
+        started.cancelled().await;
         stop.cancel();
         serving.await.unwrap();
         assert_eq!(asking.await.unwrap().unwrap_or_default(), "");

@@ -99,7 +99,7 @@ impl Events {
 fn encode(event_id: &str, args: Map<String, Value>) -> Result<Vec<u8>, ApiError> {
     let data = Nested::new(args);
     let envelope = Envelope { event_id, data };
-    let value = envelope.to_bytes(envelope.data.about());
+    let value = envelope.to_bytes(envelope.data.estimated_length());
     if envelope.data.length() > limits::MAX_BODY {
         return Err(limits::body_too_large());
     }
