@@ -32,9 +32,8 @@ use crate::{
 
 /// Invokes functions.
 pub(crate) trait Invoke: Send + Sync {
-    /// The span of an invocation of `function`, which [`Self::invoke`] runs in.
-    fn span(&self, function: &str) -> Span {
-        let _ = function;
+    /// The span in which [`Self::invoke`] is to run.
+    fn span(&self, _function: &str) -> Span {
         Span::none()
     }
 

@@ -13,6 +13,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use trichrome_proto::{
     contract::{Access, Field, Format, Kind, Message, OPERATIONS, Operation, TRIGGERS},
     generate::openapi_text,
+    wire::header::IDEMPOTENCY_KEY,
 };
 
 use super::site::set_security_headers;
@@ -121,7 +122,7 @@ fn section(page: &mut String, operation: &Operation) {
     if operation.idempotent_by_key {
         row(
             "Repeats",
-            format!("one effect for each {}", code("idempotency-key")),
+            format!("one effect for each {}", code(IDEMPOTENCY_KEY)),
         );
     }
     if operation.rate_limit != 0 {

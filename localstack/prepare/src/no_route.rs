@@ -11,6 +11,7 @@ use tracing::Span;
 use trichrome_proto::{
     contract::{Route, route},
     error::{ErrorBody, ErrorCode},
+    wire::header::REQUEST_ID,
 };
 use trichrome_telemetry::{Origin, Trace};
 
@@ -37,7 +38,7 @@ pub fn answer(request: &Request, request_id: &str) -> Result<Response<Body>, lam
     let mut response = Response::builder()
         .status(StatusCode::from_u16(code.http())?)
         .header(header::CONTENT_TYPE, "application/json")
-        .header("x-request-id", request_id);
+        .header(REQUEST_ID, request_id);
     if let Some(allow) = allow {
         response = response.header(header::ALLOW, allow);
     }
