@@ -108,7 +108,7 @@ fn event(token: &str) -> Result<String> {
     let event = Event::new(event::Request {
         operation,
         target: &target,
-        headers: vec![(REQUEST_ID, &request_id)],
+        headers: vec![(REQUEST_ID, request_id.as_str())],
         // The function leaves the call log to the gateway.
         api_id: Transport::Grpc.api_id(),
         request_id: &request_id,
