@@ -59,6 +59,9 @@ pub struct Description {
     /// The address that the parts send their spans to; the tests listen there.
     #[serde(default)]
     pub otlp_endpoint: Option<String>,
+    /// Where Jaeger has those spans; the tests then read them there.
+    #[serde(default)]
+    pub jaeger_url: Option<String>,
 }
 
 impl Description {
@@ -119,7 +122,7 @@ impl Stack {
             postgres,
             stored: Stored::new(&description),
             signer: Signer::read(&description)?,
-            traces: Traces::listen(&description),
+            traces: Traces::new(&description)?,
             stopped: Mutex::default(),
             description,
         })

@@ -1,4 +1,6 @@
-//! The spans that the stack's parts send, received as a collector would.
+//! The spans that the stack's parts send: received as a collector would, or read from Jaeger.
+
+mod jaeger;
 
 use std::{
     collections::HashMap,
@@ -7,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, anyhow};
+use jaeger::Jaeger;
 use reqwest::Url;
 use trichrome_traces::{Receiver, Span, spans};
 use uuid::Uuid;
@@ -33,17 +36,24 @@ pub fn are_sent() -> bool {
     })
 }
 
-/// All received spans by trace.
-pub struct Traces {
-    received: Received,
-    /// Why there are none, if so.
-    receiver: Result<Receiver, String>,
+/// All spans by trace.
+pub struct Traces(Source);
+
+/// Where the spans come from.
+enum Source {
+    /// The stack sends them to the tests.
+    Received {
+        received: Received,
+        /// Why there are none, if so.
+        receiver: Result<Receiver, String>,
+    },
+    Jaeger(Jaeger),
 }
 
-impl Traces {
+impl Source {
     /// Listens at the address that the stack sends spans to. A failure is reported only by tests
     /// that need traces.
-    pub(crate) fn listen(description: &Description) -> Self {
+    fn listen(description: &Description) -> Self {
         let received = Received::default();
         let kept = Arc::clone(&received);
         let receiver = listen(description, move |request| {
@@ -52,10 +62,31 @@ impl Traces {
                 kept.entry(span.trace_id.clone()).or_default().push(span);
             }
         });
-        Self {
+        Self::Received {
             received,
             receiver: receiver.map_err(|error| format!("{error:#}")),
         }
+    }
+
+    /// The spans of a trace so far.
+    async fn spans(&self, trace: &str) -> Result<Vec<Span>> {
+        match self {
+            Self::Received { received, .. } => {
+                let received = received.lock().unwrap_or_else(PoisonError::into_inner);
+                Ok(received.get(trace).cloned().unwrap_or_default())
+            }
+            Self::Jaeger(jaeger) => jaeger.spans(trace).await,
+        }
+    }
+}
+
+impl Traces {
+    /// Reads spans from the stack's Jaeger if it has one, and receives them otherwise.
+    pub(crate) fn new(description: &Description) -> Result<Self> {
+        Ok(Self(match &description.jaeger_url {
+            Some(url) => Source::Jaeger(Jaeger::new(url)?),
+            None => Source::listen(description),
+        }))
     }
 
     /// Makes a call that returns its trace id, and waits until `complete` accepts the trace's
@@ -83,14 +114,17 @@ impl Traces {
         trace: Uuid,
         complete: impl Fn(&[Span]) -> Result<()>,
     ) -> Result<Vec<Span>> {
-        if let Err(error) = &self.receiver {
+        if let Source::Received {
+            receiver: Err(error),
+            ..
+        } = &self.0
+        {
             return Err(anyhow!("no spans can be received: {error}"));
         }
         let id = trace.simple().to_string();
         let mut seen = Vec::new();
         let outcome = eventually(SOON, async || {
-            let received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
-            seen = received.get(&id).cloned().unwrap_or_default();
+            seen = self.0.spans(&id).await?;
             complete(&seen)
         })
         .await;
