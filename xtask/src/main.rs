@@ -19,6 +19,7 @@ mod progress;
 mod stack;
 mod test_run;
 mod tools;
+mod verify;
 mod web_tests;
 mod workspace;
 
@@ -51,6 +52,8 @@ enum Command {
     TestImage(commands::test_image::Options),
     /// Deploy the template to LocalStack and check the result (needs Python 3.13).
     TestLocalstack,
+    /// Check the project with big programs, built on the first run: see `--list`.
+    Verify(commands::verify::Options),
     /// Sign up, upload and read back a picture over each transport, against a running `up`.
     Demo(commands::demo::Options),
     /// Print the log of one part, or of all parts.
@@ -86,6 +89,7 @@ fn run(command: Command) -> Result<()> {
         Command::Test(options) => commands::test::run(&options),
         Command::TestImage(options) => commands::test_image::run(&options),
         Command::TestLocalstack => commands::test_localstack::run(),
+        Command::Verify(options) => commands::verify::run(&options),
         Command::Demo(options) => commands::demo::run(&options),
         Command::Logs(options) => commands::logs::run(&options),
         Command::Trace(options) => commands::trace::run(&options),

@@ -19,6 +19,8 @@ pub(crate) struct Observe {
     pub(crate) otlp: u16,
     /// Whether the trace store listens there, rather than the tests.
     pub(crate) store: bool,
+    /// Port of the Jaeger that receives the spans, if one does.
+    pub(crate) jaeger: Option<u16>,
     pub(crate) prometheus: Option<Prometheus>,
 }
 
@@ -49,6 +51,7 @@ impl Observe {
         Ok(Self {
             otlp,
             store: true,
+            jaeger: None,
             prometheus: Some(Prometheus {
                 port: prometheus,
                 interval: "1s",
@@ -61,8 +64,19 @@ impl Observe {
         Ok(Self {
             otlp: port::free()?,
             store: false,
+            jaeger: None,
             prometheus: None,
         })
+    }
+
+    /// For tests that read the spans from Jaeger, behind a collector.
+    pub(crate) fn kept(otlp: u16, jaeger: u16) -> Self {
+        Self {
+            otlp,
+            store: false,
+            jaeger: Some(jaeger),
+            prometheus: None,
+        }
     }
 
     /// For tests that query Prometheus as well.

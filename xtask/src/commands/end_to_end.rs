@@ -14,12 +14,12 @@ use crate::{
 
 /// The folder of the end-to-end tests, and their executables in order. The second stops and
 /// starts parts of the stack.
-pub(super) const END_TO_END: &str = "tests";
-pub(super) const ON_A_STACK: [&str; 2] = ["scenarios", "faults"];
+pub(crate) const END_TO_END: &str = "tests";
+pub(crate) const ON_A_STACK: [&str; 2] = ["scenarios", "faults"];
 
 /// Waits for tests while supervising the stack. A crash of a part counts as a failure, even if the
 /// part is restarted and no call has failed.
-pub(super) fn supervise(supervisor: &mut Supervisor, mut run: TestRun) -> Result<Counts> {
+pub(crate) fn supervise(supervisor: &mut Supervisor, mut run: TestRun) -> Result<Counts> {
     supervisor.note_tests(run.id())?;
     let crashes = supervisor.crashes();
     let mut status = None;

@@ -30,6 +30,9 @@ pub(crate) struct Description {
     /// The OTLP endpoint, if the stack exports spans.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) otlp_endpoint: Option<String>,
+    /// Where Jaeger has those spans, if it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) jaeger_url: Option<String>,
 }
 
 impl Stack {
@@ -56,6 +59,7 @@ impl Stack {
             control_socket: control::socket(&self.state).display().to_string(),
             logs: self.logs.display().to_string(),
             otlp_endpoint: self.observe().map(Observe::endpoint),
+            jaeger_url: self.observe().and_then(|observe| observe.jaeger).map(url),
         };
         self.describe_deployment(&mut description);
         description

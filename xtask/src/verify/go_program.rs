@@ -1,0 +1,241 @@
+//! Go programs, built once for each version and kept outside the clone.
+
+use std::{
+    env, fs,
+    fs::File,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::{Need, checks};
+use crate::{process, tools::fingerprint, workspace::root};
+
+/// The oldest Go that builds all of them: 1.26.
+const OLDEST_GO: u32 = 26;
+
+/// A program that is built from Go modules.
+pub(super) struct GoProgram {
+    pub(super) name: &'static str,
+    pub(super) version: &'static str,
+    /// Disk space that the build needs, caches of modules and of packages included.
+    pub(super) gigabytes: u64,
+    /// Files, from the workspace's root, that are copied to where it is built.
+    pub(super) sources: &'static [&'static str],
+    /// Builds it; answers where it is.
+    pub(super) build: fn(&Workshop) -> Result<PathBuf>,
+}
+
+/// Where a program is built.
+pub(super) struct Workshop {
+    /// Holds the program's sources, and is removed after the build.
+    pub(super) folder: PathBuf,
+    step: String,
+}
+
+impl Workshop {
+    /// Runs `go` with these arguments.
+    pub(super) fn go<T: AsRef<std::ffi::OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = T>,
+    ) -> Result<()> {
+        let mut command = go();
+        command.args(arguments).current_dir(&self.folder);
+        process::run_logged(&mut command, &self.step, &checks::log(&self.step)?)
+    }
+
+    /// Runs `go` with these arguments; returns its output.
+    pub(super) fn ask_go(&self, arguments: &[&str]) -> Result<String> {
+        let mut command = go();
+        let output = command
+            .args(arguments)
+            .current_dir(&self.folder)
+            .output()
+            .context("cannot start go")?;
+        ensure!(
+            output.status.success(),
+            "go {}: {}",
+            arguments.join(" "),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    }
+}
+
+impl GoProgram {
+    /// The program; built if this version was not yet.
+    pub(super) fn get(&self) -> Result<PathBuf> {
+        let place = self.place()?;
+        fs::create_dir_all(&place)?;
+        // Two clones may want it at the same time.
+        let lock = File::create(place.join("lock"))?;
+        lock.lock().context("cannot lock the cache")?;
+        let program = place.join(self.name);
+        if program.is_file() {
+            return Ok(program);
+        }
+        let folder = place.join("build");
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir_all(&folder)?;
+        for source in self.sources {
+            let source = root().join(source);
+            let name = source.file_name().context("no file name")?;
+            fs::copy(&source, folder.join(name))
+                .with_context(|| format!("cannot copy {}", source.display()))?;
+        }
+        let workshop = Workshop {
+            folder: folder.clone(),
+            step: format!("building {} {}", self.name, self.version),
+        };
+        let built = (self.build)(&workshop)?;
+        fs::rename(&built, &program)
+            .with_context(|| format!("the build left no {}", built.display()))?;
+        fs::remove_dir_all(folder)?;
+        Ok(program)
+    }
+
+    /// Its folder in the cache: another version, or other sources, have another one.
+    fn place(&self) -> Result<PathBuf> {
+        let sources: Vec<_> = self.sources.iter().map(|file| root().join(file)).collect();
+        let key = fingerprint(&sources)?;
+        Ok(cache()?.join(format!("{}-{}-{key}", self.name, self.version)))
+    }
+
+    fn is_built(&self) -> Result<bool> {
+        Ok(self.place()?.join(self.name).is_file())
+    }
+}
+
+impl Need for GoProgram {
+    /// Nothing where it is built already.
+    fn lacks(&self) -> Result<Option<String>> {
+        if self.is_built()? {
+            return Ok(None);
+        }
+        let output = go().args(["env", "GOVERSION"]).output();
+        let version = output.map(|it| String::from_utf8_lossy(&it.stdout).trim().to_owned());
+        if let Some(lacking) = lacks_go(version.ok().as_deref()) {
+            return Ok(Some(lacking));
+        }
+        let cache = cache()?;
+        fs::create_dir_all(&cache)?;
+        Ok(lacks_disk(&cache, self.gigabytes, free_gigabytes(&cache)?))
+    }
+}
+
+/// `version` is that of the machine's Go, if it has one.
+fn lacks_go(version: Option<&str>) -> Option<String> {
+    let Some(version) = version else {
+        return Some(format!("there is no Go: install Go 1.{OLDEST_GO} or newer"));
+    };
+    minor(version)
+        .filter(|minor| *minor < OLDEST_GO)
+        .map(|_| format!("{version} is too old: install Go 1.{OLDEST_GO} or newer"))
+}
+
+fn lacks_disk(cache: &Path, needed: u64, free: u64) -> Option<String> {
+    (free < needed).then(|| {
+        format!(
+            "{} has {free} GB left, and the build needs {needed}",
+            cache.display()
+        )
+    })
+}
+
+fn go() -> Command {
+    let mut command = Command::new("go");
+    // A workspace of the user's own would be asked for the modules.
+    command.env("GOWORK", "off");
+    command
+}
+
+/// `go1.26.8` is 26; `None` for a development version, which is newer than all.
+fn minor(version: &str) -> Option<u32> {
+    let rest = version.strip_prefix("go1.")?;
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok()
+}
+
+/// Where programs are kept, by the XDG Base Directory Specification.
+fn cache() -> Result<PathBuf> {
+    cache_of(env::var_os("XDG_CACHE_HOME"), env::var_os("HOME"))
+}
+
+fn cache_of(xdg: Option<std::ffi::OsString>, home: Option<std::ffi::OsString>) -> Result<PathBuf> {
+    let caches = xdg
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(|| home.map(|home| Path::new(&home).join(".cache")))
+        .context("set XDG_CACHE_HOME or HOME: programs are cached there")?;
+    ensure!(
+        caches.is_absolute(),
+        "{} is not an absolute path",
+        caches.display()
+    );
+    Ok(caches.join("trichrome"))
+}
+
+fn free_gigabytes(folder: &Path) -> Result<u64> {
+    let stat = rustix::fs::statvfs(folder)
+        .with_context(|| format!("cannot see the disk of {}", folder.display()))?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize) / 1_000_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_version_or_other_sources_are_another_build() {
+        let place = |version, sources: &'static [&'static str]| {
+            let program = GoProgram {
+                name: "no-such-program",
+                version,
+                gigabytes: 0,
+                sources,
+                build: |_| Ok(PathBuf::new()),
+            };
+            program.place().unwrap()
+        };
+        let first = place("v1", &["Cargo.toml"]);
+        assert_eq!(first, place("v1", &["Cargo.toml"]));
+        assert_ne!(first, place("v2", &["Cargo.toml"]));
+        assert_ne!(first, place("v1", &["clippy.toml"]));
+        assert!(!first.starts_with(root()));
+    }
+
+    #[test]
+    fn the_cache_is_where_the_user_has_caches() {
+        let cache = |xdg: Option<&str>, home: Option<&str>| {
+            cache_of(xdg.map(Into::into), home.map(Into::into)).ok()
+        };
+        let of_home = Some(PathBuf::from("/h/.cache/trichrome"));
+        assert_eq!(cache(Some("/c"), Some("/h")), Some("/c/trichrome".into()));
+        assert_eq!(cache(None, Some("/h")), of_home);
+        // The specification has relative paths ignored.
+        assert_eq!(cache(Some("c"), Some("/h")), of_home);
+        assert_eq!(cache(None, None), None);
+    }
+
+    #[test]
+    fn a_go_that_is_missing_or_too_old_is_noticed() {
+        assert!(lacks_go(None).unwrap().contains("no Go"));
+        assert!(lacks_go(Some("go1.9")).unwrap().contains("go1.9"));
+        assert!(lacks_go(Some("go1.25.9")).is_some());
+        assert_eq!(lacks_go(Some("go1.26.0")), None);
+        assert_eq!(lacks_go(Some("go1.27rc1")), None);
+        // A development version.
+        assert_eq!(lacks_go(Some("devel +abc")), None);
+    }
+
+    #[test]
+    fn a_full_disk_is_noticed() {
+        let cache = std::env::temp_dir();
+        let free = free_gigabytes(&cache).unwrap();
+        assert_eq!(lacks_disk(&cache, free, free), None);
+        assert!(lacks_disk(&cache, free + 1, free).is_some());
+    }
+}
