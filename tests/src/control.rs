@@ -28,6 +28,11 @@ pub async fn start(stack: &Stack, part: &str) -> Result<()> {
     Ok(())
 }
 
+/// Replaces a part or one function, such as `users-get`.
+pub async fn restart(stack: &Stack, name: &str) -> Result<()> {
+    command(stack, &format!("restart {name}")).await
+}
+
 /// Starts the parts that a failed scenario left stopped.
 pub(crate) async fn start_stopped(stack: &Stack) -> Result<()> {
     let stopped = stack.stopped().clone();
@@ -37,7 +42,7 @@ pub(crate) async fn start_stopped(stack: &Stack) -> Result<()> {
     Ok(())
 }
 
-/// Kills a part with SIGKILL.
+/// Kills a part, or one function's processes, with SIGKILL.
 pub async fn kill(stack: &Stack, part: &str) -> Result<()> {
     command(stack, &format!("kill {part}")).await
 }

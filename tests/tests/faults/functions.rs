@@ -1,8 +1,13 @@
-//! The functions, and with them the REST API, are down: the gateway reports it.
+//! Functions that are down, replaced or killed.
 
-use anyhow::{Result, ensure};
+use std::cell::Cell;
+
+use anyhow::{Context as _, Result, ensure};
+use futures::future::try_join;
 use serde_json::json;
 use trichrome_tests::{
+    account::Account,
+    control,
     harness::Suite,
     scenario::Scenario,
     transport::Transport,
@@ -13,6 +18,81 @@ use crate::outage::{over_each, unavailable, without};
 
 pub(crate) fn add(suite: &mut Suite) {
     suite.once("faults::the_functions_are_down", down);
+    suite.once("faults::a_function_is_replaced", replaced);
+    suite.once("faults::a_function_is_killed", killed);
+}
+
+/// The functions that another one's replacement must not disturb, and the one that is replaced.
+const OTHERS: [&str; 2] = ["pictures-list", "users-get-by-username"];
+const REPLACED: &str = "users-get";
+
+/// Calls this function over REST and gRPC until `done`; how often.
+async fn keep_calling(
+    run: &Scenario,
+    account: &Account,
+    function: &str,
+    done: &Cell<bool>,
+) -> Result<usize> {
+    let mut calls = 0;
+    while !done.get() {
+        for transport in [Transport::Rest, Transport::Grpc] {
+            let args = match function {
+                "users-get" => json!({"user_id": account.id}),
+                "users-get-by-username" => json!({"username": account.username}),
+                _ => json!({}),
+            };
+            let call = run.call_over(transport, function, args)?;
+            let reply = call.by(account).send().await?;
+            reply
+                .ok()
+                .with_context(|| format!("{function} over {transport}, call {calls}"))?;
+            calls += 1;
+        }
+    }
+    Ok(calls)
+}
+
+/// Replacing a function loses no call, its own included.
+async fn replaced(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let done = Cell::new(false);
+    let replace = async {
+        for _ in 0..2 {
+            control::restart(run.stack(), REPLACED).await?;
+        }
+        done.set(true);
+        Ok(())
+    };
+    let own = keep_calling(&run, &account, REPLACED, &done);
+    let other = keep_calling(&run, &account, OTHERS[0], &done);
+    let (calls, ((), others)) = try_join(own, try_join(replace, other)).await?;
+    ensure!(calls > 0 && others > 0, "{calls} and {others} calls");
+    Ok(())
+}
+
+/// After a function's processes were killed, new ones serve, and the other functions did not
+/// notice.
+async fn killed(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let done = Cell::new(false);
+    let kill = async {
+        control::kill(run.stack(), REPLACED).await?;
+        eventually(SOON, async || {
+            let args = json!({"user_id": account.id});
+            let call = run.call_over(Transport::Grpc, REPLACED, args)?;
+            call.by(&account).send().await?.ok()?;
+            Ok(())
+        })
+        .await?;
+        done.set(true);
+        Ok(())
+    };
+    let others = try_join(
+        keep_calling(&run, &account, OTHERS[0], &done),
+        keep_calling(&run, &account, OTHERS[1], &done),
+    );
+    try_join(kill, others).await?;
+    Ok(())
 }
 
 async fn down(run: Scenario) -> Result<()> {
