@@ -155,6 +155,13 @@ impl FirstCalls {
     }
 }
 
+/// Calls a function that some process of it may still be waiting to serve.
+pub(crate) fn probe(stack: &Stack, name: &str) -> Result<()> {
+    // cargo-lambda's name for its default function.
+    let name = if name == NO_ROUTE { "_" } else { name };
+    call(&stack.description().lambda_endpoint, name)
+}
+
 /// With no event at all: a function that serves answers an error, and logs no call.
 fn call(endpoint: &str, name: &str) -> Result<()> {
     let url = format!("{endpoint}/2015-03-31/functions/{name}/invocations");

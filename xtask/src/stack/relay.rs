@@ -9,7 +9,7 @@
 //!   which cargo-lambda no longer sends there.
 //! - A call whose process has ended is never answered. The relay reports the error that Lambda
 //!   reports, `Runtime.ExitError`.
-//! - It hands a call to a process that is about to be replaced. The relay takes a process out of
+//! - It hands calls to a process that is about to be replaced. The relay takes a process out of
 //!   service first.
 
 use std::{
@@ -62,9 +62,9 @@ struct Process {
     busy: bool,
     /// Where to report that it has ended without a response to its event.
     unanswered: Option<String>,
-    /// The connection to cargo-lambda on which it waits for an event.
-    waiting: Option<Arc<TcpStream>>,
-    /// It gets no more events.
+    /// It waits for an event.
+    waiting: bool,
+    /// Its requests for another event are no longer passed on.
     retired: bool,
 }
 
@@ -115,20 +115,26 @@ impl Relay {
         processes.get(&id).is_some_and(|process| process.ready)
     }
 
-    /// Gives a process no more events. It finishes the call that it is at.
+    /// Lets a process get at most one more event: the one that it waits for. To cut that request
+    /// off instead could lose an event that cargo-lambda is just handing out.
     pub(crate) fn retire(&self, Id(id): Id) {
         if let Some(process) = self.shared.processes().get_mut(&id) {
             process.retired = true;
-            if let Some(waiting) = process.waiting.take() {
-                let _ = waiting.shutdown(Shutdown::Both);
-            }
         }
     }
 
-    /// Whether a process is at no call.
+    /// Whether a process waits for an event.
+    pub(crate) fn is_waiting(&self, Id(id): Id) -> bool {
+        let processes = self.shared.processes();
+        processes.get(&id).is_some_and(|process| process.waiting)
+    }
+
+    /// Whether a process neither waits for an event nor is at one.
     pub(crate) fn is_idle(&self, Id(id): Id) -> bool {
         let processes = self.shared.processes();
-        processes.get(&id).is_none_or(|process| !process.busy)
+        processes
+            .get(&id)
+            .is_none_or(|process| !process.busy && !process.waiting)
     }
 
     /// Forgets a process that has ended.
@@ -174,7 +180,7 @@ enum Asked {
 struct Link {
     shared: Arc<Shared>,
     client: TcpStream,
-    upstream: Arc<TcpStream>,
+    upstream: TcpStream,
     asked: Mutex<Asked>,
     /// The process whose event came on this connection, until its next request.
     served: Mutex<Option<u64>>,
@@ -186,7 +192,7 @@ struct Link {
 fn relay(shared: &Arc<Shared>, client: TcpStream) -> io::Result<()> {
     client.set_nodelay(true)?;
     let link = Arc::new(Link {
-        upstream: Arc::new(shared.connect()?),
+        upstream: shared.connect()?,
         shared: shared.clone(),
         client,
         asked: Mutex::new(Asked::Other),
@@ -223,9 +229,9 @@ impl Link {
                 Some(head) if !self.begin(&head) => continue,
                 Some(head) => {
                     let rest = head.without_id();
-                    (&*self.upstream).write_all(&rest)
+                    (&self.upstream).write_all(&rest)
                 }
-                None => (&*self.upstream).write_all(chunk),
+                None => (&self.upstream).write_all(chunk),
             };
             if passed.is_err() {
                 return;
@@ -247,7 +253,7 @@ impl Link {
             if process.retired {
                 return false;
             }
-            process.waiting = Some(self.upstream.clone());
+            process.waiting = true;
             Asked::Event(head.id)
         } else if head.asks_for_notice() {
             Asked::Notice
@@ -263,7 +269,7 @@ impl Link {
 
     fn pass_answers(&self) {
         let mut buffer = vec![0; CHUNK];
-        while let Ok(count) = (&*self.upstream).read(&mut buffer) {
+        while let Ok(count) = (&self.upstream).read(&mut buffer) {
             if count == 0 {
                 break;
             }
@@ -274,15 +280,7 @@ impl Link {
                 break;
             }
         }
-        // A retired process is left waiting for its event, so that it ends when it is told to.
-        let Asked::Event(id) = *self.asked() else {
-            self.close();
-            return;
-        };
-        let processes = self.shared.processes();
-        if !processes.get(&id).is_some_and(|process| process.retired) {
-            self.close();
-        }
+        self.close();
     }
 
     /// Notes the beginning of an answer.
@@ -291,7 +289,7 @@ impl Link {
             return;
         };
         if let Some(process) = self.shared.processes().get_mut(&id) {
-            process.waiting = None;
+            process.waiting = false;
             process.busy = true;
             process.unanswered = head::event_id(chunk);
             *self.served() = Some(id);
@@ -300,18 +298,24 @@ impl Link {
 
     fn client_gone(&self) {
         self.gone.store(true, Ordering::Relaxed);
-        if *self.asked() == Asked::Notice {
+        let asked = *self.asked();
+        if asked == Asked::Notice {
             // Closed when the next event has come.
             return;
         }
         self.close();
-        let served = self.served().take();
-        let unanswered = served.and_then(|id| {
-            let mut processes = self.shared.processes();
-            let process = processes.get_mut(&id)?;
+        let mut unanswered = None;
+        if let Asked::Event(id) = asked
+            && let Some(process) = self.shared.processes().get_mut(&id)
+        {
+            process.waiting = false;
+        }
+        if let Some(id) = self.served().take()
+            && let Some(process) = self.shared.processes().get_mut(&id)
+        {
             process.busy = false;
-            process.unanswered.take()
-        });
+            unanswered = process.unanswered.take();
+        }
         if let Some(event) = unanswered {
             // If cargo-lambda is gone as well, so is whoever waits for the answer.
             let _ = self.report_exit(&event);

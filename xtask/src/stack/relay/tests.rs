@@ -76,7 +76,7 @@ fn a_process_is_busy_from_an_event_to_its_next_request() {
     assert!(api.ends_with(&format!("/{}/.rt/f", id.0)), "{api}");
     assert!(!relay.is_ready(id));
     let (mut process, mut server) = connect(&relay, &lambda, id, "GET", NEXT);
-    assert!(relay.is_ready(id) && relay.is_idle(id));
+    assert!(relay.is_ready(id) && relay.is_waiting(id));
     pass(&mut server, &mut process, EVENT);
     assert!(!relay.is_idle(id));
     ask(&mut process, id.0, "POST", RESPONSE);
@@ -85,33 +85,25 @@ fn a_process_is_busy_from_an_event_to_its_next_request() {
     assert!(!relay.is_idle(id));
     ask(&mut process, id.0, "GET", NEXT);
     assert_eq!(request(&mut server), format!("GET /.rt/f{NEXT}"));
-    assert!(relay.is_idle(id));
+    assert!(relay.is_waiting(id) && !relay.is_idle(id));
 }
 
 #[test]
-fn a_retired_process_gets_no_event_but_finishes_its_call() {
+fn a_retired_process_finishes_its_event_and_gets_no_other() {
     let (relay, lambda) = open();
-    let (idle, busy) = (relay.admit(Some("f")).0, relay.admit(Some("f")).0);
-    let (mut first, mut first_server) = connect(&relay, &lambda, idle, "GET", NEXT);
-    let (mut second, mut second_server) = connect(&relay, &lambda, busy, "GET", NEXT);
-    pass(&mut second_server, &mut second, EVENT);
-    relay.retire(idle);
-    relay.retire(busy);
-    assert!(
-        is_closed(&mut first_server),
-        "cargo-lambda may send an event"
-    );
-    assert!(is_open(&mut first), "the process ends by itself");
-    assert!(relay.is_idle(idle) && !relay.is_idle(busy));
-    ask(&mut second, busy.0, "POST", RESPONSE);
-    assert_eq!(
-        request(&mut second_server),
-        format!("POST /.rt/f{RESPONSE}")
-    );
-    pass(&mut second_server, &mut second, ACCEPTED);
-    ask(&mut second, busy.0, "GET", NEXT);
-    assert!(is_open(&mut second_server), "it asks for another event");
-    assert!(relay.is_idle(busy));
+    let (id, _) = relay.admit(Some("f"));
+    let (mut process, mut server) = connect(&relay, &lambda, id, "GET", NEXT);
+    relay.retire(id);
+    assert!(relay.is_waiting(id) && !relay.is_idle(id));
+    pass(&mut server, &mut process, EVENT);
+    assert!(!relay.is_waiting(id) && !relay.is_idle(id));
+    ask(&mut process, id.0, "POST", RESPONSE);
+    assert_eq!(request(&mut server), format!("POST /.rt/f{RESPONSE}"));
+    pass(&mut server, &mut process, ACCEPTED);
+    ask(&mut process, id.0, "GET", NEXT);
+    assert!(is_open(&mut server), "it asks for another event");
+    assert!(relay.is_idle(id));
+    assert!(is_open(&mut process), "it ends by itself");
 }
 
 #[test]

@@ -132,9 +132,9 @@ impl Supervisor {
             .start(&self.stack, Part::Functions, launches)?;
         let outcome = self.await_all(name, &new, &mut step);
         if outcome.is_ok() {
-            self.retire(&old);
+            self.retire(name, &old);
         } else {
-            self.retire(&new);
+            self.retire(name, &new);
         }
         step.end(outcome.is_ok());
         outcome
@@ -169,8 +169,8 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Ends processes of functions, once they have finished their calls.
-    fn retire(&mut self, ids: &[relay::Id]) {
+    /// Ends processes of a function, once they have finished their calls.
+    fn retire(&mut self, name: &str, ids: &[relay::Id]) {
         for &id in ids {
             self.relay.retire(id);
         }
@@ -179,6 +179,11 @@ impl Supervisor {
             && asked.elapsed() < DRAIN_TIMEOUT
             && !interrupt::requested()
         {
+            // Each waits for one more event. cargo-lambda hands events out in the order in which
+            // processes asked for them, so these come before the ones that replace them.
+            if ids.iter().any(|&id| self.relay.is_waiting(id)) {
+                let _ = functions::probe(&self.stack, name);
+            }
             thread::sleep(POLL);
         }
         self.processes.stop_functions(&self.stack, ids);
@@ -232,7 +237,7 @@ impl Supervisor {
         let running = self.processes.functions();
         for name in &running - &wanted {
             let ids = self.processes.of_function(&name);
-            self.retire(&ids);
+            self.retire(&name, &ids);
         }
         let mut failed = Vec::new();
         for name in wanted {
