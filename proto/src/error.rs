@@ -120,6 +120,7 @@ impl ErrorCode {
                 "a part of the service is not available right now; try again shortly"
             }
             Self::DeadlineExceeded => "the answer did not come in time; try again",
+            Self::Unimplemented => "no function serves this operation yet",
             _ => "the service failed; the request id finds the cause in its log",
         }
     }

@@ -74,6 +74,9 @@ pub(crate) enum InvokeError {
     /// Lambda refused the invocation: missing permission, unknown function, wrong configuration.
     #[error("lambda refused the invocation")]
     Refused(#[source] Box<dyn StdError + Send + Sync>),
+    /// Lambda has no function of this name: it is not deployed, or has no program yet.
+    #[error("there is no function {0}")]
+    Missing(String),
 }
 
 impl Fault for InvokeError {
@@ -88,6 +91,7 @@ impl Fault for InvokeError {
                 .filter(|code| code.is_fault())
                 .unwrap_or(ErrorCode::Internal),
             Self::Refused(_) => ErrorCode::Internal,
+            Self::Missing(_) => ErrorCode::Unimplemented,
         }
     }
 }
@@ -104,7 +108,7 @@ impl InvokeError {
             Self::Unreachable(_) => InvokeOutcome::Unavailable,
             Self::Throttled => InvokeOutcome::Throttled,
             Self::TimedOut => InvokeOutcome::Timeout,
-            Self::TooLarge | Self::Function { .. } | Self::Refused(_) => {
+            Self::TooLarge | Self::Function { .. } | Self::Refused(_) | Self::Missing(_) => {
                 InvokeOutcome::FunctionError
             }
         }
@@ -176,7 +180,7 @@ impl Lambda {
             .payload(Blob::from_maybe_shared(event.clone()))
             .send()
             .await
-            .map_err(read_failure)?;
+            .map_err(|error| read_failure(function, error))?;
         read_output(output)
     }
 }
@@ -245,9 +249,10 @@ fn read_output(output: InvokeOutput) -> Result<Bytes, InvokeError> {
     Ok(payload)
 }
 
-fn read_failure(error: SdkError<SdkInvokeError, HttpResponse>) -> InvokeError {
+fn read_failure(function: &str, error: SdkError<SdkInvokeError, HttpResponse>) -> InvokeError {
     let status = error.raw_response().map(|raw| raw.status().as_u16());
     match (&error, status) {
+        (SdkError::ServiceError(_), Some(404)) => InvokeError::Missing(function.to_owned()),
         (SdkError::ServiceError(_), Some(429)) => InvokeError::Throttled,
         (SdkError::ServiceError(_), Some(413)) => InvokeError::TooLarge,
         // cargo-lambda answers 500 for a function that failed. AWS does so for its own faults,
@@ -514,13 +519,14 @@ pub(crate) mod tests {
         }
 
         #[tokio::test]
-        async fn a_missing_function_is_a_fault_of_ours() {
+        async fn a_missing_function_is_unimplemented() {
             let missing = (
                 StatusCode::NOT_FOUND,
                 [("x-amzn-errortype", "ResourceNotFoundException")],
                 "{}",
             );
-            assert_eq!(code(&lambda(missing).await).await, Err(ErrorCode::Internal));
+            let code = code(&lambda(missing).await).await;
+            assert_eq!(code, Err(ErrorCode::Unimplemented));
         }
 
         #[tokio::test]

@@ -312,7 +312,8 @@ fn is_outage(error: &InvokeError) -> bool {
         | InvokeError::Unreachable(_)
         | InvokeError::Throttled
         | InvokeError::TimedOut
-        | InvokeError::Refused(_) => true,
+        | InvokeError::Refused(_)
+        | InvokeError::Missing(_) => true,
         InvokeError::Function { kind, .. } => matches!(
             ErrorCode::from_text(kind),
             Some(ErrorCode::Unavailable | ErrorCode::DeadlineExceeded)
