@@ -1,0 +1,1 @@
+//! No code: the features in `Cargo.toml` are what this package is for.
