@@ -42,12 +42,24 @@ pub(crate) fn workspace() -> Command {
 
 /// Builds what the stack runs and all tests, and returns the tests.
 pub(crate) fn with_tests() -> Result<Vec<TestBinary>> {
+    tests(&EVERYTHING)
+}
+
+/// Builds what the stack runs and the tests of one target, with the features of [`EVERYTHING`].
+pub(crate) fn with_test(target: &str) -> Result<Vec<TestBinary>> {
+    let [workspace, _, features @ ..] = EVERYTHING;
+    let mut arguments = vec![workspace, "--bins", "--test", target];
+    arguments.extend(features);
+    tests(&arguments)
+}
+
+fn tests(arguments: &[&str]) -> Result<Vec<TestBinary>> {
     let logs = tools::logs()?;
     let (log, messages) = (logs.join("build.log"), logs.join("build.json"));
     let mut command = cargo();
     command
         .arg("build")
-        .args(EVERYTHING)
+        .args(arguments)
         .arg("--message-format=json-render-diagnostics")
         .current_dir(root());
     let step = "Functions, gateway, tools and tests";
