@@ -62,7 +62,7 @@ fn run(checks: &mut Checks) -> Result<()> {
     let filebeat = || {
         let mut command = Command::new(&program);
         command
-            // As in compose.yml: the file belongs to whoever cloned the project.
+            // As in compose.yml: the file belongs to the user who cloned the project.
             .arg("--strict.perms=false")
             .arg("-c")
             .arg(root().join(CONFIG))
