@@ -49,7 +49,8 @@ fn is_public(method: &str, path: &str) -> Result<bool, Error> {
             .all(|operation| operation.access == Access::Public))
 }
 
-/// The operations of an rpc, named `Method` or `/package.Service/Method`.
+/// The operations of an rpc, named `Method`, `/package.Service/Method` or, as clients of the Go
+/// original do, by its API key.
 fn by_method(method: &str) -> Result<Vec<&'static Operation>, Error> {
     if method.is_empty() {
         return Ok(Vec::new());
@@ -57,11 +58,30 @@ fn by_method(method: &str) -> Result<Vec<&'static Operation>, Error> {
     non_empty(
         OPERATIONS
             .iter()
-            .filter(|operation| operation.method == method || operation.grpc_path == method)
+            .filter(|operation| {
+                operation.method == method
+                    || operation.grpc_path == method
+                    || has_api_key(operation, method)
+            })
             .collect(),
         "method",
         "use an rpc's name such as `Login` or `/auth.Auth/Login`",
     )
+}
+
+/// Keys of the Go original's API that no Kafka command has. It has one operation a transport to
+/// validate a token, and here they are one.
+const MORE_API_KEYS: [(&str, &str); 2] = [
+    ("validateRestRequest", "auth-validate"),
+    ("validateRpcRequest", "auth-validate"),
+];
+
+/// Whether the Go original's API has the operation under this key: `getPictures` is the Kafka key
+/// `getpictures`, for example.
+fn has_api_key(operation: &Operation, key: &str) -> bool {
+    let mut keys = operation.command.keys.iter();
+    keys.any(|known| known.eq_ignore_ascii_case(key))
+        || MORE_API_KEYS.contains(&(key, operation.function))
 }
 
 /// The operations of a REST path, for all HTTP methods. A query is ignored.

@@ -67,6 +67,7 @@ async fn tokens(run: Scenario) -> Result<()> {
     );
     for named in [
         json!({"method": "GetUserPictures"}),
+        json!({"method": "getPictures"}),
         json!({"path": "/pictures"}),
     ] {
         let mut args = named.clone();
@@ -79,12 +80,14 @@ async fn tokens(run: Scenario) -> Result<()> {
         let without = run.call("auth-validate", named)?.send().await?;
         without.refused(ErrorCode::Unauthenticated)?;
     }
-    let public = run
-        .call("auth-validate", json!({"method": "Login"}))?
-        .send()
-        .await?
-        .ok()?;
-    ensure!(public["user_id"] == "", "without a token: {public}");
+    for method in ["Login", "login"] {
+        let named = run.call("auth-validate", json!({"method": method}))?;
+        let public = named.send().await?.ok()?;
+        ensure!(
+            public["user_id"] == "",
+            "{method} without a token: {public}"
+        );
+    }
     Ok(())
 }
 

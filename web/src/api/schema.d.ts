@@ -384,7 +384,7 @@ export interface components {
         ValidateRpcRequestInput: {
             /** @description The token. May be left out if `method` or `path` names a public operation. */
             access_token?: string;
-            /** @description The rpc to call, as `Method` or `/package.Service/Method`. Optional. */
+            /** @description The rpc to call, as `Method`, `/package.Service/Method` or the operation's key in the API of the Go original, such as `getPictures`. Optional. */
             method?: string;
             /** @description The REST path to call. Optional. */
             path?: string;

@@ -19,6 +19,33 @@ fn every_operation_is_found_by_its_rpc_names_and_its_path() {
     }
 }
 
+/// Every key of the Go original's `configs/api.yml`, and the operation that it names.
+#[test]
+fn every_api_key_of_the_go_original_is_known() {
+    for (key, function) in [
+        ("logData", "analytics-log"),
+        ("getLogs", "analytics-get"),
+        ("validateRestRequest", "auth-validate"),
+        ("validateRpcRequest", "auth-validate"),
+        ("validateEventsRequest", "auth-validate"),
+        ("login", "auth-login"),
+        ("signup", "auth-signup"),
+        ("getPictures", "pictures-list"),
+        ("getPicture", "pictures-get"),
+        ("createPicture", "pictures-create"),
+        ("deletePicture", "pictures-delete"),
+        ("getUser", "users-get"),
+        ("getUserByUsername", "users-get-by-username"),
+        ("validatePassword", "users-validate-password"),
+        ("createUser", "users-create"),
+        ("deleteUser", "users-delete"),
+    ] {
+        let named = by_method(key).unwrap();
+        let functions: Vec<_> = named.iter().map(|operation| operation.function).collect();
+        assert_eq!(functions, [function], "{key}");
+    }
+}
+
 #[test]
 fn a_path_is_public_if_all_its_methods_are() {
     assert!(is_public("", "/login").unwrap());
@@ -46,7 +73,8 @@ fn without_an_operation_a_token_is_required() {
 fn unknown_names_are_refused() {
     for (method, path) in [
         ("Logout", ""),
-        ("login", ""),
+        ("logins", ""),
+        ("verifyRpcRequest", ""),
         ("/auth.Auth/Logout", ""),
         ("", "/logout"),
         ("", "login"),
