@@ -30,7 +30,10 @@ use self::{
     fallback::{method_not_allowed, not_found},
 };
 use crate::{
-    call::{context::Context, fault::internal},
+    call::{
+        context::{Context, http_header},
+        fault::internal,
+    },
     ops::{health::Readiness, metrics::Metrics},
 };
 
@@ -69,7 +72,7 @@ async fn identify(mut request: Request, next: Next) -> Response {
     } else {
         Span::none()
     };
-    let context = Context::begin(&span, |name| request.headers().get(name)?.to_str().ok());
+    let context = Context::begin(&span, |name| http_header(request.headers(), name));
     request.extensions_mut().insert(context.clone());
     let mut response = next.run(request).instrument(span.clone()).await;
     if response.extensions_mut().remove::<Panicked>().is_some() {

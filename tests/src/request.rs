@@ -38,6 +38,8 @@ pub(crate) struct Outgoing {
     pub(crate) args: Map<String, Value>,
     /// The value of the `authorization` header.
     pub(crate) authorization: Option<String>,
+    /// The value of a second `authorization` header.
+    pub(crate) second_authorization: Option<String>,
     pub(crate) idempotency_key: Option<String>,
     pub(crate) request_id: String,
     pub(crate) trace: Uuid,
@@ -53,6 +55,7 @@ impl Outgoing {
         ];
         let optional = [
             (AUTHORIZATION, &self.authorization),
+            (AUTHORIZATION, &self.second_authorization),
             (IDEMPOTENCY_KEY, &self.idempotency_key),
         ];
         for (name, value) in optional {
@@ -84,6 +87,7 @@ impl Request {
                 operation,
                 args,
                 authorization: None,
+                second_authorization: None,
                 idempotency_key: None,
                 request_id: Uuid::new_v4().to_string(),
                 trace: Uuid::new_v4(),
@@ -104,6 +108,14 @@ impl Request {
     /// Sets the `authorization` header.
     pub fn authorization(mut self, value: String) -> Self {
         self.call.authorization = Some(value);
+        self
+    }
+
+    /// Repeats the `authorization` header.
+    pub fn authorized_twice(mut self) -> Self {
+        self.call
+            .second_authorization
+            .clone_from(&self.call.authorization);
         self
     }
 

@@ -70,12 +70,15 @@ pub(crate) fn internal_entry(body: &Body) -> Result<AnalyticsEntryMessage, ApiEr
         .map_err(|error| ApiError::invalid(format!("the body is not a call log entry: {error}")))
 }
 
-/// The token of `Authorization: Bearer <token>` (RFC 6750, section 2.1).
+/// The token of `Authorization: Bearer <token>` (RFC 6750, section 2.1). Two headers are refused,
+/// because they could name different callers. API Gateway's HTTP APIs join them by a comma, which
+/// no token has.
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
     let unauthenticated = |message| ApiError::new(ErrorCode::Unauthenticated, message);
+    let single = headers.get_all(header::AUTHORIZATION).iter().count() == 1;
     let value = text(headers, header::AUTHORIZATION)
-        .filter(|value| !value.is_empty())
-        .ok_or_else(|| unauthenticated("log in and send `Authorization: Bearer <token>`"))?;
+        .filter(|value| single && !value.is_empty())
+        .ok_or_else(|| unauthenticated("log in and send `Authorization: Bearer <token>` once"))?;
     value
         .split_once(' ')
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
@@ -120,6 +123,16 @@ mod tests {
             assert_eq!(error.code, ErrorCode::Unauthenticated);
         }
         assert!(bearer(&HeaderMap::new()).is_err());
+    }
+
+    #[test]
+    fn two_authorizations_are_refused() {
+        for second in ["Bearer t", "Bearer u", "Basic t", ""] {
+            let mut twice = headers("authorization", "Bearer t");
+            twice.append("authorization", second.parse().unwrap());
+            let error = bearer(&twice).unwrap_err();
+            assert_eq!(error.code, ErrorCode::Unauthenticated, "{second:?}");
+        }
     }
 
     #[test]

@@ -25,6 +25,8 @@ const MAX_LENGTH: usize = 4096;
 pub struct Claims {
     /// The user's id.
     pub sub: String,
+    /// The issuer. Being text, it refuses a list, of which `jsonwebtoken` would accept any part.
+    pub iss: String,
     /// When the token expires, in seconds since 1970.
     pub exp: u64,
 }
@@ -41,10 +43,13 @@ pub enum TokenError {
     /// The token is of another kind.
     #[error("the token's type or algorithm is wrong")]
     WrongType,
+    /// The token demands extensions, and this service knows none (RFC 7515, section 4.1.11).
+    #[error("the token has critical extensions")]
+    Critical,
     /// The token is signed by a key that is not, or no longer, in the set.
     #[error("the token's key is unknown")]
     UnknownKey,
-    /// The token is malformed, expired, of another issuer or audience, or not signed by its key.
+    /// The token is malformed, expired, not valid yet, of another issuer or audience, or not signed by its key.
     #[error("the token is invalid: {0}")]
     Invalid(#[from] jsonwebtoken::errors::Error),
 }
@@ -74,6 +79,7 @@ impl Verifier {
         }
         let mut validation = Validation::new(ALGORITHM);
         validation.leeway = LEEWAY_SECONDS;
+        validation.validate_nbf = true;
         validation.set_issuer(&[issuer]);
         validation.set_audience(&[audience]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
@@ -92,6 +98,9 @@ impl Verifier {
         let header = decode_header(token)?;
         if header.alg != ALGORITHM || header.typ.as_deref() != Some(TYPE) {
             return Err(TokenError::WrongType);
+        }
+        if header.crit.is_some() {
+            return Err(TokenError::Critical);
         }
         // Use the kid for nothing but this lookup: it comes from the caller.
         let key = header

@@ -1,6 +1,7 @@
 //! The headers that accompany a request. They have the same lower-case names as HTTP headers,
 //! gRPC metadata and Kafka record headers.
 
+use http::HeaderMap;
 use tracing::Span;
 use trichrome_proto::wire::header::{
     AUTHORIZATION, IDEMPOTENCY_KEY, REQUEST_ID, TRACEPARENT, TRACESTATE, is_request_id,
@@ -77,6 +78,25 @@ impl Context {
     }
 }
 
+/// A header's value in HTTP headers or gRPC metadata.
+pub(crate) fn http_header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let values = headers.get_all(name).into_iter();
+    select(name, values.map(|value| value.to_str().ok()))
+}
+
+/// The first of a header's values; `None` for those that aren't text. A repeated `authorization`
+/// has no value, because it could name different callers. The call fails for lack of a token.
+pub(crate) fn select<'a>(
+    name: &str,
+    mut values: impl Iterator<Item = Option<&'a str>>,
+) -> Option<&'a str> {
+    let first = values.next()?;
+    if name == AUTHORIZATION && values.next().is_some() {
+        return None;
+    }
+    first
+}
+
 /// Whether a text is a valid header value: visible ASCII and spaces.
 fn is_header_text(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
@@ -104,6 +124,27 @@ mod tests {
         ];
         let context = read(&given);
         assert_eq!(context.headers().collect::<Vec<_>>(), given);
+    }
+
+    #[test]
+    fn a_repeated_authorization_is_dropped() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("authorization", "Bearer t"),
+            ("idempotency-key", "k"),
+            ("idempotency-key", "l"),
+        ] {
+            headers.append(name, value.parse().unwrap());
+        }
+        let once = Context::read(|name| http_header(&headers, name));
+        assert_eq!(once.authorization.as_deref(), Some("Bearer t"));
+        assert_eq!(once.idempotency_key.as_deref(), Some("k"));
+        for second in ["Bearer t", "Bearer u", "é"] {
+            let mut headers = headers.clone();
+            headers.append("authorization", second.parse().unwrap());
+            let twice = Context::read(|name| http_header(&headers, name));
+            assert_eq!(twice.authorization, None, "{second}");
+        }
     }
 
     #[test]

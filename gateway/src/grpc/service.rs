@@ -20,7 +20,12 @@ use uuid::Uuid;
 
 use super::{codec, codec::DynamicCodec, deadline, status};
 use crate::call::{
-    Call, Calls, Failures, answer::Reply, args::Args, context::Context, fault::timed_out, limits,
+    Call, Calls, Failures,
+    answer::Reply,
+    args::Args,
+    context::{Context, http_header},
+    fault::timed_out,
+    limits,
 };
 
 /// A call ends at its deadline by itself. If its request is still being read then, it is aborted
@@ -78,7 +83,7 @@ impl Operations {
         }
         let method = self.methods.get(request.uri().path()).cloned();
         let span = span(method.as_ref().map(|method| method.operation));
-        let context = Context::begin(&span, |name| request.headers().get(name)?.to_str().ok());
+        let context = Context::begin(&span, |name| http_header(request.headers(), name));
         let response = self
             .answer(method, &context, request)
             .instrument(span.clone())

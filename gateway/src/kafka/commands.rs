@@ -27,7 +27,12 @@ use super::{
     producer::{self, ProduceError, Producer, Record},
 };
 use crate::{
-    call::{Call, Calls, Failures, args::Args, context::Context, fault::internal},
+    call::{
+        Call, Calls, Failures,
+        args::Args,
+        context::{self, Context},
+        fault::internal,
+    },
     ops::metrics::{Metrics, RecordOutcome},
 };
 
@@ -294,11 +299,12 @@ fn known_topic(topic: &str) -> Option<&'static str> {
 }
 
 fn header<'a>(message: &'a OwnedMessage, name: &str) -> Option<&'a str> {
-    message
+    let values = message
         .headers()?
         .iter()
-        .find(|header| header.key.eq_ignore_ascii_case(name))
-        .and_then(|header| std::str::from_utf8(header.value?).ok())
+        .filter(|header| header.key.eq_ignore_ascii_case(name))
+        .map(|header| std::str::from_utf8(header.value?).ok());
+    context::select(name, values)
 }
 
 /// The call log's id. It is derived from the record, so that a redelivered command has one
@@ -350,6 +356,17 @@ mod tests {
         assert_eq!(header(&message, "authorization"), Some("Bearer t"));
         assert_eq!(header(&message, "x-request-id"), None);
         assert_eq!(header(&message, "traceparent"), None);
+    }
+
+    #[test]
+    fn a_repeated_authorization_is_dropped() {
+        let twice = ["Authorization", "authorization"].map(|key| Header {
+            key,
+            value: Some("Bearer t"),
+        });
+        let [one, other] = twice;
+        let headers = OwnedHeaders::new().insert(one).insert(other);
+        assert_eq!(header(&message(1, headers), "authorization"), None);
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl Grpc {
         for (name, value) in &headers {
             request
                 .metadata_mut()
-                .insert(MetadataKey::from_static(name), value.parse()?);
+                .append(MetadataKey::from_static(name), value.parse()?);
         }
         let mut grpc = tonic::client::Grpc::new(self.channel())
             .max_encoding_message_size(MESSAGE_LIMIT)

@@ -111,6 +111,10 @@ fn claims_are_required_and_checked() {
         with("exp", json!(past)),
         with("exp", Value::Null),
         with("iss", json!("other")),
+        with("iss", json!(["trichrome"])),
+        with("iss", json!(["trichrome", "other"])),
+        with("nbf", json!(get_current_timestamp() + 60)),
+        with("nbf", json!("tomorrow")),
         with("iss", Value::Null),
         with("aud", json!("other")),
         with("aud", Value::Null),
@@ -118,6 +122,30 @@ fn claims_are_required_and_checked() {
     ] {
         let token = key.sign(&header("k1"), &claims);
         assert!(verifier.verify(&token).is_err(), "{claims}");
+    }
+}
+
+#[test]
+fn a_token_that_begins_by_now_is_valid() {
+    let key = Key::new("k1", 1);
+    let verifier = verifier(&[&key]);
+    let now = get_current_timestamp();
+    // The other clock may be ahead.
+    for nbf in [now - 60, now, now + 2] {
+        let token = key.sign(&header("k1"), &with("nbf", json!(nbf)));
+        assert!(verifier.verify(&token).is_ok(), "{nbf} at {now}");
+    }
+}
+
+#[test]
+fn critical_extensions_are_refused() {
+    let key = Key::new("k1", 1);
+    let verifier = verifier(&[&key]);
+    for names in [vec!["b64".to_owned()], vec!["exp".to_owned()], vec![]] {
+        let mut critical = header("k1");
+        critical.crit = Some(names);
+        let refused = verifier.verify(&key.sign(&critical, &claims("u")));
+        assert!(matches!(refused, Err(TokenError::Critical)));
     }
 }
 
