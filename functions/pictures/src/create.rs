@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::{
     Error, Picture, PictureStore, content,
     image::{self, Image},
-    picture::check_title,
+    picture::visible_title,
     store::{Insertion, KeyUse, NotInserted},
 };
 
@@ -57,7 +57,7 @@ impl NewPictures {
         request: CreateUserPictureRequest,
     ) -> Result<PictureMessage, Error> {
         let CreateUserPictureRequest { title, base64, .. } = request;
-        check_title(&title)?;
+        let title = visible_title(&title)?;
         let key = key.filter(|key| !key.is_empty());
         if let Some(key) = key.filter(|key| key.len() > MAX_IDEMPOTENCY_KEY) {
             return Err(Error::LongKey(key.len()));

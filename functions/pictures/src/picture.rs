@@ -51,15 +51,31 @@ impl Picture {
     }
 }
 
-/// Checks a title beyond the contract's rules.
+/// A title without characters that can't be seen and could only mislead: bidi controls, which can
+/// make `gpj.exe` read `exe.jpg`, and blanks without width. Joiners and variation selectors stay,
+/// because scripts and emoji need them.
 ///
 /// # Errors
-/// [`Error::BlankTitle`].
-pub(crate) fn check_title(title: &str) -> Result<(), Error> {
+/// [`Error::BlankTitle`] if nothing visible is left.
+pub(crate) fn visible_title(title: &str) -> Result<String, Error> {
+    let title: String = title.chars().filter(|c| !is_misleading(*c)).collect();
     if title.trim().is_empty() {
         return Err(Error::BlankTitle);
     }
-    Ok(())
+    Ok(title)
+}
+
+const fn is_misleading(c: char) -> bool {
+    let bidi_control = matches!(
+        c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    let blank = matches!(
+        c,
+        '\u{ad}' | '\u{180e}' | '\u{200b}' | '\u{2060}'
+            ..='\u{2064}' | '\u{2800}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+    );
+    bidi_control || blank
 }
 
 /// Parses a picture's id. The contract allows UUIDs of any version and case.
@@ -68,4 +84,34 @@ pub(crate) fn check_title(title: &str) -> Result<(), Error> {
 /// [`Error::MalformedId`].
 pub(crate) fn parse_id(id: &str) -> Result<Uuid, Error> {
     id.parse().map_err(|_| Error::MalformedId)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_has_no_misleading_characters() {
+        for (title, visible) in [
+            ("holiday\u{202e}gpj.exe", "holidaygpj.exe"),
+            ("\u{2067}a\u{2069}\u{200f}\u{61c}", "a"),
+            ("a\u{200b}\u{feff}\u{ad}b", "ab"),
+            // Joiners and variation selectors belong to what is seen.
+            (
+                "👩\u{200d}🚀 ❤\u{fe0f} می\u{200c}خواهم",
+                "👩\u{200d}🚀 ❤\u{fe0f} می\u{200c}خواهم",
+            ),
+        ] {
+            assert_eq!(visible_title(title).unwrap(), visible);
+        }
+        for blank in [
+            "\u{200b}",
+            "\u{2800}\u{3164}",
+            "\u{feff} \u{ad}",
+            "\u{202e}",
+        ] {
+            let refused = visible_title(blank);
+            assert!(matches!(refused, Err(Error::BlankTitle)), "{blank:?}");
+        }
+    }
 }

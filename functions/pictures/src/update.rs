@@ -4,7 +4,7 @@ use trichrome_proto::pictures::{PictureMessage, UpdateUserPictureRequest};
 
 use crate::{
     Error, PictureStore,
-    picture::{check_title, parse_id},
+    picture::{parse_id, visible_title},
 };
 
 impl PictureStore {
@@ -19,8 +19,8 @@ impl PictureStore {
         request: &UpdateUserPictureRequest,
     ) -> Result<PictureMessage, Error> {
         let id = parse_id(&request.picture_id)?;
-        check_title(&request.title)?;
-        let picture = self.rows.set_title(caller, id, &request.title).await?;
+        let title = visible_title(&request.title)?;
+        let picture = self.rows.set_title(caller, id, &title).await?;
         let picture = picture.ok_or(Error::NotFound(id))?;
         Ok(picture.into_message(String::new()))
     }
@@ -53,7 +53,9 @@ mod tests {
     #[tokio::test]
     async fn sets_the_title_alone() {
         let renamed = row(json!({ "Attributes": item(ID, "A spot", 5) }));
-        let (result, replay) = update(&ID.to_uppercase(), "A spot", vec![renamed]).await;
+        // What can't be seen isn't stored.
+        let title = "A\u{200b} spot\u{202e}";
+        let (result, replay) = update(&ID.to_uppercase(), title, vec![renamed]).await;
         let message = result.unwrap();
         assert_eq!(
             (message.id.as_str(), message.title.as_str()),

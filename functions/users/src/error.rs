@@ -9,7 +9,10 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// 400: the name breaks a rule that the contract doesn't have.
-    #[error("\"username\" must not begin or end with white space; remove it")]
+    #[error(
+        "\"username\" must be letters, digits and ASCII punctuation in words with single spaces \
+         between them; remove symbols, invisible characters and other white space"
+    )]
     Username,
     /// 409: another user has the name.
     #[error("this username is taken; choose another")]

@@ -2,10 +2,12 @@
 
 mod argon;
 
-use std::sync::Arc;
+use std::{iter, sync::Arc};
 
 use argon2::password_hash::{self, PasswordHasher, PasswordVerifier, phc::PasswordHash};
+use precis_profiles::{OpaqueString, precis_core::profile::PrecisFastInvocation as _};
 use tokio::sync::Semaphore;
+use unicode_normalization::UnicodeNormalization as _;
 
 use self::argon::Argon;
 use crate::Error;
@@ -34,13 +36,13 @@ impl Passwords {
         }
     }
 
-    /// Hashes a password under a fresh salt, as a PHC string (`$argon2id$v=19$m=…`).
+    /// Hashes a password's form under a fresh salt, as a PHC string (`$argon2id$v=19$m=…`).
     ///
     /// # Errors
     /// [`Error::Hash`] if there is no randomness or not enough memory.
     pub async fn hash(&self, password: String) -> Result<String, Error> {
         self.run(move || {
-            let hash = Argon.hash_password(password.as_bytes())?;
+            let hash = Argon.hash_password(form(&password).as_bytes())?;
             Ok(hash.to_string())
         })
         .await
@@ -49,17 +51,25 @@ impl Passwords {
     /// Whether the password matches the stored hash. Without a hash it never does, at the same
     /// cost.
     ///
+    /// Hashes from before passwords had a form are of what was typed, so that is tried as well if
+    /// it differs.
+    ///
     /// # Errors
     /// [`Error::Hash`] if `stored` is not a PHC string.
     pub async fn verify(&self, password: String, stored: Option<String>) -> Result<bool, Error> {
         self.run(move || {
             let known = stored.is_some();
             let stored = PasswordHash::new(stored.as_deref().unwrap_or(DUMMY))?;
-            match Argon.verify_password(password.as_bytes(), &stored) {
-                Ok(()) => Ok(known),
-                Err(password_hash::Error::PasswordInvalid) => Ok(false),
-                Err(error) => Err(error),
+            let form = form(&password);
+            let typed = (form != password).then_some(password);
+            for candidate in iter::once(form).chain(typed) {
+                match Argon.verify_password(candidate.as_bytes(), &stored) {
+                    Ok(()) => return Ok(known),
+                    Err(password_hash::Error::PasswordInvalid) => {}
+                    Err(error) => return Err(error),
+                }
             }
+            Ok(false)
         })
         .await
     }
@@ -90,6 +100,19 @@ impl Default for Passwords {
     }
 }
 
+/// A password's form: the PRECIS profile OpaqueString (RFC 8265, section 4.2), so that it doesn't
+/// matter how a keyboard composes characters.
+///
+/// The profile refuses some characters, such as emoji newer than Unicode 6.3. A password with them
+/// is still accepted, as its NFC: refusing it would weaken it or lock its owner out.
+fn form(password: &str) -> String {
+    let composed: String = password.nfc().collect();
+    match OpaqueString::enforce(composed.as_str()) {
+        Ok(form) => form.into_owned(),
+        Err(_) => composed,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +140,40 @@ mod tests {
         assert!(verify("correct horse").await.unwrap());
         assert!(!verify("correct horse ").await.unwrap());
         assert!(!verify("").await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_password_matches_however_it_is_composed() {
+        let passwords = Passwords::new();
+        for (one, other) in [
+            ("pässwörd", "pa\u{308}sswo\u{308}rd"),
+            (
+                "비밀번호",
+                "\u{1107}\u{1175}\u{1106}\u{1175}\u{11af}\u{1107}\u{1165}\u{11ab}\u{1112}\u{1169}",
+            ),
+            ("a b", "a\u{a0}b"),
+            ("🦀é\u{fe0f}", "🦀e\u{301}\u{fe0f}"),
+        ] {
+            for (set, typed) in [(one, other), (other, one), (one, one), (other, other)] {
+                let hash = passwords.hash(set.to_owned()).await.unwrap();
+                let verified = passwords.verify(typed.to_owned(), Some(hash));
+                assert!(verified.await.unwrap(), "{set:?} {typed:?}");
+            }
+        }
+        let hash = passwords.hash("Pässwörd".to_owned()).await.unwrap();
+        for other in ["pässwörd", "Password", "Ｐässwörd"] {
+            let verified = passwords.verify(other.to_owned(), Some(hash.clone()));
+            assert!(!verified.await.unwrap(), "{other}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_what_was_typed_still_matches() {
+        let typed = "pa\u{308}sswo\u{308}rd";
+        let hash = Argon.hash_password(typed.as_bytes()).unwrap().to_string();
+        let passwords = Passwords::new();
+        let verified = passwords.verify(typed.to_owned(), Some(hash));
+        assert!(verified.await.unwrap());
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     Error, Passwords, User, UserStore, Username,
-    store::{Insert, NewUser},
+    store::{Insert, NewUser, Owner},
 };
 
 /// The users of the service.
@@ -25,7 +25,7 @@ impl Users {
         }
     }
 
-    /// Creates a user, or returns the one that an earlier call with the same name,
+    /// Creates a user with the name's form ([`Username`]), or returns the one that an earlier call with the same name,
     /// `idempotency_key` and password created. The key alone is not enough: who learns it must
     /// not get the account.
     ///
@@ -37,7 +37,12 @@ impl Users {
         password: String,
         idempotency_key: Option<&str>,
     ) -> Result<User, Error> {
-        let username = String::from(Username::new(username)?);
+        let given = username;
+        let username = String::from(Username::new(&given)?);
+        // A user from before names had a form has the name as given.
+        if username != given && self.store.id_of(&given).await?.is_some() {
+            return self.repeated(given, password, idempotency_key).await;
+        }
         let password_hash = self.passwords.hash(password.clone()).await?;
         let user = User {
             // Version 4: every other user sees the id, and a time-ordered one would show when
@@ -102,15 +107,18 @@ impl Users {
         }
     }
 
-    /// The user with this name.
+    /// The user with this name as given, which older users may have, or with its form.
     ///
     /// # Errors
     /// [`Error::NotFound`] and the store's failures.
     pub async fn get_by_username(&self, username: String) -> Result<User, Error> {
-        match self.store.id_of(&username).await? {
-            Some(id) => Ok(User { id, username }),
-            None => Err(Error::NotFound),
+        if let Some(id) = self.store.id_of(&username).await? {
+            return Ok(User { id, username });
         }
+        let username = other_form(&username).ok_or(Error::NotFound)?;
+        let id = self.store.id_of(&username).await?;
+        let id = id.ok_or(Error::NotFound)?;
+        Ok(User { id, username })
     }
 
     /// The user with this name and password. An unknown name causes the same requests, hashing
@@ -119,15 +127,35 @@ impl Users {
     /// # Errors
     /// [`Error::Credentials`] and the store's failures.
     pub async fn verify_password(&self, username: String, password: String) -> Result<User, Error> {
-        let (id, hash) = match self.store.owner(&username).await? {
-            Some(owner) => (Some(owner.user_id), Some(owner.password_hash)),
+        let (user, hash) = match self.owner(username).await? {
+            Some((username, owner)) => {
+                let id = owner.user_id;
+                (Some(User { id, username }), Some(owner.password_hash))
+            }
             None => (None, None),
         };
-        match (self.passwords.verify(password, hash).await?, id) {
-            (true, Some(id)) => Ok(User { id, username }),
+        match (self.passwords.verify(password, hash).await?, user) {
+            (true, Some(user)) => Ok(user),
             _ => Err(Error::Credentials),
         }
     }
+
+    /// The user with this name as given, which older users may have, or with its form. Both are
+    /// read in any case if they differ, so that the time doesn't reveal who exists.
+    async fn owner(&self, username: String) -> Result<Option<(String, Owner)>, Error> {
+        let given = self.store.owner(&username).await?;
+        let formed = match other_form(&username) {
+            Some(form) => self.store.owner(&form).await?.map(|owner| (form, owner)),
+            None => None,
+        };
+        Ok(given.map(|owner| (username, owner)).or(formed))
+    }
+}
+
+/// A name's form, if there is one that differs.
+fn other_form(username: &str) -> Option<String> {
+    let form = String::from(Username::new(username).ok()?);
+    (form != username).then_some(form)
 }
 
 /// The time of creation, as it is stored.

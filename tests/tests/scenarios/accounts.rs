@@ -21,7 +21,13 @@ pub(crate) fn add(suite: &mut Suite) {
     suite.each("accounts::a_user_is_found_by_id_and_name", lookups);
     suite.each("accounts::a_password_is_checked", passwords);
     suite.each("accounts::names_are_unique", taken);
-    suite.each("accounts::names_can_be_any_text", names);
+    suite.each("accounts::names_can_be_in_any_script", names);
+    suite.each("accounts::names_that_look_the_same_are_one", twins);
+    suite.each("accounts::invisible_names_are_refused", invisible_names);
+    suite.each(
+        "accounts::passwords_match_however_composed",
+        composed_passwords,
+    );
     suite.each("accounts::a_deleted_user_is_gone", deleted);
     suite.each("accounts::a_deleted_users_name_can_be_reused", reused);
 }
@@ -172,7 +178,7 @@ async fn taken(run: Scenario) -> Result<()> {
 async fn names(run: Scenario) -> Result<()> {
     for name in [
         format!("Ada Lovelace {}", Uuid::new_v4()),
-        format!("日本🦀 &?=/% \" \\ {}", Uuid::new_v4()),
+        format!("日本 &?=/% \" \\ {}", Uuid::new_v4()),
         format!("{:é<255}", Uuid::new_v4().to_string()),
     ] {
         let args = json!({"username": name, "password": PASSWORD});
@@ -190,6 +196,64 @@ async fn names(run: Scenario) -> Result<()> {
         let found = run.call("users-get-by-username", json!({"username": name}))?;
         let found = found.token(token).send().await?.ok()?;
         ensure!(found["id"] == id, "{name:?} found as {found}");
+    }
+    Ok(())
+}
+
+async fn twins(run: Scenario) -> Result<()> {
+    let id = Uuid::new_v4();
+    let (composed, decomposed) = (format!("Zoë {id}"), format!("Zoe\u{308} {id}"));
+    let args = |username: &str| json!({"username": username, "password": PASSWORD});
+    let created = run.call("users-create", args(&decomposed))?;
+    let created = created.send().await?.ok()?;
+    let user_id = text(&created, "id")?;
+    run.adopt(user_id);
+    ensure!(created["username"] == composed.as_str(), "{created}");
+    for name in [&composed, &decomposed] {
+        let taken = run.call("auth-signup", args(name))?.send().await?;
+        taken.refused(ErrorCode::AlreadyExists)?;
+        let login = run.call("auth-login", args(name))?.send().await?.ok()?;
+        let token = text(&login, "access_token")?;
+        ensure!(token::subject(token)? == user_id, "another account");
+        let found = run.call("users-get-by-username", json!({"username": name}))?;
+        let found = found.token(token).send().await?.ok()?;
+        ensure!(found == created, "{name:?} found as {found}");
+    }
+    Ok(())
+}
+
+async fn invisible_names(run: Scenario) -> Result<()> {
+    for name in [
+        "\u{200b}",
+        "\u{2800}",
+        "\u{3164}",
+        "\u{feff}",
+        "\u{ad}",
+        "ada\u{202e}",
+        "\u{2067}ada",
+    ] {
+        for function in ["auth-signup", "users-create"] {
+            let args = json!({"username": name, "password": PASSWORD});
+            let refused = run.call(function, args)?.send().await?;
+            let refused = refused.refused(ErrorCode::InvalidArgument);
+            refused.with_context(|| format!("{name:?}"))?;
+        }
+    }
+    Ok(())
+}
+
+async fn composed_passwords(run: Scenario) -> Result<()> {
+    let (composed, decomposed) = ("crème brûlée", "cre\u{300}me bru\u{302}le\u{301}e");
+    for (set, typed) in [(composed, decomposed), (decomposed, composed)] {
+        let args = |password: &str, name: &str| json!({"username": name, "password": password});
+        let name = unused_name();
+        let created = run.call("users-create", args(set, &name))?.send().await?;
+        run.adopt(text(&created.ok()?, "id")?);
+        for function in ["auth-login", "users-validate-password"] {
+            run.call(function, args(typed, &name))?.send().await?.ok()?;
+            let wrong = run.call(function, args("creme brulee", &name))?;
+            wrong.send().await?.refused(ErrorCode::Unauthenticated)?;
+        }
     }
     Ok(())
 }

@@ -151,5 +151,8 @@ async fn titles(run: Scenario) -> Result<()> {
             got["title"]
         );
     }
+    let misleading = "holiday\u{202e}gpj\u{200b}.exe";
+    let created = upload(&run, &account, &Format::Gif.tiny(), misleading).await?;
+    ensure!(created["title"] == "holidaygpj.exe", "{created}");
     Ok(())
 }

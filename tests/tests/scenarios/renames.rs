@@ -48,6 +48,9 @@ async fn title(run: Scenario) -> Result<()> {
         let renamed = rename(&run, &account, id, title).await?;
         ensure!(renamed == expected, "renamed to {title:?}: {renamed}");
     }
+    // The override could make `gpj.exe` read `exe.jpg`.
+    let renamed = rename(&run, &account, id, "\u{202e}after\u{200b}").await?;
+    ensure!(renamed == expected, "renamed to {renamed}");
     expected["base64"] = json!(picture.base64());
     let read = get(&run, &account, id).await?;
     ensure!(read == expected, "other fields have changed");

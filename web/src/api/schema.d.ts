@@ -266,7 +266,7 @@ export interface components {
         CreateUserRequest: {
             /** @description The password to set. */
             password: string;
-            /** @description The username: unique and case-sensitive. */
+            /** @description The username: unique and case-sensitive. Letters, digits and ASCII punctuation, in words with single spaces between them (RFC 8265). */
             username: string;
         };
         Error: {
@@ -347,7 +347,7 @@ export interface components {
         SignupInput: {
             /** @description The password to set. */
             password: string;
-            /** @description The username: unique and case-sensitive. */
+            /** @description The username: unique and case-sensitive. Letters, digits and ASCII punctuation, in words with single spaces between them (RFC 8265). */
             username: string;
         };
         Totals: {

@@ -27,8 +27,8 @@ pub(crate) struct Owner {
     pub(crate) idempotency_key: Option<String>,
 }
 
-/// The key of a name's item. 255 characters of 4 bytes are well below DynamoDB's limit of 2,048
-/// bytes.
+/// The key of a name's item. 255 characters of 4 bytes, or of the 6 that a form may need instead of
+/// 3, are well below DynamoDB's limit of 2,048 bytes.
 pub(super) fn name_key(username: &str) -> AttributeValue {
     AttributeValue::S(format!("name#{username}"))
 }

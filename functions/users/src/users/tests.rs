@@ -223,6 +223,70 @@ async fn get_by_username_reads_no_hash() {
     );
 }
 
+/// `Zoë` as NFD, and its form.
+const TYPED: &str = "Zoe\u{308}";
+const FORM: &str = "Zoë";
+
+fn requested_names(dynamo: &Dynamo) -> Vec<String> {
+    let names = |body: &Value| body["Key"]["pk"]["S"].as_str().unwrap().to_owned();
+    dynamo.bodies().iter().map(names).collect()
+}
+
+#[tokio::test]
+async fn create_stores_the_form_of_a_name() {
+    let dynamo = Dynamo::new([done(), done()]);
+    let users = dynamo.users();
+    let user = users.create(TYPED.to_owned(), PASSWORD.to_owned(), None);
+    assert_eq!(user.await.unwrap().username, FORM);
+    // An older user could have the name as typed.
+    assert_eq!(dynamo.operations(), ["GetItem", "TransactWriteItems"]);
+    let name = &dynamo.bodies()[1]["TransactItems"][0]["Put"]["Item"];
+    assert_eq!(name["pk"]["S"], format!("name#{FORM}"));
+}
+
+#[tokio::test]
+async fn an_older_users_name_is_taken_as_it_is() {
+    let dynamo = Dynamo::new([item(json!({"user_id": {"S": "1"}}))]);
+    let users = dynamo.users();
+    let created = users.create(TYPED.to_owned(), PASSWORD.to_owned(), None);
+    assert_eq!(created.await.unwrap_err().code(), ErrorCode::AlreadyExists);
+}
+
+#[tokio::test]
+async fn a_user_is_found_by_the_name_as_typed_and_by_its_form() {
+    for (answers, username) in [
+        (vec![item(json!({"user_id": {"S": "1"}}))], TYPED),
+        (vec![done(), item(json!({"user_id": {"S": "1"}}))], FORM),
+    ] {
+        let dynamo = Dynamo::new(answers);
+        let user = dynamo.users().get_by_username(TYPED.to_owned()).await;
+        assert_eq!(user.unwrap().username, username);
+    }
+    // Not every older name has a form.
+    let dynamo = Dynamo::new([item(json!({"user_id": {"S": "1"}}))]);
+    let user = dynamo.users().get_by_username("🦀".to_owned()).await;
+    assert_eq!(user.unwrap().username, "🦀");
+}
+
+#[tokio::test]
+async fn a_login_takes_the_name_as_typed_and_its_form() {
+    let other = || item(json!({"user_id": {"S": "2"}, "password_hash": {"S": "other"}}));
+    for (answers, id) in [
+        (vec![item(owner(PASSWORD, None).await), other()], Some("1")),
+        (vec![item(owner(PASSWORD, None).await), done()], Some("1")),
+        (vec![done(), item(owner(PASSWORD, None).await)], Some("1")),
+        (vec![done(), done()], None),
+    ] {
+        let dynamo = Dynamo::new(answers);
+        let users = dynamo.users();
+        let verified = users.verify_password(TYPED.to_owned(), PASSWORD.to_owned());
+        assert_eq!(verified.await.ok().map(|user| user.id).as_deref(), id);
+        // The number of reads doesn't reveal which exists.
+        let names = [format!("name#{TYPED}"), format!("name#{FORM}")];
+        assert_eq!(requested_names(&dynamo), names);
+    }
+}
+
 #[tokio::test]
 async fn the_right_password_is_accepted() {
     let dynamo = Dynamo::new([item(owner(PASSWORD, None).await)]);
