@@ -59,6 +59,7 @@ impl Entry {
             status: known_status(f64::from(status)).ok_or(Error::Status)?,
             duration_ms: Some(duration_ms)
                 .filter(|duration| (0.0..=MAX_DURATION_MS).contains(duration))
+                .map(rounded)
                 .ok_or(Error::Duration)?,
             user_id: Uuid::try_parse(caller).ok(),
             trace_id: match trace_id.as_str() {
@@ -105,7 +106,7 @@ impl Entry {
             status: known_status(status).unwrap_or(0),
             duration_ms: match duration_ms.is_nan() {
                 true => 0.0,
-                false => duration_ms.clamp(0.0, MAX_DURATION_MS),
+                false => rounded(duration_ms.clamp(0.0, MAX_DURATION_MS)),
             },
             user_id: Uuid::try_parse(&user_id).ok(),
             trace_id: trace(&trace_id),
@@ -148,6 +149,13 @@ pub(crate) fn known_status(status: f64) -> Option<i16> {
     let known = status == 0.0 || ((100.0..600.0).contains(&status) && status.fract() == 0.0);
     #[expect(clippy::cast_possible_truncation, reason = "0 to 599")]
     known.then_some(status as i16)
+}
+
+/// Rounds milliseconds to microseconds. Of a duration, more digits are noise, and the arithmetic
+/// of the totals would underflow on numbers close to 0.
+pub(crate) fn rounded(millis: f64) -> f64 {
+    // Adding 0.0 turns -0.0 into 0.0.
+    (millis * 1000.0).round() / 1000.0 + 0.0
 }
 
 /// Checks a W3C trace id: 32 hexadecimal digits, not all zero.
@@ -303,6 +311,186 @@ mod tests {
         assert_eq!(duration(-5.0), 0.0);
         assert_eq!(duration(f64::NAN), 0.0);
         assert_eq!(duration(1e300), MAX_DURATION_MS);
+    }
+
+    #[test]
+    fn durations_are_rounded_to_microseconds() {
+        for (millis, expected) in [
+            (5e-324, 0.0),
+            (f64::MIN_POSITIVE, 0.0),
+            (0.000_499, 0.0),
+            (0.000_5, 0.001),
+            (12.345_678_9, 12.346),
+            (MAX_DURATION_MS, MAX_DURATION_MS),
+        ] {
+            let entry = Entry::requested(
+                LogDataRequest {
+                    duration_ms: millis,
+                    ..request()
+                },
+                CALLER,
+                None,
+                NOW,
+            );
+            assert_eq!(entry.unwrap().duration_ms, expected, "{millis}");
+            let entry = observed(Observation {
+                duration_ms: millis,
+                ..observation()
+            });
+            assert_eq!(entry.unwrap().duration_ms, expected, "{millis}");
+        }
+    }
+
+    /// Fails unless the table takes the entry, and the totals can compute with it.
+    fn check(entry: &Entry) {
+        let Entry {
+            at,
+            service,
+            method,
+            status,
+            duration_ms,
+            ..
+        } = entry;
+        assert!(
+            (OffsetDateTime::UNIX_EPOCH..=NOW + CLOCK_SKEW).contains(at),
+            "{entry:?}"
+        );
+        for (text, max) in [(service, SERVICE_MAX), (method, METHOD_MAX)] {
+            assert!((1..=max).contains(&text.chars().count()), "{entry:?}");
+            assert!(!text.chars().any(char::is_control), "{entry:?}");
+        }
+        assert!(matches!(status, 0 | 100..=599), "{entry:?}");
+        assert!(duration_ms.is_sign_positive(), "{entry:?}");
+        assert!(
+            *duration_ms == 0.0 || (0.001..=MAX_DURATION_MS).contains(duration_ms),
+            "{entry:?}"
+        );
+        let message = AnalyticsEntryMessage::from(entry.clone());
+        let json = serde_json::to_string(&message).unwrap();
+        let read: AnalyticsEntryMessage = serde_json::from_str(&json).unwrap();
+        assert_eq!(read, message);
+    }
+
+    const NUMBERS: [f64; 22] = [
+        0.0,
+        -0.0,
+        5e-324,
+        -5e-324,
+        f64::MIN_POSITIVE,
+        1e-9,
+        0.000_5,
+        0.001,
+        99.0,
+        100.0,
+        200.5,
+        599.0,
+        600.0,
+        65_736.0,
+        MAX_DURATION_MS,
+        86_400_000.000_1,
+        4_294_967_295.0,
+        f64::MAX,
+        f64::MIN,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        f64::NAN,
+    ];
+
+    fn texts() -> Vec<String> {
+        [
+            "",
+            " ",
+            "a",
+            "a\0",
+            "\u{85}",
+            "\u{202e}x",
+            "\u{fffe}",
+            "'; --",
+            "/",
+        ]
+        .map(str::to_owned)
+        .into_iter()
+        .chain([64, 65, 128, 129].map(|count| "\u{10ffff}".repeat(count)))
+        .collect()
+    }
+
+    #[test]
+    fn every_accepted_request_is_valid_for_the_table() {
+        let mut accepted = 0;
+        let mut log = |request| {
+            if let Ok(entry) = Entry::requested(request, CALLER, None, NOW) {
+                check(&entry);
+                accepted += 1;
+            }
+        };
+        for duration_ms in NUMBERS {
+            for status in [0, 1, 99, 100, 599, 600, 65_736, u32::MAX] {
+                log(LogDataRequest {
+                    status,
+                    duration_ms,
+                    ..request()
+                });
+            }
+        }
+        for service in texts() {
+            for method in texts() {
+                log(LogDataRequest {
+                    service: service.clone(),
+                    method,
+                    ..request()
+                });
+            }
+        }
+        // 14 durations with 3 statuses, 7 services with 9 methods.
+        assert_eq!(accepted, 14 * 3 + 7 * 9);
+    }
+
+    #[test]
+    fn every_accepted_observation_is_valid_for_the_table() {
+        let mut accepted = 0;
+        let mut log = |observation| {
+            if let Ok(entry) = observed(observation) {
+                check(&entry);
+                accepted += 1;
+            }
+        };
+        for duration_ms in NUMBERS {
+            for status in NUMBERS {
+                log(Observation {
+                    status,
+                    duration_ms,
+                    ..observation()
+                });
+            }
+        }
+        for service in texts() {
+            for method in texts() {
+                log(Observation {
+                    user_id: service.clone(),
+                    trace_id: method.clone(),
+                    id: method.clone(),
+                    service: service.clone(),
+                    method,
+                    ..observation()
+                });
+            }
+        }
+        for seconds in [
+            i64::MIN,
+            instant::EARLIEST,
+            -1,
+            0,
+            253_402_300_799,
+            i64::MAX,
+        ] {
+            for nanos in [i32::MIN, -1, 0, 999_999_999, i32::MAX] {
+                log(Observation {
+                    at: Some(prost_types::Timestamp { seconds, nanos }),
+                    ..observation()
+                });
+            }
+        }
+        assert_eq!(accepted, 22 * 22 + 7 * 9 + 6 * 5);
     }
 
     #[test]

@@ -31,9 +31,11 @@ pub(crate) fn micros(at: OffsetDateTime) -> i64 {
     i64::try_from(at.unix_timestamp_nanos().div_euclid(1000)).unwrap_or(i64::MAX)
 }
 
-/// The time that many microseconds after 1970, if the calendar includes it.
+/// The time that many microseconds after 1970, if it is in the years 1 to 9999.
 pub(crate) fn from_micros(micros: i64) -> Option<OffsetDateTime> {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000).ok()
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000)
+        .ok()
+        .filter(|at| at.unix_timestamp() >= EARLIEST)
 }
 
 #[cfg(test)]
@@ -71,5 +73,7 @@ mod tests {
             );
         }
         assert_eq!(from_micros(i64::MAX), None);
+        // The year -7537, which Postgres can't store.
+        assert_eq!(from_micros(-300_000_000_000_000_000), None);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use prost_types::Timestamp;
 use trichrome_proto::analytics::{Bucket, Group, Totals};
 
-use crate::buckets::Buckets;
+use crate::{buckets::Buckets, entry::rounded};
 
 /// The totals of one group of entries.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -67,7 +67,7 @@ impl From<Sums> for Totals {
                 start: Some(start),
                 calls: count(sum.calls),
                 errors: count(sum.errors),
-                p95_ms: millis(sum.p95_ms),
+                p95_ms: rounded(sum.p95_ms),
             },
             None => Bucket {
                 start: Some(start),
@@ -77,8 +77,8 @@ impl From<Sums> for Totals {
         Self {
             calls: count(all.calls),
             errors: count(all.errors),
-            p50_ms: millis(all.p50_ms),
-            p95_ms: millis(all.p95_ms),
+            p50_ms: rounded(all.p50_ms),
+            p95_ms: rounded(all.p95_ms),
             by_transport: by_transport.into_iter().map(group).collect(),
             by_operation: by_operation.into_iter().map(group).collect(),
             over_time: buckets.starts().map(bucket).collect(),
@@ -91,19 +91,14 @@ fn group((name, sum): (String, Sum)) -> Group {
         name,
         calls: count(sum.calls),
         errors: count(sum.errors),
-        p50_ms: millis(sum.p50_ms),
-        p95_ms: millis(sum.p95_ms),
+        p50_ms: rounded(sum.p50_ms),
+        p95_ms: rounded(sum.p95_ms),
     }
 }
 
 /// The contract's counts are 32 bits wide.
 fn count(count: i64) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
-}
-
-/// Rounds to microseconds: more digits are noise of the interpolation.
-fn millis(millis: f64) -> f64 {
-    (millis * 1000.0).round() / 1000.0
 }
 
 #[cfg(test)]

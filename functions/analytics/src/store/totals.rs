@@ -93,6 +93,8 @@ const COUNTS: &str = "floor(ln(greatest(duration_ms, 0.001)) * 50)::int2 AS cell
 /// time for each entry instead of 1, and 60 MB of temporary files for each million entries and
 /// each view of a chart.
 ///
+/// The mean of a cell with less than a microsecond is 0: a division may not underflow in Postgres.
+///
 /// Only the hundred groups with the most calls are returned for each grouping, because callers
 /// choose the names of services and methods they log.
 fn query(filter: &Filter, buckets: &Buckets) -> QueryBuilder<Postgres> {
@@ -119,7 +121,8 @@ fn query(filter: &Filter, buckets: &Buckets) -> QueryBuilder<Postgres> {
              GROUP BY GROUPING SETS ((cell), (transport, cell), (service, method, cell)) \
              UNION ALL \
              SELECT 0, NULL, NULL, NULL, bucket, cell, calls, errors, duration_ms FROM buckets), \
-         counted AS (SELECT *, duration_ms / calls AS mean_ms, \
+         counted AS (SELECT *, \
+             CASE WHEN duration_ms < 0.001 THEN 0 ELSE duration_ms / calls END AS mean_ms, \
              sum(calls) OVER (same ORDER BY cell) AS up_to, sum(calls) OVER same AS total \
              FROM cells \
              WINDOW same AS (PARTITION BY grouping, transport, service, method, bucket)), \
