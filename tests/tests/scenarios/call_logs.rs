@@ -9,6 +9,7 @@ use trichrome_proto::error::ErrorCode;
 use trichrome_tests::{
     account::Account,
     call_logs,
+    clients::kafka::Record,
     harness::Suite,
     reply::{list, text},
     scenario::Scenario,
@@ -24,6 +25,12 @@ pub(crate) fn add(suite: &mut Suite) {
     suite.each("call_logs::concurrent_calls_get_their_own_replies", at_once);
     suite.each("analytics::a_logged_call_is_shown", shown);
     suite.each("analytics::logging_a_call_twice_stores_it_once", once);
+    suite.each("analytics::any_logged_call_can_be_read", extremes);
+    suite.once(
+        "analytics::any_ingested_call_can_be_read",
+        ingested_extremes,
+    );
+    suite.each("analytics::calls_of_earlier_versions_can_be_read", earlier);
 }
 
 async fn outcomes(run: Scenario) -> Result<()> {
@@ -242,4 +249,128 @@ async fn once(run: Scenario) -> Result<()> {
         Ok(())
     })
     .await
+}
+
+/// Reads the totals of a service, and those of all entries.
+async fn read_totals(run: &Scenario, account: &Account, service: &str) -> Result<Value> {
+    read(run, account, json!({"totals": true, "limit": 1})).await?;
+    let mut logs = read(run, account, json!({"service": service, "totals": true})).await?;
+    Ok(logs["totals"].take())
+}
+
+async fn extremes(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let service = format!("e2e-{}", Uuid::new_v4().simple());
+    let durations = [
+        0.0,
+        5e-324,
+        -0.0,
+        1e-310,
+        f64::MIN_POSITIVE,
+        1e-9,
+        0.000_5,
+        86_400_000.0,
+    ];
+    for duration in durations {
+        log(&run, &account, &service, json!({"duration_ms": duration})).await?;
+    }
+    let method = "\u{10ffff}".repeat(128);
+    log(&run, &account, &service, json!({"method": method})).await?;
+    let totals = read_totals(&run, &account, &service).await?;
+    ensure!(
+        totals["calls"] == durations.len() + 1 && totals["p50_ms"] == json!(0.0),
+        "the totals are {totals}"
+    );
+    for refused in [
+        json!({"duration_ms": -5e-324}),
+        json!({"duration_ms": 86_400_000.1}),
+        json!({"duration_ms": f64::MAX}),
+        json!({"status": u32::MAX}),
+        json!({"method": "a\u{0}"}),
+        json!({"method": "m".repeat(129)}),
+    ] {
+        let mut args = json!({"transport": "grpc", "service": service, "method": "Paint"});
+        for (name, value) in refused.as_object().context("no fields")? {
+            args[name] = value.clone();
+        }
+        let reply = run.call("analytics-log", args)?.by(&account).send().await?;
+        reply
+            .refused(ErrorCode::InvalidArgument)
+            .with_context(|| refused.to_string())?;
+    }
+    Ok(())
+}
+
+/// Rows that an earlier version wrote, with a number of any size.
+async fn earlier(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let service = format!("e2e-{}", Uuid::new_v4().simple());
+    for duration in [0.0, 5e-324] {
+        sqlx::query(
+            "INSERT INTO call_logs (id, at, duration_ms, status, transport, service, method) \
+             VALUES ($1, now(), $2, 200, 'rest', $3, 'Paint')",
+        )
+        .bind(Uuid::new_v4())
+        .bind(duration)
+        .bind(&service)
+        .execute(&run.stack().postgres)
+        .await?;
+    }
+    let totals = read_totals(&run, &account, &service).await?;
+    ensure!(
+        totals["calls"] == 2 && totals["p95_ms"] == json!(0.0),
+        "the totals are {totals}"
+    );
+    Ok(())
+}
+
+async fn ingested_extremes(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let (kafka, postgres) = (&run.stack().kafka, &run.stack().postgres);
+    let service = format!("e2e-{}", Uuid::new_v4().simple());
+    let fields = [
+        r#""duration_ms": 0"#,
+        r#""duration_ms": 5e-324"#,
+        r#""duration_ms": 1e-400"#,
+        r#""duration_ms": -0.0"#,
+        r#""duration_ms": -1e308"#,
+        r#""duration_ms": 1e308"#,
+        r#""status": -1"#,
+        r#""status": 200.5"#,
+        r#""status": 4294967295"#,
+        r#""at": "0001-01-01T00:00:00Z""#,
+        r#""at": "1970-01-01T00:00:00Z""#,
+        r#""at": "9999-12-31T23:59:59.999999999Z""#,
+        r#""at": "yesterday""#,
+        r#""at": null"#,
+        r#""user_id": "nobody\u0000", "trace_id": "z""#,
+    ];
+    for field in fields {
+        let value = format!(
+            r#"{{"transport": "grpc", "service": "{service}", "method": "Paint", {field}}}"#
+        );
+        kafka
+            .produce(&Record::new("analyticsdata", &service, value))
+            .await?;
+    }
+    eventually(SOON, async || {
+        let stored: i64 = sqlx::query_scalar("SELECT count(*) FROM call_logs WHERE service = $1")
+            .bind(&service)
+            .fetch_one(postgres)
+            .await?;
+        ensure!(stored == fields.len() as i64, "{stored} stored");
+        Ok(())
+    })
+    .await?;
+    let totals = read_totals(&run, &account, &service).await?;
+    ensure!(
+        totals["calls"] == fields.len() && totals["p50_ms"] == json!(0.0),
+        "the totals are {totals}"
+    );
+    // Entries of the future would be first in every unfiltered read for some minutes.
+    sqlx::query("DELETE FROM call_logs WHERE service = $1")
+        .bind(&service)
+        .execute(postgres)
+        .await?;
+    Ok(())
 }
