@@ -209,6 +209,7 @@ export class MockBackend {
         trace_id: traceId,
         at: new Date().toISOString(),
         id: crypto.randomUUID(),
+        client: false,
       });
     }
     return response;

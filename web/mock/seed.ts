@@ -60,6 +60,7 @@ function calls(count: number): LogEntry[] {
       trace_id: Array.from({ length: 32 }, () => Math.floor(random() * 16).toString(16)).join(''),
       at: new Date(Date.now() - 60_000 - (1 - hour) * 23 * 3_600_000).toISOString(),
       id: crypto.randomUUID(),
+      client: false,
     };
   });
 }

@@ -31,6 +31,8 @@ pub(crate) struct Entry {
     pub(crate) duration_ms: f64,
     pub(crate) user_id: Option<Uuid>,
     pub(crate) trace_id: Option<Uuid>,
+    /// Whether a client logged the call. If not, a part of the service did.
+    pub(crate) client: bool,
 }
 
 impl Entry {
@@ -66,6 +68,7 @@ impl Entry {
                 "" => None,
                 text => Some(trace(text).ok_or(Error::TraceId)?),
             },
+            client: true,
         })
     }
 
@@ -90,6 +93,7 @@ impl Entry {
             trace_id,
             at: own_at,
             id: own_id,
+            client,
         } = observation;
         Ok(Self {
             id: ids::of_text(&own_id).unwrap_or_else(id),
@@ -110,7 +114,17 @@ impl Entry {
             },
             user_id: Uuid::try_parse(&user_id).ok(),
             trace_id: trace(&trace_id),
+            client,
         })
+    }
+
+    /// The entry as this user may read it: only the user's own entries have a user and trace id.
+    pub(crate) fn visible_to(mut self, reader: Option<Uuid>) -> AnalyticsEntryMessage {
+        if self.user_id.is_none() || self.user_id != reader {
+            self.user_id = None;
+            self.trace_id = None;
+        }
+        self.into()
     }
 }
 
@@ -129,6 +143,7 @@ impl From<Entry> for AnalyticsEntryMessage {
                 .unwrap_or_default(),
             at: Some(instant::to_proto(entry.at)),
             id: entry.id.to_string(),
+            client: entry.client,
         }
     }
 }
@@ -199,6 +214,7 @@ mod tests {
             trace_id: TRACE.to_owned(),
             at: Some("2026-10-01T11:59:59.5Z".parse().unwrap()),
             id: "0190a5f2-7c1e-7b57-a6a2-000000000001".to_owned(),
+            client: false,
         }
     }
 
@@ -216,6 +232,7 @@ mod tests {
         assert_eq!(message.transport, "grpc");
         assert_eq!(message.status, 200);
         assert_eq!(message.trace_id, TRACE);
+        assert!(message.client);
         assert_eq!(message.at.unwrap().to_string(), "2026-10-01T12:00:00Z");
     }
 
@@ -282,8 +299,31 @@ mod tests {
             trace_id: TRACE.to_owned(),
             at: observation().at,
             id: observation().id,
+            client: false,
         };
         assert_eq!(message, expected);
+    }
+
+    #[test]
+    fn ids_are_only_in_the_readers_own_entries() {
+        let other = Some(Uuid::from_u128(7));
+        let caller = Some(CALLER.parse().unwrap());
+        let ids = |user_id: &str, reader| {
+            let message = observed(Observation {
+                user_id: user_id.to_owned(),
+                ..observation()
+            })
+            .unwrap()
+            .visible_to(reader);
+            assert_eq!((message.method.as_str(), message.status), ("Login", 401));
+            (message.user_id, message.trace_id)
+        };
+        let none = (String::new(), String::new());
+        assert_eq!(ids(CALLER, caller), (CALLER.to_owned(), TRACE.to_owned()));
+        assert_eq!(ids(CALLER, other), none);
+        assert_eq!(ids(CALLER, None), none);
+        assert_eq!(ids("", caller), none);
+        assert_eq!(ids("", None), none);
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub(crate) struct Observation {
     pub(crate) at: Option<Timestamp>,
     #[serde(deserialize_with = "or_default")]
     pub(crate) id: String,
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) client: bool,
 }
 
 impl From<AnalyticsEntryMessage> for Observation {
@@ -46,6 +48,7 @@ impl From<AnalyticsEntryMessage> for Observation {
             trace_id,
             at,
             id,
+            client,
         } = message;
         Self {
             transport,
@@ -57,6 +60,7 @@ impl From<AnalyticsEntryMessage> for Observation {
             trace_id,
             at,
             id,
+            client,
         }
     }
 }
@@ -88,6 +92,7 @@ mod tests {
             trace_id: "t".to_owned(),
             at: Some("2026-10-01T12:00:00.25Z".parse().unwrap()),
             id: "i".to_owned(),
+            client: true,
         };
         let json = serde_json::to_string(&message).unwrap();
         let read: Observation = serde_json::from_str(&json).unwrap();

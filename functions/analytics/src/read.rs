@@ -1,6 +1,7 @@
 //! Reading the call log page by page.
 
 use trichrome_proto::analytics::{GetLogRequest, GetLogsMessage};
+use uuid::Uuid;
 
 use crate::{Analytics, Error, cursor::Cursor, entry::Entry, filter::Filter};
 
@@ -11,13 +12,18 @@ const MAX_LIMIT: u32 = 500;
 
 impl Analytics {
     /// Reads a page of the entries that match the filter, newest first, and on request the
-    /// totals of all matching entries. Page and totals are of the same snapshot.
+    /// totals of all matching entries. Page and totals are of the same snapshot. The entries of
+    /// other users than `caller` have no user and trace id.
     ///
     /// # Errors
     ///
     /// `INVALID_ARGUMENT` for an invalid cursor or filter, `UNAVAILABLE` or `DEADLINE_EXCEEDED`
     /// if the database doesn't respond in time.
-    pub async fn read(&self, request: GetLogRequest) -> Result<GetLogsMessage, Error> {
+    pub async fn read(
+        &self,
+        request: GetLogRequest,
+        caller: &str,
+    ) -> Result<GetLogsMessage, Error> {
         let filter = Filter::try_from(&request)?;
         let after = Cursor::decode(&request.cursor)?;
         let limit = match request.limit {
@@ -30,8 +36,12 @@ impl Analytics {
             .read(&filter, after, limit + 1, request.totals)
             .await?;
         let (logs, next) = cut(entries, limit as usize);
+        let reader = Uuid::try_parse(caller).ok();
         Ok(GetLogsMessage {
-            logs: logs.into_iter().map(Into::into).collect(),
+            logs: logs
+                .into_iter()
+                .map(|entry| entry.visible_to(reader))
+                .collect(),
             next_cursor: next.map(Cursor::encode).unwrap_or_default(),
             totals: request
                 .totals
@@ -55,7 +65,6 @@ fn cut(mut entries: Vec<Entry>, limit: usize) -> (Vec<Entry>, Option<Cursor>) {
 mod tests {
     use time::OffsetDateTime;
     use trichrome_proto::wire::Transport;
-    use uuid::Uuid;
 
     use super::*;
 
@@ -71,6 +80,7 @@ mod tests {
                 duration_ms: 1.0,
                 user_id: None,
                 trace_id: None,
+                client: false,
             })
             .collect()
     }

@@ -43,6 +43,7 @@ pub(crate) fn entry(
         trace_id,
         at: Some(SystemTime::now().into()),
         id: Uuid::now_v7().to_string(),
+        client: false,
     }
 }
 

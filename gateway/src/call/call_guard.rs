@@ -97,6 +97,7 @@ impl Drop for CallGuard {
             trace_id: std::mem::take(&mut self.trace_id),
             at: Some(SystemTime::now().into()),
             id: self.id.to_string(),
+            client: false,
         });
     }
 }

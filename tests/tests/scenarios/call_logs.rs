@@ -25,6 +25,7 @@ pub(crate) fn add(suite: &mut Suite) {
     suite.each("call_logs::concurrent_calls_get_their_own_replies", at_once);
     suite.each("analytics::a_logged_call_is_shown", shown);
     suite.each("analytics::logging_a_call_twice_stores_it_once", once);
+    suite.each("analytics::others_entries_have_no_ids", anonymous);
     suite.each("analytics::any_logged_call_can_be_read", extremes);
     suite.once(
         "analytics::any_ingested_call_can_be_read",
@@ -176,6 +177,7 @@ async fn shown(run: Scenario) -> Result<()> {
         ("duration_ms", json!(12.5)),
         ("user_id", json!(account.id)),
         ("trace_id", json!(trace)),
+        ("client", json!(true)),
     ] {
         ensure!(
             first[field] == expected,
@@ -372,5 +374,51 @@ async fn ingested_extremes(run: Scenario) -> Result<()> {
         .bind(&service)
         .execute(postgres)
         .await?;
+    Ok(())
+}
+
+/// Other users' entries are readable without user and trace ids, both those that they logged and
+/// those of their calls.
+async fn anonymous(run: Scenario) -> Result<()> {
+    let (account, other) = (run.account().await?, run.account().await?);
+    let service = format!("e2e-{}", Uuid::new_v4().simple());
+    let trace = Uuid::new_v4().simple().to_string();
+    // A client can't log in the name of another user.
+    let fields = json!({"status": 500, "trace_id": trace});
+    log(&run, &account, &service, fields).await?;
+
+    let called = Uuid::new_v4();
+    let args = json!({"user_id": account.id});
+    let call = run.call("users-get", args)?.by(&account).trace(called);
+    call.send().await?.ok()?;
+    call_logs::one(&run.stack().postgres, called).await?;
+
+    let logged = json!({"service": service, "totals": true});
+    let calls = json!({"service": "users", "transport": run.transport().logged_as(), "limit": 500});
+    for (reader, shown) in [(&account, true), (&other, false)] {
+        let all = read(&run, reader, logged.clone()).await?;
+        let (user_id, trace_id) = match shown {
+            true => (account.id.as_str(), trace.as_str()),
+            false => ("", ""),
+        };
+        let entry = &list(&all, "logs")?[0];
+        ensure!(
+            entry["user_id"] == user_id && entry["trace_id"] == trace_id,
+            "{entry}"
+        );
+        ensure!(entry["status"] == 500 && entry["client"] == true, "{entry}");
+        ensure!(all["totals"]["errors"] == 1, "{}", all["totals"]);
+
+        let all = read(&run, reader, calls.clone()).await?;
+        let logs = list(&all, "logs")?;
+        let called = called.simple().to_string();
+        let found = logs.iter().find(|log| log["trace_id"] == called.as_str());
+        ensure!(found.is_some() == shown, "the call is {found:?}");
+        ensure!(found.is_none_or(|log| log["client"] == false), "{found:?}");
+        let foreign = logs.iter().find(|log| {
+            !["", reader.id.as_str()].contains(&log["user_id"].as_str().unwrap_or("?"))
+        });
+        ensure!(foreign.is_none(), "read by {}: {foreign:?}", reader.id);
+    }
     Ok(())
 }

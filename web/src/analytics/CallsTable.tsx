@@ -96,7 +96,7 @@ export function CallsTable({ filters, hidden }: CallsTableProps) {
 }
 
 function CallRow({ entry }: { readonly entry: LogEntry }) {
-  const { transport, service, method, status, duration_ms, trace_id, at } = entry;
+  const { transport, service, method, status, duration_ms, trace_id, at, client } = entry;
   return (
     <tr>
       <td>
@@ -111,6 +111,7 @@ function CallRow({ entry }: { readonly entry: LogEntry }) {
       <td>
         <span className="service quiet">{service}/</span>
         {method}
+        {client && <span className="small quiet"> logged by a client</span>}
       </td>
       <td className={status >= 400 ? 'number failed' : 'number'}>{status === 0 ? '–' : status}</td>
       <td className="number">{formatMs(duration_ms)}</td>

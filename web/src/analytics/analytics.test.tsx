@@ -16,6 +16,7 @@ beforeEach(() => {
       trace_id: `trace-${i}-`.padEnd(32, '0'),
       at: new Date(Date.now() - (i + 1) * 60_000).toISOString(),
       id: crypto.randomUUID(),
+      client: i === 1,
     })),
   );
 });
@@ -69,6 +70,7 @@ it('pages through the calls', async () => {
   const user = renderLoggedIn('/analytics?transport=rest&outcome=');
   const calls = await screen.findByRole('region', { name: 'Calls' });
   expect(await within(calls).findByText('trace-1-00000000')).toBeInTheDocument();
+  expect(within(calls).getAllByText('logged by a client')).toHaveLength(1);
   expect(screen.getByRole('button', { name: 'Newer' })).toBeDisabled();
   expect(screen.getByRole('button', { name: 'Older' })).toBeDisabled();
 

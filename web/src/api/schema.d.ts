@@ -218,7 +218,9 @@ export interface components {
              * @description When the call ended.
              */
             at?: string;
-            /** @description The call's duration in milliseconds. */
+            /** @description Whether a client logged the call with LogData, rather than the service itself. */
+            client?: boolean;
+            /** @description The call's duration in milliseconds: 0 to 86400000 (a day), rounded to microseconds. */
             duration_ms?: number;
             /** @description The entry's id (UUID). A call logged twice is one entry. */
             id?: string;
@@ -228,11 +230,11 @@ export interface components {
             service?: string;
             /** @description The HTTP status, or its equivalent on the other transports. */
             status?: number;
-            /** @description The W3C trace id, 32 hexadecimal digits. */
+            /** @description The W3C trace id, 32 hexadecimal digits; empty in the entries of other users. */
             trace_id?: string;
             /** @description The transport: rest, grpc or events. */
             transport?: string;
-            /** @description The caller's id; empty if there was no valid token. */
+            /** @description The caller's id; empty if there was no valid token, and in the entries of other users. */
             user_id?: string;
         };
         AuthResponse: {
@@ -302,7 +304,7 @@ export interface components {
             p95_ms?: number;
         };
         LogDataRequest: {
-            /** @description The call's duration in milliseconds. */
+            /** @description The call's duration in milliseconds: 0 to 86400000 (a day), rounded to microseconds. */
             duration_ms?: number;
             /** @description The method called. */
             method: string;

@@ -18,8 +18,8 @@ impl Function for Get {
         Self(Analytics::from_env(env))
     }
 
-    async fn call(&self, _: &Call, input: GetLogRequest) -> Result<GetLogsMessage, Error> {
-        self.0.read(input).await
+    async fn call(&self, call: &Call, input: GetLogRequest) -> Result<GetLogsMessage, Error> {
+        self.0.read(input, call.caller()).await
     }
 }
 

@@ -6,12 +6,13 @@ use uuid::Uuid;
 
 use crate::entry::Entry;
 
-/// One array for each column: nine parameters and one plan for any number of rows. `VALUES` would
-/// need nine for each row, and a plan for each number of rows.
+/// One array for each column: ten parameters and one plan for any number of rows. `VALUES` would
+/// need ten for each row, and a plan for each number of rows.
 const INSERT: &str = "\
-INSERT INTO call_logs (id, at, duration_ms, user_id, trace_id, status, transport, service, method) \
+INSERT INTO call_logs (id, at, duration_ms, user_id, trace_id, status, transport, service, method, \
+    client) \
 SELECT * FROM UNNEST($1::uuid[], $2::timestamptz[], $3::float8[], $4::uuid[], $5::uuid[], \
-    $6::int2[], $7::text[], $8::text[], $9::text[]) \
+    $6::int2[], $7::text[], $8::text[], $9::text[], $10::bool[]) \
 ON CONFLICT (id) DO NOTHING";
 
 /// Stores the entries, all or none. Existing ids are ignored.
@@ -34,6 +35,7 @@ pub(crate) async fn insert(
         .collect();
     let services: Vec<&str> = entries.iter().map(|entry| entry.service.as_str()).collect();
     let methods: Vec<&str> = entries.iter().map(|entry| entry.method.as_str()).collect();
+    let clients: Vec<bool> = entries.iter().map(|entry| entry.client).collect();
     sqlx::query(INSERT)
         .bind(ids)
         .bind(times)
@@ -44,6 +46,7 @@ pub(crate) async fn insert(
         .bind(transports)
         .bind(services)
         .bind(methods)
+        .bind(clients)
         .execute(connection)
         .await?;
     Ok(())

@@ -16,7 +16,7 @@ pub(crate) async fn page(
     limit: u32,
 ) -> Result<Vec<Entry>, sqlx::Error> {
     let mut query = QueryBuilder::new(
-        "SELECT id, at, duration_ms, user_id, trace_id, status, transport, service, method \
+        "SELECT id, at, duration_ms, user_id, trace_id, status, transport, service, method, client \
          FROM call_logs",
     );
     conditions::push(filter, &mut query);
@@ -43,5 +43,6 @@ fn entry(row: PgRow) -> Result<Entry, sqlx::Error> {
         duration_ms: row.try_get("duration_ms")?,
         user_id: row.try_get("user_id")?,
         trace_id: row.try_get("trace_id")?,
+        client: row.try_get("client")?,
     })
 }
