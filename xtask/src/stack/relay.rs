@@ -14,7 +14,7 @@
 
 use std::{
     collections::BTreeMap,
-    io::{self, Read as _, Write as _},
+    io::{self, BufReader, ErrorKind, Read as _, Write as _},
     net::{Ipv4Addr, Shutdown, TcpListener, TcpStream},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -201,9 +201,9 @@ fn relay(shared: &Arc<Shared>, client: TcpStream) -> io::Result<()> {
     });
     let answers = link.clone();
     thread::spawn(move || answers.pass_answers());
-    link.pass_requests();
+    let outcome = link.pass_requests();
     link.client_gone();
-    Ok(())
+    outcome
 }
 
 impl Link {
@@ -215,28 +215,21 @@ impl Link {
         self.served.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn pass_requests(&self) {
-        let mut buffer = vec![0; CHUNK];
-        loop {
-            let count = match (&self.client).read(&mut buffer) {
-                Ok(0) | Err(_) => return,
-                Ok(count) => count,
-            };
-            let chunk = &buffer[..count];
-            // A client sends a request after the last one's answer, and its head in one piece: it
-            // begins a chunk.
-            let passed = match Head::parse(chunk) {
-                Some(head) if !self.begin(&head) => continue,
-                Some(head) => {
-                    let rest = head.without_id();
-                    (&self.upstream).write_all(&rest)
-                }
-                None => (&self.upstream).write_all(chunk),
-            };
-            if passed.is_err() {
-                return;
+    /// Passes requests on until the process closes the connection. cargo-lambda answers a request
+    /// before it has read its body, so the next request can follow in the same packet.
+    fn pass_requests(&self) -> io::Result<()> {
+        let mut requests = BufReader::with_capacity(CHUNK, &self.client);
+        while let Some(text) = head::read(&mut requests)? {
+            let head = Head::parse(&text).ok_or(ErrorKind::InvalidData)?;
+            let mut body = (&mut requests).take(head.body);
+            if self.begin(&head) {
+                (&self.upstream).write_all(head.without_id().as_bytes())?;
+                io::copy(&mut body, &mut &self.upstream)?;
+            } else {
+                io::copy(&mut body, &mut io::sink())?;
             }
         }
+        Ok(())
     }
 
     /// Notes a request; whether it is passed on.

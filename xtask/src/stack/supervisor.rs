@@ -24,9 +24,10 @@ use crate::{interrupt, process, progress::Step, workspace::binary};
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(20);
 
-/// A part or function that ends more often than this many times a minute is not started again.
+/// What has ended this many times within a minute is started again only after a pause.
 const RESTARTS: usize = 5;
 const RESTARTS_WITHIN: Duration = Duration::from_secs(60);
+const RESTART_PAUSE: Duration = Duration::from_secs(5);
 
 /// A stack that runs.
 pub(crate) struct Supervisor {

@@ -1,39 +1,62 @@
 //! The heads of requests and answers, as far as the relay reads them.
 
-/// A request's method and path, and the id that the relay has put before the path.
+use std::io::{self, BufRead, ErrorKind};
+
+/// The longest head that the relay accepts, in bytes.
+const MAX_HEAD: u64 = 64 * 1024;
+
+/// A request's head, and the id that the relay has put before the path.
 pub(super) struct Head<'a> {
     method: &'a str,
     pub(super) id: u64,
     path: &'a str,
     /// Everything from the path on.
-    rest: &'a [u8],
+    rest: &'a str,
+    /// The body's length in bytes.
+    pub(super) body: u64,
+}
+
+/// Reads a request's head, up to and including its empty line; `None` at the end of the stream.
+pub(super) fn read(stream: impl BufRead) -> io::Result<Option<String>> {
+    let mut stream = stream.take(MAX_HEAD);
+    let mut head = String::new();
+    loop {
+        let before = head.len();
+        if stream.read_line(&mut head)? == 0 {
+            return match before {
+                0 => Ok(None),
+                _ => Err(ErrorKind::UnexpectedEof.into()),
+            };
+        }
+        if head.get(before..) == Some("\r\n") {
+            return Ok(Some(head));
+        }
+    }
 }
 
 impl<'a> Head<'a> {
-    /// Reads the beginning of a chunk, `GET /12/.rt/…`; `None` if no request begins there.
-    pub(super) fn parse(chunk: &'a [u8]) -> Option<Self> {
-        let method = ["GET", "POST", "PUT"]
-            .into_iter()
-            .find(|method| chunk.starts_with(format!("{method} /").as_bytes()))?;
-        let target = &chunk[method.len() + 2..];
-        let digits = target.iter().position(|byte| *byte == b'/')?;
-        let id = std::str::from_utf8(&target[..digits]).ok()?.parse().ok()?;
-        let rest = &target[digits..];
-        if !rest.starts_with(b"/.rt/") {
+    /// Parses `GET /12/.rt/… HTTP/1.1` and the headers after it; `None` for any other request, and
+    /// for a chunked body, which no process sends.
+    pub(super) fn parse(head: &'a str) -> Option<Self> {
+        let (method, target) = head.split_once(" /")?;
+        let slash = target.find('/')?;
+        let (id, rest) = target.split_at(slash);
+        let known = ["GET", "POST", "PUT"].contains(&method) && rest.starts_with("/.rt/");
+        if !known || header(head, "transfer-encoding").is_some() {
             return None;
         }
-        let path = rest.iter().position(|byte| *byte == b' ')?;
         Some(Self {
             method,
-            id,
-            path: std::str::from_utf8(&rest[..path]).ok()?,
+            id: id.parse().ok()?,
+            path: rest.split(' ').next()?,
             rest,
+            body: header(head, "content-length").map_or(Some(0), |length| length.parse().ok())?,
         })
     }
 
-    /// The chunk as cargo-lambda expects it.
-    pub(super) fn without_id(&self) -> Vec<u8> {
-        [self.method.as_bytes(), b" ", self.rest].concat()
+    /// The head as cargo-lambda expects it.
+    pub(super) fn without_id(&self) -> String {
+        [self.method, " ", self.rest].concat()
     }
 
     pub(super) fn asks_for_event(&self) -> bool {
@@ -54,10 +77,14 @@ impl<'a> Head<'a> {
 pub(super) fn event_id(chunk: &[u8]) -> Option<String> {
     let head = chunk.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&chunk[..head]).ok()?;
+    header(head, "lambda-runtime-aws-request-id").map(str::to_owned)
+}
+
+/// A header's value.
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("lambda-runtime-aws-request-id")
-            .then(|| value.trim().to_owned())
+        let (found, value) = line.split_once(':')?;
+        found.eq_ignore_ascii_case(name).then(|| value.trim())
     })
 }
 
@@ -67,12 +94,12 @@ mod tests {
 
     #[test]
     fn the_id_is_taken_out_of_the_path() {
-        let chunk =
-            b"GET /12/.rt/users-get/2018-06-01/runtime/invocation/next HTTP/1.1\r\na: b\r\n\r\n";
-        let head = Head::parse(chunk).unwrap();
-        assert_eq!(head.id, 12);
+        let text =
+            "GET /12/.rt/users-get/2018-06-01/runtime/invocation/next HTTP/1.1\r\na: b\r\n\r\n";
+        let head = Head::parse(text).unwrap();
+        assert_eq!((head.id, head.body), (12, 0));
         assert!(head.asks_for_event() && !head.asks_for_notice() && !head.answers_event());
-        let passed = String::from_utf8(head.without_id()).unwrap();
+        let passed = head.without_id();
         assert!(
             passed
                 .starts_with("GET /.rt/users-get/2018-06-01/runtime/invocation/next HTTP/1.1\r\n"),
@@ -82,7 +109,7 @@ mod tests {
 
     #[test]
     fn requests_are_told_apart() {
-        let parse = |text: &'static str| Head::parse(text.as_bytes());
+        let parse = Head::parse;
         let notice = parse("GET /1/.rt/a/2020-01-01/extension/event/next HTTP/1.1\r\n").unwrap();
         assert!(notice.asks_for_notice());
         let answer =
@@ -92,11 +119,24 @@ mod tests {
             "GET /1/other HTTP/1.1",
             "{\"GET /1/.rt/\": 1}",
             "POST /x/.rt/ H",
+            "POST /1/.rt/a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n",
+            "POST /1/.rt/a HTTP/1.1\r\nContent-Length: many\r\n",
             "",
             "GET /",
         ] {
             assert!(parse(body).is_none(), "{body}");
         }
+    }
+
+    #[test]
+    fn a_head_ends_at_its_empty_line() {
+        let mut stream = &b"POST /1/.rt/a HTTP/1.1\r\nContent-Length: 5\r\n\r\nhellGET"[..];
+        let head = read(&mut stream).unwrap().unwrap();
+        assert_eq!(Head::parse(&head).unwrap().body, 5);
+        assert_eq!(stream, b"hellGET");
+        assert!(read(&b""[..]).unwrap().is_none());
+        assert!(read(&b"GET /"[..]).is_err());
+        assert!(read(&vec![b'a'; 100_000][..]).is_err());
     }
 
     #[test]

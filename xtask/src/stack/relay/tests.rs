@@ -1,5 +1,3 @@
-use std::io::ErrorKind;
-
 use super::*;
 
 const EVENT: &str = "HTTP/1.1 200 OK\r\nlambda-runtime-aws-request-id: e-1\r\n\
@@ -133,4 +131,28 @@ fn the_call_of_a_process_that_ends_is_answered() {
         "POST /.rt/2018-06-01/runtime/invocation/e-1/error"
     );
     assert!(relay.is_idle(id));
+}
+
+#[test]
+fn a_request_may_follow_a_body_at_once() {
+    let (relay, lambda) = open();
+    let (id, _) = relay.admit(Some("f"));
+    let (mut process, mut server) = connect(&relay, &lambda, id, "GET", NEXT);
+    pass(&mut server, &mut process, EVENT);
+    let body = "x".repeat(3 * CHUNK);
+    let requests = format!(
+        "POST /{0}/.rt/f{RESPONSE} HTTP/1.1\r\ncontent-length: {1}\r\n\r\n{body}\
+         GET /{0}/.rt/f{NEXT} HTTP/1.1\r\n\r\n",
+        id.0,
+        body.len()
+    );
+    let expected = requests.replace(&format!(" /{}/.rt", id.0), " /.rt");
+    let sender = thread::spawn(move || {
+        process.write_all(requests.as_bytes()).unwrap();
+        process
+    });
+    let mut passed = vec![0; expected.len()];
+    server.read_exact(&mut passed).unwrap();
+    assert_eq!(String::from_utf8(passed).unwrap(), expected);
+    drop(sender.join().unwrap());
 }

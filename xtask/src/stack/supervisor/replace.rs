@@ -15,7 +15,7 @@ use super::{
         relay,
         running::{Stamp, log},
     },
-    POLL, RESTARTS, RESTARTS_WITHIN, START_TIMEOUT, Supervisor,
+    POLL, RESTART_PAUSE, RESTARTS, RESTARTS_WITHIN, START_TIMEOUT, Supervisor,
 };
 use crate::{
     interrupt, port, process,
@@ -44,6 +44,10 @@ impl Supervisor {
         let mut parts: Vec<Part> = Vec::new();
         let mut functions = BTreeSet::new();
         for process in ended {
+            if self.keeps_ending(&process.name) {
+                self.unattended.push(process);
+                continue;
+            }
             match process.part {
                 Part::Functions if process.relay.is_some() => drop(functions.insert(process.name)),
                 Part::Functions | Part::Gateway => parts.push(process.part),
@@ -69,17 +73,17 @@ impl Supervisor {
         }
     }
 
-    /// Starts something again, unless it keeps ending.
-    fn revive(&mut self, name: &str, start: impl FnOnce(&mut Self) -> Result<()>) {
+    /// Whether something has ended so often lately that it is started again only after a pause.
+    fn keeps_ending(&mut self, name: &str) -> bool {
         self.restarts
             .retain(|(_, at)| at.elapsed() <= RESTARTS_WITHIN);
         let lately = self.restarts.iter().filter(|(other, _)| other == name);
-        if lately.count() >= RESTARTS {
-            say(format!(
-                "! {name} keeps ending and stays down: `cargo xtask restart {name}` starts it"
-            ));
-            return;
-        }
+        let last = lately.clone().next_back();
+        lately.count() >= RESTARTS && last.is_some_and(|(_, at)| at.elapsed() < RESTART_PAUSE)
+    }
+
+    /// Starts something again.
+    fn revive(&mut self, name: &str, start: impl FnOnce(&mut Self) -> Result<()>) {
         self.restarts.push_back((name.to_owned(), Instant::now()));
         say(format!("! starting {name} again"));
         if let Err(error) = start(self) {
