@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use anyhow::{Result, bail, ensure};
-use sqlx::PgPool;
+use sqlx::{PgPool, Row as _, postgres::PgRow};
 use uuid::Uuid;
 
 use crate::wait::{SOON, eventually};
@@ -19,7 +19,7 @@ pub struct Expected {
 }
 
 /// A stored call log.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug)]
 pub struct Logged {
     pub trace_id: Uuid,
     pub transport: String,
@@ -31,17 +31,34 @@ pub struct Logged {
     pub user_id: Option<Uuid>,
 }
 
+impl Logged {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            trace_id: row.try_get("trace_id")?,
+            transport: row.try_get("transport")?,
+            service: row.try_get("service")?,
+            method: row.try_get("method")?,
+            status: row.try_get("status")?,
+            duration_ms: row.try_get("duration_ms")?,
+            user_id: row.try_get("user_id")?,
+        })
+    }
+}
+
 /// Returns the call logs of these traces. The table has no index on traces, so the time limits the
 /// search.
 pub async fn of(postgres: &PgPool, traces: &[Uuid]) -> Result<Vec<Logged>> {
-    let rows = sqlx::query_as(
+    let rows = sqlx::query(
         "SELECT trace_id, transport, service, method, status, duration_ms, user_id \
          FROM call_logs WHERE at > now() - interval '15 minutes' AND trace_id = ANY($1)",
     )
     .bind(traces)
     .fetch_all(postgres)
     .await?;
-    Ok(rows)
+    Ok(rows
+        .iter()
+        .map(Logged::from_row)
+        .collect::<Result<_, _>>()?)
 }
 
 /// Waits for the call log of a trace. Fails if there are several.
