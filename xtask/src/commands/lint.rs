@@ -24,7 +24,7 @@ struct Check {
 }
 
 /// Every check, in the order in which they run: the quick ones first.
-const CHECKS: [Check; 8] = [
+const CHECKS: [Check; 9] = [
     Check {
         name: "format",
         run: format,
@@ -66,12 +66,17 @@ const CHECKS: [Check; 8] = [
         run: clippy,
         remedy: "run `cargo clippy --workspace --all-targets --fix`, and change what is left by hand",
     },
+    Check {
+        name: "docs",
+        run: docs,
+        remedy: "change the doc comments that the output names",
+    },
 ];
 
 #[derive(Args)]
 pub(crate) struct Options {
     /// Only these: format, contract, web, observability, template, containers, dependencies,
-    /// clippy
+    /// clippy, docs
     checks: Vec<String>,
 }
 
@@ -246,6 +251,18 @@ pub(crate) fn clippy() -> Result<()> {
             .current_dir(root()),
         "clippy",
         "clippy",
+    )
+}
+
+/// The documentation: broken links and invalid HTML.
+fn docs() -> Result<()> {
+    logged(
+        cargo()
+            .args(["doc", "--workspace", "--no-deps", "--locked"])
+            .env("RUSTDOCFLAGS", "-D warnings")
+            .current_dir(root()),
+        "docs",
+        "docs",
     )
 }
 
