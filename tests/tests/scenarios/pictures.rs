@@ -152,7 +152,9 @@ async fn titles(run: Scenario) -> Result<()> {
         );
     }
     let misleading = "holiday\u{202e}gpj\u{200b}.exe";
-    let created = upload(&run, &account, &Format::Gif.tiny(), misleading).await?;
+    let args = json!({"title": misleading, "base64": Format::Gif.tiny().base64()});
+    let create = run.call("pictures-create", args)?.by(&account);
+    let created = create.send().await?.ok()?;
     ensure!(created["title"] == "holidaygpj.exe", "{created}");
     Ok(())
 }
