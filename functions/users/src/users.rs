@@ -25,9 +25,9 @@ impl Users {
         }
     }
 
-    /// Creates a user with the name's form ([`Username`]), or returns the one that an earlier call with the same name,
-    /// `idempotency_key` and password created. The key alone is not enough: who learns it must
-    /// not get the account.
+    /// Creates a user with the name's form ([`Username`]), or returns the one that an earlier call
+    /// with the same name, `idempotency_key` and password created. The key alone isn't enough:
+    /// whoever learns it must not get the account.
     ///
     /// # Errors
     /// [`Error::Username`], [`Error::Taken`], [`Error::Conflict`] and the store's failures.
