@@ -1,8 +1,8 @@
 //! Support for the end-to-end tests: clients for every transport, accounts, pictures, tokens, and
 //! access to stored data.
 //!
-//! Reading order: [`scenario`] (one scenario over one transport), [`request`] and [`reply`] (one
-//! call), [`transport`] (how the call is sent), [`stack`] (where it is sent). The tests are in
+//! Reading order: `scenario` (one scenario over one transport), `request` and `reply` (one
+//! call), `transport` (how the call is sent), `stack` (where it is sent). The tests are in
 //! `tests/`.
 #![cfg(feature = "stack")]
 #![allow(missing_docs, reason = "only this package's own tests use the crate")]
