@@ -17,25 +17,25 @@ use crate::{
     stack::{self, Stack},
 };
 
-/// How often a followed log is looked at.
+/// The polling interval of a followed log.
 const POLL: Duration = Duration::from_millis(200);
 
-/// As much of a log's end as is searched for its last lines, in bytes.
+/// Bytes at the end of a log that are searched for its last lines.
 const TAIL: u64 = 4 * 1024 * 1024;
 
-/// The last lines of one log, and of each where all are shown.
+/// The number of lines shown of one log, and of each log if all are shown.
 const LINES_OF_ONE: usize = 200;
 const LINES_OF_EACH: usize = 5;
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// gateway, functions, kafka, postgres, ministack, or a step of the set-up; the end of each
-    /// if left out
+    /// gateway, functions, kafka, postgres, ministack, or a step of the set-up; without it, the end
+    /// of each log
     part: Option<String>,
-    /// Go on as the log grows
+    /// Follow the log as it grows
     #[arg(short, long)]
     follow: bool,
-    /// How many of the last lines to begin with: 200, or 5 of each log
+    /// The number of lines to show first: 200, or 5 of each log
     #[arg(short = 'n', long)]
     lines: Option<usize>,
 }
@@ -43,7 +43,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let logs = find(&Stack::logs(stack::in_use()), options.part.as_deref())?;
     match print(&logs, options) {
-        // The reader has seen enough: `head`, say.
+        // The reader, such as `head`, has closed the pipe.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         outcome => outcome.context("cannot print the logs"),
     }
@@ -121,16 +121,16 @@ fn last(text: &str, count: usize) -> Vec<&str> {
     lines[lines.len().saturating_sub(count)..].to_vec()
 }
 
-/// A log that may grow, or be begun again.
+/// A log that can grow or be replaced.
 struct Followed {
     path: PathBuf,
     file: File,
-    /// A line whose end has not come yet.
+    /// The incomplete last line.
     begun: String,
 }
 
 impl Followed {
-    /// Opens it near its end.
+    /// Opens a log near its end.
     fn open(path: &Path) -> io::Result<Self> {
         let mut file = File::open(path)?;
         let length = file.metadata()?.len();
@@ -142,17 +142,17 @@ impl Followed {
         })
     }
 
-    /// What has not been read yet.
+    /// The text that hasn't been read yet.
     fn rest(&mut self) -> io::Result<String> {
         let mut bytes = Vec::new();
         self.file.read_to_end(&mut bytes)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// The lines that have come since the last look.
+    /// The lines added since the last call.
     fn new_lines(&mut self) -> io::Result<Vec<String>> {
         let mut text = std::mem::take(&mut self.begun) + &self.rest()?;
-        // Each start of the stack begins its logs again.
+        // Each start of the stack creates new logs.
         let now = fs::metadata(&self.path);
         if now.is_ok_and(|now| self.file.metadata().is_ok_and(|own| own.ino() != now.ino())) {
             self.file = File::open(&self.path)?;
@@ -204,7 +204,7 @@ mod tests {
         assert_eq!(log.new_lines().unwrap(), ["three"]);
         writeln!(file, "ur").unwrap();
         assert_eq!(log.new_lines().unwrap(), ["four"]);
-        // The old file stays open, so that the new one can't have its number.
+        // The old file stays open, so that the new one gets another inode number.
         fs::remove_file(&path).unwrap();
         fs::write(&path, "again\n").unwrap();
         assert_eq!(log.new_lines().unwrap(), ["again"]);

@@ -16,22 +16,22 @@ use crate::{
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Watch it: Prometheus with the project's rules, and every trace kept for
+    /// Start Prometheus with the project's rules too, and keep every trace for
     /// `cargo xtask trace`
     #[arg(long)]
     observe: bool,
-    /// Keep running what was built at the start, whatever is saved
+    /// Don't build and replace programs when files are saved
     #[arg(long)]
     no_watch: bool,
-    /// Deploy template.yaml through CloudFormation, and use the deployed functions: to the
-    /// local AWS, which begins empty and ends with this
+    /// Deploy template.yaml through CloudFormation and use the deployed functions, on a local AWS
+    /// that starts empty and is deleted at the end
     #[arg(long)]
     deployed: bool,
     /// Deploy to another AWS: an address such as LocalStack's, or `aws` for AWS itself, as
     /// the AWS variables say
     #[arg(long, requires = "deployed", value_name = "URL|aws")]
     endpoint: Option<String>,
-    /// A parameter of template.yaml; may be given several times
+    /// A parameter of template.yaml; can be repeated
     #[arg(long, requires = "deployed", value_name = "NAME=VALUE")]
     parameter: Vec<String>,
 }
@@ -50,7 +50,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         }
         bail!("it is running already: use it, or stop it with `cargo xtask down`");
     };
-    // Before anything is installed or built: the answer should not take minutes.
+    // Before anything is installed or built, so that a taken port is reported at once.
     let ports = Ports::fixed()?;
     let observe = options
         .observe
@@ -63,13 +63,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         tools::install()?;
         deploy::check(&target)?;
     }
-    // Before the build, so that what is saved meanwhile is not missed.
+    // Before the build, so that files saved during the build aren't missed.
     let reload = (!options.no_watch && !options.deployed)
         .then(Reload::begin)
         .transpose()?;
     stack::set_up(builds::programs)?;
     if matches!(target, Target::Local { .. }) && options.deployed {
-        // The local AWS begins empty; what the others know of its users would be wrong.
+        // The local AWS starts empty, so the other stores must not know earlier users.
         Stack::wipe(name, &lock)?;
     }
     let mut stack = Stack::new(name, Ports::fixed()?, lock)?.with_observe(observe);
@@ -91,7 +91,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     supervisor.watch(|| false)
 }
 
-/// Deploys what has changed to where a running `up --deployed` did.
+/// Updates the deployment of a running `up --deployed`.
 fn again(target: &Target, parameters: &[String]) -> Result<()> {
     stack::set_up(builds::programs)?;
     stack::deploy_again(target, parameters)?;

@@ -1,4 +1,4 @@
-//! The functions' processes, beside cargo-lambda, which has their APIs.
+//! The functions' processes. cargo-lambda serves their APIs.
 
 use std::{
     collections::BTreeSet,
@@ -16,14 +16,14 @@ use anyhow::{Result, ensure};
 use super::{Stack, relay::Relay, running::Launch};
 use crate::{http, workspace::root};
 
-/// Processes of one function: this many calls of it run at a time, as on Lambda each in an
-/// environment of its own; more wait.
+/// Processes of one function. Each serves one call at a time, like an execution environment on
+/// Lambda; further calls wait.
 const INSTANCES: usize = 4;
 
-/// Functions whose first call is made at once.
+/// First calls that run at the same time.
 const AT_ONCE: usize = 4;
 
-/// Answers the requests that no route takes, which would hang otherwise.
+/// Answers requests that match no route, which would hang otherwise.
 pub(crate) const NO_ROUTE: &str = "no-route";
 
 /// Functions that only AWS calls: CloudFormation and a schedule.
@@ -48,7 +48,7 @@ pub(crate) fn names() -> Result<BTreeSet<String>> {
     Ok(names)
 }
 
-/// The functions that operations name, and that no program serves yet.
+/// The functions of operations that have no binary yet.
 pub(crate) fn missing() -> Result<Vec<String>> {
     let names = names()?;
     Ok(routed(&current_routes()?)
@@ -102,7 +102,7 @@ pub(crate) fn launches<'a>(
     Ok(launches)
 }
 
-/// How many processes a function has.
+/// The number of processes of a function.
 pub(crate) fn instances(name: &str) -> usize {
     if name == NO_ROUTE { 1 } else { INSTANCES }
 }
@@ -128,7 +128,7 @@ pub(crate) fn launch(stack: &Stack, relay: &Relay, name: &str) -> Result<Launch>
 /// The first calls, in the background: one of every function.
 pub(crate) struct FirstCalls {
     pub(crate) total: usize,
-    /// A function's name, with why it does not serve, if it does not.
+    /// A function's name and the outcome of its first call.
     pub(crate) outcomes: Receiver<(String, Result<()>)>,
 }
 
@@ -162,7 +162,7 @@ pub(crate) fn probe(stack: &Stack, name: &str) -> Result<()> {
     call(&stack.description().lambda_endpoint, name)
 }
 
-/// With no event at all: a function that serves answers an error, and logs no call.
+/// Without an event: a function that works answers with an error and logs no call.
 fn call(endpoint: &str, name: &str) -> Result<()> {
     let url = format!("{endpoint}/2015-03-31/functions/{name}/invocations");
     http::call("POST", &url, None, Some(&serde_json::json!({})))?;

@@ -1,4 +1,4 @@
-//! Postgres without Docker: the machine's own binaries or PyPI's, a cluster of our own.
+//! Postgres without Docker: a cluster of the stack's own, run by the machine's binaries or PyPI's.
 
 use std::{
     fs,
@@ -18,7 +18,7 @@ use crate::{port, process, progress::say, tools};
 const ROLE: &str = "trichrome";
 const DATABASE: &str = "trichrome";
 
-/// A cluster of our own.
+/// A database cluster.
 pub(crate) struct Cluster {
     bin: PathBuf,
     data: PathBuf,
@@ -26,7 +26,7 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Finds the binaries and the folder; makes the cluster if there is none.
+    /// Finds the binaries and the folder, and creates the cluster if it doesn't exist.
     pub(crate) fn open(state: &Path, logs: &Path) -> Result<Self> {
         let user = Unprivileged::find()?;
         let (mut bin, data) = (tools::postgres_bin()?, folder(state, user.as_ref())?);
@@ -42,7 +42,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Forgets the cluster of the stack with this state.
+    /// Deletes the cluster of the stack with this state.
     pub(crate) fn wipe(state: &Path) -> Result<()> {
         for folder in [beside(state), elsewhere(state)] {
             match fs::remove_dir_all(&folder) {
@@ -66,7 +66,7 @@ impl Cluster {
     }
 
     fn create(&self, logs: &Path) -> Result<()> {
-        // Trust: the cluster listens on loopback alone and holds nothing but call logs.
+        // Trust: the cluster listens on loopback only and holds only call logs.
         process::run_logged(
             self.command("initdb")
                 .args(["--auth=trust", "--encoding=UTF8", "--locale=C"])
@@ -78,7 +78,7 @@ impl Cluster {
         )
     }
 
-    /// The server, which makes no socket file: its folder may be too deep for one.
+    /// The server. It creates no socket file, because the folder's path may be too long for one.
     pub(crate) fn server(&self, port: u16) -> Command {
         let mut command = self.command("postgres");
         command
@@ -90,14 +90,14 @@ impl Cluster {
         command
     }
 
-    /// Whether the server takes connections. To try one before would log an error.
+    /// Whether the server accepts connections. An attempt before that would log an error.
     pub(crate) fn is_ready(&self, port: u16) -> bool {
         let status = fs::read_to_string(self.data.join("postmaster.pid"));
-        // A server that was killed has left its file, but listens no more.
+        // The file may be from a server that was killed.
         status.is_ok_and(|text| says_ready(&text)) && port::accepts(port)
     }
 
-    /// Makes the database, if it is not there.
+    /// Creates the database if it doesn't exist.
     pub(crate) fn ensure_database(&self, port: u16) -> Result<()> {
         let query = format!("SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'");
         let found = self.client(
@@ -134,14 +134,14 @@ fn says_ready(postmaster: &str) -> bool {
     postmaster.lines().nth(7).map(str::trim) == Some("ready")
 }
 
-/// Who runs Postgres where this program runs as root: Postgres refuses to.
+/// The user for Postgres if this program runs as root, which Postgres refuses.
 struct Unprivileged {
     uid: u32,
     gid: u32,
 }
 
 impl Unprivileged {
-    /// `None` where no change of user is needed.
+    /// `None` if this program doesn't run as root.
     fn find() -> Result<Option<Self>> {
         if !rustix::process::geteuid().is_root() {
             return Ok(None);
@@ -165,7 +165,7 @@ impl Unprivileged {
         })
     }
 
-    /// Whether that user gets into a folder.
+    /// Whether that user may enter a folder.
     fn reaches(&self, folder: &Path) -> bool {
         Command::new("sh")
             .args(["-c", "cd \"$0\""])
@@ -177,7 +177,7 @@ impl Unprivileged {
             .is_ok_and(|output| output.status.success())
     }
 
-    /// Copies an installation to where that user can run it; answers its programs' folder.
+    /// Copies an installation to a folder where that user can run it; returns the programs' folder.
     fn copy(&self, bin: &Path, target: &Path) -> Result<PathBuf> {
         let copied = target.join("bin");
         if !copied.exists() {
@@ -197,8 +197,8 @@ impl Unprivileged {
     }
 }
 
-/// Beside the other state or, where the unprivileged user may not go there (a clone in a
-/// private home, say), in `/var/tmp`.
+/// The folder next to the other state, or in `/var/tmp` if the unprivileged user can't enter that,
+/// for example in a clone in a private home.
 fn folder(state: &Path, user: Option<&Unprivileged>) -> Result<PathBuf> {
     let data = beside(state);
     let Some(user) = user else {
@@ -220,7 +220,7 @@ fn folder(state: &Path, user: Option<&Unprivileged>) -> Result<PathBuf> {
         fs::create_dir(&data).with_context(|| format!("cannot make {}", data.display()))?;
         chown(&data, Some(user.uid), Some(user.gid))?;
     }
-    // `/var/tmp` is anybody's to write in.
+    // Everybody may write to `/var/tmp`.
     ensure!(
         fs::symlink_metadata(&data)?.uid() == user.uid,
         "{} belongs to somebody else: remove it",

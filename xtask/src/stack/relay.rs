@@ -30,20 +30,20 @@ use head::Head;
 
 mod head;
 
-/// Bytes that are passed on at once.
+/// The buffer size in bytes.
 const CHUNK: usize = 64 * 1024;
 
 /// How long cargo-lambda may take to accept an error.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Listens until it is dropped.
+/// A listener that closes on drop.
 pub(crate) struct Relay {
     port: u16,
     next: AtomicU64,
     shared: Arc<Shared>,
 }
 
-/// A process of a function, as the relay knows it.
+/// The id of a function's process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Id(u64);
 
@@ -60,7 +60,7 @@ struct Process {
     ready: bool,
     /// It has been given an event, and has not asked for the next one.
     busy: bool,
-    /// Where to report that it has ended without a response to its event.
+    /// The id of the event that it hasn't answered.
     unanswered: Option<String>,
     /// It waits for an event.
     waiting: bool,
@@ -86,7 +86,7 @@ impl Relay {
                 }
                 if let Ok(client) = client {
                     let shared = accepting.clone();
-                    // A process that can't reach cargo-lambda sees its connection close.
+                    // If cargo-lambda can't be reached, the process's connection closes.
                     thread::spawn(move || drop(relay(&shared, client)));
                 }
             }
@@ -98,7 +98,7 @@ impl Relay {
         })
     }
 
-    /// Expects another process of a function, which finds the runtime API at this address.
+    /// Registers a process of a function and returns the address of its runtime API.
     pub(crate) fn admit(&self, function: Option<&str>) -> (Id, String) {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         self.shared.processes().insert(id, Process::default());
@@ -115,8 +115,8 @@ impl Relay {
         processes.get(&id).is_some_and(|process| process.ready)
     }
 
-    /// Lets a process get at most one more event: the one that it waits for. To cut that request
-    /// off instead could lose an event that cargo-lambda is just handing out.
+    /// Gives a process at most one more event: the one that it waits for. Closing that request
+    /// instead could lose an event that cargo-lambda is just sending.
     pub(crate) fn retire(&self, Id(id): Id) {
         if let Some(process) = self.shared.processes().get_mut(&id) {
             process.retired = true;
@@ -129,7 +129,7 @@ impl Relay {
         processes.get(&id).is_some_and(|process| process.waiting)
     }
 
-    /// Whether a process neither waits for an event nor is at one.
+    /// Whether a process neither waits for an event nor handles one.
     pub(crate) fn is_idle(&self, Id(id): Id) -> bool {
         let processes = self.shared.processes();
         processes
@@ -165,10 +165,10 @@ impl Shared {
     }
 }
 
-/// What the last request on a connection asked for.
+/// The kind of the last request on a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Asked {
-    /// Anything that is answered at once.
+    /// A request that is answered at once.
     Other,
     /// The next event of this process's function.
     Event(u64),
@@ -232,7 +232,7 @@ impl Link {
         Ok(())
     }
 
-    /// Notes a request; whether it is passed on.
+    /// Records a request and returns whether to pass it on.
     fn begin(&self, head: &Head<'_>) -> bool {
         *self.served() = None;
         let mut processes = self.shared.processes();
@@ -276,7 +276,7 @@ impl Link {
         self.close();
     }
 
-    /// Notes the beginning of an answer.
+    /// Records the beginning of an answer.
     fn answered(&self, chunk: &[u8]) {
         let Asked::Event(id) = std::mem::replace(&mut *self.asked(), Asked::Other) else {
             return;
@@ -293,7 +293,7 @@ impl Link {
         self.gone.store(true, Ordering::Relaxed);
         let asked = *self.asked();
         if asked == Asked::Notice {
-            // Closed when the next event has come.
+            // It is closed after the next event.
             return;
         }
         self.close();
@@ -310,7 +310,7 @@ impl Link {
             unanswered = process.unanswered.take();
         }
         if let Some(event) = unanswered {
-            // If cargo-lambda is gone as well, so is whoever waits for the answer.
+            // If cargo-lambda has ended too, no caller waits for the answer.
             let _ = self.report_exit(&event);
         }
     }
@@ -327,7 +327,7 @@ impl Link {
             body.len()
         );
         stream.write_all(request.as_bytes())?;
-        // cargo-lambda answers first and reads the body later: closed too early, it would be lost.
+        // cargo-lambda answers before it reads the body, which closing too early would cut off.
         stream.read_to_end(&mut Vec::new())?;
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! Building while a stack runs: notices that a source file has been saved, and builds.
 //!
-//! Files are looked at twice a second rather than through the system's notifications, which need
-//! a crate per system and don't cross the borders of containers and network file systems. For
-//! the workspace's some hundred files that takes a millisecond.
+//! Files are polled twice a second. The system's notifications need a crate for each system and
+//! don't work across containers and network file systems. Polling the workspace takes a
+//! millisecond.
 
 use std::{
     fs,
@@ -23,23 +23,23 @@ use crate::{
     workspace::{cargo, root},
 };
 
-/// How often the files are looked at. A change counts once two looks in a row agree, because
-/// editors and git write several files one after the other.
+/// The polling interval. A change counts once two polls agree, because editors and git write
+/// several files one after the other.
 const EVERY: Duration = Duration::from_millis(500);
 
-/// How long a build may take to end when it is given up.
+/// Time allowed for a cancelled build to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Lines of a failed build that are shown.
+/// The number of lines shown of a failed build.
 const SHOWN: usize = 80;
 
 /// Builds whenever a source file has changed.
 pub(crate) struct Reload {
     folders: Vec<PathBuf>,
     looked: Instant,
-    /// The files as they were at the last look.
+    /// The files as of the last poll.
     seen: u64,
-    /// The files as the last build, or the one under way, found them.
+    /// The files as of the start of the last build.
     built: u64,
     build: Option<Build>,
 }
@@ -50,11 +50,11 @@ struct Build {
     log: PathBuf,
 }
 
-/// Cargo at work; given up when dropped.
+/// A running build, cancelled on drop.
 struct Compiler(Child);
 
 impl Reload {
-    /// Begins with what has just been built.
+    /// Starts watching, right after a build.
     pub(crate) fn begin() -> Result<Self> {
         let folders = members()?;
         let seen = fingerprint(&folders);
@@ -67,7 +67,7 @@ impl Reload {
         })
     }
 
-    /// To be called again and again. Whether a build has just succeeded.
+    /// Polls the files and the build. Returns whether a build has just succeeded.
     pub(crate) fn poll(&mut self) -> bool {
         if let Some(build) = &mut self.build {
             let Ok(status) = build.compiler.0.try_wait() else {
@@ -165,7 +165,7 @@ fn output(command: &mut Command) -> Result<Vec<u8>> {
     Ok(output.stdout)
 }
 
-/// Differs once a file below these paths has been written, added or removed.
+/// A fingerprint that changes when a file below these paths is written, added or removed.
 fn fingerprint(paths: &[PathBuf]) -> u64 {
     paths
         .iter()
@@ -173,7 +173,7 @@ fn fingerprint(paths: &[PathBuf]) -> u64 {
 }
 
 fn file_fingerprint(path: &Path) -> u64 {
-    // Swap files of editors, `.git`, and what is built or installed rather than written.
+    // Editors' swap files, `.git`, and generated folders.
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     if name.starts_with('.') || name.ends_with('~') || matches!(&*name, "target" | "node_modules") {
         return 0;

@@ -22,24 +22,24 @@ pub(crate) struct Launch {
     /// The part's name, or the function's.
     pub(crate) name: String,
     pub(crate) command: Command,
-    /// Its place at the relay, if it is a function's process.
+    /// The relay's id for it, if it is a function's process.
     pub(crate) relay: Option<relay::Id>,
 }
 
-/// One process of a part, which leads a group of its own.
+/// One process of a part, the leader of its own process group.
 struct Running {
     part: Part,
     name: String,
     relay: Option<relay::Id>,
     child: Child,
     started: Option<leftovers::Started>,
-    /// The workspace's program that it runs, as it was at the start.
+    /// The workspace's program that it runs, as of its start.
     program: Option<(PathBuf, Option<Stamp>)>,
-    /// Whether its end was asked for.
+    /// Whether it was asked to stop.
     killed: bool,
 }
 
-/// Tells two builds of a program apart.
+/// Distinguishes two builds of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp(SystemTime, u64);
 
@@ -56,7 +56,7 @@ pub(crate) struct Ended {
     pub(crate) part: Part,
     pub(crate) name: String,
     pub(crate) relay: Option<relay::Id>,
-    /// Whether it ended by itself.
+    /// Whether it crashed.
     pub(crate) crashed: bool,
 }
 
@@ -64,7 +64,7 @@ pub(crate) struct Ended {
 #[derive(Default)]
 pub(crate) struct Processes {
     running: Vec<Running>,
-    /// The program that tests the stack. Left behind, it would stop parts of the next run.
+    /// The program that tests the stack. A leftover one would stop parts of the next run.
     tests: Option<leftovers::Started>,
 }
 
@@ -74,7 +74,7 @@ impl Processes {
         self.running.iter().any(|running| running.part == part)
     }
 
-    /// The places at the relay of a function's processes.
+    /// The relay's ids of a function's processes.
     pub(crate) fn of_function(&self, name: &str) -> Vec<relay::Id> {
         self.running
             .iter()
@@ -92,7 +92,7 @@ impl Processes {
             .collect()
     }
 
-    /// The parts and functions whose program has been built since they were started.
+    /// The parts and functions whose program has been rebuilt since their start.
     pub(crate) fn outdated(&self) -> BTreeSet<String> {
         self.running
             .iter()
@@ -140,13 +140,13 @@ impl Processes {
         self.note(stack)
     }
 
-    /// Takes note of a program that tests the stack, until the next one.
+    /// Records the program that tests the stack, in place of the previous one.
     pub(crate) fn note_tests(&mut self, stack: &Stack, pid: u32) -> Result<()> {
         self.tests = leftovers::Started::note("tests", pid, Signal::TERM);
         self.note(stack)
     }
 
-    /// Writes down what runs, for the case that this program is killed.
+    /// Writes the running processes to the state, in case this program is killed.
     fn note(&self, stack: &Stack) -> Result<()> {
         let parts = self.running.iter().filter_map(|it| it.started.clone());
         let started: Vec<_> = parts.chain(self.tests.clone()).collect();
@@ -160,7 +160,7 @@ impl Processes {
             let Ok(Some(status)) = running.child.try_wait() else {
                 return true;
             };
-            // The processes of one function tend to end together: one line is enough.
+            // The processes of one function often end together: one line is enough.
             if !ended.iter().any(|other| other.name == running.name) {
                 say(format!(
                     "! {} ended ({status}); its log: {}",
@@ -174,14 +174,14 @@ impl Processes {
                 relay: running.relay,
                 crashed: !running.killed,
             });
-            // What it started, if it left anything.
+            // Its children, if any are left.
             running.signal(Signal::KILL);
             false
         });
         ended
     }
 
-    /// Kills the processes of a part or a function, as a crash would end them.
+    /// Kills the processes of a part or a function, to simulate a crash.
     pub(crate) fn kill(&mut self, name: &str) {
         for running in &mut self.running {
             if running.name == name || running.part.name() == name {
@@ -191,21 +191,21 @@ impl Processes {
         }
     }
 
-    /// Whether a part's own process has been killed, and has not ended yet.
+    /// Whether a part's process has been killed and hasn't ended yet.
     pub(crate) fn is_killed(&self, part: Part) -> bool {
         self.running
             .iter()
             .any(|running| running.name == part.name() && running.killed)
     }
 
-    /// Takes note that the end of a part's processes was asked for.
+    /// Marks a part's processes as asked to stop.
     pub(crate) fn expect_end(&mut self, part: Part) {
         for running in &mut self.running {
             running.killed |= running.part == part;
         }
     }
 
-    /// Stops a part and everything it started: asks, waits, and kills what is left.
+    /// Stops a part and its children: signals, waits, and kills the rest.
     pub(crate) fn stop(&mut self, stack: &Stack, part: Part) -> Vec<relay::Id> {
         self.stop_those(stack, part, |running| running.part == part)
     }
@@ -245,7 +245,7 @@ impl Processes {
             running.signal(Signal::KILL);
             let _ = running.child.wait();
         }
-        // Without the note the next start only looks for more processes than it has to.
+        // If this fails, the next start only checks more processes than needed.
         let _ = self.note(stack);
         stopping
             .iter()
@@ -255,7 +255,7 @@ impl Processes {
 }
 
 impl Running {
-    /// Signals the process and what it started.
+    /// Signals the process and its children.
     fn signal(&self, signal: Signal) {
         let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         if let Some(group) = group {
@@ -264,7 +264,7 @@ impl Running {
     }
 }
 
-/// Where a part's output goes.
+/// The log of a part.
 pub(crate) fn log(stack: &Stack, part: Part) -> PathBuf {
     stack.logs.join(format!("{}.log", part.name()))
 }

@@ -20,22 +20,22 @@ use super::{
 };
 use crate::{interrupt, process, progress::Step, workspace::binary};
 
-/// How long a part may take until it serves.
+/// Time allowed for a part to become ready.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(20);
 
-/// What has ended this many times within a minute is started again only after a pause.
+/// A process that ended this many times within a minute is started again only after a pause.
 const RESTARTS: usize = 5;
 const RESTARTS_WITHIN: Duration = Duration::from_secs(60);
 const RESTART_PAUSE: Duration = Duration::from_secs(5);
 
-/// A stack that runs.
+/// A running stack.
 pub(crate) struct Supervisor {
     processes: Processes,
     /// Between the functions' processes and cargo-lambda.
     relay: Relay,
     /// Processes that ended while something else was being started.
-    unattended: Vec<Ended>,
+    pending_exits: Vec<Ended>,
     restarts: VecDeque<(String, Instant)>,
     /// Processes that ended by themselves.
     crashes: usize,
@@ -52,13 +52,12 @@ pub(crate) struct Supervisor {
 }
 
 impl Supervisor {
-    /// Starts a stack and waits until all of it serves; what was started is stopped if any
-    /// of it does not.
+    /// Starts a stack and waits until every part is ready. If one fails, all are stopped.
     pub(crate) fn start(stack: Stack) -> Result<Self> {
         let mut supervisor = Self {
             processes: Processes::default(),
             relay: Relay::open(stack.ports.lambda)?,
-            unattended: Vec::new(),
+            pending_exits: Vec::new(),
             restarts: VecDeque::new(),
             crashes: 0,
             up: false,
@@ -99,18 +98,18 @@ impl Supervisor {
         &self.stack
     }
 
-    /// Builds and replaces what is changed from now on.
+    /// From now on, builds what is saved and replaces what changed.
     pub(crate) fn reload_on_change(&mut self, reload: Reload) {
         self.reload = Some(reload);
     }
 
-    /// How many processes have ended by themselves so far: neither stopped nor killed by request.
+    /// The number of processes that crashed: that ended without being stopped or killed on request.
     pub(crate) fn crashes(&self) -> usize {
         self.crashes
     }
 
-    /// Takes note of a program that tests the stack: it is stopped with what else is left, if
-    /// this program is ended the hard way.
+    /// Records a program that tests the stack, so that the next run stops it if this program is
+    /// killed.
     pub(crate) fn note_tests(&mut self, pid: u32) -> Result<()> {
         self.processes.note_tests(&self.stack, pid)
     }
@@ -123,12 +122,12 @@ impl Supervisor {
         while !interrupt::requested() && !done() {
             match listener.accept() {
                 Ok((stream, _)) => {
-                    // A client that has gone is no reason to end.
+                    // A client that disconnects is ignored.
                     let _ = control::serve(stream, |line| self.answer(line));
                 }
                 Err(_) => thread::sleep(POLL),
             }
-            self.attend();
+            self.handle_exits();
             if self.reload.as_mut().is_some_and(Reload::poll) {
                 self.renew();
             }
@@ -154,7 +153,7 @@ impl Supervisor {
     /// Ends a part or a function as a crash would.
     fn kill(&mut self, name: &str) -> Result<()> {
         match (Part::from_name(name), self.stack.image()) {
-            // Of a container, only the client is a process of ours.
+            // The container's process isn't a child of this program, only its client is.
             (Some(Part::Gateway), Some(image)) => {
                 self.processes.expect_end(Part::Gateway);
                 image.kill();
@@ -165,7 +164,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Starts a part, unless it runs, and waits until it serves.
+    /// Starts a part that isn't running and waits until it is ready.
     fn start_part(&mut self, part: Part) -> Result<()> {
         if self.processes.has(part) {
             return Ok(());
@@ -213,7 +212,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// So that a function that does not serve is found now, and no user meets a cold one.
+    /// Calls every function once, to find broken ones and to spare users the cold start.
     fn first_calls(&mut self, started: Instant, step: &mut Step) -> Result<()> {
         let calls = FirstCalls::begin(&self.stack)?;
         let mut served = 0;
@@ -228,7 +227,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Waits a moment; an error where there is no more reason to wait for a part.
+    /// Waits a moment. Fails if the part can't become ready any more.
     fn still_starting(&mut self, part: Part, started: Instant) -> Result<()> {
         thread::sleep(POLL);
         interrupt::check()?;
@@ -242,7 +241,7 @@ impl Supervisor {
                     log.display()
                 );
             }
-            self.unattended.push(ended);
+            self.pending_exits.push(ended);
         }
         if started.elapsed() > START_TIMEOUT {
             bail!(
@@ -267,7 +266,7 @@ impl Supervisor {
     }
 
     fn stop(&mut self, part: Part) {
-        self.unattended.retain(|ended| ended.part != part);
+        self.pending_exits.retain(|ended| ended.part != part);
         for id in self.processes.stop(&self.stack, part) {
             self.relay.forget(id);
         }

@@ -23,29 +23,29 @@ use crate::{
     workspace::binary,
 };
 
-/// How long a process may take to finish the call that it is at: longer than a call may take.
+/// Time allowed for a process to finish its call, more than a call may take.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// The program that prepares tables, topics and schema.
 const PREPARE: &str = "prepare";
 
 impl Supervisor {
-    /// Runs `prepare`, which makes what is missing.
+    /// Runs `prepare`, which creates what is missing.
     pub(super) fn prepare(&mut self) -> Result<()> {
         self.prepared = Stamp::of(&binary(PREPARE));
         self.stack.prepare()
     }
 
-    /// Replaces functions and the gateway after they have ended, as Lambda and a container's
-    /// platform would. The stores stay down.
-    pub(super) fn attend(&mut self) {
-        let mut ended = std::mem::take(&mut self.unattended);
+    /// Restarts functions and the gateway after a crash, as Lambda and a container platform do. The
+    /// stores stay down.
+    pub(super) fn handle_exits(&mut self) {
+        let mut ended = std::mem::take(&mut self.pending_exits);
         ended.extend(self.reap());
         let mut parts: Vec<Part> = Vec::new();
         let mut functions = BTreeSet::new();
         for process in ended {
-            if self.keeps_ending(&process.name) {
-                self.unattended.push(process);
+            if self.crashes_repeatedly(&process.name) {
+                self.pending_exits.push(process);
                 continue;
             }
             match process.part {
@@ -55,7 +55,7 @@ impl Supervisor {
             }
         }
         if !functions.is_empty() {
-            // It is about to end, and the functions are started with it.
+            // cargo-lambda is about to stop, and the functions are restarted with it.
             if self.processes.is_killed(Part::Functions) {
                 functions.clear();
             } else if !port::accepts(self.stack.ports.lambda) {
@@ -64,17 +64,17 @@ impl Supervisor {
         }
         parts.dedup();
         for &part in &parts {
-            self.revive(part.name(), |supervisor| supervisor.restart_part(part));
+            self.restart_crashed(part.name(), |supervisor| supervisor.restart_part(part));
         }
         if !parts.contains(&Part::Functions) {
             for name in functions {
-                self.revive(&name, |supervisor| supervisor.fill(&name));
+                self.restart_crashed(&name, |supervisor| supervisor.fill(&name));
             }
         }
     }
 
-    /// Whether something has ended so often lately that it is started again only after a pause.
-    fn keeps_ending(&mut self, name: &str) -> bool {
+    /// Whether a part or function crashed so often that it is restarted only after a pause.
+    fn crashes_repeatedly(&mut self, name: &str) -> bool {
         self.restarts
             .retain(|(_, at)| at.elapsed() <= RESTARTS_WITHIN);
         let lately = self.restarts.iter().filter(|(other, _)| other == name);
@@ -82,8 +82,8 @@ impl Supervisor {
         lately.count() >= RESTARTS && last.is_some_and(|(_, at)| at.elapsed() < RESTART_PAUSE)
     }
 
-    /// Starts something again.
-    fn revive(&mut self, name: &str, start: impl FnOnce(&mut Self) -> Result<()>) {
+    /// Restarts a part or a function.
+    fn restart_crashed(&mut self, name: &str, start: impl FnOnce(&mut Self) -> Result<()>) {
         self.restarts.push_back((name.to_owned(), Instant::now()));
         say(format!("! starting {name} again"));
         if let Err(error) = start(self) {
@@ -91,7 +91,7 @@ impl Supervisor {
         }
     }
 
-    /// Starts a part or a function again, on request.
+    /// Restarts a part or a function on request.
     pub(super) fn restart(&mut self, name: &str) -> Result<()> {
         self.restarts.retain(|(other, _)| other != name);
         match Part::from_name(name) {
@@ -101,7 +101,7 @@ impl Supervisor {
         }
     }
 
-    /// The error for a name that is neither a part's nor a function's.
+    /// The error for an unknown name.
     pub(super) fn unknown(&self, name: &str) -> Result<()> {
         let parts = Part::ALL.map(Part::name).join(", ");
         let functions: Vec<_> = self.processes.functions().into_iter().collect();
@@ -116,7 +116,7 @@ impl Supervisor {
         self.start_part(part)
     }
 
-    /// Starts as many processes of a function as it lacks.
+    /// Starts a function's missing processes.
     fn fill(&mut self, name: &str) -> Result<()> {
         let running = self.processes.of_function(name).len();
         let launches = (running..functions::instances(name))
@@ -160,7 +160,7 @@ impl Supervisor {
                         log.display()
                     );
                 }
-                self.unattended.push(ended);
+                self.pending_exits.push(ended);
             }
             if started.elapsed() > START_TIMEOUT {
                 bail!(
@@ -196,7 +196,7 @@ impl Supervisor {
         }
     }
 
-    /// Replaces what runs with what has just been built.
+    /// Replaces the programs that have been rebuilt.
     pub(super) fn renew(&mut self) {
         if let Err(error) = self.renew_all() {
             say(format!("! {error:#}"));
@@ -216,7 +216,7 @@ impl Supervisor {
         if self.stack.servers().contains(&Part::Functions) {
             self.renew_functions(&outdated)?;
         }
-        // Last, because it calls the functions.
+        // Last, because the gateway calls the functions.
         if outdated.contains(Part::Gateway.name()) {
             self.restart_part(Part::Gateway)?;
         }
@@ -246,7 +246,7 @@ impl Supervisor {
         let mut failed = Vec::new();
         for name in wanted {
             if outdated.contains(&name) || !running.contains(&name) {
-                // The others are replaced all the same.
+                // A failure doesn't keep the others from being replaced.
                 failed.extend(self.replace(&name).err());
             }
         }
