@@ -168,10 +168,21 @@ fn actions_of(function: &str) -> &'static [&'static str] {
     let entry = ACTIONS.iter().find(|(name, _)| *name == function);
     let (_, actions) = entry.unwrap_or_else(|| {
         panic!(
-            "add what {function} calls to ACTIONS in tests/tests/template/main.rs, such as\n    \
-             (\"{function}\", &[\"dynamodb:GetItem on PicturesTable\"]),"
+            "add the AWS calls of {function} to ACTIONS in tests/tests/template/main.rs, one entry \
+             each, such as \"dynamodb:GetItem on PicturesTable\":\n    \
+             (\"{function}\", &[\"TODO\"]),"
         )
     });
+    for action in *actions {
+        let is_action = |text: &str| {
+            text.split_once(" on ")
+                .is_some_and(|(it, _)| it.contains(':'))
+        };
+        assert!(
+            is_action(action),
+            "{function}: {action:?} isn't `service:Action on Resource`"
+        );
+    }
     actions
 }
 
@@ -184,6 +195,7 @@ fn function_block(operation: &Operation) -> String {
     Properties:
       FunctionName: !Sub ${{AWS::StackName}}-{name}
       CodeUri: target/lambda/{name}/bootstrap.zip
+      # In MB: what a function with similar work has.
       MemorySize: 256
       Policies:
         - !Ref CallLogPolicy
