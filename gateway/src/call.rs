@@ -132,8 +132,8 @@ impl Calls {
     async fn answer(&self, mut call: Call<'_>, guard: &mut CallGuard) -> Result<Reply, ApiError> {
         self.limits.check(call.operation)?;
         let args = std::mem::take(&mut call.args);
-        // Each attempt has its own trace in the client context. Local emulators drop that, so the
-        // event has the first attempt's trace as well.
+        // The event is encoded once, with the first attempt's trace in its headers. The client
+        // context has each attempt's own.
         let span = self.invoke.span(call.operation.function);
         let context = call.context.at(&span);
         let event = event::encode(call.operation, args, &context, call.transport)
