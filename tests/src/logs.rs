@@ -58,13 +58,16 @@ pub fn mention(folder: &Path, text: &str) -> Result<bool> {
         .any(|(_, bytes)| contains(bytes, text.as_bytes())))
 }
 
+/// The logs of this run. Those of earlier ones end with a number.
 fn logs(folder: &Path) -> Result<Vec<(String, Vec<u8>)>> {
     let mut logs = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let entry = entry?;
-        if entry.file_type()?.is_file() {
+        let path = entry.path();
+        let extension = path.extension().unwrap_or_default().to_string_lossy();
+        if entry.file_type()?.is_file() && extension.parse::<u8>().is_err() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            logs.push((name, fs::read(entry.path())?));
+            logs.push((name, fs::read(path)?));
         }
     }
     anyhow::ensure!(!logs.is_empty(), "{} contains no logs", folder.display());

@@ -6,6 +6,7 @@ mod description;
 pub(crate) mod functions;
 mod leftovers;
 mod lock;
+pub(crate) mod logs;
 mod parts;
 mod ports;
 mod postgres;
@@ -26,6 +27,7 @@ pub(crate) use reload::Reload;
 pub(crate) use supervisor::Supervisor;
 
 use deployment::Deployment;
+use parts::Part;
 use postgres::Cluster;
 
 use crate::{
@@ -124,13 +126,18 @@ impl Stack {
         self.observe.as_ref()
     }
 
-    /// Deletes the state of earlier runs.
+    /// Deletes the state of earlier runs, except for their logs.
     pub(crate) fn wipe(name: &str, _: &Lock) -> Result<()> {
-        let state = Self::state(name);
+        let (state, logs) = (Self::state(name), Self::logs(name));
         Cluster::wipe(&state)?;
-        if state.exists() {
-            fs::remove_dir_all(&state)
-                .with_context(|| format!("cannot remove {}", state.display()))?;
+        for entry in fs::read_dir(&state).into_iter().flatten() {
+            let path = entry?.path();
+            let removed = match path.is_dir() {
+                _ if path == logs => Ok(()),
+                true => fs::remove_dir_all(&path),
+                false => fs::remove_file(&path),
+            };
+            removed.with_context(|| format!("cannot remove {}", path.display()))?;
         }
         Ok(())
     }
@@ -154,16 +161,30 @@ impl Stack {
 
     /// Creates missing tables, bucket, keys, topics and the schema.
     fn prepare(&self) -> Result<()> {
+        let description = match self.deployment {
+            None => "Tables, bucket, keys, topics and schema",
+            Some(_) => "Keys and topics",
+        };
+        self.run_prepare(self.preparations(), description)
+    }
+
+    /// Runs steps of `prepare` for a part that has crashed, which is running again.
+    fn prepare_again(&self, steps: &[&str]) -> Result<()> {
+        self.run_prepare(steps, &format!("checking {}", steps.join(" and ")))
+    }
+
+    /// Waits for what would keep a crashed part from starting again.
+    fn before_revival(&self, part: Part) {
+        if part == Part::Postgres {
+            self.cluster.wait_for_orphans();
+        }
+    }
+
+    /// Runs steps of `prepare`; all of them if none is named.
+    fn run_prepare(&self, steps: &[&str], description: &str) -> Result<()> {
         let mut command = Command::new(binary("prepare"));
-        command.args(self.preparations()).envs(self.environment()?);
-        process::run_logged(
-            &mut command,
-            match self.deployment {
-                None => "Tables, bucket, keys, topics and schema",
-                Some(_) => "Keys and topics",
-            },
-            &self.logs.join("prepare.log"),
-        )
+        command.args(steps).envs(self.environment()?);
+        process::run_logged(&mut command, description, &self.logs.join("prepare.log"))
     }
 
     /// Creates the database on the server that runs, where it is missing.

@@ -9,6 +9,7 @@ mod aws;
 mod functions;
 mod gateway;
 mod kafka;
+mod kills;
 mod logs;
 mod outage;
 mod postgres;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         functions::add,
         kafka::add,
         gateway::add,
+        kills::add,
         // Last, so that it reads the logs of all the others.
         logs::add,
     ] {

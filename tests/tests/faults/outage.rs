@@ -41,7 +41,7 @@ pub(crate) async fn without(
 }
 
 /// Waits until uploads work over every transport and the call logs can be read.
-async fn all_serve(run: &Scenario) -> Result<()> {
+pub(crate) async fn all_serve(run: &Scenario) -> Result<()> {
     over_each(Transport::ALL, async |transport| {
         eventually(RECOVERY, async || {
             let account = Account::sign_up(run, transport).await?;

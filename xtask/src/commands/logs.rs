@@ -14,7 +14,10 @@ use clap::Args;
 
 use crate::{
     interrupt,
-    stack::{self, Stack},
+    stack::{
+        self, Stack,
+        logs::{KEPT_RUNS, of_run},
+    },
 };
 
 /// The polling interval of a followed log.
@@ -32,6 +35,11 @@ pub(crate) struct Options {
     /// gateway, functions, kafka, postgres, ministack, or a step of the set-up; without it, the end
     /// of each log
     part: Option<String>,
+    /// Show the log of an earlier start of the stack: 1, the default, is the one before
+    #[arg(short, long, value_name = "RUNS AGO", num_args = 0..=1, default_value = "0",
+        default_missing_value = "1", hide_default_value = true,
+        value_parser = clap::value_parser!(u8).range(..=i64::from(KEPT_RUNS)))]
+    previous: u8,
     /// Follow the log as it grows
     #[arg(short, long)]
     follow: bool,
@@ -41,7 +49,8 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let logs = find(&Stack::logs(stack::in_use()), options.part.as_deref())?;
+    let folder = Stack::logs(stack::in_use());
+    let logs = find(&folder, options.part.as_deref(), options.previous)?;
     match print(&logs, options) {
         // The reader, such as `head`, has closed the pipe.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -49,17 +58,21 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
 }
 
-/// The logs of a part, or all of them.
-fn find(folder: &Path, part: Option<&str>) -> Result<Vec<PathBuf>> {
+/// The logs of a part, or all of them, of the last run of the stack or an earlier one.
+fn find(folder: &Path, part: Option<&str>, runs_ago: u8) -> Result<Vec<PathBuf>> {
+    let ending = of_run(Path::new(".log"), runs_ago);
+    let ending = ending.to_string_lossy();
     let mut logs: Vec<_> = fs::read_dir(folder)
         .into_iter()
         .flatten()
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
+        .filter(|path| path.to_string_lossy().ends_with(&*ending))
         .collect();
     logs.sort();
-    if logs.is_empty() {
-        bail!("there are no logs yet: start `cargo xtask up`");
+    match (logs.is_empty(), runs_ago) {
+        (false, _) => {}
+        (true, 0) => bail!("there are no logs yet: start `cargo xtask up`"),
+        (true, _) => bail!("there are no logs of that run: the last {KEPT_RUNS} are kept"),
     }
     if let Some(part) = part {
         let known: Vec<_> = logs.iter().map(|path| name(path)).collect();
@@ -72,9 +85,11 @@ fn find(folder: &Path, part: Option<&str>) -> Result<Vec<PathBuf>> {
     Ok(logs)
 }
 
+/// The part of a log.
 fn name(log: &Path) -> String {
-    let stem = log.file_stem().unwrap_or_default();
-    stem.to_string_lossy().into_owned()
+    let file = log.file_name().unwrap_or_default().to_string_lossy();
+    let part = file.split(".log").next().unwrap_or_default();
+    part.to_owned()
 }
 
 fn print(logs: &[PathBuf], options: &Options) -> io::Result<()> {
@@ -177,17 +192,23 @@ mod tests {
     #[test]
     fn an_unknown_part_is_answered_with_the_known_ones() {
         let folder = folder("logs");
-        let empty = find(&folder, None).unwrap_err().to_string();
+        let empty = find(&folder, None, 0).unwrap_err().to_string();
         assert!(empty.contains("cargo xtask up"), "{empty}");
-        for file in ["kafka.log", "gateway.log", "stack.json"] {
+        for file in ["kafka.log", "gateway.log", "gateway.log.1", "stack.json"] {
             fs::write(folder.join(file), "a\n").unwrap();
         }
         assert_eq!(
-            find(&folder, Some("kafka")).unwrap(),
+            find(&folder, Some("kafka"), 0).unwrap(),
             [folder.join("kafka.log")]
         );
-        assert_eq!(find(&folder, None).unwrap().len(), 2);
-        let error = find(&folder, Some("gatway")).unwrap_err().to_string();
+        assert_eq!(find(&folder, None, 0).unwrap().len(), 2);
+        assert_eq!(
+            find(&folder, Some("gateway"), 1).unwrap(),
+            [folder.join("gateway.log.1")]
+        );
+        let none = find(&folder, None, 2).unwrap_err().to_string();
+        assert!(none.contains("the last 3 are kept"), "{none}");
+        let error = find(&folder, Some("gatway"), 0).unwrap_err().to_string();
         assert_eq!(error, "there is no log of gatway; there are gateway, kafka");
         fs::remove_dir_all(folder).unwrap();
     }

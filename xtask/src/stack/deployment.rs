@@ -61,6 +61,12 @@ impl Stack {
         }
     }
 
+    /// Whether the local AWS runs the functions, and so keeps nothing over a crash
+    /// ([`Stack::run_functions_in`]).
+    pub(super) fn loses_deployment(&self) -> bool {
+        self.deployment.is_some() && self.has_local_aws()
+    }
+
     /// Deploys the functions if the stack has a deployment.
     pub(super) fn deploy(&mut self) -> Result<()> {
         let Some(deployment) = &self.deployment else {

@@ -110,7 +110,7 @@ impl Part {
                 command
                     .env("GATEWAY_PORT", ports.aws.to_string())
                     .env("BIND_HOST", "127.0.0.1")
-                    .env("SERVICES", "dynamodb,s3,secretsmanager")
+                    .env("SERVICES", "dynamodb,s3,secretsmanager,sqs")
                     .env("PERSIST_STATE", "1")
                     .env("STATE_DIR", &folder)
                     .env("S3_PERSIST", "1")

@@ -9,11 +9,17 @@ use std::{
     },
     path::{Path, PathBuf},
     process::Command,
+    thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::{port, process, progress::say, tools};
+use crate::{interrupt, port, process, progress::say, tools};
+
+/// Time allowed for the processes of a killed server to end.
+const ORPHANS_TIMEOUT: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(20);
 
 const ROLE: &str = "trichrome";
 const DATABASE: &str = "trichrome";
@@ -97,6 +103,24 @@ impl Cluster {
         status.is_ok_and(|text| says_ready(&text)) && port::accepts(port)
     }
 
+    /// Waits until the processes of a killed server have ended, for at most [`ORPHANS_TIMEOUT`].
+    /// They notice within moments that the server is gone. A new one refuses to start while they
+    /// use the old one's shared memory.
+    pub(crate) fn wait_for_orphans(&self) {
+        let Ok(status) = fs::read_to_string(self.data.join("postmaster.pid")) else {
+            return;
+        };
+        let started = Instant::now();
+        while started.elapsed() < ORPHANS_TIMEOUT && !interrupt::requested() {
+            // Linux. Elsewhere, the new server may have to be started once more.
+            let segments = fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
+            if !is_attached(&status, &segments) {
+                break;
+            }
+            thread::sleep(POLL);
+        }
+    }
+
     /// Creates the database if it doesn't exist.
     pub(crate) fn ensure_database(&self, port: u16) -> Result<()> {
         let query = format!("SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'");
@@ -132,6 +156,20 @@ impl Cluster {
 /// Reads the last line of `postmaster.pid`, as `pg_ctl` does.
 fn says_ready(postmaster: &str) -> bool {
     postmaster.lines().nth(7).map(str::trim) == Some("ready")
+}
+
+/// Whether processes use the shared memory that `postmaster.pid` names in its line 7, as key and id
+/// (`miscadmin.h`), by the table of segments (sysvipc(5)).
+fn is_attached(postmaster: &str, segments: &str) -> bool {
+    let memory = postmaster.lines().nth(6);
+    let Some(id) = memory.and_then(|line| line.split_whitespace().nth(1)) else {
+        return false;
+    };
+    segments.lines().any(|segment| {
+        // Key, id, permissions, size, creator, last process, attached processes.
+        let fields: Vec<_> = segment.split_whitespace().collect();
+        fields.get(1) == Some(&id) && fields.get(6).is_some_and(|attached| *attached != "0")
+    })
 }
 
 /// The user for Postgres if this program runs as root, which Postgres refuses.
@@ -249,6 +287,22 @@ mod tests {
         assert!(says_ready(&file("ready   \n")));
         assert!(!says_ready(&file("starting\n")));
         assert!(!says_ready("42\n/data\n"));
+    }
+
+    #[test]
+    fn shared_memory_in_use_is_noticed() {
+        let postmaster = "42\n/data\n1764150000\n54320\n\n127.0.0.1\n  54320001    131072\nready\n";
+        let segments = |id, attached| {
+            format!(
+                "       key      shmid perms                  size  cpid  lpid nattch   uid\n\
+                 54320001 {id}  600 56 42 43 {attached} 105 113 105 113 1 0 1 4096 0\n"
+            )
+        };
+        assert!(is_attached(postmaster, &segments(131_072, 2)));
+        assert!(!is_attached(postmaster, &segments(131_072, 0)));
+        assert!(!is_attached(postmaster, &segments(7, 2)));
+        assert!(!is_attached(postmaster, ""));
+        assert!(!is_attached("42\n/data\n", &segments(131_072, 2)));
     }
 
     #[test]

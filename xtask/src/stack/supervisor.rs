@@ -1,18 +1,21 @@
 //! Starts the parts, watches them, and stops everything that it started.
 
 mod replace;
+mod revive;
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     fs, thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use revive::Revived;
 
 use super::{
     Stack, control,
     functions::{self, FirstCalls, NO_ROUTE},
+    logs,
     parts::Part,
     relay::Relay,
     reload::Reload,
@@ -37,6 +40,10 @@ pub(crate) struct Supervisor {
     /// Processes that ended while something else was being started.
     pending_exits: Vec<Ended>,
     restarts: VecDeque<(String, Instant)>,
+    /// Parts and functions that crash repeatedly and wait for their next start.
+    paused: BTreeSet<String>,
+    /// Parts that were started again after a crash and aren't ready yet.
+    reviving: Vec<Revived>,
     /// Processes that ended by themselves.
     crashes: usize,
     /// Whether the whole stack has been started.
@@ -59,6 +66,8 @@ impl Supervisor {
             relay: Relay::open(stack.ports.lambda)?,
             pending_exits: Vec::new(),
             restarts: VecDeque::new(),
+            paused: BTreeSet::new(),
+            reviving: Vec::new(),
             crashes: 0,
             up: false,
             reload: None,
@@ -70,7 +79,8 @@ impl Supervisor {
         let mut stores = supervisor.stack.stores();
         stores.extend(Part::watchers(&supervisor.stack));
         for part in Part::ALL {
-            let _ = fs::remove_file(log(&supervisor.stack, part));
+            let log = log(&supervisor.stack, part);
+            logs::rotate(&log).with_context(|| format!("cannot rotate {}", log.display()))?;
         }
         for &part in &stores {
             supervisor.spawn(part)?;
@@ -115,7 +125,7 @@ impl Supervisor {
     }
 
     /// Serves the control socket until the program is asked to end, or `done` says so. A
-    /// part that ends is reported; the others go on.
+    /// part that ends is reported and started again; the others go on.
     pub(crate) fn watch(&mut self, mut done: impl FnMut() -> bool) -> Result<()> {
         let listener = control::listen(&self.stack.state)?;
         listener.set_nonblocking(true)?;
@@ -128,6 +138,7 @@ impl Supervisor {
                 Err(_) => thread::sleep(POLL),
             }
             self.handle_exits();
+            self.watch_revived();
             if self.reload.as_mut().is_some_and(Reload::poll) {
                 self.renew();
             }
@@ -169,6 +180,7 @@ impl Supervisor {
         if self.processes.has(part) {
             return Ok(());
         }
+        self.forget_crashes(part);
         let outcome = self.spawn(part).and_then(|()| self.await_ready(part));
         if outcome.is_err() {
             self.stop(part);
@@ -266,7 +278,7 @@ impl Supervisor {
     }
 
     fn stop(&mut self, part: Part) {
-        self.pending_exits.retain(|ended| ended.part != part);
+        self.forget_crashes(part);
         for id in self.processes.stop(&self.stack, part) {
             self.relay.forget(id);
         }

@@ -1,4 +1,4 @@
-//! Starting parts and functions again: after a crash, on request, and when they have been built.
+//! Replacing parts and functions: on request, and when they have been built.
 
 use std::{
     collections::BTreeSet,
@@ -15,10 +15,10 @@ use super::{
         relay,
         running::{Stamp, log},
     },
-    POLL, RESTART_PAUSE, RESTARTS, RESTARTS_WITHIN, START_TIMEOUT, Supervisor,
+    POLL, START_TIMEOUT, Supervisor,
 };
 use crate::{
-    interrupt, port, process,
+    interrupt, process,
     progress::{Step, say},
     workspace::binary,
 };
@@ -34,61 +34,6 @@ impl Supervisor {
     pub(super) fn prepare(&mut self) -> Result<()> {
         self.prepared = Stamp::of(&binary(PREPARE));
         self.stack.prepare()
-    }
-
-    /// Restarts functions and the gateway after a crash, as Lambda and a container platform do. The
-    /// stores stay down.
-    pub(super) fn handle_exits(&mut self) {
-        let mut ended = std::mem::take(&mut self.pending_exits);
-        ended.extend(self.reap());
-        let mut parts: Vec<Part> = Vec::new();
-        let mut functions = BTreeSet::new();
-        for process in ended {
-            if self.crashes_repeatedly(&process.name) {
-                self.pending_exits.push(process);
-                continue;
-            }
-            match process.part {
-                Part::Functions if process.relay.is_some() => drop(functions.insert(process.name)),
-                Part::Functions | Part::Gateway => parts.push(process.part),
-                _ => {}
-            }
-        }
-        if !functions.is_empty() {
-            // cargo-lambda is about to stop, and the functions are restarted with it.
-            if self.processes.is_killed(Part::Functions) {
-                functions.clear();
-            } else if !port::accepts(self.stack.ports.lambda) {
-                parts.push(Part::Functions);
-            }
-        }
-        parts.dedup();
-        for &part in &parts {
-            self.restart_crashed(part.name(), |supervisor| supervisor.restart_part(part));
-        }
-        if !parts.contains(&Part::Functions) {
-            for name in functions {
-                self.restart_crashed(&name, |supervisor| supervisor.fill(&name));
-            }
-        }
-    }
-
-    /// Whether a part or function crashed so often that it is restarted only after a pause.
-    fn crashes_repeatedly(&mut self, name: &str) -> bool {
-        self.restarts
-            .retain(|(_, at)| at.elapsed() <= RESTARTS_WITHIN);
-        let lately = self.restarts.iter().filter(|(other, _)| other == name);
-        let last = lately.clone().next_back();
-        lately.count() >= RESTARTS && last.is_some_and(|(_, at)| at.elapsed() < RESTART_PAUSE)
-    }
-
-    /// Restarts a part or a function.
-    fn restart_crashed(&mut self, name: &str, start: impl FnOnce(&mut Self) -> Result<()>) {
-        self.restarts.push_back((name.to_owned(), Instant::now()));
-        say(format!("! starting {name} again"));
-        if let Err(error) = start(self) {
-            say(format!("! {error:#}"));
-        }
     }
 
     /// Restarts a part or a function on request.
@@ -111,13 +56,13 @@ impl Supervisor {
         );
     }
 
-    fn restart_part(&mut self, part: Part) -> Result<()> {
+    pub(super) fn restart_part(&mut self, part: Part) -> Result<()> {
         self.stop(part);
         self.start_part(part)
     }
 
     /// Starts a function's missing processes.
-    fn fill(&mut self, name: &str) -> Result<()> {
+    pub(super) fn fill(&mut self, name: &str) -> Result<()> {
         let running = self.processes.of_function(name).len();
         let launches = (running..functions::instances(name))
             .map(|_| functions::launch(&self.stack, &self.relay, name))

@@ -1,0 +1,162 @@
+//! Starting parts and functions again after a crash, as Lambda and a container platform do.
+
+use std::{collections::BTreeSet, time::Instant};
+
+use anyhow::Result;
+
+use super::{
+    super::{parts::Part, running::log},
+    RESTART_PAUSE, RESTARTS, RESTARTS_WITHIN, START_TIMEOUT, Supervisor,
+};
+use crate::{port, progress::say};
+
+/// A part that was started again after a crash.
+pub(super) struct Revived {
+    part: Part,
+    since: Instant,
+    /// Whether it was reported that it takes long.
+    reported: bool,
+}
+
+impl Supervisor {
+    /// Starts again what has crashed. A part becomes ready in the background, so that parts that
+    /// depend on each other start together.
+    pub(super) fn handle_exits(&mut self) {
+        let mut ended = std::mem::take(&mut self.pending_exits);
+        ended.extend(self.reap());
+        let mut parts: Vec<Part> = Vec::new();
+        let mut functions = BTreeSet::new();
+        for process in ended {
+            if self.crashes_repeatedly(&process.name) {
+                self.pending_exits.push(process);
+                continue;
+            }
+            match process.part {
+                Part::Functions if process.relay.is_some() => drop(functions.insert(process.name)),
+                part => parts.push(part),
+            }
+        }
+        if !functions.is_empty() {
+            // cargo-lambda is about to stop, and the functions are restarted with it.
+            if self.processes.is_killed(Part::Functions) {
+                functions.clear();
+            } else if !port::accepts(self.stack.ports.lambda) {
+                parts.push(Part::Functions);
+            }
+        }
+        for part in Part::ALL {
+            if parts.contains(&part) {
+                self.restart_crashed(part.name(), |supervisor| supervisor.revive(part));
+            }
+        }
+        if !parts.contains(&Part::Functions) {
+            for name in functions {
+                self.restart_crashed(&name, |supervisor| supervisor.fill(&name));
+            }
+        }
+    }
+
+    /// Whether a part or function crashed so often that it is restarted only after a pause, which
+    /// is reported once.
+    fn crashes_repeatedly(&mut self, name: &str) -> bool {
+        self.restarts
+            .retain(|(_, at)| at.elapsed() <= RESTARTS_WITHIN);
+        let lately = self.restarts.iter().filter(|(other, _)| other == name);
+        let last = lately.clone().next_back();
+        if lately.count() < RESTARTS {
+            self.paused.remove(name);
+            return false;
+        }
+        let waits = last.is_some_and(|(_, at)| at.elapsed() < RESTART_PAUSE);
+        if self.paused.insert(name.to_owned()) {
+            say(format!(
+                "! {name} has ended more than {RESTARTS} times within a minute: it is started \
+                 again every {} s. To see why, read its log; `cargo xtask restart {name}` starts \
+                 it at once",
+                RESTART_PAUSE.as_secs()
+            ));
+        }
+        waits
+    }
+
+    /// Restarts a part or a function.
+    fn restart_crashed(&mut self, name: &str, start: impl FnOnce(&mut Self) -> Result<()>) {
+        self.restarts.push_back((name.to_owned(), Instant::now()));
+        say(format!("! starting {name} again"));
+        if let Err(error) = start(self) {
+            say(format!("! {error:#}"));
+        }
+    }
+
+    fn revive(&mut self, part: Part) -> Result<()> {
+        if part == Part::Functions {
+            return self.restart_part(part);
+        }
+        self.stop(part);
+        self.stack.before_revival(part);
+        self.spawn(part)?;
+        self.reviving.push(Revived {
+            part,
+            since: Instant::now(),
+            reported: false,
+        });
+        Ok(())
+    }
+
+    /// Reports the parts that serve again.
+    pub(super) fn watch_revived(&mut self) {
+        for mut revived in std::mem::take(&mut self.reviving) {
+            let part = revived.part;
+            if !self.processes.has(part) {
+                // It has ended again, which is handled as another crash.
+                continue;
+            }
+            let took = revived.since.elapsed();
+            if part.is_ready(&self.stack) {
+                match self.recovered(part) {
+                    Ok(()) => say(format!(
+                        "✓ {} serves again, after {:.1} s",
+                        part.name(),
+                        took.as_secs_f64()
+                    )),
+                    Err(error) => say(format!("! {}: {error:#}", part.name())),
+                }
+                continue;
+            }
+            if took > START_TIMEOUT && !revived.reported {
+                revived.reported = true;
+                say(format!(
+                    "! {} does not serve after {} s; its log: {}",
+                    part.name(),
+                    START_TIMEOUT.as_secs(),
+                    log(&self.stack, part).display()
+                ));
+            }
+            self.reviving.push(revived);
+        }
+    }
+
+    /// Creates what a part may have lost.
+    fn recovered(&mut self, part: Part) -> Result<()> {
+        match part {
+            Part::Ministack if self.stack.loses_deployment() => {
+                say("! the local AWS starts empty: deploying again");
+                self.stack.deploy()?;
+                self.stack.description().write(&self.stack.state)?;
+                // Its addresses may have changed.
+                self.restart_part(Part::Gateway)
+            }
+            Part::Ministack => self.stack.prepare_again(&["storage", "keys"]),
+            Part::Kafka => self.stack.prepare_again(&["topics"]),
+            Part::Postgres => self.stack.ensure_database(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Forgets that a part has crashed: it is stopped or started on request.
+    pub(super) fn forget_crashes(&mut self, part: Part) {
+        self.pending_exits.retain(|ended| ended.part != part);
+        self.reviving.retain(|revived| revived.part != part);
+        self.paused.remove(part.name());
+    }
+}
