@@ -93,9 +93,10 @@ fn write_message(out: &mut String, message: &Message) -> fmt::Result {
         let rules = &field.rules;
         write!(
             out,
-            "\nField {{ name: {:?}, kind: Kind::{kind}, repeated: {}, \
+            "\nField {{ name: {:?}, json_name: {:?}, kind: Kind::{kind}, repeated: {}, \
              rules: Rules {{ required: {}, min_len: {}, max_len: {:?}, format: Format::{}, gte: {}, lte: {:?} }}, doc: {:?} }},",
             descriptor.name(),
+            descriptor.json_name(),
             descriptor.is_list(),
             rules.required,
             rules.min_len,

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::{
     contract::{Field, Kind, Operation, path_parameter},
     error::ApiError,
+    json::{self, given_twice, parse_object},
 };
 
 /// What RFC 3986, section 2.3, calls unreserved stays as it is.
@@ -49,12 +50,13 @@ fn encode(text: &str) -> impl std::fmt::Display {
 ///
 /// # Errors
 ///
-/// `INVALID_ARGUMENT` where a path parameter is missing or not text, or where a query parameter
-/// is a list or an object.
+/// `INVALID_ARGUMENT` where a path parameter is missing or not text, where a query parameter is a
+/// list or an object, or where a field is given under two names.
 pub fn take_target(
     operation: &Operation,
     args: &mut Map<String, Value>,
 ) -> Result<Target, ApiError> {
+    json::rename(operation.input, args)?;
     let mut target = Target::default();
     for segment in operation.http.path.split('/').skip(1) {
         target.path.push('/');
@@ -64,7 +66,7 @@ pub fn take_target(
         };
         let value = match args.remove(name) {
             Some(Value::String(text)) if !text.is_empty() => text,
-            Some(Value::String(_) | Value::Null) | None => {
+            Some(Value::String(_)) | None => {
                 return Err(ApiError::invalid(format!("\"{name}\" is required")));
             }
             Some(_) => return Err(ApiError::invalid(format!("\"{name}\" must be text"))),
@@ -77,10 +79,9 @@ pub fn take_target(
     }
     for (name, value) in std::mem::take(args) {
         let text = match value {
-            Value::Null => continue,
             Value::String(text) => text,
             Value::Bool(_) | Value::Number(_) => value.to_string(),
-            Value::Array(_) | Value::Object(_) => {
+            Value::Null | Value::Array(_) | Value::Object(_) => {
                 return Err(ApiError::invalid(format!("\"{name}\" must be one value")));
             }
         };
@@ -95,8 +96,8 @@ pub fn take_target(
 ///
 /// # Errors
 ///
-/// `INVALID_ARGUMENT` where the body isn't a JSON object, or where two parts give one field
-/// different values.
+/// `INVALID_ARGUMENT` where the body isn't a JSON object, where a field is given more than once,
+/// or where two parts give one field different values.
 pub fn from_http<'a>(
     operation: &Operation,
     path_parameters: impl IntoIterator<Item = (&'a str, &'a str)>,
@@ -108,20 +109,21 @@ pub fn from_http<'a>(
     } else {
         let mut args = Map::new();
         for (name, text) in query {
-            let value = typed(operation.input.field(name), text);
+            let mut fields = operation.input.fields.iter();
+            let field = fields.find(|field| field.is_named(name));
+            let value = typed(field, text);
             if args.insert(name.to_owned(), value).is_some() {
-                return Err(ApiError::invalid(format!(
-                    "\"{name}\" is given more than once"
-                )));
+                return Err(given_twice(name));
             }
         }
         args
     };
+    json::rename(operation.input, &mut args)?;
     for (name, text) in path_parameters {
         let value = Value::String(text.to_owned());
         match args.get(name) {
             // Clients that write every field of a message leave this one empty.
-            Some(other) if *other != value && !other.is_null() && *other != "" => {
+            Some(other) if *other != value && *other != "" => {
                 return Err(ApiError::invalid(format!(
                     "\"{name}\" differs between the path and the rest of the request"
                 )));
@@ -132,47 +134,13 @@ pub fn from_http<'a>(
     Ok(args)
 }
 
-/// Parses a JSON object, the shape of every request message.
-///
-/// # Errors
-///
-/// `INVALID_ARGUMENT`, saying where the text stops being JSON.
-pub fn parse_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
-    if body.iter().all(u8::is_ascii_whitespace) {
-        return Err(ApiError::invalid(
-            "the body is empty; it must be a JSON object",
-        ));
-    }
-    match serde_json::from_slice(body) {
-        Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err(ApiError::invalid("the body must be a JSON object")),
-        Err(error) => Err(not_json(&error)),
-    }
-}
-
-/// The error for a body that isn't JSON. Says where, and shows nothing of it.
-pub fn not_json(error: &serde_json::Error) -> ApiError {
-    ApiError::invalid(format!(
-        "the body is not JSON: line {}, column {}",
-        error.line(),
-        error.column()
-    ))
-}
-
-/// A query parameter in its field's type; text that does not fit stays text, and the
-/// validation names it.
+/// A query parameter as JSON. Numbers stay text, as ProtoJSON allows; text that doesn't fit stays
+/// text, too, and the validation names it.
 fn typed(field: Option<&Field>, text: &str) -> Value {
-    let parsed = match field.map(|field| &field.kind) {
-        Some(Kind::Bool) => text.parse().ok().map(Value::Bool),
-        Some(Kind::Uint32) => text.parse::<i64>().ok().map(Value::from),
-        Some(Kind::Double) => text
-            .parse::<f64>()
-            .ok()
-            .and_then(serde_json::Number::from_f64)
-            .map(Value::Number),
-        _ => None,
-    };
-    parsed.unwrap_or_else(|| Value::String(text.to_owned()))
+    match (field.map(|field| &field.kind), text.parse()) {
+        (Some(Kind::Bool), Ok(value)) => Value::Bool(value),
+        _ => Value::String(text.to_owned()),
+    }
 }
 
 /// A response message as an HTTP answer's body, and the fields that travel as headers
@@ -314,7 +282,8 @@ mod tests {
             let target = take_target(operation, &mut body).unwrap();
             assert!(operation.http.body || body.is_empty(), "{body:?}");
             let body = Value::Object(body).to_string();
-            let read = back(operation, &target, body.as_bytes()).unwrap();
+            let mut read = back(operation, &target, body.as_bytes()).unwrap();
+            json::decode(operation.input, &mut read).unwrap();
             assert_eq!(read, args, "{}", operation.function);
         }
     }
@@ -380,26 +349,50 @@ mod tests {
     }
 
     #[test]
-    fn bodies_that_are_no_object_are_refused() {
-        for (body, part) in [
-            (&b""[..], "empty"),
-            (b"  \n", "empty"),
-            (b"[1]", "JSON object"),
-            (b"{\"a\":", "line 1, column 5"),
-            (b"\xff\xfe", "not JSON"),
-        ] {
-            let message = parse_object(body).unwrap_err().message;
-            assert!(message.contains(part), "{message}");
-        }
-    }
-
-    #[test]
     fn a_field_cannot_come_twice() {
         let operation = by_function("pictures-get").unwrap();
         let twice = from_http(operation, [("picture_id", "p")], [("picture_id", "q")], b"");
         assert!(twice.is_err());
         let list = by_function("pictures-list").unwrap();
         assert!(from_http(list, [], [("limit", "1"), ("limit", "2")], b"").is_err());
+        let names = [("user_id", "u"), ("userId", "u")];
+        let error = from_http(list, [], names, b"").unwrap_err();
+        assert!(
+            error
+                .message
+                .contains("\"user_id\" is given more than once")
+        );
+        let names = [("metadata_only", "true"), ("metadataOnly", "true")];
+        assert!(from_http(list, [], names, b"").is_err());
+    }
+
+    #[test]
+    fn both_names_are_read() {
+        let list = by_function("pictures-list").unwrap();
+        let query = [("userId", "u"), ("metadataOnly", "true"), ("limit", "2e1")];
+        let read = from_http(list, [], query, b"").unwrap();
+        let expected = json!({"user_id": "u", "metadata_only": true, "limit": "2e1"});
+        assert_eq!(read, object(expected));
+        let body = br#"{"userId": "u", "pictureId": null}"#;
+        let read = from_http(&patch(), [("picture_id", "p")], [], body).unwrap();
+        assert_eq!(read, object(json!({"user_id": "u", "picture_id": "p"})));
+        let body = br#"{"pictureId": "q"}"#;
+        assert!(from_http(&patch(), [("picture_id", "p")], [], body).is_err());
+    }
+
+    #[test]
+    fn a_query_parameter_is_one_value() {
+        let list = by_function("pictures-list").unwrap();
+        for (args, message) in [
+            (json!({"limit": [1]}), "\"limit\" must be one value"),
+            (json!({"colour": {}}), "\"colour\" must be one value"),
+        ] {
+            let error = take_target(list, &mut object(args)).unwrap_err();
+            assert_eq!(error.message, message);
+        }
+        let mut args = object(json!({"limit": 20, "metadataOnly": true, "cursor": null}));
+        let target = take_target(list, &mut args).unwrap();
+        assert_eq!(target.query_string(), "limit=20&metadata_only=true");
     }
 
     #[test]

@@ -120,7 +120,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// The field of this name.
+    /// The field of this proto name.
     pub fn field(&self, name: &str) -> Option<&'static Field> {
         self.fields.iter().find(|field| field.name == name)
     }
@@ -134,8 +134,10 @@ impl Message {
 /// One field of a message.
 #[derive(Debug)]
 pub struct Field {
-    /// The name, in proto and in JSON.
+    /// The name in proto, and in the JSON that the service writes.
     pub name: &'static str,
+    /// The lowerCamelCase name, which JSON requests may use as well.
+    pub json_name: &'static str,
     /// The type.
     pub kind: Kind,
     /// Whether it is a list.
@@ -144,6 +146,13 @@ pub struct Field {
     pub rules: Rules,
     /// The field's comment.
     pub doc: &'static str,
+}
+
+impl Field {
+    /// Whether a JSON request may call the field by this name.
+    pub fn is_named(&self, name: &str) -> bool {
+        self.name == name || self.json_name == name
+    }
 }
 
 /// A field's type.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Declares [`ErrorCode`] and its statuses in one table, so that none can be missing.
 macro_rules! error_codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $http:literal, $grpc:literal;)*) => {
-        /// The kind of an error: gRPC's status codes, and two of HTTP's.
+        /// The kind of an error: gRPC's status codes, and three of HTTP's.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum ErrorCode {
             $($(#[$doc])* $name,)*
@@ -50,6 +50,8 @@ error_codes! {
     Aborted = "ABORTED", 409, 10;
     /// The body or the picture is too large.
     PayloadTooLarge = "PAYLOAD_TOO_LARGE", 413, 8;
+    /// The body has a content coding (RFC 9110, section 15.5.16).
+    UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", 415, 3;
     /// Too many requests.
     ResourceExhausted = "RESOURCE_EXHAUSTED", 429, 8;
     /// The caller cancelled the call.

@@ -9,6 +9,7 @@ pub mod binding;
 pub mod contract;
 pub mod error;
 pub mod generate;
+pub mod json;
 #[cfg(feature = "reflect")]
 pub mod reflect;
 mod timestamp;

@@ -9,18 +9,34 @@ use trichrome_proto::wire::limits::MAX_PICTURE;
 /// `data:` URL's prefix contains others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ContentError {
-    /// The text is empty, or has only a prefix and white space.
+    /// The text is empty, or has only a prefix and line breaks.
     #[error("base64 is empty; send the picture's bytes as base64")]
     Empty,
     /// A character that is in neither alphabet.
     #[error(
         "base64 has {} at character {place}; send only A-Z a-z 0-9 + / (or - _), = at the end, \
-         and white space",
+         and line breaks",
         Quoted(*.found)
     )]
     Character {
         /// The character.
         found: char,
+        /// Its position.
+        place: usize,
+    },
+    /// A space or a tab. Skipping it could shorten the picture: a form's decoder turns `+` into a
+    /// space.
+    #[error(
+        "base64 has a space at character {place}: was `+` lost? Form data needs %2B for it; only \
+         line breaks are ignored"
+    )]
+    Space {
+        /// Its position.
+        place: usize,
+    },
+    /// A `%` in a `data:` URL that isn't followed by two hexadecimal digits.
+    #[error("the data: URL has an invalid %-escape at character {place}")]
+    Escape {
         /// Its position.
         place: usize,
     },
@@ -80,6 +96,7 @@ enum Symbol {
     /// `-` or `_`.
     UrlSafe(u8),
     Padding,
+    LineBreak,
     Space,
     Other,
 }
@@ -105,22 +122,23 @@ const fn symbols() -> [Symbol; 256] {
     table[b'=' as usize] = Symbol::Padding;
     table[b' ' as usize] = Symbol::Space;
     table[b'\t' as usize] = Symbol::Space;
-    table[b'\r' as usize] = Symbol::Space;
-    table[b'\n' as usize] = Symbol::Space;
+    table[b'\r' as usize] = Symbol::LineBreak;
+    table[b'\n' as usize] = Symbol::LineBreak;
     table
 }
 
-/// Decodes base64 (RFC 4648): standard or URL-safe alphabet, padded or not, with white space
-/// anywhere, with or without a `data:<type>;base64,` prefix. The prefix's media type is ignored,
-/// because the type is detected from the bytes.
+/// Decodes base64 (RFC 4648): standard or URL-safe alphabet, padded or not, with or without a
+/// `data:<type>;base64,` prefix. Line breaks are ignored, because MIME and PEM encoders write
+/// them; spaces and tabs are refused. The content of a `data:` URL may be percent-encoded, as in
+/// any URL. The prefix's media type is ignored, because the type is detected from the bytes.
 ///
 /// Decodes in place, without allocating.
 ///
 /// # Errors
 /// See [`ContentError`]. [`ContentError::TooLarge`] is returned before anything is decoded.
 pub fn decode(text: String) -> Result<Vec<u8>, ContentError> {
-    let start = content_start(&text)?;
-    let size = decoded_size(&text.as_bytes()[start..]);
+    let content = content(&text)?;
+    let size = decoded_size(&text.as_bytes()[content.start..], content.is_url);
     if size > MAX_PICTURE {
         return Err(ContentError::TooLarge { size });
     }
@@ -129,31 +147,43 @@ pub fn decode(text: String) -> Result<Vec<u8>, ContentError> {
     let mut alphabet = None;
     let (mut group, mut held, mut padding) = (0_u32, 0_usize, 0_usize);
     let mut written = 0;
-    for read in start..bytes.len() {
-        let symbol = SYMBOLS[usize::from(bytes[read])];
+    let mut next = content.start;
+    while next < bytes.len() {
+        let read = next;
+        let place = read + 1;
+        let byte = if content.is_url && bytes[read] == b'%' {
+            next += 3;
+            unescaped(&bytes[read..]).ok_or(ContentError::Escape { place })?
+        } else {
+            next += 1;
+            bytes[read]
+        };
+        let symbol = SYMBOLS[usize::from(byte)];
         let value = match symbol {
             Symbol::Common(value) => value,
             Symbol::Standard(value) | Symbol::UrlSafe(value) => {
                 let url_safe = matches!(symbol, Symbol::UrlSafe(_));
                 if *alphabet.get_or_insert(url_safe) != url_safe {
-                    return Err(ContentError::MixedAlphabets { place: read + 1 });
+                    return Err(ContentError::MixedAlphabets { place });
                 }
                 value
             }
-            Symbol::Space => continue,
+            Symbol::LineBreak => continue,
+            Symbol::Space => return Err(ContentError::Space { place }),
             Symbol::Padding => {
                 padding += 1;
                 continue;
             }
             Symbol::Other => {
-                return Err(ContentError::Character {
-                    found: character(&bytes[read..]),
-                    place: read + 1,
-                });
+                let found = match bytes[read] {
+                    b'%' if content.is_url => char::from(byte),
+                    _ => character(&bytes[read..]),
+                };
+                return Err(ContentError::Character { found, place });
             }
         };
         if padding > 0 {
-            return Err(ContentError::AfterPadding { place: read + 1 });
+            return Err(ContentError::AfterPadding { place });
         }
         group = group << 6 | u32::from(value);
         held += 1;
@@ -187,32 +217,58 @@ pub fn decode(text: String) -> Result<Vec<u8>, ContentError> {
     Ok(bytes)
 }
 
+/// The base64 within a text.
+struct Content {
+    start: usize,
+    /// Whether it is part of a `data:` URL.
+    is_url: bool,
+}
+
 /// Where the base64 begins: after the prefix of a `data:` URL (RFC 2397), if there is one.
-fn content_start(text: &str) -> Result<usize, ContentError> {
+fn content(text: &str) -> Result<Content, ContentError> {
     let blank = text.len() - text.trim_ascii_start().len();
     let is_data_url = text
         .get(blank..blank + 5)
         .is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
     if !is_data_url {
-        return Ok(0);
+        return Ok(Content {
+            start: 0,
+            is_url: false,
+        });
     }
     let comma = text[blank..].find(',').ok_or(ContentError::NoComma)? + blank;
     let last = text[blank + 5..comma]
         .rsplit_once(';')
         .map(|(_, last)| last);
     if last.is_some_and(|last| last.trim_ascii().eq_ignore_ascii_case("base64")) {
-        Ok(comma + 1)
+        Ok(Content {
+            start: comma + 1,
+            is_url: true,
+        })
     } else {
         Err(ContentError::NotBase64)
     }
 }
 
+/// The byte of a percent-encoding (RFC 3986, section 2.1) at the start of a text.
+fn unescaped(bytes: &[u8]) -> Option<u8> {
+    let digit = |at: usize| char::from(*bytes.get(at)?).to_digit(16);
+    u8::try_from(digit(1)? << 4 | digit(2)?).ok()
+}
+
 /// The decoded size of base64 text, if it is valid.
-fn decoded_size(text: &[u8]) -> usize {
-    let characters = text
-        .iter()
-        .filter(|&&byte| !matches!(SYMBOLS[usize::from(byte)], Symbol::Space | Symbol::Padding))
-        .count();
+fn decoded_size(text: &[u8], is_url: bool) -> usize {
+    let (mut characters, mut next) = (0, 0);
+    while next < text.len() {
+        let escaped = (is_url && text[next] == b'%').then(|| unescaped(&text[next..]));
+        let byte = escaped.flatten().unwrap_or(text[next]);
+        next += if escaped.is_some() { 3 } else { 1 };
+        let skipped = matches!(
+            SYMBOLS[usize::from(byte)],
+            Symbol::LineBreak | Symbol::Space | Symbol::Padding
+        );
+        characters += usize::from(!skipped);
+    }
     characters / 4 * 3 + [0, 0, 1, 2][characters % 4]
 }
 
@@ -304,10 +360,18 @@ mod tests {
                 }
                 let mut broken = String::new();
                 for (place, character) in text.chars().enumerate() {
-                    broken.push_str(["", "\r\n", " ", "\t", "\n"][place % 5]);
+                    broken.push_str(["", "\r\n", "", "\r", "\n"][place % 5]);
                     broken.push(character);
                 }
                 assert_eq!(decoded(&broken).unwrap(), bytes, "{broken:?}");
+                let escaped = |character: char| match character {
+                    '+' | '/' | '=' | 'A' => format!("%{:02x}", character as u32),
+                    'B' => "%42%0D%0a".to_owned(),
+                    _ => character.to_string(),
+                };
+                let url: String = text.chars().map(escaped).collect();
+                let url = format!("data:image/png;base64,{url}");
+                assert_eq!(decoded(&url).unwrap(), bytes, "{url}");
             }
         }
     }
@@ -316,8 +380,46 @@ mod tests {
     fn invalid_base64_is_refused_with_its_position() {
         let cases = [
             ("", ContentError::Empty),
-            (" \r\n", ContentError::Empty),
+            ("\r\n\n", ContentError::Empty),
+            (" \r\n", ContentError::Space { place: 1 }),
             ("data:image/png;base64,", ContentError::Empty),
+            ("data:image/png;base64,%0A", ContentError::Empty),
+            (" QUJD", ContentError::Space { place: 1 }),
+            ("QU JD", ContentError::Space { place: 3 }),
+            ("QU\tJD", ContentError::Space { place: 3 }),
+            ("QUJD\r\n QUJD", ContentError::Space { place: 7 }),
+            // `QUI+` would be three bytes, and `QUI` is two.
+            ("QUI ", ContentError::Space { place: 4 }),
+            (
+                "data:image/png;base64, QUJD",
+                ContentError::Space { place: 23 },
+            ),
+            (
+                "data:image/png;base64,QU%20JD",
+                ContentError::Space { place: 25 },
+            ),
+            (
+                "data:image/png;base64,QUJD%21",
+                ContentError::Character {
+                    found: '!',
+                    place: 27,
+                },
+            ),
+            (
+                "data:image/png;base64,QUJD%2",
+                ContentError::Escape { place: 27 },
+            ),
+            (
+                "data:image/png;base64,%+1QUJD",
+                ContentError::Escape { place: 23 },
+            ),
+            (
+                "QUJD%2B",
+                ContentError::Character {
+                    found: '%',
+                    place: 5,
+                },
+            ),
             ("====", ContentError::Padding),
             ("=", ContentError::Padding),
             ("QUJD=", ContentError::Padding),
@@ -387,6 +489,14 @@ mod tests {
     }
 
     #[test]
+    fn a_lost_plus_is_named() {
+        let text = STANDARD.encode([0xFB, 0xEF, 0xBE]);
+        assert_eq!(text, "++++");
+        let error = decoded(&text.replace('+', " ")).unwrap_err();
+        assert!(error.to_string().contains("was `+` lost?"), "{error}");
+    }
+
+    #[test]
     fn the_limit_counts_decoded_bytes() {
         let full = STANDARD.encode(vec![7; MAX_PICTURE]);
         assert_eq!(decoded(&full).unwrap().len(), MAX_PICTURE);
@@ -399,6 +509,9 @@ mod tests {
             decode(String::from_utf8(lines).unwrap()).unwrap().len(),
             MAX_PICTURE
         );
+
+        let url = format!("data:;base64,{}", full.replace('=', "%3D"));
+        assert_eq!(decoded(&url).unwrap().len(), MAX_PICTURE);
 
         let over = STANDARD.encode(vec![7; MAX_PICTURE + 1]);
         let error = decoded(&over).unwrap_err();

@@ -86,17 +86,29 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
         .ok_or_else(|| unauthenticated("the authorization must be `Bearer <token>`"))
 }
 
-/// The idempotency key, if there is one.
+/// The idempotency key, if there is one. An invalid key is refused, because without it a repeated
+/// create would have two effects.
 pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
-    match headers.get(header::IDEMPOTENCY_KEY) {
-        None => Ok(None),
-        Some(value) => match value.to_str() {
-            Ok(key) if header::is_idempotency_key(key) => Ok(Some(key.to_owned())),
-            _ => Err(ApiError::invalid(format!(
-                "the idempotency key must be 1 to {} visible ASCII characters",
-                limits::MAX_IDEMPOTENCY_KEY
-            ))),
-        },
+    let mut keys = headers.get_all(header::IDEMPOTENCY_KEY).iter();
+    match (keys.next(), keys.next()) {
+        (None, _) => Ok(None),
+        (Some(key), None) => key
+            .to_str()
+            .ok()
+            .filter(|key| header::is_idempotency_key(key))
+            .map(|key| Some(key.to_owned()))
+            .ok_or_else(header::invalid_idempotency_key),
+        (Some(_), Some(_)) => Err(header::invalid_idempotency_key()),
+    }
+}
+
+/// Refuses a compressed body.
+pub(crate) fn check_coding(headers: &HeaderMap) -> Result<(), ApiError> {
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if codings.all(|coding| header::is_identity(coding.as_bytes())) {
+        Ok(())
+    } else {
+        Err(header::compressed_body())
     }
 }
 
@@ -140,7 +152,24 @@ mod tests {
         assert_eq!(idempotency_key(&HeaderMap::new()).unwrap(), None);
         let given = headers("idempotency-key", "k-1");
         assert_eq!(idempotency_key(&given).unwrap().as_deref(), Some("k-1"));
-        assert!(idempotency_key(&headers("idempotency-key", "")).is_err());
-        assert!(idempotency_key(&headers("idempotency-key", "a b")).is_err());
+        for key in ["", "a b", "a\tb", "clé-1", "k-1,k-2"] {
+            let error = idempotency_key(&headers("idempotency-key", key)).unwrap_err();
+            assert_eq!(error.code, ErrorCode::InvalidArgument, "{key:?}");
+        }
+        let mut twice = given;
+        twice.append("idempotency-key", "k-1".parse().unwrap());
+        assert!(idempotency_key(&twice).is_err());
+    }
+
+    #[test]
+    fn compressed_bodies_are_refused() {
+        assert!(check_coding(&HeaderMap::new()).is_ok());
+        assert!(check_coding(&headers("content-encoding", "identity")).is_ok());
+        let mut twice = headers("content-encoding", "identity");
+        twice.append("content-encoding", "gzip".parse().unwrap());
+        for headers in [twice, headers("content-encoding", "br")] {
+            let error = check_coding(&headers).unwrap_err();
+            assert_eq!(error.code, ErrorCode::UnsupportedMediaType);
+        }
     }
 }

@@ -12,7 +12,7 @@ use trichrome_proto::{
     binding,
     contract::Operation,
     error::{ErrorBody, ErrorCode, Fault},
-    wire::header::{REQUEST_ID, TRACEPARENT, USER_ID},
+    wire::header::{ACCEPT_ENCODING, IDENTITY, REQUEST_ID, TRACEPARENT, USER_ID},
 };
 use trichrome_startup::error_chain;
 use trichrome_telemetry::Trace;
@@ -75,6 +75,10 @@ pub(crate) fn failure(error: &dyn Fault, head: &Head) -> Response<Body> {
     if code == ErrorCode::Unauthenticated {
         // RFC 9110, section 15.5.2: a 401 names the scheme.
         insert(&mut response, WWW_AUTHENTICATE.as_str(), "Bearer");
+    }
+    if code == ErrorCode::UnsupportedMediaType {
+        // RFC 9110, section 12.5.3: the codings that would be accepted.
+        insert(&mut response, ACCEPT_ENCODING, IDENTITY);
     }
     response
 }

@@ -159,6 +159,7 @@ impl<F: Function> Shell<F> {
         request: Request,
         user_id: &mut Option<String>,
     ) -> Result<F::Output, Box<dyn Fault + Send + Sync>> {
+        request::check_coding(request.headers()).map_err(boxed)?;
         let mut call = Call {
             user_id: None,
             idempotency_key: request::idempotency_key(request.headers()).map_err(boxed)?,

@@ -4,13 +4,23 @@
 //! function's event. So the caller's text is validated without building a tree, and copied once,
 //! into the event.
 
-use std::{borrow::Cow, cell::Cell, collections::BTreeMap, fmt, str::Chars};
+use std::{
+    borrow::Cow,
+    cell::Cell,
+    collections::{BTreeMap, btree_map::Entry},
+    fmt,
+    str::Chars,
+};
 
-use serde::{Deserialize, Serialize, Serializer, de::IgnoredAny};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{IgnoredAny, MapAccess, Visitor},
+};
 use serde_json::{Map, Value, value::RawValue};
 use trichrome_proto::{
-    binding::{not_json, parse_object},
+    contract::Field,
     error::ApiError,
+    json::{given_twice, not_json, parse_object, without_bom},
 };
 
 /// A request message.
@@ -81,20 +91,19 @@ impl<'a> ObjectText<'a> {
         parse_object(self.text()?.as_bytes())
     }
 
-    /// The object's fields with these names. Other fields are skipped.
+    /// These of the object's fields, by either of their names. Other fields are skipped.
     ///
     /// # Errors
     ///
     /// As [`Self::fields`].
-    pub(crate) fn fields_named(&self, names: &[&str]) -> Result<Map<String, Value>, ApiError> {
-        if names.is_empty() {
+    pub(crate) fn fields_of(&self, fields: &[&Field]) -> Result<Map<String, Value>, ApiError> {
+        if fields.is_empty() {
             return Ok(Map::new());
         }
         let text = self.text()?;
-        let fields: BTreeMap<String, &RawValue> = read(&text)?;
-        let named = fields
+        let named = raw_fields(&text)?
             .into_iter()
-            .filter(|(name, _)| names.contains(&name.as_str()));
+            .filter(|(name, _)| fields.iter().any(|field| field.is_named(name)));
         named
             .map(|(name, value)| Ok((name, read(value.get())?)))
             .collect()
@@ -105,6 +114,51 @@ impl<'a> ObjectText<'a> {
             Written::Plain(text) => Cow::Borrowed(text),
             Written::Quoted(quoted) => Cow::Owned(unquote(quoted.get())?),
         })
+    }
+}
+
+/// An object's fields, not parsed further.
+pub(crate) type RawFields<'a> = BTreeMap<String, &'a RawValue>;
+
+/// Parses an object only as far as its fields.
+///
+/// # Errors
+///
+/// `INVALID_ARGUMENT` if the text isn't an object, or has a field twice.
+pub(crate) fn raw_fields(text: &str) -> Result<RawFields<'_>, ApiError> {
+    let Pairs(pairs) = read(without_bom(text))?;
+    let mut fields = BTreeMap::new();
+    for (name, value) in pairs {
+        match fields.entry(name) {
+            Entry::Vacant(entry) => entry.insert(value),
+            Entry::Occupied(entry) => return Err(given_twice(entry.key())),
+        };
+    }
+    Ok(fields)
+}
+
+/// An object's fields in their order, repeated ones included.
+struct Pairs<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Pairs<'de> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Pairs<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Self::Value, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = from.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        from.deserialize_map(Fields)
     }
 }
 
@@ -123,7 +177,8 @@ impl Serialize for ObjectText<'_> {
 
 /// Validates a JSON object without keeping anything.
 fn check(text: &str) -> Result<(), ApiError> {
-    if text.trim_start().starts_with('{') && serde_json::from_str::<IgnoredAny>(text).is_ok() {
+    let json = without_bom(text);
+    if json.trim_start().starts_with('{') && serde_json::from_str::<IgnoredAny>(json).is_ok() {
         return Ok(());
     }
     // Parsing it again gives the contract's error message.
@@ -244,7 +299,7 @@ impl fmt::Write for Counted<'_, '_> {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use trichrome_proto::error::ErrorCode;
+    use trichrome_proto::{contract::by_function, error::ErrorCode};
 
     use super::*;
 
@@ -294,9 +349,34 @@ mod tests {
             assert_eq!(text_of(text), json);
             assert_eq!(text.length(), json.len());
             assert_eq!(text.fields().unwrap()["title"], "a \"b\" é");
-            let named = text.fields_named(&["title", "limit"]).unwrap();
+            let create = by_function("pictures-create").unwrap().input;
+            let fields = ["title", "user_id"].map(|name| create.field(name).unwrap());
+            let named = text.fields_of(&fields).unwrap();
             assert_eq!(Value::Object(named), json!({"title": "a \"b\" é"}));
         }
+    }
+
+    #[test]
+    fn a_field_is_found_by_either_name() {
+        let update = by_function("pictures-update").unwrap().input;
+        let id = update.field("picture_id").unwrap();
+        for json in [
+            r#"{"title": [{}], "pictureId": "p"}"#,
+            "\u{feff}{\"picture_id\": \"p\"}",
+        ] {
+            let text = ObjectText::plain(json).unwrap();
+            let named = text.fields_of(&[id]).unwrap();
+            assert_eq!(named.values().collect::<Vec<_>>(), ["p"]);
+            // The function reads the mark itself.
+            assert_eq!(text_of(&text), json);
+        }
+        let twice = ObjectText::plain(r#"{"picture_id": "p", "picture_id": "p"}"#).unwrap();
+        let error = twice.fields_of(&[id]).unwrap_err();
+        assert!(
+            error.message.contains("more than once"),
+            "{}",
+            error.message
+        );
     }
 
     #[test]
@@ -304,7 +384,7 @@ mod tests {
         for (json, words) in [
             ("", "is empty"),
             (" ", "is empty"),
-            ("[1]", "must be a JSON object"),
+            ("\u{feff}[1]", "must be a JSON object"),
             ("7", "must be a JSON object"),
             ("{", "not JSON: line 1"),
             ("{} {}", "not JSON: line 1"),

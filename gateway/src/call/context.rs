@@ -3,11 +3,18 @@
 
 use http::HeaderMap;
 use tracing::Span;
-use trichrome_proto::wire::header::{
-    AUTHORIZATION, IDEMPOTENCY_KEY, REQUEST_ID, TRACEPARENT, TRACESTATE, is_request_id,
+use trichrome_proto::{
+    error::ApiError,
+    wire::header::{
+        AUTHORIZATION, IDEMPOTENCY_KEY, REQUEST_ID, TRACEPARENT, TRACESTATE,
+        invalid_idempotency_key, is_idempotency_key, is_request_id,
+    },
 };
 use trichrome_telemetry::{Origin, Trace};
 use uuid::Uuid;
+
+/// The idempotency key as binary gRPC metadata, which no client of the service should send.
+const BINARY_IDEMPOTENCY_KEY: &str = "idempotency-key-bin";
 
 /// The caller's identity, and the ids of the call.
 #[derive(Clone)]
@@ -15,11 +22,37 @@ pub(crate) struct Context {
     /// The caller's token, as `Bearer …`. Never logged.
     pub(crate) authorization: Option<String>,
     /// Makes a create take effect only once.
-    pub(crate) idempotency_key: Option<String>,
+    pub(crate) idempotency_key: IdempotencyKey,
     /// The caller's request id, or a new one.
     pub(crate) request_id: String,
     /// The position in the caller's trace, or in a new one.
     pub(crate) trace: Trace,
+}
+
+/// The caller's idempotency key. A call with an invalid one is refused: without its key, a
+/// repeated create would have two effects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum IdempotencyKey {
+    Absent,
+    Given(String),
+    Invalid,
+}
+
+impl IdempotencyKey {
+    fn read(value: Option<&str>) -> Self {
+        match value {
+            None => Self::Absent,
+            Some(key) if is_idempotency_key(key) => Self::Given(key.to_owned()),
+            Some(_) => Self::Invalid,
+        }
+    }
+
+    fn as_deref(&self) -> Option<&str> {
+        match self {
+            Self::Given(key) => Some(key),
+            Self::Absent | Self::Invalid => None,
+        }
+    }
 }
 
 impl Context {
@@ -45,9 +78,21 @@ impl Context {
         span.record("trace_id", trace.id());
         Self {
             authorization: text(AUTHORIZATION),
-            idempotency_key: text(IDEMPOTENCY_KEY),
+            idempotency_key: IdempotencyKey::read(header(IDEMPOTENCY_KEY)),
             request_id,
             trace,
+        }
+    }
+
+    /// Refuses a call whose context isn't valid.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT` for an invalid idempotency key.
+    pub(crate) fn check(&self) -> Result<(), ApiError> {
+        match self.idempotency_key {
+            IdempotencyKey::Absent | IdempotencyKey::Given(_) => Ok(()),
+            IdempotencyKey::Invalid => Err(invalid_idempotency_key()),
         }
     }
 
@@ -78,23 +123,31 @@ impl Context {
     }
 }
 
-/// A header's value in HTTP headers or gRPC metadata.
+/// A header's value in HTTP headers or gRPC metadata. A key in binary metadata, which gRPC
+/// encodes in base64 under a name of its own, counts as an invalid one.
 pub(crate) fn http_header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let values = headers.get_all(name).into_iter();
-    select(name, values.map(|value| value.to_str().ok()))
+    let values = values.map(|value| value.to_str().ok());
+    let binary = name == IDEMPOTENCY_KEY && headers.contains_key(BINARY_IDEMPOTENCY_KEY);
+    select(name, values.chain(binary.then_some(None)))
 }
 
-/// The first of a header's values; `None` for those that aren't text. A repeated `authorization`
-/// has no value, because it could name different callers. The call fails for lack of a token.
+/// The first of a header's values; `None` for those that aren't text.
+///
+/// A repeated `authorization` has no value, because it could name different callers. The call
+/// fails for lack of a token. A repeated idempotency key, or one that isn't text, is empty, which
+/// is invalid.
 pub(crate) fn select<'a>(
     name: &str,
     mut values: impl Iterator<Item = Option<&'a str>>,
 ) -> Option<&'a str> {
     let first = values.next()?;
-    if name == AUTHORIZATION && values.next().is_some() {
-        return None;
+    let mut repeated = || values.next().is_some();
+    match name {
+        AUTHORIZATION if repeated() => None,
+        IDEMPOTENCY_KEY if first.is_none() || repeated() => Some(""),
+        _ => first,
     }
-    first
 }
 
 /// Whether a text is a valid header value: visible ASCII and spaces.
@@ -104,6 +157,9 @@ fn is_header_text(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+    use trichrome_proto::error::ErrorCode;
+
     use super::*;
 
     fn read(headers: &[(&str, &'static str)]) -> Context {
@@ -131,19 +187,53 @@ mod tests {
         let mut headers = HeaderMap::new();
         for (name, value) in [
             ("authorization", "Bearer t"),
-            ("idempotency-key", "k"),
-            ("idempotency-key", "l"),
+            ("tracestate", "a=b"),
+            ("tracestate", "c=d"),
         ] {
             headers.append(name, value.parse().unwrap());
         }
         let once = Context::read(|name| http_header(&headers, name));
         assert_eq!(once.authorization.as_deref(), Some("Bearer t"));
-        assert_eq!(once.idempotency_key.as_deref(), Some("k"));
         for second in ["Bearer t", "Bearer u", "é"] {
             let mut headers = headers.clone();
             headers.append("authorization", second.parse().unwrap());
             let twice = Context::read(|name| http_header(&headers, name));
             assert_eq!(twice.authorization, None, "{second}");
+        }
+    }
+
+    #[test]
+    fn an_invalid_idempotency_key_is_refused() {
+        let read = |values: &[(&'static str, &[u8])]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in values {
+                headers.append(*name, HeaderValue::from_bytes(value).unwrap());
+            }
+            Context::read(|name| http_header(&headers, name))
+        };
+        const NAME: &str = "idempotency-key";
+        let long = [b'k'; 256];
+        let valid = read(&[(NAME, b"k-1")]);
+        assert_eq!(valid.idempotency_key.as_deref(), Some("k-1"));
+        assert!(valid.check().is_ok() && read(&[]).check().is_ok());
+        for values in [
+            &[(NAME, "clé-1".as_bytes())][..],
+            &[(NAME, b"cl\xe9-1")],
+            &[(NAME, b"")],
+            &[(NAME, b"a\tb")],
+            &[(NAME, b"a b")],
+            &[(NAME, b"a,b")],
+            &[(NAME, &long)],
+            &[(NAME, b"k"), (NAME, b"k")],
+            &[(NAME, b"k"), (NAME, b"l")],
+            &[("idempotency-key-bin", b"aw")],
+            &[(NAME, b"k"), ("idempotency-key-bin", b"aw")],
+        ] {
+            let context = read(values);
+            let error = context.check().unwrap_err();
+            assert_eq!(error.code, ErrorCode::InvalidArgument, "{values:?}");
+            // It isn't passed on either.
+            assert_eq!(context.headers().count(), 2, "{values:?}");
         }
     }
 

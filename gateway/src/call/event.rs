@@ -1,10 +1,12 @@
 //! Encodes a call as the event that invokes its function.
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 use trichrome_proto::{
     binding::{self, Target},
     contract::Operation,
     error::ApiError,
+    json,
     wire::{Event, Transport, event},
 };
 
@@ -55,13 +57,28 @@ pub(crate) fn encode(
 /// whole: it keeps the fields of the path, which the function accepts there.
 fn take_target(operation: &Operation, args: &mut Args<'_>) -> Result<Target, ApiError> {
     match args {
-        Args::Fields(fields) => binding::take_target(operation, fields),
+        Args::Fields(fields) => fields_target(operation, fields),
         Args::Text(text) if operation.http.body => {
-            let names: Vec<_> = operation.http.path_parameters().collect();
-            binding::take_target(operation, &mut text.fields_named(&names)?)
+            let fields = operation.input.fields.iter();
+            let in_path: Vec<_> = fields
+                .filter(|field| operation.http.has_path_parameter(field.name))
+                .collect();
+            binding::take_target(operation, &mut text.fields_of(&in_path)?)
         }
-        Args::Text(text) => binding::take_target(operation, &mut text.fields()?),
+        Args::Text(text) => fields_target(operation, &mut text.fields()?),
     }
+}
+
+/// Takes the path and the query out of fields. A query is text, in which the function couldn't
+/// tell `"true"` from `true`, so the types are checked here.
+fn fields_target(
+    operation: &Operation,
+    fields: &mut Map<String, Value>,
+) -> Result<Target, ApiError> {
+    if !operation.http.body {
+        json::decode(operation.input, fields)?;
+    }
+    binding::take_target(operation, fields)
 }
 
 /// A request's body: the message's JSON, serialized as a string.
@@ -102,7 +119,7 @@ impl Body<'_> {
 #[cfg(test)]
 mod tests {
     use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
-    use serde_json::{Map, Value, json};
+    use serde_json::json;
     use trichrome_proto::{
         contract::{Http, OPERATIONS, by_function},
         error::ErrorCode,
@@ -173,6 +190,38 @@ mod tests {
             assert_eq!(event.query_string_parameters.first("user_id"), Some("é"));
             assert_eq!(event.body, None);
         }
+    }
+
+    #[test]
+    fn a_query_has_the_types_of_its_fields() {
+        for (json, message) in [
+            (
+                r#"{"metadata_only": "true"}"#,
+                "\"metadata_only\" must be true or false",
+            ),
+            (r#"{"cursor": 7}"#, "\"cursor\" must be text"),
+            (
+                r#"{"limit": [1]}"#,
+                "\"limit\" must be a whole number, 0 or more",
+            ),
+        ] {
+            let text = ObjectText::plain(json).unwrap();
+            let context = Context::read(|_| None);
+            for args in [
+                fields(serde_json::from_str(json).unwrap()),
+                Args::Text(text),
+            ] {
+                let error = written("pictures-list", args, &context).unwrap_err();
+                assert_eq!(error.message, message);
+            }
+        }
+        let json = r#"{"limit": "2e1", "metadataOnly": true, "cursor": null}"#;
+        let event = event(
+            "pictures-list",
+            Args::Text(ObjectText::plain(json).unwrap()),
+        );
+        let query = event.raw_query_string.as_deref();
+        assert_eq!(query, Some("limit=20&metadata_only=true"));
     }
 
     #[test]

@@ -26,7 +26,7 @@ use trichrome_proto::{
     binding,
     contract::{Operation, Route, route},
     error::ApiError,
-    validate,
+    json, validate,
     wire::Transport,
 };
 use trichrome_telemetry as telemetry;
@@ -105,6 +105,14 @@ struct ApiRequest<'a> {
 }
 
 impl ApiRequest<'_> {
+    /// Refuses a body that can't be JSON because it isn't UTF-8 (RFC 8259, section 8.1).
+    fn check_text(&self, body: &[u8]) -> Result<(), ApiError> {
+        if self.operation.http.body {
+            json::text(body)?;
+        }
+        Ok(())
+    }
+
     fn call(&self, transport: Transport, args: Map<String, Value>) -> Call<'_> {
         Call {
             operation: self.operation,
@@ -133,6 +141,7 @@ impl Facade {
         let answer = async {
             let (operation, params) = found?;
             name_span(transport, operation);
+            let coding = body::check_coding(&parts.headers);
             let body = body::read(&parts.headers, body).await?;
             let request = ApiRequest {
                 operation,
@@ -143,6 +152,15 @@ impl Facade {
                 context,
                 deadline: Instant::now() + self.call_timeout,
             };
+            // Refused here, so that each transport gives the same verdict.
+            let refused = coding
+                .and_then(|()| context.check())
+                .and_then(|()| request.check_text(&body));
+            if let Err(error) = refused {
+                self.calls
+                    .refused(&request.call(transport, Map::new()), &error);
+                return Err(error.into());
+            }
             match transport {
                 Transport::Rest => self.over_rest(request, body).await,
                 Transport::Grpc => self.over_grpc(request, body).await,
@@ -159,11 +177,6 @@ impl Facade {
     async fn over_rest(&self, request: ApiRequest<'_>, body: Bytes) -> Result<Response, Refusal> {
         let operation = request.operation;
         self.limits.check(operation)?;
-        // JSON is UTF-8 (RFC 8259, section 8.1). So is Lambda's event: API Gateway would have
-        // to pass other bytes as base64, and the local one fails on them.
-        if operation.http.body && std::str::from_utf8(&body).is_err() {
-            binding::parse_object(&body)?;
-        }
         let target = match request.query {
             "" => request.path.to_owned(),
             query => format!("{}?{query}", request.path),

@@ -3,23 +3,20 @@
 //! The value is the request message as plain JSON, or in an envelope,
 //! `{"EventId":"…","Data":"<JSON text>"}`, as the clients of the Go original send it.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tracing::Span;
 use trichrome_proto::{
-    binding::parse_object,
     contract::{Operation, by_command},
     error::{ApiError, ErrorBody, ErrorCode},
+    json,
     wire::{limits::MAX_EVENT_ID, record::is_event_id},
 };
 
 use super::dead_letters::DeadLetterReason;
 use crate::call::{
-    args::{Args, ObjectText},
-    context::Context,
-    fault::internal,
+    args::{Args, ObjectText, RawFields, raw_fields},
+    context::{Context, IdempotencyKey},
 };
 
 /// The parts of a record that matter here.
@@ -110,13 +107,14 @@ fn parse_value<'a>(record: &Raw<'a>) -> (String, Result<Request<'a>, ApiError>) 
         None | Some([]) => return (record.default_event_id(), Ok(Request::Empty)),
         Some(value) => value,
     };
-    let fields = std::str::from_utf8(value)
-        .ok()
-        .and_then(|text| Some((text, serde_json::from_str::<Fields<'_>>(text).ok()?)));
-    let Some((text, mut fields)) = fields else {
-        // Parsing it again gives the contract's error message.
-        let error = parse_object(value).err().unwrap_or_else(internal);
-        return (record.default_event_id(), Err(about("the value", &error)));
+    let fields = json::text(value).and_then(|text| Ok((text, raw_fields(text)?)));
+    let (text, mut fields) = match fields {
+        Ok(fields) => fields,
+        Err(error) => {
+            // Parsing it again gives the contract's error message.
+            let error = json::parse_object(value).err().unwrap_or(error);
+            return (record.default_event_id(), Err(about("the value", &error)));
+        }
     };
     let Some(event_id) = fields.remove("EventId") else {
         return (record.default_event_id(), Ok(Request::Bare(text)));
@@ -124,18 +122,16 @@ fn parse_value<'a>(record: &Raw<'a>) -> (String, Result<Request<'a>, ApiError>) 
     match serde_json::from_str::<String>(event_id.get()) {
         Ok(id) if is_event_id(&id) => (id, parse_data(fields)),
         _ => {
-            let message =
-                format!("\"EventId\" must be 1 to {MAX_EVENT_ID} visible ASCII characters");
+            let message = format!(
+                "\"EventId\" must be 1 to {MAX_EVENT_ID} visible ASCII characters without a comma"
+            );
             (record.default_event_id(), Err(ApiError::invalid(message)))
         }
     }
 }
 
-/// An object's fields, not parsed further: `Data` may be a picture.
-type Fields<'a> = BTreeMap<String, &'a RawValue>;
-
 /// The request in an envelope: JSON as text, or a JSON object.
-fn parse_data(mut envelope: Fields<'_>) -> Result<Request<'_>, ApiError> {
+fn parse_data(mut envelope: RawFields<'_>) -> Result<Request<'_>, ApiError> {
     let data = envelope.remove("Data");
     if let Some(other) = envelope.keys().next() {
         let name: String = other.chars().take(64).collect();
@@ -184,9 +180,9 @@ pub(crate) fn context<'a>(
     header: impl Fn(&str) -> Option<&'a str>,
 ) -> Context {
     let mut context = Context::begin(span, header);
-    context
-        .idempotency_key
-        .get_or_insert_with(|| event_id.to_owned());
+    if context.idempotency_key == IdempotencyKey::Absent {
+        context.idempotency_key = IdempotencyKey::Given(event_id.to_owned());
+    }
     context
 }
 
@@ -280,6 +276,8 @@ mod tests {
             "{}",
             r#"{"EventId":"e"}"#,
             r#"{"EventId":"e","Data":""}"#,
+            "\u{feff}{}",
+            "{\"EventId\":\"e\",\"Data\":\"\u{feff}{}\"}",
         ] {
             assert_eq!(
                 parsed("analytics", "getlogs", value).1,
@@ -320,6 +318,9 @@ mod tests {
             "7",
             "{\"EventId\":7,\"Data\":\"{}\"}",
             "{\"EventId\":\"\"}",
+            "{\"EventId\":\"a,b\"}",
+            "{\"EventId\":\"a\",\"EventId\":\"a\",\"Data\":\"{}\"}",
+            "{\"username\":\"u\",\"username\":\"u\"}",
         ] {
             let rejected = rejected("auth", "login", garbage);
             assert_eq!(rejected.event_id, "auth-2-7", "{garbage}");
@@ -363,8 +364,10 @@ mod tests {
             let header = move |name: &str| key.filter(|_| name == "idempotency-key");
             context(&Span::none(), "e", header).idempotency_key
         };
-        assert_eq!(given(None).as_deref(), Some("e"));
-        assert_eq!(given(Some("k")).as_deref(), Some("k"));
+        let key = |key: &str| IdempotencyKey::Given(key.to_owned());
+        assert_eq!(given(None), key("e"));
+        assert_eq!(given(Some("k")), key("k"));
+        assert_eq!(given(Some("k k")), IdempotencyKey::Invalid);
     }
 
     #[test]

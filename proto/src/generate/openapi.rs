@@ -88,7 +88,7 @@ fn describe(operation: &Operation, schemas: &mut Schemas) -> Value {
             "name": "idempotency-key",
             "in": "header",
             "description": "Requests with the same key have one effect.",
-            "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+            "schema": {"type": "string", "pattern": "^[!-+\\--~]{1,255}$"},
         }));
     }
     let mut described = json!({
@@ -164,7 +164,7 @@ fn answers(operation: &Operation, schemas: &mut Schemas) -> Value {
         codes.push(ErrorCode::PermissionDenied);
     }
     if operation.http.body {
-        codes.push(ErrorCode::PayloadTooLarge);
+        codes.extend([ErrorCode::PayloadTooLarge, ErrorCode::UnsupportedMediaType]);
     }
     codes.extend([
         ErrorCode::ResourceExhausted,
@@ -214,6 +214,10 @@ fn responses() -> Value {
         (
             ErrorCode::PayloadTooLarge,
             "The body or the picture is too large.",
+        ),
+        (
+            ErrorCode::UnsupportedMediaType,
+            "The body is compressed. Send it as it is.",
         ),
         (
             ErrorCode::ResourceExhausted,

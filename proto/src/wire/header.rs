@@ -2,11 +2,18 @@
 //! headers have the same names.
 
 use super::limits;
+use crate::error::{ApiError, ErrorCode};
 
 /// The caller's token, as `Bearer <token>`.
 pub const AUTHORIZATION: &str = "authorization";
 /// Makes a create have one effect however often it is sent.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// The codings of a body, in the order in which they were applied.
+pub const CONTENT_ENCODING: &str = "content-encoding";
+/// The codings that the service takes, in an answer to another one.
+pub const ACCEPT_ENCODING: &str = "accept-encoding";
+/// The only coding that the service takes.
+pub const IDENTITY: &str = "identity";
 /// Identifies the call in logs and answers.
 pub const REQUEST_ID: &str = "x-request-id";
 /// The W3C trace context's parent.
@@ -28,12 +35,36 @@ pub fn is_request_id(id: &str) -> bool {
 
 /// Whether a text is a valid idempotency key.
 pub fn is_idempotency_key(key: &str) -> bool {
-    is_visible(key, limits::MAX_IDEMPOTENCY_KEY)
+    is_id(key, limits::MAX_IDEMPOTENCY_KEY)
 }
 
-/// 1 to `longest` visible ASCII characters.
-pub(super) fn is_visible(text: &str, longest: usize) -> bool {
-    (1..=longest).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+/// The error for a key that isn't [valid](is_idempotency_key) or is given more than once.
+pub fn invalid_idempotency_key() -> ApiError {
+    ApiError::invalid(format!(
+        "the {IDEMPOTENCY_KEY} must be 1 to {} visible ASCII characters without a comma, given once",
+        limits::MAX_IDEMPOTENCY_KEY
+    ))
+}
+
+/// The error for a body with a content coding other than `identity` (RFC 9110, section 8.4).
+/// Its response has the header [`ACCEPT_ENCODING`] with `identity`, as in section 12.5.3.
+pub fn compressed_body() -> ApiError {
+    ApiError::new(
+        ErrorCode::UnsupportedMediaType,
+        "the body is compressed; send it as it is, without content-encoding",
+    )
+}
+
+/// Whether a value of [`CONTENT_ENCODING`] means that the body is as it was sent.
+pub fn is_identity(coding: &[u8]) -> bool {
+    coding.trim_ascii().is_empty() || coding.trim_ascii().eq_ignore_ascii_case(b"identity")
+}
+
+/// 1 to `longest` visible ASCII characters without a comma: API Gateway's HTTP APIs join the
+/// values of a repeated header by commas.
+pub(super) fn is_id(text: &str, longest: usize) -> bool {
+    let fits = |byte: u8| byte.is_ascii_graphic() && byte != b',';
+    (1..=longest).contains(&text.len()) && text.bytes().all(fits)
 }
 
 #[cfg(test)]
@@ -59,8 +90,18 @@ mod tests {
             assert!(is_idempotency_key(key), "{key:?}");
         }
         let too_long = "k".repeat(limits::MAX_IDEMPOTENCY_KEY + 1);
-        for key in ["", "a b", "é", &too_long] {
+        for key in ["", "a b", "a,b", "é", "a\tb", &too_long] {
             assert!(!is_idempotency_key(key), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn only_identity_leaves_a_body_as_it_is() {
+        for coding in ["", "identity", "Identity", " identity "] {
+            assert!(is_identity(coding.as_bytes()), "{coding:?}");
+        }
+        for coding in ["gzip", "br", "identity, gzip", "identityx", "é"] {
+            assert!(!is_identity(coding.as_bytes()), "{coding:?}");
         }
     }
 }

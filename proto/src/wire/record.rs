@@ -1,6 +1,6 @@
 //! Topics, keys and headers of Kafka records, apart from the contract's commands.
 
-use super::{header::is_visible, limits};
+use super::{header::is_id, limits};
 
 /// The topic of answers to commands.
 pub const RESULTS: &str = "results";
@@ -35,5 +35,5 @@ pub fn dead_letter_topic(topic: &str) -> String {
 
 /// Whether a text is a valid EventId. It becomes a header's value.
 pub fn is_event_id(id: &str) -> bool {
-    is_visible(id, limits::MAX_EVENT_ID)
+    is_id(id, limits::MAX_EVENT_ID)
 }

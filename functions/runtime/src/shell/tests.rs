@@ -232,6 +232,40 @@ async fn only_an_internal_event_carries_an_entry() {
     assert!(handled.finished.entry.is_none(), "logging is not logged");
 }
 
+#[tokio::test]
+async fn a_compressed_body_is_415_whatever_it_holds() {
+    let body = r#"{"title":"t","base64":"AA=="}"#;
+    for (coding, expected) in [("identity", 201), ("gzip", 415), ("gzip, identity", 415)] {
+        let mut request = request("api", "", body);
+        request
+            .headers_mut()
+            .insert("content-encoding", coding.parse().unwrap());
+        let (status, body, handled) = respond(Create, request).await;
+        assert_eq!(status, expected, "{coding}");
+        if expected == 415 {
+            assert_eq!(body["error"]["code"], "UNSUPPORTED_MEDIA_TYPE");
+            let accepted = &handled.response.headers()["accept-encoding"];
+            assert_eq!(accepted, "identity");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_is_read_as_proto_json() {
+    for (body, expected) in [
+        (r#"{"title":"t","base64":"AA==","userId":null}"#, 201),
+        ("\u{feff}{\"title\":\"t\",\"base64\":\"AA==\"}", 201),
+        (r#"{"title":"t","title":"u","base64":"AA=="}"#, 400),
+        (r#"{"title":7,"base64":"AA=="}"#, 400),
+    ] {
+        let (status, body, _) = respond(Create, request("api", "", body)).await;
+        assert_eq!(status, expected, "{body}");
+    }
+    let query = "limit=7.0&metadataOnly=true";
+    let (status, body, _) = respond(List, request("api", query, "")).await;
+    assert_eq!((status, &body[0]["size_bytes"]), (200, &json!(7)));
+}
+
 /// Fails every call.
 struct Down;
 

@@ -6,11 +6,14 @@ use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http::{
     HeaderMap,
-    header::{CONTENT_LENGTH, EXPECT},
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT},
 };
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
-use trichrome_proto::error::{ApiError, ErrorCode};
+use trichrome_proto::{
+    error::{ApiError, ErrorCode},
+    wire::header::{compressed_body, is_identity},
+};
 
 use crate::call::limits::{self, MAX_BODY};
 
@@ -20,6 +23,20 @@ const MAX_DISCARDED: usize = 32 * 1024 * 1024;
 
 /// The time limit for discarding.
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Refuses a compressed body.
+///
+/// # Errors
+///
+/// `UNSUPPORTED_MEDIA_TYPE` for any coding but `identity`.
+pub(crate) fn check_coding(headers: &HeaderMap) -> Result<(), ApiError> {
+    let mut codings = headers.get_all(CONTENT_ENCODING).iter();
+    if codings.all(|coding| is_identity(coding.as_bytes())) {
+        Ok(())
+    } else {
+        Err(compressed_body())
+    }
+}
 
 /// Reads a body.
 ///

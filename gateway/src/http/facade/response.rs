@@ -3,13 +3,14 @@
 use axum::{body::Body, response::Response};
 use http::{
     HeaderName, HeaderValue, StatusCode,
-    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE},
+    header::{ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE},
 };
 use serde_json::Value;
 use trichrome_proto::{
     binding,
     contract::Operation,
     error::{ApiError, ErrorBody, ErrorCode},
+    wire::header::IDENTITY,
 };
 
 use crate::call::{context::Context, fault::internal};
@@ -64,6 +65,12 @@ impl Refusal {
             && !self.allow.is_empty()
         {
             response.headers_mut().insert(ALLOW, allow);
+        }
+        if self.error.code == ErrorCode::UnsupportedMediaType {
+            // RFC 9110, section 12.5.3: the codings that would be accepted.
+            response
+                .headers_mut()
+                .insert(ACCEPT_ENCODING, HeaderValue::from_static(IDENTITY));
         }
         if self.error.code == ErrorCode::Unauthenticated {
             // Required by RFC 9110, section 15.5.2.

@@ -246,9 +246,57 @@ async fn an_invalid_body_is_refused() {
         assert_error(&answered, 400, "INVALID_ARGUMENT");
         let answered = ask(&app, "POST", &path, b"{\"username\":\"\xff\"}".to_vec()).await;
         assert_error(&answered, 400, "INVALID_ARGUMENT");
-        assert!(answered.body.contains("not JSON"), "{}", answered.body);
+        assert!(answered.body.contains("not UTF-8"), "{}", answered.body);
         let answered = ask(&app, "POST", &path, vec![b' '; MAX_BODY + 1]).await;
         assert_error(&answered, 413, "PAYLOAD_TOO_LARGE");
+    }
+}
+
+/// Sends a sign-up with one more header.
+async fn sign_up(app: &Router, transport: &str, header: (&str, &[u8])) -> http::response::Parts {
+    let body = json!({"username": "u", "password": "long enough"}).to_string();
+    let request = Request::post(format!("/{transport}/signup"))
+        .header(header.0, http::HeaderValue::from_bytes(header.1).unwrap());
+    let request = request.body(Body::from(body)).unwrap();
+    app.clone().oneshot(request).await.unwrap().into_parts().0
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_refused_before_it_is_forwarded() {
+    let app = app(json!({"statusCode": 201, "body": "{\"access_token\":\"t\"}"})).await;
+    for transport in ["rest", "grpc", "events"] {
+        for coding in ["gzip", "br", "identity, zstd"] {
+            let header = ("content-encoding", coding.as_bytes());
+            let answered = sign_up(&app, transport, header).await;
+            assert_eq!(answered.status, 415, "{transport} {coding}");
+            assert_eq!(answered.headers["accept-encoding"], "identity");
+        }
+    }
+    for transport in ["rest", "grpc"] {
+        let answered = sign_up(&app, transport, ("content-encoding", b"identity")).await;
+        assert_eq!(answered.status, 201, "{transport}");
+    }
+}
+
+#[tokio::test]
+async fn an_invalid_idempotency_key_is_refused_before_it_is_forwarded() {
+    let app = app(json!({"statusCode": 201, "body": "{\"access_token\":\"t\"}"})).await;
+    for transport in ["rest", "grpc", "events"] {
+        for key in [
+            "clé-1".as_bytes(),
+            b"cl\xe9-1",
+            b"",
+            b"a\tb",
+            b"a b",
+            &[b'k'; 256],
+        ] {
+            let answered = sign_up(&app, transport, ("idempotency-key", key)).await;
+            assert_eq!(answered.status, 400, "{transport} {key:?}");
+        }
+    }
+    for transport in ["rest", "grpc"] {
+        let answered = sign_up(&app, transport, ("idempotency-key", b"k-1")).await;
+        assert_eq!(answered.status, 201, "{transport}");
     }
 }
 
