@@ -3,10 +3,6 @@
 //! The functions read every request with this decoder, whatever its transport. The gateway uses
 //! it where it needs a field itself. It turns an object into the form that the message types
 //! deserialize: proto field names, numbers as numbers, times in UTC.
-//!
-//! `pbjson` and `prost-reflect` were compared: both accept a field twice under its two names,
-//! and numbers that aren't JSON's (`"+5"`, `"inf"`); `pbjson` refuses `null` and `200.0`. Their
-//! errors don't name the field, and `prost-reflect` needs the descriptors in every function.
 
 use std::fmt;
 
@@ -25,7 +21,7 @@ use crate::{
 /// The byte order mark in UTF-8. RFC 8259, section 8.1, allows parsers to ignore it.
 const BOM: char = '\u{feff}';
 
-/// The text of a JSON body, without a byte order mark.
+/// The text of a JSON body.
 ///
 /// # Errors
 ///
@@ -44,13 +40,12 @@ pub fn text(body: &[u8]) -> Result<&str, ApiError> {
             "the body is {encoding}; send JSON in UTF-8, uncompressed"
         )));
     }
-    match std::str::from_utf8(body) {
-        Ok(text) => Ok(without_bom(text)),
-        Err(error) => Err(ApiError::invalid(format!(
+    std::str::from_utf8(body).map_err(|error| {
+        ApiError::invalid(format!(
             "the body is not UTF-8 at byte {}; send JSON in UTF-8, not in Latin-1 or UTF-16",
             error.valid_up_to() + 1
-        ))),
-    }
+        ))
+    })
 }
 
 /// Removes a byte order mark from the start of a text.
@@ -64,7 +59,7 @@ pub fn without_bom(text: &str) -> &str {
 ///
 /// `INVALID_ARGUMENT`, saying where the text stops being JSON, or which field it has twice.
 pub fn parse_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
-    let text = text(body)?;
+    let text = without_bom(text(body)?);
     if text.trim_ascii().is_empty() {
         return Err(ApiError::invalid(
             "the body is empty; it must be a JSON object",

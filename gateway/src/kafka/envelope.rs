@@ -321,6 +321,7 @@ mod tests {
             "{\"EventId\":\"a,b\"}",
             "{\"EventId\":\"a\",\"EventId\":\"a\",\"Data\":\"{}\"}",
             "{\"username\":\"u\",\"username\":\"u\"}",
+            "\u{feff}\u{feff}{}",
         ] {
             let rejected = rejected("auth", "login", garbage);
             assert_eq!(rejected.event_id, "auth-2-7", "{garbage}");

@@ -31,9 +31,27 @@ impl Http {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Result<Answer> {
+        let headers: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_bytes()))
+            .collect();
+        self.send_bytes(method, url, &headers, body).await
+    }
+
+    /// Sends a request whose headers' values may be any bytes.
+    pub async fn send_bytes(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[(&str, &[u8])],
+        body: impl Into<Bytes>,
+    ) -> Result<Answer> {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
-            map.append(HeaderName::try_from(*name)?, HeaderValue::try_from(*value)?);
+            map.append(
+                HeaderName::try_from(*name)?,
+                HeaderValue::from_bytes(value)?,
+            );
         }
         let request = self
             .0

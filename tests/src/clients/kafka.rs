@@ -29,7 +29,7 @@ pub struct Record {
     pub key: Vec<u8>,
     /// The value; `None` is Kafka's null.
     pub value: Option<Vec<u8>>,
-    pub headers: Vec<(String, String)>,
+    pub headers: Vec<(String, Vec<u8>)>,
 }
 
 impl Record {
@@ -46,7 +46,7 @@ impl Record {
     /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_owned(), value.to_owned()));
+        self.headers.push((name.to_owned(), value.into()));
         self
     }
 

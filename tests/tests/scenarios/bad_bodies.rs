@@ -68,8 +68,9 @@ async fn bodies(run: Scenario) -> Result<()> {
         (AUTHORIZATION, authorization.as_str()),
         ("content-type", "application/json"),
     ];
-    let deep = "[".repeat(100_000);
-    let bad: [(&[u8], &str); 9] = [
+    let deep = "{\"a\":".repeat(100_000);
+    let utf16: Vec<u8> = "{}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let bad: [(&[u8], &str); 13] = [
         (b"", "empty"),
         (b"  \n", "empty"),
         (b"not json", "not JSON"),
@@ -77,7 +78,11 @@ async fn bodies(run: Scenario) -> Result<()> {
         (b"[1,2]", "object"),
         (b"\"text\"", "object"),
         (b"null", "object"),
-        (b"{\"username\":\"\xFF\xFE\"}", "not JSON"),
+        (b"{\"username\":\"\xFF\xFE\"}", "not UTF-8"),
+        (b"{\"username\":\"\xE9\"}", "not UTF-8"),
+        (b"\xFF\xFE{\0}\0", "UTF-16"),
+        (&utf16, "UTF-16"),
+        (b"\x1F\x8B\x08\0", "gzip"),
         (deep.as_bytes(), "not JSON"),
     ];
     for operation in OPERATIONS.iter().filter(|operation| operation.http.body) {

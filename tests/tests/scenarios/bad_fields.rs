@@ -137,9 +137,17 @@ impl Mistakes {
         let (as_text, expected): (&[&str], _) = match field.kind {
             Kind::String => (&[], "text"),
             Kind::Bool => (&["yes", "1"], "true or false"),
-            Kind::Uint32 => (&["many", "-1", "1.5", "1e3", "0x10"], "whole number"),
-            Kind::Double => (&["fast"], "number"),
-            Kind::Timestamp => (&["yesterday", "2026-13-01T00:00:00Z"], "RFC 3339"),
+            Kind::Uint32 => (&["many", "-1", "1.5", "0x10", ""], "whole number"),
+            Kind::Double => (&["fast", "NaN", "Infinity", ""], "number"),
+            Kind::Timestamp => (
+                &[
+                    "yesterday",
+                    "2026-13-01T00:00:00Z",
+                    "2026-01-31",
+                    "2026-01-31T12:00:00",
+                ],
+                "RFC 3339",
+            ),
             Kind::Message(_) => return,
         };
         for text in as_text {
@@ -151,7 +159,7 @@ impl Mistakes {
             }
             let scalar = match field.kind {
                 Kind::String => json!(7),
-                Kind::Uint32 => json!("7"),
+                Kind::Uint32 => json!(true),
                 _ => json!("true"),
             };
             self.add("has another type", name, scalar, expected);
@@ -159,16 +167,10 @@ impl Mistakes {
     }
 
     fn unknown(&mut self) {
-        let mut unknown = vec!["colour".to_owned()];
-        // The API uses proto field names, not proto's lowerCamelCase JSON names.
-        unknown.extend(self.operation.input.fields.iter().filter_map(|field| {
-            let (head, tail) = field.name.split_once('_')?;
-            let (first, rest) = tail.split_at(1);
-            Some(format!("{head}{}{rest}", first.to_uppercase()))
-        }));
-        for name in unknown {
+        // Names are case-sensitive, and have no other spellings than the two of proto.
+        for name in ["colour", "User_id", "user-id"] {
             let mut args = self.good.clone();
-            args.insert(name.clone(), json!("7"));
+            args.insert(name.to_owned(), json!("7"));
             self.found.push(Mistake {
                 what: format!("an unknown field, {name}"),
                 args,

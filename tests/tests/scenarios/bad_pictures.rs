@@ -58,6 +58,16 @@ async fn spellings(run: Scenario) -> Result<()> {
         ("in MIME's lines", lines("\r\n")),
         ("a data URL", format!("data:image/png;base64,{standard}")),
         (
+            "a percent-encoded data URL",
+            format!(
+                "data:image/png;base64,{}",
+                standard
+                    .replace('+', "%2B")
+                    .replace('/', "%2f")
+                    .replace('=', "%3D")
+            ),
+        ),
+        (
             "a data URL that names no type",
             format!("data:;base64,{standard}"),
         ),
@@ -104,7 +114,20 @@ async fn not_base64(run: Scenario) -> Result<()> {
         ("a length that cannot be", "QUJDR".to_owned(), "truncated"),
         ("too much padding", "QUI====".to_owned(), "pad"),
         ("two texts", "QUI=QUI=".to_owned(), "padding"),
-        ("white space alone", " \n ".to_owned(), "empty"),
+        ("line breaks alone", "\r\n\n".to_owned(), "empty"),
+        ("spaces alone", "  ".to_owned(), "was `+` lost?"),
+        (
+            "a space for a plus",
+            format!("{}  A", &good[..good.len() - 4]),
+            "was `+` lost?",
+        ),
+        ("a space at the end", format!("{good} "), "was `+` lost?"),
+        ("a tab", good.replacen('A', "\t", 1), "was `+` lost?"),
+        (
+            "an escaped space in a data URL",
+            format!("data:image/png;base64,%20{good}"),
+            "was `+` lost?",
+        ),
         (
             "a data URL of nothing",
             "data:image/png;base64,".to_owned(),

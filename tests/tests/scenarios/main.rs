@@ -13,6 +13,7 @@ mod events;
 mod gateway;
 mod grpc;
 mod idempotency;
+mod inputs;
 mod isolation;
 mod journey;
 mod paging;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         accounts::add,
         isolation::add,
         idempotency::add,
+        inputs::add,
         authorization::add,
         bad_fields::add,
         bad_pictures::add,
