@@ -55,6 +55,14 @@ export const STEPS = [
     path: { picture_id: '{{picture_id}}' },
     fails: { status: 404, code: 'NOT_FOUND' },
   },
+  { operation: 'auth-change-password', body: { current_password: '{{password}}', new_password: '{{password}}-2' }, keep: { token: 'access_token' } },
+  { operation: 'auth-revoke', body: {} },
+  {
+    operation: 'auth-login',
+    name: 'Log in with the new password',
+    body: { username: '{{username}}', password: '{{password}}-2' },
+    keep: { token: 'access_token' },
+  },
   { operation: 'users-delete', path: { user_id: '{{user_id}}' } },
   {
     operation: 'auth-login',

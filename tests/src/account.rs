@@ -23,6 +23,9 @@ pub fn unused_name() -> String {
 /// The password of every test account.
 pub const PASSWORD: &str = "correct horse battery staple";
 
+/// A password that a test changes it to.
+pub const NEW_PASSWORD: &str = "another horse and another battery";
+
 impl Account {
     /// Signs up over a transport.
     pub async fn sign_up(scenario: &Scenario, transport: Transport) -> Result<Self> {

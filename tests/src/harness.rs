@@ -8,7 +8,12 @@ use futures::future::LocalBoxFuture;
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::{runtime::Runtime, time::timeout};
 
-use crate::{control, scenario::Scenario, stack::Stack, transport::Transport};
+use crate::{
+    control,
+    scenario::{Scenario, clean_up_shared},
+    stack::Stack,
+    transport::Transport,
+};
 
 /// The default timeout of a scenario.
 const TIMEOUT: Duration = Duration::from_secs(150);
@@ -123,7 +128,15 @@ impl Suite {
             return libtest_mimic::run(&arguments, trials(None)).exit_code();
         }
         match connect() {
-            Ok(stack) => libtest_mimic::run(&arguments, trials(Some(stack))).exit_code(),
+            Ok((runtime, stack)) => {
+                let trials = trials(Some((Arc::clone(&runtime), stack)));
+                let conclusion = libtest_mimic::run(&arguments, trials);
+                if let Err(error) = runtime.block_on(clean_up_shared(stack)) {
+                    eprintln!("error: cleaning up: {error:#}");
+                    return ExitCode::FAILURE;
+                }
+                conclusion.exit_code()
+            }
             Err(error) => {
                 eprintln!("error: {error:#}");
                 ExitCode::FAILURE

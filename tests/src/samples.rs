@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use trichrome_proto::contract::{Kind, Operation};
 
 use crate::{
-    account::{Account, PASSWORD, unused_name},
+    account::{Account, NEW_PASSWORD, PASSWORD, unused_name},
     images::Format,
 };
 
@@ -30,7 +30,8 @@ pub fn good(operation: &Operation, subject: &Subject<'_>) -> Result<Map<String, 
             "username" if operation.idempotent_by_key => unused_name(),
             "username" => account.username.clone(),
             "password" if operation.idempotent_by_key => PASSWORD.to_owned(),
-            "password" => account.password.clone(),
+            "password" | "current_password" => account.password.clone(),
+            "new_password" => NEW_PASSWORD.to_owned(),
             "access_token" => account.token.clone(),
             "user_id" => account.id.clone(),
             "picture_id" => subject.picture_id.to_owned(),

@@ -67,6 +67,14 @@ impl Scenario {
         Account::sign_up(self, Transport::Rest).await
     }
 
+    /// Signs up a user that scenarios share, who is deleted after the last one.
+    pub async fn shared_account(&self) -> Result<Account> {
+        let shared = Self::new(self.stack(), Transport::Rest);
+        let account = Account::sign_up(&shared, Transport::Rest).await?;
+        lock(&self.stack().shared_users).push(account.id.clone());
+        Ok(account)
+    }
+
     /// Deletes a user when the scenario ends.
     pub fn adopt(&self, user_id: &str) {
         lock(&self.0.users).push(user_id.to_owned());
@@ -95,27 +103,36 @@ impl Scenario {
         call_logs::wait_for_all(&self.stack().postgres, &calls).await
     }
 
-    /// Deletes the scenario's users. Deleting a user twice is no error.
+    /// Deletes the scenario's users, unless they are already deleted.
     pub(crate) async fn clean_up(&self) -> Result<()> {
         let users = std::mem::take(&mut *lock(&self.0.users));
-        let stack = self.stack();
-        for user_id in users {
-            let authorization = format!("Bearer {}", stack.signer.token(&user_id)?);
-            let url = format!("{}/users/{user_id}", stack.description.rest_url);
-            let headers = [(AUTHORIZATION, authorization.as_str())];
-            let answer = stack
-                .http
-                .send("DELETE", &url, &headers, Bytes::new())
-                .await?;
-            ensure!(
-                answer.status == 204,
-                "user {user_id} was not deleted: {} {}",
-                answer.status,
-                answer.start()
-            );
-        }
-        Ok(())
+        delete(self.stack(), users).await
     }
+}
+
+/// Deletes the users that scenarios shared.
+pub(crate) async fn clean_up_shared(stack: &Stack) -> Result<()> {
+    let users = std::mem::take(&mut *lock(&stack.shared_users));
+    delete(stack, users).await
+}
+
+async fn delete(stack: &Stack, users: Vec<String>) -> Result<()> {
+    for user_id in users {
+        let authorization = format!("Bearer {}", stack.signer.irrevocable(&user_id)?);
+        let url = format!("{}/users/{user_id}", stack.description.rest_url);
+        let headers = [(AUTHORIZATION, authorization.as_str())];
+        let answer = stack
+            .http
+            .send("DELETE", &url, &headers, Bytes::new())
+            .await?;
+        ensure!(
+            matches!(answer.status, 204 | 401),
+            "user {user_id} was not deleted: {} {}",
+            answer.status,
+            answer.start()
+        );
+    }
+    Ok(())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

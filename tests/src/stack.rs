@@ -103,6 +103,8 @@ pub struct Stack {
     pub traces: Traces,
     /// The parts that tests have stopped.
     stopped: Mutex<BTreeSet<String>>,
+    /// The users that scenarios share, to delete at the end.
+    pub(crate) shared_users: Mutex<Vec<String>>,
 }
 
 impl Stack {
@@ -124,6 +126,7 @@ impl Stack {
             signer: Signer::read(&description)?,
             traces: Traces::new(&description)?,
             stopped: Mutex::default(),
+            shared_users: Mutex::default(),
             description,
         })
     }

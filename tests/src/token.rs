@@ -50,9 +50,14 @@ impl Signer {
         })
     }
 
-    /// Signs a valid token.
+    /// Signs a valid token, as version 0.1 of the service did.
     pub fn token(&self, user_id: &str) -> Result<String> {
         self.sign(&self.claims(user_id, LIFETIME)?)
+    }
+
+    /// Signs a token that is newer than any revocation.
+    pub(crate) fn irrevocable(&self, user_id: &str) -> Result<String> {
+        self.with_claim(user_id, "gen", json!(i64::MAX))
     }
 
     /// Signs a token that expired an hour ago.

@@ -25,9 +25,9 @@ pub enum Error {
     /// 401: the token's signature, issuer, audience or expiry is wrong.
     #[error("the token is not valid or has expired; log in again")]
     Token(#[source] Cause),
-    /// 401: the token is valid, but its user was deleted.
-    #[error("the token's user no longer exists; sign up again")]
-    UserGone,
+    /// 401: the token is valid, but its user was deleted or revoked it.
+    #[error("the token was revoked or its user is gone; log in again")]
+    Revoked,
     /// 503: Secrets Manager can't be reached, or throttles.
     #[error("the token key is not available; try again")]
     KeyUnavailable(#[source] Cause),
@@ -44,7 +44,7 @@ impl Fault for Error {
         match self {
             Self::User(error) => error.code(),
             Self::UnknownOperation { .. } => ErrorCode::InvalidArgument,
-            Self::NoToken | Self::Token(_) | Self::UserGone => ErrorCode::Unauthenticated,
+            Self::NoToken | Self::Token(_) | Self::Revoked => ErrorCode::Unauthenticated,
             Self::KeyUnavailable(_) => ErrorCode::Unavailable,
             Self::Key(_) | Self::Sign(_) => ErrorCode::Internal,
         }

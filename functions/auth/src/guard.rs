@@ -4,21 +4,22 @@ use trichrome_proto::{
     auth::ValidateRpcRequestInput,
     contract::{self, Access, OPERATIONS, Operation, Route},
 };
+use trichrome_runtime::Claims;
 use trichrome_users::Users;
 
 use crate::Error;
 
 /// The id of the token's user; empty if there is no token and the operation needs none.
-/// `verify` returns the subject of a valid token.
+/// `verify` returns the claims of a valid token.
 ///
-/// The user is looked up, because a token may be valid after its user was deleted.
+/// The user is looked up, because a token may be valid after its user was deleted or revoked it.
 ///
 /// # Errors
-/// [`Error::UnknownOperation`], [`Error::NoToken`], [`Error::Token`], [`Error::UserGone`] and
+/// [`Error::UnknownOperation`], [`Error::NoToken`], [`Error::Token`], [`Error::Revoked`] and
 /// the user store's failures.
 pub async fn validate<E: std::error::Error + Send + Sync + 'static>(
     input: ValidateRpcRequestInput,
-    verify: impl FnOnce(&str) -> Result<String, E>,
+    verify: impl FnOnce(&str) -> Result<Claims, E>,
     users: &Users,
 ) -> Result<String, Error> {
     let public = is_public(&input.method, &input.path)?;
@@ -29,11 +30,10 @@ pub async fn validate<E: std::error::Error + Send + Sync + 'static>(
             Err(Error::NoToken)
         };
     }
-    let user_id = verify(&input.access_token).map_err(|error| Error::Token(error.into()))?;
-    match users.get(&user_id).await {
-        Ok(user) => Ok(user.id),
-        Err(trichrome_users::Error::NotFound) => Err(Error::UserGone),
-        Err(error) => Err(error.into()),
+    let claims = verify(&input.access_token).map_err(|error| Error::Token(error.into()))?;
+    match users.token_counts(&claims.sub, claims.generation).await? {
+        true => Ok(claims.sub),
+        false => Err(Error::Revoked),
     }
 }
 

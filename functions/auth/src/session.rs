@@ -1,6 +1,6 @@
-//! Signing up and logging in.
+//! Signing up, logging in, and changing a password.
 
-use trichrome_users::Users;
+use trichrome_users::{Caller, Users};
 
 use crate::{Error, Signer};
 
@@ -31,11 +31,11 @@ impl Sessions {
     ) -> Result<String, Error> {
         // Get the key first: a failure after the user was created would confuse the caller.
         let signer = self.signer.ready().await?;
-        let user = self
+        let account = self
             .users
             .create(username, password, idempotency_key)
             .await?;
-        signer.sign(&user.id)
+        signer.sign(&account)
     }
 
     /// Returns a token for a user's name and password.
@@ -44,12 +44,28 @@ impl Sessions {
     /// Those of [`Users::verify_password`] and of [`Signer::ready`].
     pub async fn login(&self, username: String, password: String) -> Result<String, Error> {
         // Concurrently, because a cold start fetches the key.
-        let (user, signer) = tokio::join!(
+        let (account, signer) = tokio::join!(
             self.users.verify_password(username, password),
             self.signer.ready()
         );
-        let user = user?;
-        signer?.sign(&user.id)
+        let account = account?;
+        signer?.sign(&account)
+    }
+
+    /// Changes the caller's password, which revokes all their tokens, and returns a new one.
+    ///
+    /// # Errors
+    /// Those of [`Users::change_password`] and of [`Signer::ready`].
+    pub async fn change_password(
+        &self,
+        caller: Caller<'_>,
+        current: String,
+        new: String,
+    ) -> Result<String, Error> {
+        // Get the key first: a failure after the change would lock the caller out.
+        let signer = self.signer.ready().await?;
+        let account = self.users.change_password(caller, current, new).await?;
+        signer.sign(&account)
     }
 }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 use tokio::{sync::Mutex, time::Instant};
 use trichrome_aws::{AwsSpans, Failure};
 use trichrome_startup::error_chain;
+use trichrome_users::Account;
 use uuid::Uuid;
 
 use crate::{Error, key::Key};
@@ -65,6 +66,17 @@ struct Claims<'a> {
     iat: u64,
     exp: u64,
     jti: String,
+    /// Left out until the user revokes tokens for the first time.
+    #[serde(rename = "gen", skip_serializing_if = "is_zero")]
+    generation: u64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Signer {
@@ -144,15 +156,16 @@ impl Ready {
     ///
     /// # Errors
     /// [`Error::Sign`].
-    pub fn sign(&self, user_id: &str) -> Result<String, Error> {
+    pub fn sign(&self, account: &Account) -> Result<String, Error> {
         let now = get_current_timestamp();
         let claims = Claims {
             iss: &self.terms.issuer,
             aud: &self.terms.audience,
-            sub: user_id,
+            sub: &account.user.id,
             iat: now,
             exp: now.saturating_add(self.terms.ttl.as_secs()),
             jti: Uuid::new_v4().to_string(),
+            generation: account.generation,
         };
         let header = Header {
             typ: Some(TYPE.to_owned()),

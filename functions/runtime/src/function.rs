@@ -5,26 +5,27 @@ use std::future::Future;
 use serde::{Serialize, de::DeserializeOwned};
 use trichrome_proto::{analytics::AnalyticsEntryMessage, error::Fault, wire::Source};
 
-use crate::Env;
+use crate::{Env, TokenCheck};
 
 /// One operation of the contract, served by one Lambda function.
 ///
 /// ```no_run
 /// use trichrome_proto::{
 ///     error::{ApiError, ErrorCode},
-///     users::{GetUserDataRequest, UserMessage},
+///     users::{CreateUserRequest, UserMessage},
 /// };
-/// use trichrome_runtime::{Call, Env, Function};
+/// use trichrome_runtime::{Call, Env, Function, NoTokens};
 ///
-/// struct Get {
+/// struct Create {
 ///     table: String,
 /// }
 ///
-/// impl Function for Get {
-///     const NAME: &'static str = "users-get";
-///     type Input = GetUserDataRequest;
+/// impl Function for Create {
+///     const NAME: &'static str = "users-create";
+///     type Input = CreateUserRequest;
 ///     type Output = UserMessage;
 ///     type Error = ApiError;
+///     type Tokens = NoTokens;
 ///
 ///     fn build(env: &mut Env) -> Self {
 ///         Self {
@@ -32,14 +33,14 @@ use crate::Env;
 ///         }
 ///     }
 ///
-///     async fn call(&self, _: &Call, input: GetUserDataRequest) -> Result<UserMessage, ApiError> {
-///         let (table, id) = (&self.table, input.user_id);
-///         Err(ApiError::new(ErrorCode::NotFound, format!("{table} has no user {id}")))
+///     async fn call(&self, _: &Call, input: CreateUserRequest) -> Result<UserMessage, ApiError> {
+///         let (table, name) = (&self.table, input.username);
+///         Err(ApiError::new(ErrorCode::AlreadyExists, format!("{table} has a user {name}")))
 ///     }
 /// }
 ///
 /// fn main() -> std::process::ExitCode {
-///     trichrome_runtime::run::<Get>()
+///     trichrome_runtime::run::<Create>()
 /// }
 /// ```
 pub trait Function: Sized + Send + Sync + 'static {
@@ -51,6 +52,8 @@ pub trait Function: Sized + Send + Sync + 'static {
     type Output: Serialize + Send;
     /// The domain's error.
     type Error: Fault + Send + Sync + 'static;
+    /// Decides whether a caller's token still counts.
+    type Tokens: TokenCheck;
 
     /// Reads the configuration and builds the clients. Problems are recorded in `env`, so that
     /// all of them are reported at once.
@@ -94,6 +97,8 @@ pub trait EventFunction: Sized + Send + Sync + 'static {
 pub struct Call {
     /// The verified caller; `None` only for public operations.
     pub user_id: Option<String>,
+    /// How often the caller had revoked their tokens when the call's token was issued.
+    pub token_generation: u64,
     /// Repeated creates with the same key have one effect.
     pub idempotency_key: Option<String>,
     /// Identifies the call in the logs.

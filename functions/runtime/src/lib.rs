@@ -17,8 +17,10 @@ mod response;
 mod shell;
 mod start;
 mod token;
+mod token_check;
 
 pub use env::Env;
 pub use function::{Call, EventFunction, Function};
 pub use start::{run, run_events};
 pub use token::{Claims, TokenError, Verifier};
+pub use token_check::{NoTokens, TokenCheck};

@@ -23,17 +23,20 @@ use crate::{
     function::{Call, Function},
     request::{self, Head},
     response,
-    token::Verifier,
+    token::{Claims, Verifier},
+    token_check::TokenCheck as _,
 };
 
 const REST: Source = Source::Caller(Transport::Rest);
 
 /// A function with its operation of the contract.
-pub(crate) struct Shell<F> {
+pub(crate) struct Shell<F: Function> {
     pub(crate) function: F,
     pub(crate) operation: &'static Operation,
     /// `None` for public operations.
     pub(crate) verifier: Option<Verifier>,
+    /// `None` for public operations.
+    pub(crate) tokens: Option<F::Tokens>,
     /// How long one call may take.
     pub(crate) timeout: Duration,
     /// The origin whose pages may read responses of the REST API.
@@ -162,6 +165,7 @@ impl<F: Function> Shell<F> {
         request::check_coding(request.headers()).map_err(boxed)?;
         let mut call = Call {
             user_id: None,
+            token_generation: 0,
             idempotency_key: request::idempotency_key(request.headers()).map_err(boxed)?,
             request_id: head.request_id.clone(),
             trace_id: head.trace_id.clone(),
@@ -172,8 +176,11 @@ impl<F: Function> Shell<F> {
             call.internal_entry = Some(request::internal_entry(request.body()).map_err(boxed)?);
             serde_json::Map::new()
         } else {
-            *user_id = self.authenticate(&request).map_err(boxed)?;
-            call.user_id.clone_from(user_id);
+            if let Some(claims) = self.authenticate(&request, &call).await? {
+                call.token_generation = claims.generation;
+                call.user_id = Some(claims.sub);
+            }
+            user_id.clone_from(&call.user_id);
             let mut args = request::args(self.operation, request).map_err(boxed)?;
             self.authorize(call.caller(), &mut args).map_err(boxed)?;
             args
@@ -182,32 +189,46 @@ impl<F: Function> Shell<F> {
             .map_err(|error| boxed(ApiError::invalid(error.to_string())))?;
         match tokio::time::timeout(self.timeout, self.function.call(&call, input)).await {
             Ok(outcome) => outcome.map_err(boxed),
-            Err(_) => Err(boxed(ApiError::new(
-                ErrorCode::DeadlineExceeded,
-                format!("no result within {:?}", self.timeout),
-            ))),
+            Err(_) => Err(boxed(self.late())),
         }
     }
 
-    /// The caller; `None` for public operations, which need no token.
-    fn authenticate(&self, request: &Request) -> Result<Option<String>, ApiError> {
+    /// The claims of the caller's token; `None` for public operations, which need none.
+    async fn authenticate(
+        &self,
+        request: &Request,
+        call: &Call,
+    ) -> Result<Option<Claims>, Box<dyn Fault + Send + Sync>> {
         if self.operation.access == Access::Public {
             return Ok(None);
         }
-        let verifier = self.verifier.as_ref().ok_or_else(|| {
-            ApiError::new(ErrorCode::Internal, "there are no keys to verify tokens")
+        let (Some(verifier), Some(tokens)) = (&self.verifier, &self.tokens) else {
+            let message = "there are no keys to verify tokens";
+            return Err(boxed(ApiError::new(ErrorCode::Internal, message)));
+        };
+        let token = request::bearer(request.headers()).map_err(boxed)?;
+        let refused = |message| boxed(ApiError::new(ErrorCode::Unauthenticated, message));
+        let claims = verifier.verify(token).map_err(|error| {
+            tracing::info!(%error, "token refused");
+            refused("the token is not valid or has expired; log in again")
         })?;
-        let token = request::bearer(request.headers())?;
-        match verifier.verify(token) {
-            Ok(claims) => Ok(Some(claims.sub)),
-            Err(error) => {
-                tracing::info!(%error, "token refused");
-                Err(ApiError::new(
-                    ErrorCode::Unauthenticated,
-                    "the token is not valid or has expired; log in again",
+        let counts = tokens.counts(&claims, call.idempotency_key.as_deref());
+        let counts = tokio::time::timeout(self.timeout, counts).await;
+        match counts.map_err(|_| boxed(self.late()))?.map_err(boxed)? {
+            true => Ok(Some(claims)),
+            false => {
+                tracing::info!("revoked token refused");
+                Err(refused(
+                    "the token was revoked or its user is gone; log in again",
                 ))
             }
         }
+    }
+
+    /// The error of a call that isn't finished in time.
+    fn late(&self) -> ApiError {
+        let message = format!("no result within {:?}", self.timeout);
+        ApiError::new(ErrorCode::DeadlineExceeded, message)
     }
 
     /// Validates the request, and limits an owner's request to their own data.

@@ -28,6 +28,7 @@ use crate::{
     function::{EventFunction, Function},
     logs, origin,
     shell::Shell,
+    token_check::TokenCheck as _,
 };
 
 /// The default of `CALL_TIMEOUT_MS`: a second less than the gateway waits for a function.
@@ -47,9 +48,9 @@ pub fn run<F: Function>() -> ExitCode {
         if operation.is_none() {
             env.problem(F::NAME, "is not an operation of the contract");
         }
-        let verifier = match operation.map(|operation| operation.access) {
-            None | Some(Access::Public) => None,
-            Some(Access::User | Access::Owner) => env.verifier(),
+        let (verifier, tokens) = match operation.map(|operation| operation.access) {
+            None | Some(Access::Public) => (None, None),
+            Some(Access::User | Access::Owner) => (env.verifier(), Some(F::Tokens::build(env))),
         };
         let log = CallLog::from_env(env);
         let after = After::from_env(env, log, telemetry.spans);
@@ -60,6 +61,7 @@ pub fn run<F: Function>() -> ExitCode {
             function,
             operation,
             verifier,
+            tokens,
             timeout,
             cors_origin,
             cold: AtomicBool::new(true),

@@ -29,6 +29,10 @@ pub struct Claims {
     pub iss: String,
     /// When the token expires, in seconds since 1970.
     pub exp: u64,
+    /// How often the user had revoked their tokens when this one was issued. Version 0.1 issued
+    /// tokens without it.
+    #[serde(rename = "gen", default)]
+    pub generation: u64,
 }
 
 /// Why a token is invalid. This is logged; callers learn only that it is.

@@ -1,10 +1,17 @@
 //! Deleting a user and everything they own.
 
-use std::future::Future;
+use std::{
+    future::Future,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use trichrome_proto::error::Fault;
 
-use crate::{Error, Users};
+use crate::{Caller, Error, Users};
+
+/// How long the idempotency key of a deletion is remembered, in seconds: a week, as those of
+/// pictures.
+const REMEMBERED: u64 = 7 * 24 * 60 * 60;
 
 /// What is deleted along with a user. Deleting what is already gone must succeed, because an
 /// interrupted deletion is repeated from the start.
@@ -24,15 +31,24 @@ impl Users {
     /// 2. The pictures are purged.
     /// 3. The user's item is deleted last, because a repeated call needs it.
     ///
-    /// Deleting a user who doesn't exist succeeds: the token proves that they once did, and a
-    /// command that is delivered twice must not fail the second time.
+    /// A call with the idempotency key of the one that deleted the user succeeds: a command that
+    /// is delivered twice must not fail the second time.
     ///
     /// # Errors
-    /// [`Error::Conflict`], [`Error::Purge`] and the store's failures.
-    pub async fn delete(&self, user_id: &str, pictures: &impl Purge) -> Result<(), Error> {
+    /// [`Error::Revoked`], also for a user who doesn't exist, [`Error::Conflict`],
+    /// [`Error::Purge`] and the store's failures.
+    pub async fn delete(&self, caller: Caller<'_>, pictures: &impl Purge) -> Result<(), Error> {
+        let Caller {
+            user_id,
+            idempotency_key,
+            ..
+        } = caller;
         let Some(record) = self.store.get(user_id).await? else {
-            return Ok(());
+            return self.deleted_before(caller).await;
         };
+        if caller.token_generation < record.generation {
+            return Err(Error::Revoked);
+        }
         if !record.deleting {
             self.store.mark_deleting(&record.user).await?;
         }
@@ -43,8 +59,26 @@ impl Users {
                 code: fault.code(),
                 source: fault.into(),
             })?;
-        self.store.remove(user_id).await
+        let expires_at = unix_seconds().saturating_add(REMEMBERED);
+        self.store
+            .remove(user_id, idempotency_key, expires_at)
+            .await
     }
+
+    /// Succeeds if the call that deleted the user had the same idempotency key.
+    async fn deleted_before(&self, caller: Caller<'_>) -> Result<(), Error> {
+        let key = caller.idempotency_key.ok_or(Error::Revoked)?;
+        match self.store.deleted_by(caller.user_id).await? {
+            Some(known) if known == key => Ok(()),
+            _ => Err(Error::Revoked),
+        }
+    }
+}
+
+/// Seconds since 1970.
+fn unix_seconds() -> u64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH);
+    elapsed.map_or(0, |elapsed| elapsed.as_secs())
 }
 
 #[cfg(test)]

@@ -23,6 +23,12 @@ pub enum Error {
     /// 401: the same message for an unknown name and a wrong password, so that it reveals no names.
     #[error("the username or the password is wrong; check both")]
     Credentials,
+    /// 401: the caller's token was revoked, or its user is gone.
+    #[error("the token was revoked or its user is gone; log in again")]
+    Revoked,
+    /// 403: the current password of the caller is wrong. Not 401, which would mean the token.
+    #[error("\"current_password\" is wrong; check it")]
+    WrongPassword,
     /// 409: every attempt conflicted with another change to the same user.
     #[error("another change to this user is under way; try again")]
     Conflict,
@@ -51,7 +57,8 @@ impl Fault for Error {
             Self::Username => ErrorCode::InvalidArgument,
             Self::Taken => ErrorCode::AlreadyExists,
             Self::NotFound => ErrorCode::NotFound,
-            Self::Credentials => ErrorCode::Unauthenticated,
+            Self::Credentials | Self::Revoked => ErrorCode::Unauthenticated,
+            Self::WrongPassword => ErrorCode::PermissionDenied,
             Self::Conflict => ErrorCode::Aborted,
             Self::Unavailable(_) => ErrorCode::Unavailable,
             Self::Store(_) | Self::Hash(_) => ErrorCode::Internal,

@@ -1,4 +1,5 @@
-//! The people who own pictures: creating, finding, checking and deleting a user.
+//! The people who own pictures: creating, finding, checking and deleting a user, changing a
+//! password and revoking tokens.
 //!
 //! [`Users`] is the domain. It keeps users in DynamoDB ([`UserStore`]), hashes their
 //! passwords with argon2id ([`Passwords`]) and is independent of Lambda, HTTP and Kafka.
@@ -7,6 +8,7 @@
 mod delete;
 mod error;
 mod password;
+mod revoke;
 mod store;
 #[cfg(test)]
 mod testing;
@@ -18,7 +20,8 @@ mod wiring;
 pub use delete::Purge;
 pub use error::Error;
 pub use password::Passwords;
+pub use revoke::Caller;
 pub use store::UserStore;
-pub use user::User;
+pub use user::{Account, User};
 pub use username::Username;
 pub use users::Users;

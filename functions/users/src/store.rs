@@ -5,6 +5,10 @@
 //! | `user#<id>` | `id`, `username`, `created_at`; `deleting` only while true |
 //! | `name#<username>` | `user_id`, `password_hash`; `idempotency_key` where one was given |
 //!
+//! Once tokens were revoked, both have `token_generation`, and the user's has `revoked_by`, the
+//! idempotency key of that call. A deletion with an idempotency key leaves `gone#<id>` with
+//! `deleted_by` for a week.
+//!
 //! The name has an item of its own because DynamoDB keeps nothing but keys unique. It holds what
 //! a login needs, so that a login is one read. All reads are consistent, so that a user who was
 //! just created can log in and one who was just deleted can't.
@@ -22,7 +26,11 @@ use trichrome_aws::{AwsSpans, Failure, TransactionError, transact};
 use trichrome_users_table::{PARTITION_KEY, USER_EXISTS, user_key};
 
 pub(crate) use self::item::{Owner, Record};
+use self::item::{number, string};
 use crate::{Error, User};
+
+/// The attribute with the Unix time after which DynamoDB may delete an item.
+pub(crate) const EXPIRY: &str = "expires_at";
 
 /// The users table.
 #[derive(Debug, Clone)]
@@ -38,6 +46,17 @@ pub(crate) struct NewUser<'a> {
     pub(crate) password_hash: &'a str,
     pub(crate) idempotency_key: Option<&'a str>,
     pub(crate) created_at: &'a str,
+}
+
+/// The next generation of a user's tokens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Revocation<'a> {
+    pub(crate) user: &'a User,
+    /// One more than the present generation.
+    pub(crate) generation: u64,
+    /// The present hash and a new one, if the password changes, too.
+    pub(crate) passwords: Option<(&'a str, &'a str)>,
+    pub(crate) idempotency_key: Option<&'a str>,
 }
 
 /// How an insert ended.
@@ -133,6 +152,21 @@ impl UserStore {
             .transpose()
     }
 
+    /// Starts a new generation of a user's tokens, on both of their items or on neither.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if either item has changed since it was read.
+    pub(crate) async fn revoke(&self, revocation: &Revocation<'_>) -> Result<(), Error> {
+        let items = item::revocation(&self.table, revocation).map_err(broken)?;
+        match transact(&self.client, items, None).await {
+            Ok(()) => Ok(()),
+            Err(TransactionError::ConditionFailed { .. } | TransactionError::Conflict(_)) => {
+                Err(Error::Conflict)
+            }
+            Err(TransactionError::Failed(failure)) => Err(failed(failure)),
+        }
+    }
+
     /// Marks a user as being deleted and frees the name, both or neither. A user who is already
     /// marked or deleted is no error: another call is deleting the same user.
     pub(crate) async fn mark_deleting(&self, user: &User) -> Result<(), Error> {
@@ -165,8 +199,25 @@ impl UserStore {
         }
     }
 
-    /// Deletes the item of a user who was marked, if it still exists.
-    pub(crate) async fn remove(&self, user_id: &str) -> Result<(), Error> {
+    /// Deletes the item of a user who was marked, if it still exists, and remembers the key of the
+    /// call until `expires_at`, in seconds since 1970.
+    pub(crate) async fn remove(
+        &self,
+        user_id: &str,
+        idempotency_key: Option<&str>,
+        expires_at: u64,
+    ) -> Result<(), Error> {
+        if let Some(key) = idempotency_key {
+            self.client
+                .put_item()
+                .table_name(&self.table)
+                .item(PARTITION_KEY, item::gone_key(user_id))
+                .item("deleted_by", string(key))
+                .item(EXPIRY, number(expires_at))
+                .send()
+                .await
+                .map_err(failed)?;
+        }
         self.client
             .delete_item()
             .table_name(&self.table)
@@ -175,6 +226,23 @@ impl UserStore {
             .await
             .map_err(failed)?;
         Ok(())
+    }
+
+    /// The key of the call that deleted a user, if it had one and it is remembered.
+    pub(crate) async fn deleted_by(&self, user_id: &str) -> Result<Option<String>, Error> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(PARTITION_KEY, item::gone_key(user_id))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(failed)?;
+        let key = answer
+            .item
+            .map(|mut item| item::text(&mut item, "deleted_by"));
+        key.transpose()
     }
 }
 

@@ -11,6 +11,15 @@ pub struct User {
     pub username: String,
 }
 
+/// A user whose password was checked or set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The user.
+    pub user: User,
+    /// The generation of the user's new tokens.
+    pub generation: u64,
+}
+
 impl From<User> for UserMessage {
     fn from(user: User) -> Self {
         Self {

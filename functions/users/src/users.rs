@@ -4,7 +4,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
 use crate::{
-    Error, Passwords, User, UserStore, Username,
+    Account, Error, Passwords, User, UserStore, Username,
     store::{Insert, NewUser, Owner},
 };
 
@@ -12,7 +12,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Users {
     pub(crate) store: UserStore,
-    passwords: Passwords,
+    pub(crate) passwords: Passwords,
 }
 
 impl Users {
@@ -36,7 +36,7 @@ impl Users {
         username: String,
         password: String,
         idempotency_key: Option<&str>,
-    ) -> Result<User, Error> {
+    ) -> Result<Account, Error> {
         let given = username;
         let username = String::from(Username::new(&given)?);
         // A user from before names had a form has the name as given.
@@ -60,7 +60,10 @@ impl Users {
             })
             .await?;
         match inserted {
-            Insert::Done => Ok(user),
+            Insert::Done => Ok(Account {
+                user,
+                generation: 0,
+            }),
             Insert::Taken => {
                 self.repeated(user.username, password, idempotency_key)
                     .await
@@ -74,7 +77,7 @@ impl Users {
         username: String,
         password: String,
         idempotency_key: Option<&str>,
-    ) -> Result<User, Error> {
+    ) -> Result<Account, Error> {
         let Some(key) = idempotency_key else {
             return Err(Error::Taken);
         };
@@ -90,10 +93,7 @@ impl Users {
         {
             return Err(Error::Taken);
         }
-        Ok(User {
-            id: owner.user_id,
-            username,
-        })
+        Ok(account(username, owner.user_id, owner.generation))
     }
 
     /// The user with this id.
@@ -126,16 +126,20 @@ impl Users {
     ///
     /// # Errors
     /// [`Error::Credentials`] and the store's failures.
-    pub async fn verify_password(&self, username: String, password: String) -> Result<User, Error> {
-        let (user, hash) = match self.owner(username).await? {
-            Some((username, owner)) => {
-                let id = owner.user_id;
-                (Some(User { id, username }), Some(owner.password_hash))
-            }
+    pub async fn verify_password(
+        &self,
+        username: String,
+        password: String,
+    ) -> Result<Account, Error> {
+        let (found, hash) = match self.owner(username).await? {
+            Some((username, owner)) => (
+                Some(account(username, owner.user_id, owner.generation)),
+                Some(owner.password_hash),
+            ),
             None => (None, None),
         };
-        match (self.passwords.verify(password, hash).await?, user) {
-            (true, Some(user)) => Ok(user),
+        match (self.passwords.verify(password, hash).await?, found) {
+            (true, Some(account)) => Ok(account),
             _ => Err(Error::Credentials),
         }
     }
@@ -149,6 +153,13 @@ impl Users {
             None => None,
         };
         Ok(given.map(|owner| (username, owner)).or(formed))
+    }
+}
+
+fn account(username: String, id: String, generation: u64) -> Account {
+    Account {
+        user: User { id, username },
+        generation,
     }
 }
 

@@ -1,15 +1,45 @@
 //! The domain's parts, built from a function's environment.
 
 use trichrome_pictures::PictureStore;
-use trichrome_runtime::Env;
+use trichrome_runtime::{Call, Claims, Env, TokenCheck};
 
-use crate::{Purge, UserStore, Users};
+use crate::{Caller, Error, Purge, UserStore, Users};
 
 impl Users {
     /// The users in `USERS_TABLE`.
     pub fn from_env(env: &mut Env) -> Self {
         let config = env.aws("dynamodb");
         Self::new(UserStore::new(&config, env.required("USERS_TABLE")))
+    }
+}
+
+impl<'a> Caller<'a> {
+    /// The caller of this call.
+    #[must_use]
+    pub fn of(call: &'a Call) -> Self {
+        Self {
+            user_id: call.caller(),
+            token_generation: call.token_generation,
+            idempotency_key: call.idempotency_key.as_deref(),
+        }
+    }
+}
+
+/// For the operations that revoke their caller's token: a repeated call still counts.
+impl TokenCheck for Users {
+    type Error = Error;
+
+    fn build(env: &mut Env) -> Self {
+        Self::from_env(env)
+    }
+
+    async fn counts(&self, claims: &Claims, idempotency_key: Option<&str>) -> Result<bool, Error> {
+        let caller = Caller {
+            user_id: &claims.sub,
+            token_generation: claims.generation,
+            idempotency_key,
+        };
+        self.may_revoke(caller).await
     }
 }
 

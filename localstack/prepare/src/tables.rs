@@ -24,11 +24,11 @@ pub struct Shape {
     pub expires: bool,
 }
 
-/// Users and usernames.
+/// Users and usernames, and idempotency keys of deletions, which expire.
 pub const USERS: Shape = Shape {
     partition: "pk",
     sort: None,
-    expires: false,
+    expires: true,
 };
 
 /// Pictures by user, and idempotency keys, which expire.

@@ -2,12 +2,13 @@
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 use trichrome_proto::{
     contract::{Access, OPERATIONS, Operation},
     error::ErrorCode,
 };
 use trichrome_tests::{
-    account::Account,
+    account::{Account, NEW_PASSWORD},
     harness::Suite,
     images::Format,
     reply::text,
@@ -33,7 +34,7 @@ pub(crate) fn add(suite: &mut Suite) {
 }
 
 /// The credentials to try. The valid ones come last, because that call may delete the subject.
-const CREDENTIALS: [Credential; 14] = [
+const CREDENTIALS: [Credential; 17] = [
     Credential::None,
     Credential::OtherScheme,
     Credential::Malformed,
@@ -46,6 +47,9 @@ const CREDENTIALS: [Credential; 14] = [
     Credential::Early,
     Credential::Critical,
     Credential::Twice,
+    Credential::Deleted,
+    Credential::OldPassword,
+    Credential::LoggedOut,
     Credential::Anothers,
     Credential::Valid,
 ];
@@ -68,13 +72,69 @@ enum Credential {
     Critical,
     /// A valid token in two headers.
     Twice,
+    /// The token of a user who is deleted.
+    Deleted,
+    /// A token from before a password change.
+    OldPassword,
+    /// A token from before its user logged out everywhere.
+    LoggedOut,
     Anothers,
     Valid,
 }
 
+/// Tokens that are refused although they are valid by themselves.
+struct Revoked {
+    deleted: String,
+    old_password: String,
+    logged_out: String,
+}
+
+static REVOKED: OnceCell<Revoked> = OnceCell::const_new();
+
+/// The tokens, which all tests share: no function has seen their users before, so they need no
+/// wait. `revocation` tests how soon a function notices.
+async fn revoked(run: &Scenario) -> Result<&'static Revoked> {
+    let make = async || -> Result<_> {
+        let mut tokens = Vec::new();
+        for (function, args) in [
+            ("users-delete", json!({})),
+            (
+                "auth-change-password",
+                json!({"new_password": NEW_PASSWORD}),
+            ),
+            ("auth-revoke", json!({})),
+        ] {
+            let account = run.shared_account().await?;
+            let mut args = args;
+            if function == "auth-change-password" {
+                args["current_password"] = json!(account.password);
+            } else {
+                args["user_id"] = json!(account.id);
+            }
+            let call = run.call_over(Transport::Rest, function, args)?;
+            call.by(&account).send().await?.ok().context(function)?;
+            tokens.push(account.token);
+        }
+        let [deleted, old_password, logged_out] = <[String; 3]>::try_from(tokens)
+            .map_err(|tokens| anyhow::anyhow!("{} tokens", tokens.len()))?;
+        Ok(Revoked {
+            deleted,
+            old_password,
+            logged_out,
+        })
+    };
+    REVOKED.get_or_try_init(make).await
+}
+
 impl Credential {
     /// Returns the token, if the credential has one.
-    fn token(self, stack: &Stack, owner: &Account, other: &Account) -> Result<Option<String>> {
+    fn token(
+        self,
+        stack: &Stack,
+        owner: &Account,
+        other: &Account,
+        revoked: &Revoked,
+    ) -> Result<Option<String>> {
         let (signer, id) = (&stack.signer, &owner.id);
         Ok(Some(match self {
             Self::None => return Ok(None),
@@ -87,6 +147,9 @@ impl Credential {
             Self::IssuerList => signer.issuer_list(id)?,
             Self::Early => signer.early(id)?,
             Self::Critical => signer.critical(id)?,
+            Self::Deleted => revoked.deleted.clone(),
+            Self::OldPassword => revoked.old_password.clone(),
+            Self::LoggedOut => revoked.logged_out.clone(),
             Self::Anothers => other.token.clone(),
             Self::OtherScheme | Self::Twice | Self::Valid => owner.token.clone(),
         }))
@@ -105,6 +168,7 @@ impl Credential {
 
 async fn matrix(run: Scenario, operation: &'static Operation) -> Result<()> {
     let (owner, other) = (run.account().await?, run.account().await?);
+    let revoked = revoked(&run).await?;
     let picture_id = if operation.input.field("picture_id").is_some() {
         let created = upload(&run, &owner, &Format::Png.tiny(), "the owner's").await?;
         text(&created, "id")?.to_owned()
@@ -122,7 +186,7 @@ async fn matrix(run: Scenario, operation: &'static Operation) -> Result<()> {
         }
         let args = Value::Object(good(operation, &subject)?);
         let mut call = run.call(operation.function, args)?;
-        if let Some(token) = credential.token(run.stack(), &owner, &other)? {
+        if let Some(token) = credential.token(run.stack(), &owner, &other, revoked)? {
             call = match credential {
                 Credential::OtherScheme => call.authorization(format!("Basic {token}")),
                 Credential::Twice => call.token(&token).authorized_twice(),
@@ -155,8 +219,9 @@ fn adopt(run: &Scenario, message: &Value) -> Result<()> {
 /// Tests the operation that takes the token as its input.
 async fn bad_tokens(run: Scenario) -> Result<()> {
     let account = run.account().await?;
+    let revoked = revoked(&run).await?;
     for credential in CREDENTIALS {
-        let token = credential.token(run.stack(), &account, &account)?;
+        let token = credential.token(run.stack(), &account, &account, revoked)?;
         let args = json!({"access_token": token.unwrap_or_default()});
         let reply = run.call("auth-validate", args)?.send().await?;
         let good = matches!(

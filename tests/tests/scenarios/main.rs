@@ -19,6 +19,7 @@ mod journey;
 mod paging;
 mod pictures;
 mod renames;
+mod revocation;
 mod traces;
 mod typed_clients;
 
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         idempotency::add,
         inputs::add,
         authorization::add,
+        revocation::add,
         bad_fields::add,
         bad_pictures::add,
         bad_bodies::add,

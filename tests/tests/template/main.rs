@@ -45,6 +45,21 @@ const ACTIONS: &[(&str, &[&str])] = &[
         ],
     ),
     ("auth-validate", &["dynamodb:GetItem on UsersTable"]),
+    (
+        "auth-change-password",
+        &[
+            "dynamodb:GetItem on UsersTable",
+            "dynamodb:UpdateItem on UsersTable",
+            "secretsmanager:GetSecretValue on TokenKey",
+        ],
+    ),
+    (
+        "auth-revoke",
+        &[
+            "dynamodb:GetItem on UsersTable",
+            "dynamodb:UpdateItem on UsersTable",
+        ],
+    ),
     ("users-get", &["dynamodb:GetItem on UsersTable"]),
     ("users-get-by-username", &["dynamodb:GetItem on UsersTable"]),
     (
@@ -65,6 +80,7 @@ const ACTIONS: &[(&str, &[&str])] = &[
             "dynamodb:BatchWriteItem on PicturesTable",
             "dynamodb:DeleteItem on UsersTable",
             "dynamodb:GetItem on UsersTable",
+            "dynamodb:PutItem on UsersTable",
             "dynamodb:Query on PicturesTable",
             "dynamodb:UpdateItem on UsersTable",
             "s3:DeleteObject on objects of PicturesBucket",
@@ -75,6 +91,7 @@ const ACTIONS: &[(&str, &[&str])] = &[
     (
         "pictures-list",
         &[
+            "dynamodb:GetItem on UsersTable",
             "dynamodb:Query on PicturesTable",
             "s3:GetObject on objects of PicturesBucket",
             "s3:ListBucket on PicturesBucket",
@@ -84,6 +101,7 @@ const ACTIONS: &[(&str, &[&str])] = &[
         "pictures-get",
         &[
             "dynamodb:GetItem on PicturesTable",
+            "dynamodb:GetItem on UsersTable",
             "s3:GetObject on objects of PicturesBucket",
             "s3:ListBucket on PicturesBucket",
         ],
@@ -93,22 +111,30 @@ const ACTIONS: &[(&str, &[&str])] = &[
         &[
             "dynamodb:ConditionCheckItem on UsersTable",
             "dynamodb:GetItem on PicturesTable",
+            "dynamodb:GetItem on UsersTable",
             "dynamodb:PutItem on PicturesTable",
             "s3:DeleteObject on objects of PicturesBucket",
             "s3:PutObject on objects of PicturesBucket",
         ],
     ),
-    ("pictures-update", &["dynamodb:UpdateItem on PicturesTable"]),
+    (
+        "pictures-update",
+        &[
+            "dynamodb:GetItem on UsersTable",
+            "dynamodb:UpdateItem on PicturesTable",
+        ],
+    ),
     (
         "pictures-delete",
         &[
             "dynamodb:DeleteItem on PicturesTable",
+            "dynamodb:GetItem on UsersTable",
             "dynamodb:UpdateItem on PicturesTable",
             "s3:DeleteObject on objects of PicturesBucket",
         ],
     ),
-    ("analytics-log", &[]),
-    ("analytics-get", &[]),
+    ("analytics-log", &["dynamodb:GetItem on UsersTable"]),
+    ("analytics-get", &["dynamodb:GetItem on UsersTable"]),
     ("analytics-ingest", &[]),
     (MIGRATE, &[]),
     (
@@ -520,7 +546,10 @@ fn the_template_contains_no_secret() {
             url.is_null() || text.starts_with("{{resolve:secretsmanager:"),
             "{name}: {url}"
         );
-        let signs = matches!(name.as_str(), "auth-signup" | "auth-login");
+        let signs = matches!(
+            name.as_str(),
+            "auth-signup" | "auth-login" | "auth-change-password"
+        );
         assert_eq!(!variables["TOKEN_KEY_SECRET_ID"].is_null(), signs, "{name}");
     }
 }

@@ -68,6 +68,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Logs the caller out everywhere: revokes all their tokens, also the one of this call. A revoked token is refused within a minute.
+         * @description gRPC: `auth.Auth/RevokeTokens`. Kafka: topic `auth`, key `revoketokens`.
+         */
+        post: operations["auth-revoke"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Changes the caller's password, revokes all their tokens and returns a new one. A revoked token is refused within a minute.
+         * @description gRPC: `auth.Auth/ChangePassword`. Kafka: topic `auth`, key `changepassword`.
+         */
+        post: operations["auth-change-password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/pictures": {
         parameters: {
             query?: never;
@@ -254,6 +294,17 @@ export interface components {
              */
             start?: string;
         };
+        ChangePasswordRequest: {
+            /** @description The caller's current password. */
+            current_password: string;
+            /** @description The password to set. */
+            new_password: string;
+            /**
+             * Format: uuid
+             * @description The caller's id. Optional.
+             */
+            user_id?: string;
+        };
         CreateUserPictureRequest: {
             /** @description The picture's bytes: PNG, JPEG, GIF, WebP or AVIF, at most 4 MiB before base64 encoding. */
             base64: string;
@@ -345,6 +396,13 @@ export interface components {
             user_id?: string;
             /** @description The width in pixels, before any EXIF orientation is applied. */
             width?: number;
+        };
+        RevokeTokensRequest: {
+            /**
+             * Format: uuid
+             * @description The caller's id. Optional.
+             */
+            user_id?: string;
         };
         SignupInput: {
             /** @description The password to set. */
@@ -657,6 +715,70 @@ export interface operations {
             400: components["responses"]["INVALID_ARGUMENT"];
             413: components["responses"]["PAYLOAD_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
+            429: components["responses"]["RESOURCE_EXHAUSTED"];
+            500: components["responses"]["INTERNAL"];
+            503: components["responses"]["UNAVAILABLE"];
+            504: components["responses"]["DEADLINE_EXCEEDED"];
+            default: components["responses"]["ERROR"];
+        };
+    };
+    "auth-revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevokeTokensRequest"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["INVALID_ARGUMENT"];
+            401: components["responses"]["UNAUTHENTICATED"];
+            403: components["responses"]["PERMISSION_DENIED"];
+            413: components["responses"]["PAYLOAD_TOO_LARGE"];
+            429: components["responses"]["RESOURCE_EXHAUSTED"];
+            500: components["responses"]["INTERNAL"];
+            503: components["responses"]["UNAVAILABLE"];
+            504: components["responses"]["DEADLINE_EXCEEDED"];
+            default: components["responses"]["ERROR"];
+        };
+    };
+    "auth-change-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangePasswordRequest"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthResponse"];
+                };
+            };
+            400: components["responses"]["INVALID_ARGUMENT"];
+            401: components["responses"]["UNAUTHENTICATED"];
+            403: components["responses"]["PERMISSION_DENIED"];
+            413: components["responses"]["PAYLOAD_TOO_LARGE"];
             429: components["responses"]["RESOURCE_EXHAUSTED"];
             500: components["responses"]["INTERNAL"];
             503: components["responses"]["UNAVAILABLE"];

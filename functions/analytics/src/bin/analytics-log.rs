@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use trichrome_analytics::{Analytics, Error};
 use trichrome_proto::analytics::LogDataRequest;
 use trichrome_runtime::{Call, Env, Function};
+use trichrome_users_table::UserTokens;
 
 struct Log(Analytics);
 
@@ -13,6 +14,7 @@ impl Function for Log {
     type Input = LogDataRequest;
     type Output = ();
     type Error = Error;
+    type Tokens = UserTokens;
 
     fn build(env: &mut Env) -> Self {
         Self(Analytics::from_env(env))

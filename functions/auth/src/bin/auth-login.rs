@@ -2,7 +2,7 @@
 
 use trichrome_auth::{Error, Sessions};
 use trichrome_proto::auth::{AuthResponse, LoginInput};
-use trichrome_runtime::{Call, Env, Function};
+use trichrome_runtime::{Call, Env, Function, NoTokens};
 
 struct Login {
     sessions: Sessions,
@@ -13,6 +13,7 @@ impl Function for Login {
     type Input = LoginInput;
     type Output = AuthResponse;
     type Error = Error;
+    type Tokens = NoTokens;
 
     fn build(env: &mut Env) -> Self {
         Self {

@@ -2,7 +2,7 @@
 
 use trichrome_auth::{Error, guard};
 use trichrome_proto::auth::{ValidateRpcRequestInput, ValidationResponse};
-use trichrome_runtime::{Call, Env, Function, TokenError, Verifier};
+use trichrome_runtime::{Call, Env, Function, NoTokens, TokenError, Verifier};
 use trichrome_users::Users;
 
 struct Validate {
@@ -16,6 +16,7 @@ impl Function for Validate {
     type Input = ValidateRpcRequestInput;
     type Output = ValidationResponse;
     type Error = Error;
+    type Tokens = NoTokens;
 
     fn build(env: &mut Env) -> Self {
         Self {
@@ -27,7 +28,7 @@ impl Function for Validate {
     async fn call(&self, _call: &Call, input: Self::Input) -> Result<Self::Output, Error> {
         let verify = |token: &str| {
             let verifier = self.verifier.as_ref().ok_or(TokenError::Keys)?;
-            Ok::<_, TokenError>(verifier.verify(token)?.sub)
+            verifier.verify(token)
         };
         let user_id = guard::validate(input, verify, &self.users).await?;
         Ok(ValidationResponse { user_id })

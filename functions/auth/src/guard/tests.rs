@@ -76,9 +76,9 @@ fn unknown_names_are_refused() {
         ("logins", ""),
         ("verifyRpcRequest", ""),
         ("/auth.Auth/Logout", ""),
-        ("", "/logout"),
+        ("", "/logoff"),
         ("", "login"),
-        ("Login", "/logout"),
+        ("Login", "/logoff"),
         ("Logout", "/login"),
     ] {
         let error = is_public(method, path).unwrap_err();
@@ -90,9 +90,14 @@ fn unknown_names_are_refused() {
 }
 
 /// A verifier that accepts one token, Ada's.
-fn verify(token: &str) -> Result<String, io::Error> {
+fn verify(token: &str) -> Result<Claims, io::Error> {
     match token {
-        "good" => Ok("1".to_owned()),
+        "good" => Ok(Claims {
+            sub: "1".to_owned(),
+            iss: "us".to_owned(),
+            exp: 0,
+            generation: 1,
+        }),
         _ => Err(io::Error::other("unknown token")),
     }
 }
@@ -146,10 +151,13 @@ async fn public_operations_need_no_token() {
 }
 
 #[tokio::test]
-async fn the_token_of_a_deleted_user_is_refused() {
+async fn a_revoked_token_and_that_of_a_deleted_user_are_refused() {
     let mut deleting = ada();
     deleting.1["Item"]["deleting"] = json!({"BOOL": true});
+    let mut revoked = ada();
+    revoked.1["Item"]["token_generation"] = json!({"N": "2"});
     for (answer, code) in [
+        (revoked, ErrorCode::Unauthenticated),
         ((200, json!({})), ErrorCode::Unauthenticated),
         (deleting, ErrorCode::Unauthenticated),
         (failure(500, "InternalServerError"), ErrorCode::Unavailable),

@@ -3,6 +3,7 @@
 use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
 use serde_json::{Value, json};
 use trichrome_proto::error::{ErrorCode, Fault};
+use trichrome_users::User;
 
 use super::*;
 use crate::testing::{Aws, failure, jwks, secret};
@@ -19,8 +20,18 @@ fn verify(token: &str, keys: &[(&str, u8)]) -> jsonwebtoken::errors::Result<Valu
     Ok(decode(token, &key, &validation)?.claims)
 }
 
+fn account(id: &str, generation: u64) -> Account {
+    Account {
+        user: User {
+            id: id.to_owned(),
+            username: "ada".to_owned(),
+        },
+        generation,
+    }
+}
+
 fn kid(ready: &Ready) -> String {
-    let header = decode_header(ready.sign("1").unwrap()).unwrap();
+    let header = decode_header(ready.sign(&account("1", 0)).unwrap()).unwrap();
     header.kid.unwrap()
 }
 
@@ -29,7 +40,7 @@ async fn a_token_has_the_claims_and_the_header() {
     let aws = Aws::new([secret("k1", 1)]);
     let ready = aws.signer().ready().await.unwrap();
     let before = get_current_timestamp();
-    let token = ready.sign("user-1").unwrap();
+    let token = ready.sign(&account("user-1", 0)).unwrap();
 
     let header = decode_header(&token).unwrap();
     assert_eq!(
@@ -52,14 +63,14 @@ async fn a_token_has_the_claims_and_the_header() {
             "jti": claims["jti"],
         })
     );
-    let other = verify(&ready.sign("user-1").unwrap(), &[("k1", 1)]).unwrap();
+    let other = verify(&ready.sign(&account("user-1", 0)).unwrap(), &[("k1", 1)]).unwrap();
     assert_ne!(claims["jti"], other["jti"]);
 }
 
 #[tokio::test]
 async fn another_key_does_not_verify_it() {
     let ready = Aws::new([secret("k1", 1)]).signer().ready().await.unwrap();
-    assert!(verify(&ready.sign("1").unwrap(), &[("k1", 2)]).is_err());
+    assert!(verify(&ready.sign(&account("1", 0)).unwrap(), &[("k1", 2)]).is_err());
 }
 
 #[tokio::test]
@@ -67,8 +78,12 @@ async fn the_shell_accepts_it() {
     let ready = Aws::new([secret("k1", 1)]).signer().ready().await.unwrap();
     let keys = serde_json::to_string(&jwks(&[("k0", 0), ("k1", 1)])).unwrap();
     let verifier = trichrome_runtime::Verifier::from_jwks(&keys, "us", "them").unwrap();
-    let claims = verifier.verify(&ready.sign("user-1").unwrap()).unwrap();
-    assert_eq!(claims.sub, "user-1");
+    let claims = verifier
+        .verify(&ready.sign(&account("user-1", 0)).unwrap())
+        .unwrap();
+    assert_eq!((claims.sub.as_str(), claims.generation), ("user-1", 0));
+    let later = ready.sign(&account("user-1", 3)).unwrap();
+    assert_eq!(verifier.verify(&later).unwrap().generation, 3);
 }
 
 #[tokio::test]
@@ -91,7 +106,13 @@ async fn a_rotated_key_is_used_after_the_refresh() {
     tokio::time::advance(Duration::from_secs(1)).await;
     let ready = signer.ready().await.unwrap();
     assert_eq!(kid(&ready), "k2");
-    assert!(verify(&ready.sign("1").unwrap(), &[("k1", 1), ("k2", 2)]).is_ok());
+    assert!(
+        verify(
+            &ready.sign(&account("1", 0)).unwrap(),
+            &[("k1", 1), ("k2", 2)]
+        )
+        .is_ok()
+    );
     assert_eq!(aws.operations().len(), 2);
 }
 

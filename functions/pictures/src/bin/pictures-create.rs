@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use trichrome_pictures::{Error, NewPictures};
 use trichrome_proto::pictures::{CreateUserPictureRequest, PictureMessage};
 use trichrome_runtime::{Call, Env, Function};
+use trichrome_users_table::UserTokens;
 
 struct Create(NewPictures);
 
@@ -13,6 +14,7 @@ impl Function for Create {
     type Input = CreateUserPictureRequest;
     type Output = PictureMessage;
     type Error = Error;
+    type Tokens = UserTokens;
 
     fn build(env: &mut Env) -> Self {
         Self(NewPictures::from_env(env))

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use trichrome_pictures::{Error, PictureStore};
 use trichrome_proto::pictures::DeleteUserPictureRequest;
 use trichrome_runtime::{Call, Env, Function};
+use trichrome_users_table::UserTokens;
 
 struct Delete(PictureStore);
 
@@ -13,6 +14,7 @@ impl Function for Delete {
     type Input = DeleteUserPictureRequest;
     type Output = ();
     type Error = Error;
+    type Tokens = UserTokens;
 
     fn build(env: &mut Env) -> Self {
         Self(PictureStore::from_env(env))

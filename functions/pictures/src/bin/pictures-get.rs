@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use trichrome_pictures::{Error, PictureStore};
 use trichrome_proto::pictures::{GetUserPictureRequest, PictureMessage};
 use trichrome_runtime::{Call, Env, Function};
+use trichrome_users_table::UserTokens;
 
 struct Get(PictureStore);
 
@@ -13,6 +14,7 @@ impl Function for Get {
     type Input = GetUserPictureRequest;
     type Output = PictureMessage;
     type Error = Error;
+    type Tokens = UserTokens;
 
     fn build(env: &mut Env) -> Self {
         Self(PictureStore::from_env(env))

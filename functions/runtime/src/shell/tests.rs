@@ -14,7 +14,7 @@ use trichrome_proto::{
 };
 
 use super::*;
-use crate::{Env, token::tests::Key};
+use crate::{Env, TokenCheck, token::tests::Key};
 
 const GRPC: &str = Transport::Grpc.api_id().unwrap();
 const EVENTS: &str = Transport::Events.api_id().unwrap();
@@ -27,6 +27,7 @@ impl Function for List {
     type Input = GetUserPicturesRequest;
     type Output = PicturesMessage;
     type Error = ApiError;
+    type Tokens = Tokens;
 
     fn build(_: &mut Env) -> Self {
         Self
@@ -59,6 +60,7 @@ impl Function for Create {
     type Input = CreateUserPictureRequest;
     type Output = PictureMessage;
     type Error = ApiError;
+    type Tokens = Tokens;
 
     fn build(_: &mut Env) -> Self {
         Self
@@ -73,11 +75,40 @@ impl Function for Create {
     }
 }
 
-fn shell<F: Function>(function: F) -> Shell<F> {
+/// A check that accepts, refuses or fails.
+#[derive(Clone, Copy)]
+enum Tokens {
+    Accepted,
+    Revoked,
+    Unknown,
+}
+
+impl TokenCheck for Tokens {
+    type Error = ApiError;
+
+    fn build(_: &mut Env) -> Self {
+        Self::Accepted
+    }
+
+    async fn counts(&self, claims: &Claims, _: Option<&str>) -> Result<bool, ApiError> {
+        assert_eq!((claims.sub.as_str(), claims.generation), ("u1", 0));
+        match self {
+            Self::Accepted => Ok(true),
+            Self::Revoked => Ok(false),
+            Self::Unknown => Err(ApiError::new(
+                ErrorCode::Unavailable,
+                "table trichrome-users at 10.0.0.1",
+            )),
+        }
+    }
+}
+
+fn shell<F: Function<Tokens = Tokens>>(function: F) -> Shell<F> {
     Shell {
         function,
         operation: by_function(F::NAME).unwrap(),
         verifier: Some(crate::token::tests::verifier(&[&key()])),
+        tokens: Some(Tokens::Accepted),
         timeout: Duration::from_secs(9),
         cors_origin: None,
         cold: AtomicBool::new(true),
@@ -106,7 +137,10 @@ fn request(api_id: &str, query: &str, body: &str) -> Request {
         .with_request_context(RequestContext::ApiGatewayV2(context))
 }
 
-async fn respond<F: Function>(function: F, request: Request) -> (u16, Value, Handled) {
+async fn respond<F: Function<Tokens = Tokens>>(
+    function: F,
+    request: Request,
+) -> (u16, Value, Handled) {
     let handled = shell(function).handle(request).await;
     let body = match handled.response.body() {
         Body::Text(text) => serde_json::from_str(text).unwrap(),
@@ -159,6 +193,27 @@ async fn a_missing_token_is_401_and_names_the_scheme() {
     assert_eq!(body["error"]["request_id"], "r-1");
     assert_eq!(handled.response.headers()["www-authenticate"], "Bearer");
     assert_eq!(handled.finished.entry.unwrap().status, 401);
+}
+
+#[tokio::test]
+async fn a_token_that_no_longer_counts_is_401_before_the_request_is_read() {
+    for (tokens, status, code) in [
+        (Tokens::Revoked, 401, "UNAUTHENTICATED"),
+        (Tokens::Unknown, 503, "UNAVAILABLE"),
+    ] {
+        let mut shell = shell(List);
+        shell.tokens = Some(tokens);
+        let handled = shell.handle(request("api", "limit=many", "")).await;
+        assert_eq!(handled.response.status(), status);
+        let Body::Text(text) = handled.response.body() else {
+            panic!("no body");
+        };
+        let body: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(body["error"]["code"], code);
+        assert!(!text.contains("10.0.0.1"));
+        // Only a caller who was let in is named.
+        assert_eq!(handled.finished.entry.unwrap().user_id, "");
+    }
 }
 
 #[tokio::test]
@@ -274,6 +329,7 @@ impl Function for Down {
     type Input = trichrome_proto::analytics::LogDataRequest;
     type Output = ();
     type Error = ApiError;
+    type Tokens = Tokens;
 
     fn build(_: &mut Env) -> Self {
         Self
@@ -338,6 +394,7 @@ impl Function for Patch {
     type Input = GetUserPictureRequest;
     type Output = PictureMessage;
     type Error = ApiError;
+    type Tokens = Tokens;
 
     fn build(_: &mut Env) -> Self {
         Self

@@ -86,6 +86,20 @@ fn a_valid_token_has_its_subject() {
 }
 
 #[test]
+fn a_token_of_version_0_1_has_the_first_generation() {
+    let key = Key::new("k1", 1);
+    let verifier = verifier(&[&key]);
+    let claims = verifier.verify(&key.token("u")).unwrap();
+    assert_eq!(claims.generation, 0);
+    let token = key.sign(&header("k1"), &with("gen", json!(7)));
+    assert_eq!(verifier.verify(&token).unwrap().generation, 7);
+    for invalid in [json!(-1), json!("7"), json!(null)] {
+        let token = key.sign(&header("k1"), &with("gen", invalid));
+        assert!(verifier.verify(&token).is_err());
+    }
+}
+
+#[test]
 fn several_keys_are_valid_at_once() {
     let (old, new) = (Key::new("k1", 1), Key::new("k2", 2));
     let verifier = verifier(&[&old, &new]);

@@ -1,7 +1,7 @@
 //! `users-create`: creates a user.
 
 use trichrome_proto::users::{CreateUserRequest, UserMessage};
-use trichrome_runtime::{Call, Env, Function};
+use trichrome_runtime::{Call, Env, Function, NoTokens};
 use trichrome_users::{Error, Users};
 
 struct Create {
@@ -13,6 +13,7 @@ impl Function for Create {
     type Input = CreateUserRequest;
     type Output = UserMessage;
     type Error = Error;
+    type Tokens = NoTokens;
 
     fn build(env: &mut Env) -> Self {
         Self {
@@ -22,11 +23,11 @@ impl Function for Create {
 
     async fn call(&self, call: &Call, input: Self::Input) -> Result<Self::Output, Error> {
         let key = call.idempotency_key.as_deref();
-        let user = self
+        let account = self
             .users
             .create(input.username, input.password, key)
             .await?;
-        Ok(user.into())
+        Ok(account.user.into())
     }
 }
 

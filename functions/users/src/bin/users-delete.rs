@@ -3,7 +3,7 @@
 use trichrome_pictures::PictureStore;
 use trichrome_proto::users::DeleteUserRequest;
 use trichrome_runtime::{Call, Env, Function};
-use trichrome_users::{Error, Users};
+use trichrome_users::{Caller, Error, Users};
 
 struct Delete {
     users: Users,
@@ -15,6 +15,7 @@ impl Function for Delete {
     type Input = DeleteUserRequest;
     type Output = ();
     type Error = Error;
+    type Tokens = Users;
 
     fn build(env: &mut Env) -> Self {
         Self {
@@ -23,8 +24,8 @@ impl Function for Delete {
         }
     }
 
-    async fn call(&self, _call: &Call, input: Self::Input) -> Result<(), Error> {
-        self.users.delete(&input.user_id, &self.pictures).await
+    async fn call(&self, call: &Call, _: Self::Input) -> Result<(), Error> {
+        self.users.delete(Caller::of(call), &self.pictures).await
     }
 }
 

@@ -3,6 +3,7 @@
 use trichrome_proto::users::{GetUserDataRequest, UserMessage};
 use trichrome_runtime::{Call, Env, Function};
 use trichrome_users::{Error, Users};
+use trichrome_users_table::UserTokens;
 
 struct Get {
     users: Users,
@@ -13,6 +14,7 @@ impl Function for Get {
     type Input = GetUserDataRequest;
     type Output = UserMessage;
     type Error = Error;
+    type Tokens = UserTokens;
 
     fn build(env: &mut Env) -> Self {
         Self {

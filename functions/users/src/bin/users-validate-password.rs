@@ -1,7 +1,7 @@
 //! `users-validate-password`: checks a user's password.
 
 use trichrome_proto::users::ValidateUserPasswordRequest;
-use trichrome_runtime::{Call, Env, Function};
+use trichrome_runtime::{Call, Env, Function, NoTokens};
 use trichrome_users::{Error, Users};
 
 struct ValidatePassword {
@@ -13,6 +13,7 @@ impl Function for ValidatePassword {
     type Input = ValidateUserPasswordRequest;
     type Output = ();
     type Error = Error;
+    type Tokens = NoTokens;
 
     fn build(env: &mut Env) -> Self {
         Self {

@@ -8,6 +8,13 @@ use trichrome_proto::error::{ApiError, ErrorCode};
 use super::*;
 use crate::testing::{Dynamo, ada, cancelled, done, failure, item};
 
+/// The caller is the user `1`.
+const CALLER: Caller<'_> = Caller {
+    user_id: "1",
+    token_generation: 0,
+    idempotency_key: None,
+};
+
 /// Records purges, and fails them if there is a failure.
 #[derive(Default)]
 struct Pictures {
@@ -41,7 +48,7 @@ fn deleting() -> serde_json::Value {
 async fn the_user_is_marked_then_purged_then_removed() {
     let dynamo = Dynamo::new([item(ada()), done(), done()]);
     let pictures = Pictures::default();
-    dynamo.users().delete("1", &pictures).await.unwrap();
+    dynamo.users().delete(CALLER, &pictures).await.unwrap();
     assert_eq!(
         dynamo.operations(),
         ["GetItem", "TransactWriteItems", "DeleteItem"]
@@ -80,7 +87,7 @@ async fn a_failed_purge_keeps_the_user_for_a_retry() {
         failure: Some(ApiError::new(ErrorCode::Unavailable, "no S3")),
         ..Pictures::default()
     };
-    let error = dynamo.users().delete("1", &pictures).await.unwrap_err();
+    let error = dynamo.users().delete(CALLER, &pictures).await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::Unavailable);
     assert_eq!(dynamo.operations(), ["GetItem", "TransactWriteItems"]);
 }
@@ -89,7 +96,7 @@ async fn a_failed_purge_keeps_the_user_for_a_retry() {
 async fn a_repeated_call_continues_where_the_first_stopped() {
     let dynamo = Dynamo::new([item(deleting()), done()]);
     let pictures = Pictures::default();
-    dynamo.users().delete("1", &pictures).await.unwrap();
+    dynamo.users().delete(CALLER, &pictures).await.unwrap();
     assert_eq!(dynamo.operations(), ["GetItem", "DeleteItem"]);
     assert_eq!(pictures.purged(), ["1"]);
 }
@@ -99,17 +106,8 @@ async fn two_calls_at_once_both_succeed() {
     let marked = cancelled(&["ConditionalCheckFailed", "ConditionalCheckFailed"]);
     let dynamo = Dynamo::new([item(ada()), marked, done()]);
     let pictures = Pictures::default();
-    dynamo.users().delete("1", &pictures).await.unwrap();
+    dynamo.users().delete(CALLER, &pictures).await.unwrap();
     assert_eq!(pictures.purged(), ["1"]);
-}
-
-#[tokio::test]
-async fn deleting_a_missing_user_succeeds() {
-    let dynamo = Dynamo::new([done()]);
-    let pictures = Pictures::default();
-    dynamo.users().delete("1", &pictures).await.unwrap();
-    assert_eq!(dynamo.operations(), ["GetItem"]);
-    assert!(pictures.purged().is_empty());
 }
 
 #[tokio::test]
@@ -124,7 +122,7 @@ async fn a_failed_mark_purges_nothing() {
     ] {
         let dynamo = Dynamo::new([item(ada()), answer]);
         let pictures = Pictures::default();
-        let error = dynamo.users().delete("1", &pictures).await.unwrap_err();
+        let error = dynamo.users().delete(CALLER, &pictures).await.unwrap_err();
         assert_eq!(error.code(), code);
         assert!(pictures.purged().is_empty());
     }
@@ -135,8 +133,69 @@ async fn a_failed_removal_is_reported() {
     let dynamo = Dynamo::new([item(deleting()), failure(500, "InternalServerError")]);
     let error = dynamo
         .users()
-        .delete("1", &Pictures::default())
+        .delete(CALLER, &Pictures::default())
         .await
         .unwrap_err();
     assert_eq!(error.code(), ErrorCode::Unavailable);
+}
+
+fn with_key(key: &'static str) -> Caller<'static> {
+    Caller {
+        idempotency_key: Some(key),
+        ..CALLER
+    }
+}
+
+#[tokio::test]
+async fn the_key_of_a_deletion_is_remembered_for_a_week() {
+    let dynamo = Dynamo::new([item(ada()), done(), done(), done()]);
+    let pictures = Pictures::default();
+    let deleted = dynamo.users().delete(with_key("k1"), &pictures).await;
+    deleted.unwrap();
+    let operations = dynamo.operations();
+    assert_eq!(operations[2..], ["PutItem", "DeleteItem"]);
+    let remembered = &dynamo.bodies()[2]["Item"];
+    assert_eq!(remembered["pk"]["S"], "gone#1");
+    assert_eq!(remembered["deleted_by"]["S"], "k1");
+    let expires_at: u64 = remembered["expires_at"]["N"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let week = unix_seconds() + REMEMBERED;
+    assert!((week - 60..=week).contains(&expires_at), "{expires_at}");
+}
+
+#[tokio::test]
+async fn only_the_call_that_deleted_the_user_may_be_repeated() {
+    let gone = || item(json!({"pk": {"S": "gone#1"}, "deleted_by": {"S": "k1"}}));
+    for (caller, answers, repeated) in [
+        (with_key("k1"), vec![done(), gone()], true),
+        (with_key("k2"), vec![done(), gone()], false),
+        (with_key("k1"), vec![done(), done()], false),
+        (CALLER, vec![done()], false),
+    ] {
+        let pictures = Pictures::default();
+        let users = Dynamo::new(answers).users();
+        let deleted = users.delete(caller, &pictures).await;
+        let code = deleted.map_err(|error| error.code());
+        let expected = if repeated {
+            Ok(())
+        } else {
+            Err(ErrorCode::Unauthenticated)
+        };
+        assert_eq!(code, expected, "{caller:?}");
+        assert!(pictures.purged().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_revoked_token_deletes_nothing() {
+    let mut later = ada();
+    later["token_generation"] = json!({"N": "1"});
+    let dynamo = Dynamo::new([item(later)]);
+    let pictures = Pictures::default();
+    let deleted = dynamo.users().delete(with_key("k1"), &pictures).await;
+    assert_eq!(deleted.unwrap_err().code(), ErrorCode::Unauthenticated);
+    assert_eq!(dynamo.operations(), ["GetItem"]);
 }

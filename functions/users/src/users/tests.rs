@@ -10,9 +10,8 @@ const PASSWORD: &str = "correct horse";
 
 async fn create(dynamo: &Dynamo, key: Option<&str>) -> Result<User, Error> {
     let users = dynamo.users();
-    users
-        .create("ada".to_owned(), PASSWORD.to_owned(), key)
-        .await
+    let created = users.create("ada".to_owned(), PASSWORD.to_owned(), key);
+    Ok(created.await?.user)
 }
 
 /// The name item of the user `1`, with this password and key.
@@ -237,7 +236,7 @@ async fn create_stores_the_form_of_a_name() {
     let dynamo = Dynamo::new([done(), done()]);
     let users = dynamo.users();
     let user = users.create(TYPED.to_owned(), PASSWORD.to_owned(), None);
-    assert_eq!(user.await.unwrap().username, FORM);
+    assert_eq!(user.await.unwrap().user.username, FORM);
     // An older user could have the name as typed.
     assert_eq!(dynamo.operations(), ["GetItem", "TransactWriteItems"]);
     let name = &dynamo.bodies()[1]["TransactItems"][0]["Put"]["Item"];
@@ -280,7 +279,8 @@ async fn a_login_takes_the_name_as_typed_and_its_form() {
         let dynamo = Dynamo::new(answers);
         let users = dynamo.users();
         let verified = users.verify_password(TYPED.to_owned(), PASSWORD.to_owned());
-        assert_eq!(verified.await.ok().map(|user| user.id).as_deref(), id);
+        let id_of = |account: Account| account.user.id;
+        assert_eq!(verified.await.ok().map(id_of).as_deref(), id);
         // The number of reads doesn't reveal which exists.
         let names = [format!("name#{TYPED}"), format!("name#{FORM}")];
         assert_eq!(requested_names(&dynamo), names);
@@ -291,8 +291,9 @@ async fn a_login_takes_the_name_as_typed_and_its_form() {
 async fn the_right_password_is_accepted() {
     let dynamo = Dynamo::new([item(owner(PASSWORD, None).await)]);
     let users = dynamo.users();
-    let user = users.verify_password("ada".to_owned(), PASSWORD.to_owned());
-    assert_eq!(user.await.unwrap().id, "1");
+    let account = users.verify_password("ada".to_owned(), PASSWORD.to_owned());
+    let account = account.await.unwrap();
+    assert_eq!((account.user.id.as_str(), account.generation), ("1", 0));
     assert_eq!(
         dynamo.bodies()[0],
         json!({"TableName": "users", "Key": {"pk": {"S": "name#ada"}}, "ConsistentRead": true})
