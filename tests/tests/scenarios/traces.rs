@@ -246,15 +246,19 @@ async fn upload(run: Scenario) -> Result<()> {
             ("aws.s3.bucket", json!(description.pictures_bucket)),
         ],
     )?;
-    let rows = below(&spans, function, "DynamoDB.")?;
-    has(
-        rows,
-        &[
-            ("rpc.system.name", json!("aws-api")),
-            ("db.system.name", json!("aws.dynamodb")),
-            ("db.collection.name", json!(description.pictures_table)),
-        ],
-    )?;
+    for (name, table) in [
+        ("DynamoDB.GetItem", &description.users_table),
+        ("DynamoDB.TransactWriteItems", &description.pictures_table),
+    ] {
+        has(
+            below(&spans, function, name)?,
+            &[
+                ("rpc.system.name", json!("aws-api")),
+                ("db.system.name", json!("aws.dynamodb")),
+                ("db.collection.name", json!(table)),
+            ],
+        )?;
+    }
     let leaked = spans.iter().find(|span| {
         let text = format!("{:?}", span.attributes);
         text.contains(&account.token) || text.contains(&picture.base64())
