@@ -7,6 +7,7 @@ AWS_PROFILE or AWS_ACCESS_KEY_ID, ...).
     deploy.py up   [--stack NAME] [--template FILE] [--code FOLDER] [--parameter NAME=VALUE ...]
     deploy.py down [--stack NAME] [--delete-data]
     deploy.py check [--template FILE] [--code FOLDER]
+    deploy.py redrive [--stack NAME]
 
 `up` also reads these variables:
     DATABASE_URL     stored in the secret that the parameter DatabaseUrlSecret names
@@ -15,7 +16,8 @@ AWS_PROFILE or AWS_ACCESS_KEY_ID, ...).
 
 `check` only checks that AWS answers and that there is code to deploy. `up` prints the stack's outputs
 as one line of JSON, with the REST API's address as `Endpoint`. Running `up` again updates the stack,
-and repairs what a failed run has left.
+and repairs what a failed run has left. `redrive` delivers the call logs again that could not be
+stored, and prints how many there were; they are stored once, however often they are delivered.
 """
 
 import argparse
@@ -505,6 +507,36 @@ def down(options):
         say(f"kept: {name} {identifier}")
 
 
+def redrive(options):
+    aws = Aws()
+    outputs = outputs_of(Stack(aws, options.stack).describe())
+    source, target = outputs.get("CallLogDeadLettersUrl"), outputs.get("CallLogQueueUrl")
+    if not source or not target:
+        raise Problem(f"the stack {options.stack} doesn't exist, or has no queue of call logs: deploy it")
+    sqs = aws.client("sqs")
+    moved = 0
+    # Not StartMessageMoveTask, which emulators lack.
+    while messages := receive(sqs, source):
+        entries = [
+            {"Id": str(number), "MessageBody": message["Body"]} for number, message in enumerate(messages)
+        ]
+        sent = sqs.send_message_batch(QueueUrl=target, Entries=entries)
+        if refused := sent.get("Failed"):
+            raise Problem(f"SQS refuses a message ({refused[0]['Code']}); {moved} were moved: run this again")
+        entries = [
+            {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
+            for number, message in enumerate(messages)
+        ]
+        sqs.delete_message_batch(QueueUrl=source, Entries=entries)
+        moved += len(messages)
+    print(json.dumps({"moved": moved}))
+
+
+def receive(sqs, queue):
+    answer = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=2)
+    return answer.get("Messages", [])
+
+
 def delete_data(aws, s3, kept):
     if bucket := kept.get("PicturesBucket"):
         unless_gone(empty, s3=s3, bucket=bucket)
@@ -531,11 +563,11 @@ def delete_role(iam, role):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, run in (("up", up), ("down", down), ("check", check)):
+    for name, run in (("up", up), ("down", down), ("check", check), ("redrive", redrive)):
         command = commands.add_parser(name)
         command.add_argument("--stack", default="trichrome")
         command.set_defaults(run=run)
-        if name != "down":
+        if name in ("up", "check"):
             command.add_argument("--template", default="template.yaml")
             command.add_argument("--code", default="target/lambda")
         if name == "up":

@@ -57,6 +57,7 @@ write(
         "USERS_TABLE": outputs["UsersTable"],
         "PICTURES_TABLE": outputs["PicturesTable"],
         "PICTURES_BUCKET": outputs["PicturesBucket"],
+        "CALL_LOG_QUEUE_URL": outputs["CallLogQueueUrl"],
         "TOKEN_KEY_SECRET_ID": outputs["TokenKeySecretArn"],
         "TOKEN_JWKS": jwks.read_text().strip(),
     },

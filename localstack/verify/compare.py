@@ -83,6 +83,10 @@ def roles(differences, iam, resources, meaning):
                 meant += statements(meaning.of(policy))
             else:
                 attached.append(meaning.of(policy))
+        for policy in meaning.template["Resources"].values():
+            if policy["Type"] == "AWS::IAM::Policy" and meaning.is_made(policy):
+                if {"Ref": f"{id}Role"} in policy["Properties"]["Roles"]:
+                    meant += statements(meaning.of(policy["Properties"]["PolicyDocument"]))
         made = []
         for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
             document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
@@ -182,3 +186,6 @@ def queues(differences, client, resources, meaning):
         made = client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         seconds = str(resource["Properties"]["MessageRetentionPeriod"])
         differences.same(f"{id}, retention", made["MessageRetentionPeriod"], seconds)
+        redrive = meaning.of(resource["Properties"].get("RedrivePolicy", {}))
+        made = json.loads(made.get("RedrivePolicy", "{}"))
+        differences.same(f"{id}, redrive", made, redrive)

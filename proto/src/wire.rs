@@ -13,4 +13,4 @@ mod transport;
 pub use event::Event;
 pub use response::Response;
 pub use trace::ClientContext;
-pub use transport::{Source, Transport, UnknownTransport};
+pub use transport::{Transport, UnknownTransport};

@@ -12,10 +12,12 @@
 use std::{
     path::{Path, PathBuf},
     process::{Command, Output},
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
 use sqlx::{Connection as _, Executor as _, PgConnection};
+use uuid::Uuid;
 
 /// The name of the stack deployed by these tests.
 const STACK: &str = "second";
@@ -173,6 +175,14 @@ fn a_failed_stack_is_repaired_updated_and_deleted() {
     let changed: Value = serde_json::from_slice(&changed.stdout).unwrap();
     assert_eq!(changed, first, "an update keeps the API and the tables");
 
+    let entry = Uuid::now_v7();
+    success(&mut dead_letter(&first, entry));
+    let moved: Value = serde_json::from_str(&success(&mut deploy("redrive"))).unwrap();
+    assert_eq!(moved, serde_json::json!({"moved": 1}));
+    assert!(is_stored(&url, entry), "the call log was not stored");
+    let moved: Value = serde_json::from_str(&success(&mut deploy("redrive"))).unwrap();
+    assert_eq!(moved, serde_json::json!({"moved": 0}));
+
     let swept: Value = serde_json::from_str(&success(&mut sweep(&first))).unwrap();
     assert_eq!(swept["removed"], 1, "{swept}");
     assert_eq!(swept["left"], serde_json::json!(["kept", "young"]));
@@ -209,14 +219,49 @@ impl Drop for LaterSchema<'_> {
 }
 
 fn execute(url: &str, statement: &'static str) {
+    on_database(url, async |mut connection| {
+        connection.execute(statement).await
+    });
+}
+
+fn on_database<T>(url: &str, work: impl AsyncFnOnce(PgConnection) -> sqlx::Result<T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        let mut connection = PgConnection::connect(url).await.expect("Postgres");
-        connection.execute(statement).await.expect("a statement");
-    });
+        let connection = PgConnection::connect(url).await.expect("Postgres");
+        work(connection).await.expect("a statement")
+    })
+}
+
+/// Puts a call log into the queue of those that could not be stored.
+fn dead_letter(outputs: &Value, id: Uuid) -> Command {
+    let mut command = python(
+        r#"
+client("sqs").send_message(QueueUrl=os.environ["QUEUE"], MessageBody=json.dumps(
+    {"id": os.environ["ID"], "transport": "rest", "service": "auth", "method": "Login"}))
+"#,
+    );
+    let queue = outputs["CallLogDeadLettersUrl"].as_str().expect("a queue");
+    command.env("QUEUE", queue).env("ID", id.to_string());
+    command
+}
+
+/// Waits until a call log is in the database.
+fn is_stored(url: &str, id: Uuid) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while Instant::now() < deadline {
+        let found = on_database(url, async |mut connection| {
+            let query = sqlx::query("SELECT FROM call_logs WHERE id = $1").bind(id);
+            query.fetch_optional(&mut connection).await
+        });
+        if found.is_some() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    false
 }
 
 /// Prints the database URL of a function of the stack.

@@ -128,6 +128,7 @@ pub(crate) struct Outputs {
     pub(crate) users_table: String,
     pub(crate) pictures_table: String,
     pub(crate) pictures_bucket: String,
+    pub(crate) call_log_queue_url: String,
 }
 
 /// Creates or updates the stack. `variables` have the endpoint, the credentials and the token

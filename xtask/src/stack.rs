@@ -159,10 +159,10 @@ impl Stack {
         Ok(Some(lock))
     }
 
-    /// Creates missing tables, bucket, keys, topics and the schema.
+    /// Creates missing tables, bucket, queue, keys, topics and the schema.
     fn prepare(&self) -> Result<()> {
         let description = match self.deployment {
-            None => "Tables, bucket, keys, topics and schema",
+            None => "Tables, bucket, queue, keys, topics and schema",
             Some(_) => "Keys and topics",
         };
         self.run_prepare(self.preparations(), description)
@@ -216,7 +216,7 @@ impl Stack {
             ("TOKEN_ISSUER", description.issuer),
             ("TOKEN_AUDIENCE", description.audience),
             ("DATABASE_URL", description.database_url),
-            ("CALL_LOG_FUNCTION", "analytics-log".to_owned()),
+            ("CALL_LOG_QUEUE_URL", description.call_log_queue_url),
             ("KAFKA_BROKERS", description.kafka_brokers),
         ]);
         if let Some(observe) = self.observe {

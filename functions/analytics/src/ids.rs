@@ -17,6 +17,11 @@ pub(crate) fn of_position(stream: &str, offset: i64) -> Uuid {
     derive(&["position", stream, &offset.to_string()])
 }
 
+/// The id of a message in a queue that has none.
+pub(crate) fn of_message(id: &str) -> Uuid {
+    derive(&["message", id])
+}
+
 /// The entry's own id. If it isn't a UUID, one is derived from it.
 pub(crate) fn of_text(text: &str) -> Option<Uuid> {
     match text {

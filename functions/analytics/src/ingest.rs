@@ -1,16 +1,32 @@
-//! Ingesting call logs from Kafka.
+//! Ingesting call logs from Kafka and SQS.
 
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::{Analytics, Error, entry::Entry, ids, observation::Observation};
 
-/// Where a record is: unique, and ordered by time of writing within a stream.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
-    /// `<topic>-<partition>`.
-    pub stream: String,
-    /// The position in the stream.
-    pub offset: i64,
+/// Where a record is, which is unique.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Position {
+    /// In Kafka.
+    Partition {
+        /// `<topic>-<partition>`.
+        stream: String,
+        /// The position in the stream.
+        offset: i64,
+    },
+    /// In a queue of SQS: the message's id.
+    Message(String),
+}
+
+impl Position {
+    /// The id of an entry that has none.
+    fn id(&self) -> Uuid {
+        match self {
+            Self::Partition { stream, offset } => ids::of_position(stream, *offset),
+            Self::Message(id) => ids::of_message(id),
+        }
+    }
 }
 
 /// A record that should contain an `AnalyticsEntryMessage` as JSON.
@@ -77,8 +93,7 @@ impl Analytics {
             self.store.insert(entries).await?;
         }
         for Refused { position, reason } in &refused {
-            let Position { stream, offset } = position;
-            tracing::warn!(stream, offset, %reason, "record refused");
+            tracing::warn!(?position, %reason, "record refused");
         }
         Ok(refused)
     }
@@ -112,8 +127,13 @@ fn read(
     now: OffsetDateTime,
 ) -> Result<Entry, Refusal> {
     let observation: Observation = serde_json::from_slice(value)?;
-    let id = || ids::of_position(&position.stream, position.offset);
-    Entry::observed(observation, id, written_at.unwrap_or(now), now).map_err(Refusal::Entry)
+    Entry::observed(
+        observation,
+        || position.id(),
+        written_at.unwrap_or(now),
+        now,
+    )
+    .map_err(Refusal::Entry)
 }
 
 impl From<serde_json::Error> for Refusal {
@@ -141,7 +161,7 @@ mod tests {
 
     fn record(offset: i64, value: &str) -> Record {
         Record {
-            position: Position {
+            position: Position::Partition {
                 stream: "analyticsdata-0".to_owned(),
                 offset,
             },
@@ -184,7 +204,10 @@ mod tests {
         assert_eq!(entries.len(), 2);
         let offsets: Vec<_> = refused
             .iter()
-            .map(|refused| refused.position.offset)
+            .map(|refused| match refused.position {
+                Position::Partition { offset, .. } => offset,
+                Position::Message(_) => panic!("a message"),
+            })
             .collect();
         let expected: Vec<_> = (0..bad.len() as i64).chain([50, 51]).collect();
         assert_eq!(offsets, expected);

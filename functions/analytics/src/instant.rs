@@ -31,6 +31,12 @@ pub(crate) fn micros(at: OffsetDateTime) -> i64 {
     i64::try_from(at.unix_timestamp_nanos().div_euclid(1000)).unwrap_or(i64::MAX)
 }
 
+/// The time that many milliseconds after 1970. A negative number means that there is none.
+pub(crate) fn from_millis(millis: i64) -> Option<OffsetDateTime> {
+    u64::try_from(millis).ok()?;
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).ok()
+}
+
 /// The time that many microseconds after 1970, if it is in the years 1 to 9999.
 pub(crate) fn from_micros(micros: i64) -> Option<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000)

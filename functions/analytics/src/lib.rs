@@ -1,13 +1,13 @@
 //! Call logs: what was called, over which transport, and with which outcome, in Postgres.
 //!
 //! [`Analytics`] is the domain, with one method for each operation: [`log`](Analytics::log) and
-//! [`read`](Analytics::read) for callers, [`record`](Analytics::record) and
-//! [`ingest`](Analytics::ingest) for the service's own logs. It is independent of Lambda and
-//! HTTP. [`kafka`] has the event and response of `analytics-ingest`, and [`cloudformation`]
-//! those of `analytics-migrate`. [`schema`] has the migrations, which run as a deployment step
-//! and never in a call.
+//! [`read`](Analytics::read) for callers, [`ingest`](Analytics::ingest) for the service's own
+//! logs. It is independent of Lambda and HTTP. [`batch`] has the events and the response of
+//! `analytics-ingest`, and [`cloudformation`] those of `analytics-migrate`. [`schema`] has the
+//! migrations, which run as a deployment step and never in a call.
 
 mod analytics;
+pub mod batch;
 mod buckets;
 pub mod cloudformation;
 mod cursor;
@@ -18,11 +18,12 @@ mod filter;
 mod ids;
 mod ingest;
 mod instant;
-pub mod kafka;
+mod kafka;
 mod log;
 mod observation;
 mod read;
 pub mod schema;
+mod sqs;
 mod store;
 mod totals;
 mod wiring;

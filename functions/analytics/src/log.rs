@@ -1,8 +1,7 @@
 //! Logging single calls.
 
 use time::OffsetDateTime;
-use trichrome_proto::analytics::{AnalyticsEntryMessage, LogDataRequest};
-use uuid::Uuid;
+use trichrome_proto::analytics::LogDataRequest;
 
 use crate::{Analytics, Error, entry::Entry};
 
@@ -22,19 +21,6 @@ impl Analytics {
     ) -> Result<(), Error> {
         let now = OffsetDateTime::now_utc();
         let entry = Entry::requested(request, caller, idempotency_key, now)?;
-        self.store.insert(vec![entry]).await
-    }
-
-    /// Logs a call that another function served, with the id, caller and time of the message.
-    /// Repeated messages with the same id log one entry.
-    ///
-    /// # Errors
-    ///
-    /// `INVALID_ARGUMENT` if the message is invalid, `UNAVAILABLE` or `DEADLINE_EXCEEDED` if the
-    /// database doesn't respond.
-    pub async fn record(&self, message: AnalyticsEntryMessage) -> Result<(), Error> {
-        let now = OffsetDateTime::now_utc();
-        let entry = Entry::observed(message.into(), Uuid::now_v7, now, now)?;
         self.store.insert(vec![entry]).await
     }
 }

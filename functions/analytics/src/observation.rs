@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use prost_types::Timestamp;
 use serde::{Deserialize, Deserializer};
-use trichrome_proto::analytics::AnalyticsEntryMessage;
 
 /// An unchecked `AnalyticsEntryMessage`.
 ///
@@ -36,35 +35,6 @@ pub(crate) struct Observation {
     pub(crate) client: bool,
 }
 
-impl From<AnalyticsEntryMessage> for Observation {
-    fn from(message: AnalyticsEntryMessage) -> Self {
-        let AnalyticsEntryMessage {
-            transport,
-            service,
-            method,
-            status,
-            duration_ms,
-            user_id,
-            trace_id,
-            at,
-            id,
-            client,
-        } = message;
-        Self {
-            transport,
-            service,
-            method,
-            status: f64::from(status),
-            duration_ms,
-            user_id,
-            trace_id,
-            at,
-            id,
-            client,
-        }
-    }
-}
-
 fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
     from: D,
 ) -> Result<T, D::Error> {
@@ -78,6 +48,8 @@ fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Erro
 
 #[cfg(test)]
 mod tests {
+    use trichrome_proto::analytics::AnalyticsEntryMessage;
+
     use super::*;
 
     #[test]
@@ -96,7 +68,19 @@ mod tests {
         };
         let json = serde_json::to_string(&message).unwrap();
         let read: Observation = serde_json::from_str(&json).unwrap();
-        assert_eq!(read, Observation::from(message));
+        let expected = Observation {
+            transport: message.transport,
+            service: message.service,
+            method: message.method,
+            status: 200.0,
+            duration_ms: 1.5,
+            user_id: message.user_id,
+            trace_id: message.trace_id,
+            at: message.at,
+            id: message.id,
+            client: true,
+        };
+        assert_eq!(read, expected);
     }
 
     #[test]

@@ -1,28 +1,21 @@
-//! The call log of calls through API Gateway: after the response, `analytics-log` is invoked
-//! asynchronously. The gateway logs the calls that it makes.
+//! The call log of calls through API Gateway: after the response, the entry is sent to a queue that
+//! `analytics-ingest` reads in batches. It waits there while the database is down. The gateway logs
+//! the calls that it makes.
 //!
 //! [`crate::after`] decides when to send an entry. Logging never fails a call.
 
 use std::time::{Duration, SystemTime};
 
-use aws_sdk_lambda::{Client, primitives::Blob, types::InvocationType};
-use tracing::{Instrument as _, info_span};
-use trichrome_proto::{
-    analytics::AnalyticsEntryMessage,
-    binding::Target,
-    contract::{Operation, by_function},
-    wire::{Event, Source, Transport, event, header::TRACEPARENT},
-};
+use aws_sdk_sqs::Client;
+use tracing::{Instrument as _, Span, info_span};
+use trichrome_proto::{analytics::AnalyticsEntryMessage, contract::Operation, wire::Transport};
 use trichrome_startup::error_chain;
 use trichrome_telemetry::{self as telemetry, Origin, Trace};
 use uuid::Uuid;
 
 use crate::Env;
 
-/// The function that writes entries.
-const LOG_DATA: &str = "analytics-log";
-
-/// How long sending an entry may keep the environment running.
+/// How long sending an entry may keep the environment running, retries included.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The entry of a call.
@@ -51,67 +44,44 @@ pub(crate) fn entry(
 #[derive(Clone)]
 pub(crate) struct CallLog {
     /// `None` if calls aren't logged.
-    sink: Option<Sink>,
+    queue: Option<Queue>,
 }
 
 #[derive(Clone)]
-struct Sink {
+struct Queue {
     client: Client,
-    /// The function's name in Lambda.
-    function: String,
-    operation: &'static Operation,
+    url: String,
 }
 
 impl CallLog {
-    /// Reads `CALL_LOG_FUNCTION`, the name of the function. If it is unset, REST calls aren't
-    /// logged.
+    /// Reads `CALL_LOG_QUEUE_URL`. If it is unset, REST calls aren't logged.
     pub(crate) fn from_env(env: &mut Env) -> Self {
-        let sink = env
-            .optional("CALL_LOG_FUNCTION")
-            .zip(by_function(LOG_DATA))
-            .map(|(function, operation)| Sink {
-                client: Client::new(&env.aws("lambda")),
-                function,
-                operation,
-            });
-        Self { sink }
+        let queue = env.optional("CALL_LOG_QUEUE_URL").map(|url| Queue {
+            client: Client::new(&env.aws("sqs")),
+            url,
+        });
+        Self { queue }
     }
 
     /// A call log that is disabled.
     pub(crate) fn none() -> Self {
-        Self { sink: None }
+        Self { queue: None }
     }
 
     /// Whether calls are logged.
     pub(crate) fn is_enabled(&self) -> bool {
-        self.sink.is_some()
+        self.queue.is_some()
     }
 
     /// Sends the entry of the call at `trace`, within [`TIMEOUT`]. A failure is only logged.
     pub(crate) async fn send(&self, entry: AnalyticsEntryMessage, trace: Trace) {
-        let Some(sink) = &self.sink else {
+        let Some(queue) = &self.queue else {
             return;
         };
-        let span = info_span!(
-            "invoke",
-            otel.kind = "client",
-            otel.name = "Lambda.Invoke",
-            rpc.system.name = "aws-api",
-            rpc.method = "Lambda/Invoke",
-            faas.invoked_name = sink.function,
-            faas.invoked_provider = "aws",
-        );
-        let trace = Trace::adopt(&span, Some(Origin::Parent(trace)));
-        let event = event(sink.operation, &entry, &trace);
-        let invoke = sink
-            .client
-            .invoke()
-            .function_name(&sink.function)
-            .invocation_type(InvocationType::Event)
-            .payload(Blob::new(event))
-            .send();
-        match tokio::time::timeout(TIMEOUT, invoke.instrument(span.clone())).await {
-            Ok(Ok(_)) => {}
+        let span = queue.span();
+        Trace::adopt(&span, Some(Origin::Parent(trace)));
+        match tokio::time::timeout(TIMEOUT, queue.send(&entry).instrument(span.clone())).await {
+            Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 telemetry::failed(&span, "no_answer");
                 let error = error_chain(&error);
@@ -129,53 +99,72 @@ impl CallLog {
     }
 }
 
-/// The event that asks `operation` to write an entry. The trace is in its headers: Lambda passes
-/// the client context of synchronous invocations only.
-fn event(operation: &Operation, entry: &AnalyticsEntryMessage, trace: &Trace) -> Vec<u8> {
-    let target = Target {
-        path: operation.http.path.to_owned(),
-        ..Target::default()
-    };
-    let event = Event::new(event::Request {
-        operation,
-        target: &target,
-        headers: vec![(TRACEPARENT, trace.parent())],
-        api_id: Some(Source::INTERNAL_API_ID),
-        request_id: &entry.id,
-        body: serde_json::to_string(entry).ok(),
-    });
-    serde_json::to_vec(&event).unwrap_or_default()
+impl Queue {
+    /// The span of a message, by the conventions for messaging and AWS SDKs.
+    fn span(&self) -> Span {
+        let name = self.url.rsplit('/').next().unwrap_or_default();
+        info_span!(
+            "send",
+            otel.kind = "producer",
+            otel.name = format!("send {name}"),
+            messaging.system = "aws_sqs",
+            messaging.operation.name = "send",
+            messaging.operation.type = "send",
+            messaging.destination.name = name,
+            rpc.system.name = "aws-api",
+            rpc.method = "SQS/SendMessage",
+            aws.sqs.queue.url = self.url,
+        )
+    }
+
+    async fn send(&self, entry: &AnalyticsEntryMessage) -> Result<(), aws_sdk_sqs::Error> {
+        // Strings and numbers always serialize.
+        let body = serde_json::to_string(entry).unwrap_or_default();
+        let message = self.client.send_message().queue_url(&self.url);
+        message.message_body(body).send().await?;
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use lambda_http::{
-        Request, RequestExt as _,
-        request::{LambdaRequest, RequestContext},
-    };
+    use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+    use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
+    use aws_smithy_types::body::SdkBody;
+    use serde_json::Value;
     use trichrome_proto::contract::by_function;
 
     use super::*;
-    use crate::request::{Head, internal_entry};
 
-    #[test]
-    fn the_event_is_read_as_an_internal_request() {
+    #[tokio::test]
+    async fn the_message_is_the_entry() {
+        let answer = http::Response::new(SdkBody::from(r#"{"MessageId":"1"}"#));
+        let request = http::Request::new(SdkBody::empty());
+        let http = StaticReplayClient::new(vec![ReplayEvent::new(request, answer)]);
+        let config = aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(Credentials::for_tests())
+            .http_client(http.clone())
+            .endpoint_url("http://queues.test")
+            .build();
+        let url = "https://sqs.eu-west-1.amazonaws.com/1/call-logs";
+        let log = CallLog {
+            queue: Some(Queue {
+                client: Client::from_conf(config),
+                url: url.to_owned(),
+            }),
+        };
         let login = by_function("auth-login").unwrap();
         let elapsed = Duration::from_millis(3);
         let entry = entry(login, 200, elapsed, "u".into(), "t".into());
-        let trace = Trace::begin();
-        let event = event(by_function(LOG_DATA).unwrap(), &entry, &trace);
-        let request = Request::from(serde_json::from_slice::<LambdaRequest>(&event).unwrap());
-        assert_eq!(request.method(), "POST");
-        assert_eq!(request.raw_http_path(), "/analytics");
-        assert!(matches!(
-            request.request_context_ref(),
-            Some(RequestContext::ApiGatewayV2(_))
-        ));
-        let head = Head::read(&request);
-        assert_eq!(head.source, Source::Internal);
-        assert_eq!(head.origin, Some(Origin::Parent(trace)));
-        assert_eq!(head.request_id, "");
-        assert_eq!(internal_entry(request.body()).unwrap(), entry);
+        log.send(entry.clone(), Trace::begin()).await;
+        let sent = http.actual_requests().next().unwrap();
+        let sent: Value = serde_json::from_slice(sent.body().bytes().unwrap()).unwrap();
+        assert_eq!(sent["QueueUrl"], url);
+        let body = sent["MessageBody"].as_str().unwrap();
+        let read: AnalyticsEntryMessage = serde_json::from_str(body).unwrap();
+        assert_eq!(read, entry);
+        assert!(Uuid::try_parse(&read.id).is_ok(), "{}", read.id);
     }
 }

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use serde::{Serialize, de::DeserializeOwned};
-use trichrome_proto::{analytics::AnalyticsEntryMessage, error::Fault, wire::Source};
+use trichrome_proto::{error::Fault, wire::Transport};
 
 use crate::{Env, TokenCheck};
 
@@ -105,11 +105,8 @@ pub struct Call {
     pub request_id: String,
     /// The W3C trace id, 32 hexadecimal digits.
     pub trace_id: String,
-    /// Who made the call.
-    pub source: Source,
-    /// The entry to log, sent by the shell of another function; only with
-    /// [`Source::Internal`].
-    pub internal_entry: Option<AnalyticsEntryMessage>,
+    /// How the call reached the service.
+    pub transport: Transport,
 }
 
 impl Call {

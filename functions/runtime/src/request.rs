@@ -1,13 +1,12 @@
 //! Parsing an HTTP request into a call.
 
-use lambda_http::{Body, Request, RequestExt as _, http::HeaderMap, request::RequestContext};
+use lambda_http::{Request, RequestExt as _, http::HeaderMap, request::RequestContext};
 use serde_json::{Map, Value};
 use trichrome_proto::{
-    analytics::AnalyticsEntryMessage,
     binding,
     contract::Operation,
     error::{ApiError, ErrorCode},
-    wire::{Source, header, limits},
+    wire::{Transport, header, limits},
 };
 use trichrome_telemetry::Origin;
 
@@ -20,7 +19,7 @@ pub(crate) struct Head {
     /// The caller's trace, until the call joins it.
     pub(crate) origin: Option<Origin>,
     pub(crate) trace_id: String,
-    pub(crate) source: Source,
+    pub(crate) transport: Transport,
 }
 
 impl Head {
@@ -38,7 +37,7 @@ impl Head {
             request_id: given.or_else(own).unwrap_or_default().to_owned(),
             origin: origin::of_request(context, |name| text(request.headers(), name)),
             trace_id: String::new(),
-            source: Source::from_api_id(api_id),
+            transport: Transport::from_api_id(api_id),
         }
     }
 }
@@ -62,12 +61,6 @@ pub(crate) fn args(
         .iter()
         .filter(|(name, _)| operation.http.has_path_parameter(name));
     binding::from_http(operation, path, query.iter(), &body)
-}
-
-/// The entry that another function's shell sends to be logged.
-pub(crate) fn internal_entry(body: &Body) -> Result<AnalyticsEntryMessage, ApiError> {
-    serde_json::from_slice(body)
-        .map_err(|error| ApiError::invalid(format!("the body is not a call log entry: {error}")))
 }
 
 /// The token of `Authorization: Bearer <token>` (RFC 6750, section 2.1). Two headers are refused,

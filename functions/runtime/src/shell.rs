@@ -12,7 +12,7 @@ use trichrome_proto::{
     contract::{Access, Operation},
     error::{ApiError, ErrorCode, Fault},
     validate,
-    wire::{Source, Transport},
+    wire::Transport,
 };
 use trichrome_telemetry::{self as telemetry, Trace};
 
@@ -26,8 +26,6 @@ use crate::{
     token::{Claims, Verifier},
     token_check::TokenCheck as _,
 };
-
-const REST: Source = Source::Caller(Transport::Rest);
 
 /// A function with its operation of the contract.
 pub(crate) struct Shell<F: Function> {
@@ -49,9 +47,6 @@ pub(crate) struct Shell<F: Function> {
 pub(crate) struct Handled {
     pub(crate) response: Response<Body>,
     pub(crate) finished: Finished,
-    /// Whether an asynchronous event failed because of the service. Then the invocation must fail
-    /// too, so that Lambda redelivers the event and finally keeps it.
-    pub(crate) undelivered: bool,
 }
 
 impl<F: Function> Shell<F> {
@@ -89,7 +84,7 @@ impl<F: Function> Shell<F> {
             duration_ms = elapsed.as_secs_f64() * 1e3,
             "call served"
         );
-        let entry = (head.source == REST).then(|| {
+        let entry = (head.transport == Transport::Rest).then(|| {
             call_log::entry(
                 self.operation,
                 status,
@@ -98,17 +93,17 @@ impl<F: Function> Shell<F> {
                 head.trace_id.clone(),
             )
         });
-        let gateway_user_id = match head.source {
-            Source::Caller(Transport::Grpc | Transport::Events) => user_id.as_deref(),
-            REST | Source::Internal => None,
+        let gateway_user_id = match head.transport {
+            Transport::Grpc | Transport::Events => user_id.as_deref(),
+            Transport::Rest => None,
         };
         let mut response = response::finish(response, &head, &trace, gateway_user_id);
-        if let (Some(origin), REST) = (&self.cors_origin, head.source) {
+        if let (Some(origin), Transport::Rest) = (&self.cors_origin, head.transport) {
             response::allow_origin(&mut response, self.operation, origin);
         }
         let sample = Sample {
             operation: F::NAME,
-            transport: head.source.as_str(),
+            transport: head.transport.as_str(),
             failed: status >= 500,
             took: elapsed,
             cold,
@@ -116,7 +111,6 @@ impl<F: Function> Shell<F> {
         };
         Handled {
             response,
-            undelivered: head.source == Source::Internal && status >= 500,
             finished: Finished {
                 entry,
                 trace,
@@ -135,14 +129,14 @@ impl<F: Function> Shell<F> {
             function = F::NAME,
             request_id = head.request_id,
             trace_id = Empty,
-            transport = head.source.as_str(),
+            transport = head.transport.as_str(),
             http.request.method = http.method,
             http.route = http.path,
             url.path = request.uri().path(),
-            faas.trigger = trigger(head.source),
+            faas.trigger = trigger(head.transport),
             faas.coldstart = cold,
         );
-        if head.source == REST {
+        if head.transport == Transport::Rest {
             telemetry::set(&span, "url.scheme", "https");
         }
         if let Some(context) = request.lambda_context_ref() {
@@ -169,22 +163,15 @@ impl<F: Function> Shell<F> {
             idempotency_key: request::idempotency_key(request.headers()).map_err(boxed)?,
             request_id: head.request_id.clone(),
             trace_id: head.trace_id.clone(),
-            source: head.source,
-            internal_entry: None,
+            transport: head.transport,
         };
-        let args = if head.source == Source::Internal {
-            call.internal_entry = Some(request::internal_entry(request.body()).map_err(boxed)?);
-            serde_json::Map::new()
-        } else {
-            if let Some(claims) = self.authenticate(&request, &call).await? {
-                call.token_generation = claims.generation;
-                call.user_id = Some(claims.sub);
-            }
-            user_id.clone_from(&call.user_id);
-            let mut args = request::args(self.operation, request).map_err(boxed)?;
-            self.authorize(call.caller(), &mut args).map_err(boxed)?;
-            args
-        };
+        if let Some(claims) = self.authenticate(&request, &call).await? {
+            call.token_generation = claims.generation;
+            call.user_id = Some(claims.sub);
+        }
+        user_id.clone_from(&call.user_id);
+        let mut args = request::args(self.operation, request).map_err(boxed)?;
+        self.authorize(call.caller(), &mut args).map_err(boxed)?;
         let input = serde_json::from_value(Value::Object(args))
             .map_err(|error| boxed(ApiError::invalid(error.to_string())))?;
         match tokio::time::timeout(self.timeout, self.function.call(&call, input)).await {
@@ -257,11 +244,10 @@ impl<F: Function> Shell<F> {
 }
 
 /// The trigger of the call, by the conventions.
-const fn trigger(source: Source) -> &'static str {
-    match source {
-        Source::Caller(Transport::Rest | Transport::Grpc) => "http",
-        Source::Caller(Transport::Events) => "pubsub",
-        Source::Internal => "other",
+const fn trigger(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Rest | Transport::Grpc => "http",
+        Transport::Events => "pubsub",
     }
 }
 

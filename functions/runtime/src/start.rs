@@ -1,6 +1,7 @@
 //! Starting a function and serving its events.
 
 use std::{
+    convert::Infallible,
     process::ExitCode,
     sync::{
         Arc,
@@ -14,8 +15,7 @@ use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use tracing::{Instrument as _, Span, field::Empty, info_span};
 use trichrome_proto::{
     contract::{self, Access},
-    error::{ErrorCode, Fault as _},
-    wire::Source,
+    error::Fault as _,
 };
 use trichrome_startup::error_chain;
 use trichrome_telemetry::{self as telemetry, Telemetry, Trace};
@@ -34,11 +34,14 @@ use crate::{
 /// The default of `CALL_TIMEOUT_MS`: a second less than the gateway waits for a function.
 const CALL_TIMEOUT: Duration = Duration::from_secs(9);
 
+/// The transport of events in metrics.
+const INTERNAL: &str = "internal";
+
 type RuntimeError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Serves an operation of the contract until Lambda ends the process.
 ///
-/// Reads `CALL_TIMEOUT_MS` (default 9000), `CALL_LOG_FUNCTION`, `METRICS` (`emf` or `off`),
+/// Reads `CALL_TIMEOUT_MS` (default 9000), `CALL_LOG_QUEUE_URL`, `METRICS` (`emf` or `off`),
 /// `CORS_ORIGIN`, `RUST_LOG` and OpenTelemetry's variables ([`telemetry::start`]), the token
 /// variables unless the operation is public, and those that [`Function::build`] reads. If some
 /// are invalid, all problems are logged and the process ends with status 64.
@@ -83,13 +86,7 @@ async fn serve<F: Function>(shell: Shell<F>, after: After) -> Result<(), Runtime
         async move {
             let handled = shell.handle(request).await;
             outbox.put(handled.finished).await;
-            if handled.undelivered {
-                return Err(Diagnostic {
-                    error_type: ErrorCode::Unavailable.as_str().to_owned(),
-                    error_message: "the event could not be handled".to_owned(),
-                });
-            }
-            Ok(handled.response)
+            Ok::<_, Infallible>(handled.response)
         }
     }));
     match extension {
@@ -140,7 +137,7 @@ async fn serve_events<F: EventFunction>(
             drop(span);
             let sample = Sample {
                 operation: F::NAME,
-                transport: Source::Internal.as_str(),
+                transport: INTERNAL,
                 failed: outcome.is_err(),
                 took: started.elapsed(),
                 cold,

@@ -30,7 +30,7 @@ pub struct Config {
     pub timeout: Duration,
 }
 
-/// The tables and the bucket.
+/// The tables, the bucket and the queue.
 #[derive(Debug)]
 pub struct Storage {
     /// `USERS_TABLE`
@@ -39,6 +39,8 @@ pub struct Storage {
     pub pictures_table: String,
     /// `PICTURES_BUCKET`
     pub pictures_bucket: String,
+    /// The name in `CALL_LOG_QUEUE_URL`.
+    pub call_log_queue: String,
 }
 
 /// The token key in Secrets Manager.
@@ -79,6 +81,9 @@ impl Config {
                 users_table: vars.required("USERS_TABLE"),
                 pictures_table: vars.required("PICTURES_TABLE"),
                 pictures_bucket: vars.required("PICTURES_BUCKET"),
+                call_log_queue: vars
+                    .required_with("CALL_LOG_QUEUE_URL", "a queue's URL", queue_name)
+                    .unwrap_or_default(),
             }),
             keys: wanted(Step::Keys).then(|| Keys {
                 secret: vars.required("TOKEN_KEY_SECRET_ID"),
@@ -98,6 +103,12 @@ impl Config {
         vars.check()?;
         Ok(config)
     }
+}
+
+/// The name of the queue with this URL: the last part of its path.
+fn queue_name(url: &str) -> Option<String> {
+    let (_, name) = url.split_once("://")?.1.rsplit_once('/')?;
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 #[cfg(test)]
@@ -131,6 +142,7 @@ mod tests {
     fn the_key_file_is_optional() {
         let config = Config::read(&Step::DEFAULT, |name| match name {
             "DATABASE_URL" => Some("postgres://u:p@127.0.0.1:54320/d".into()),
+            "CALL_LOG_QUEUE_URL" => Some("http://127.0.0.1:4566/000000000000/logs".into()),
             "TOKEN_KEY_FILE" | "PREPARE_TIMEOUT_SECONDS" => None,
             other => Some(other.to_lowercase()),
         })
@@ -140,6 +152,7 @@ mod tests {
         assert_eq!(keys.secret, "token_key_secret_id");
         assert_eq!(config.timeout, Duration::from_secs(60));
         assert!(config.key_files.is_none());
+        assert_eq!(config.storage.unwrap().call_log_queue, "logs");
     }
 
     #[test]

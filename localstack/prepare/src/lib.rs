@@ -10,6 +10,7 @@ pub mod config;
 pub mod key;
 pub mod keyring;
 pub mod no_route;
+pub mod queues;
 pub mod retry;
 pub mod schema;
 pub mod secret;

@@ -67,8 +67,7 @@ pub struct Request<'a, B> {
     pub target: &'a Target,
     /// Headers that accompany the message.
     pub headers: Vec<(&'a str, &'a str)>,
-    /// [`Transport::api_id`](super::Transport::api_id) or
-    /// [`Source::INTERNAL_API_ID`](super::Source::INTERNAL_API_ID).
+    /// [`Transport::api_id`](super::Transport::api_id).
     pub api_id: Option<&'static str>,
     /// The request id.
     pub request_id: &'a str,

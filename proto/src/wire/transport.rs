@@ -35,6 +35,13 @@ impl Transport {
             Self::Events => Some("trichrome-gateway:events"),
         }
     }
+
+    /// Reads `requestContext.apiId`. API Gateway overwrites it, so a caller can't forge it as it
+    /// could a header.
+    pub fn from_api_id(api_id: Option<&str>) -> Self {
+        let gateway = |transport: &Self| transport.api_id().is_some_and(|id| Some(id) == api_id);
+        Self::ALL.into_iter().find(gateway).unwrap_or(Self::Rest)
+    }
 }
 
 impl FromStr for Transport {
@@ -53,40 +60,6 @@ impl FromStr for Transport {
 #[error("transport must be rest, grpc or events")]
 pub struct UnknownTransport;
 
-/// Who invoked a function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A caller, over this transport.
-    Caller(Transport),
-    /// Another function's shell, to log a call. IAM decides who may invoke functions.
-    Internal,
-}
-
-impl Source {
-    /// The `requestContext.apiId` of [`Source::Internal`].
-    pub const INTERNAL_API_ID: &'static str = "trichrome-internal";
-
-    /// Reads `requestContext.apiId`. API Gateway overwrites it, so a caller can't forge it as it
-    /// could a header.
-    pub fn from_api_id(api_id: Option<&str>) -> Self {
-        if api_id == Some(Self::INTERNAL_API_ID) {
-            return Self::Internal;
-        }
-        let gateway =
-            |transport: &Transport| transport.api_id().is_some_and(|id| Some(id) == api_id);
-        let transport = Transport::ALL.into_iter().find(gateway);
-        Self::Caller(transport.unwrap_or(Transport::Rest))
-    }
-
-    /// The name in metrics and traces.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Caller(transport) => transport.as_str(),
-            Self::Internal => "internal",
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,21 +75,18 @@ mod tests {
     }
 
     #[test]
-    fn an_api_id_names_its_source() {
+    fn an_api_id_names_its_transport() {
         for transport in Transport::ALL {
-            let source = Source::from_api_id(transport.api_id());
-            assert_eq!(source, Source::Caller(transport));
+            assert_eq!(Transport::from_api_id(transport.api_id()), transport);
         }
-        let internal = Source::from_api_id(Some(Source::INTERNAL_API_ID));
-        assert_eq!(internal, Source::Internal);
         for foreign in [
             "",
             "a1b2c3d4e5",
             "trichrome-gateway",
             "trichrome-gateway:rest",
         ] {
-            let source = Source::from_api_id(Some(foreign));
-            assert_eq!(source, Source::Caller(Transport::Rest), "{foreign:?}");
+            let transport = Transport::from_api_id(Some(foreign));
+            assert_eq!(transport, Transport::Rest, "{foreign:?}");
         }
     }
 }

@@ -16,9 +16,17 @@ pub(crate) fn add(suite: &mut Suite) {
     suite.once("faults::postgres_is_down", down);
 }
 
+/// Calls over each transport during the outage.
+const CALLS: usize = 50;
+
+/// How long their call logs may take to be stored afterwards.
+const LOGGED: Duration = Duration::from_secs(90);
+
 async fn down(run: Scenario) -> Result<()> {
     let account = run.account().await?;
-    let traces = Transport::ALL.map(|transport| (transport, Uuid::new_v4()));
+    let traces: Vec<_> = (0..CALLS * Transport::ALL.len())
+        .map(|_| Uuid::new_v4())
+        .collect();
     without(&run, "postgres", async || {
         over_each(Transport::ALL, async |transport| {
             keeps_serving(&run, transport, &account).await?;
@@ -28,27 +36,26 @@ async fn down(run: Scenario) -> Result<()> {
                 unavailable(&run, transport, &account, "analytics-log", entry),
             )
             .await?;
-            let trace = traces.iter().find(|(own, _)| *own == transport);
-            let call = run.call_over(transport, "users-get", json!({"user_id": account.id}))?;
-            let call = call.by(&account).trace(trace.context("no trace")?.1);
-            in_time("users-get", call.send()).await?.ok()?;
+            let own = Transport::ALL.iter().position(|it| *it == transport);
+            let own = own.context("a transport")? * CALLS;
+            for trace in &traces[own..own + CALLS] {
+                let call = run.call_over(transport, "users-get", json!({"user_id": account.id}))?;
+                let call = call.by(&account).trace(*trace);
+                in_time("users-get", call.send()).await?.ok()?;
+            }
             Ok(())
         })
         .await
     })
     .await?;
-    // The gateway's call logs wait in Kafka. REST's are sent once and are lost.
-    let kept = traces
-        .iter()
-        .filter(|(transport, _)| transport.logged_as() != "rest");
-    let kept: Vec<_> = kept.map(|(_, trace)| *trace).collect();
-    eventually(Duration::from_secs(60), async || {
-        let logged = call_logs::of(&run.stack().postgres, &kept).await?;
+    // The gateway's call logs have waited in Kafka, and REST's in SQS.
+    eventually(LOGGED, async || {
+        let logged = call_logs::of(&run.stack().postgres, &traces).await?;
         ensure!(
-            logged.len() == kept.len(),
+            logged.len() == traces.len(),
             "{} of {} logged",
             logged.len(),
-            kept.len()
+            traces.len()
         );
         Ok(())
     })

@@ -41,7 +41,7 @@ impl Stack {
     /// The parts that start after the stores.
     pub(super) fn servers(&self) -> Vec<Part> {
         match self.deployment {
-            None => vec![Part::Functions, Part::Gateway],
+            None => vec![Part::Functions, Part::EventSource, Part::Gateway],
             Some(_) => vec![Part::Gateway],
         }
     }
@@ -132,6 +132,7 @@ impl Stack {
             description.users_table = outputs.users_table.clone();
             description.pictures_table = outputs.pictures_table.clone();
             description.pictures_bucket = outputs.pictures_bucket.clone();
+            description.call_log_queue_url = outputs.call_log_queue_url.clone();
         }
     }
 

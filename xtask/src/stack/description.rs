@@ -21,6 +21,7 @@ pub(crate) struct Description {
     pub(crate) users_table: String,
     pub(crate) pictures_table: String,
     pub(crate) pictures_bucket: String,
+    pub(crate) call_log_queue_url: String,
     pub(crate) token_jwks_file: String,
     pub(crate) token_key_file: String,
     pub(crate) issuer: String,
@@ -52,6 +53,8 @@ impl Stack {
             users_table: "trichrome-users".to_owned(),
             pictures_table: "trichrome-pictures".to_owned(),
             pictures_bucket: "trichrome-pictures".to_owned(),
+            // With the account that MiniStack uses for other credentials than an account's id.
+            call_log_queue_url: url(self.ports.aws) + "/000000000000/trichrome-call-logs",
             token_jwks_file: self.jwks_file().display().to_string(),
             token_key_file: self.key_file().display().to_string(),
             issuer: "trichrome".to_owned(),

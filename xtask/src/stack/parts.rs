@@ -13,6 +13,9 @@ use crate::{
     workspace::{binary, root},
 };
 
+/// The function that stores call logs.
+const INGEST: &str = "analytics-ingest";
+
 /// A part of the stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
@@ -22,18 +25,20 @@ pub(crate) enum Part {
     Kafka,
     Postgres,
     Functions,
+    EventSource,
     Gateway,
 }
 
 impl Part {
     /// All parts in the order of their start.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Traces,
         Self::Prometheus,
         Self::Ministack,
         Self::Kafka,
         Self::Postgres,
         Self::Functions,
+        Self::EventSource,
         Self::Gateway,
     ];
 
@@ -46,6 +51,7 @@ impl Part {
             Self::Kafka => "kafka",
             Self::Postgres => "postgres",
             Self::Functions => "functions",
+            Self::EventSource => "event-source",
             Self::Gateway => "gateway",
         }
     }
@@ -139,6 +145,13 @@ impl Part {
                     .args(["--invoke-port", &ports.lambda.to_string()])
                     .current_dir(root());
             }
+            Self::EventSource => {
+                let queue = stack.description().call_log_queue_url;
+                command = Command::new(stack.program("event-source"));
+                command
+                    .arg(format!("{queue}={INGEST}"))
+                    .envs(stack.environment()?);
+            }
             Self::Gateway => {
                 let variables = gateway_variables(stack)?;
                 command = match stack.image() {
@@ -171,6 +184,8 @@ impl Part {
             Self::Kafka => port::accepts(ports.kafka),
             Self::Postgres => stack.cluster.is_ready(ports.postgres),
             Self::Functions => port::accepts(ports.lambda),
+            // It waits for the others by itself.
+            Self::EventSource => true,
             Self::Gateway => http::is_ok(&format!("http://127.0.0.1:{}/readyz", ports.gateway)),
         }
     }

@@ -1,8 +1,8 @@
-//! `analytics-ingest`: stores call logs from Kafka in Postgres, batch by batch.
+//! `analytics-ingest`: stores call logs from Kafka and SQS in Postgres, batch by batch.
 
 use std::process::ExitCode;
 
-use trichrome_analytics::{Analytics, Error, kafka};
+use trichrome_analytics::{Analytics, Error, batch};
 use trichrome_runtime::{Env, EventFunction};
 
 struct Ingest(Analytics);
@@ -10,15 +10,15 @@ struct Ingest(Analytics);
 impl EventFunction for Ingest {
     const NAME: &'static str = "analytics-ingest";
     const TRIGGER: &'static str = "pubsub";
-    type Event = kafka::Event;
-    type Output = kafka::Response;
+    type Event = batch::Event;
+    type Output = batch::Response;
     type Error = Error;
 
     fn build(env: &mut Env) -> Self {
         Self(Analytics::from_env(env))
     }
 
-    async fn call(&self, event: kafka::Event) -> Result<kafka::Response, Error> {
+    async fn call(&self, event: batch::Event) -> Result<batch::Response, Error> {
         Ok(self.0.ingest(event.into_records()).await?.into())
     }
 }

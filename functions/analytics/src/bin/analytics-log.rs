@@ -1,4 +1,4 @@
-//! `analytics-log`: logs one call of a caller, or one that the shell of a function served.
+//! `analytics-log`: logs one call that a caller made.
 
 use std::process::ExitCode;
 
@@ -21,13 +21,8 @@ impl Function for Log {
     }
 
     async fn call(&self, call: &Call, input: LogDataRequest) -> Result<(), Error> {
-        match &call.internal_entry {
-            Some(entry) => self.0.record(entry.clone()).await,
-            None => {
-                let key = call.idempotency_key.as_deref();
-                self.0.log(input, call.caller(), key).await
-            }
-        }
+        let key = call.idempotency_key.as_deref();
+        self.0.log(input, call.caller(), key).await
     }
 }
 

@@ -273,21 +273,6 @@ async fn the_idempotency_key_reaches_the_domain() {
 }
 
 #[tokio::test]
-async fn only_an_internal_event_carries_an_entry() {
-    let entry = json!({"transport": "rest", "service": "auth", "method": "Login", "status": 200});
-    // From the API the same body is an invalid request.
-    let (status, _, _) = respond(Create, request("api", "", &entry.to_string())).await;
-    assert_eq!(status, 400);
-    let (status, _, handled) = respond(
-        Create,
-        request(Source::INTERNAL_API_ID, "", &entry.to_string()),
-    )
-    .await;
-    assert_eq!(status, 201);
-    assert!(handled.finished.entry.is_none(), "logging is not logged");
-}
-
-#[tokio::test]
 async fn a_compressed_body_is_415_whatever_it_holds() {
     let body = r#"{"title":"t","base64":"AA=="}"#;
     for (coding, expected) in [("identity", 201), ("gzip", 415), ("gzip, identity", 415)] {
@@ -319,41 +304,6 @@ async fn a_body_is_read_as_proto_json() {
     let query = "limit=7.0&metadataOnly=true";
     let (status, body, _) = respond(List, request("api", query, "")).await;
     assert_eq!((status, &body[0]["size_bytes"]), (200, &json!(7)));
-}
-
-/// Fails every call.
-struct Down;
-
-impl Function for Down {
-    const NAME: &'static str = "analytics-log";
-    type Input = trichrome_proto::analytics::LogDataRequest;
-    type Output = ();
-    type Error = ApiError;
-    type Tokens = Tokens;
-
-    fn build(_: &mut Env) -> Self {
-        Self
-    }
-
-    async fn call(&self, _: &Call, _: Self::Input) -> Result<(), ApiError> {
-        Err(ApiError::new(ErrorCode::Unavailable, "postgres is down"))
-    }
-}
-
-#[tokio::test]
-async fn only_a_failed_asynchronous_event_is_redelivered() {
-    let entry = json!({"transport": "rest", "service": "auth", "method": "Login", "status": 200});
-    for (api_id, undelivered) in [(Source::INTERNAL_API_ID, true), ("api", false)] {
-        let (status, _, handled) = respond(Down, request(api_id, "", &entry.to_string())).await;
-        assert_eq!(
-            (status, handled.undelivered),
-            (503, undelivered),
-            "{api_id}"
-        );
-    }
-    // An invalid event stays invalid.
-    let (status, _, handled) = respond(Down, request(Source::INTERNAL_API_ID, "", "{")).await;
-    assert_eq!((status, handled.undelivered), (400, false));
 }
 
 #[tokio::test]

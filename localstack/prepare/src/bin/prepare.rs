@@ -12,6 +12,7 @@ use std::{env, process::ExitCode};
 use trichrome_prepare::{
     aws, bucket,
     config::{Config, KeyFiles, Keys, Storage},
+    queues,
     retry::until,
     schema, secret,
     steps::Step,
@@ -56,6 +57,7 @@ async fn prepare(config: &Config) -> anyhow::Result<()> {
             users_table,
             pictures_table,
             pictures_bucket,
+            call_log_queue,
         }) = &config.storage
         else {
             return Ok(());
@@ -73,7 +75,11 @@ async fn prepare(config: &Config) -> anyhow::Result<()> {
             bucket::ensure(&aws, pictures_bucket)
         })
         .await?;
-        println!("tables and bucket exist");
+        until(timeout, "the queue", || {
+            queues::ensure(&aws, call_log_queue)
+        })
+        .await?;
+        println!("tables, bucket and queue exist");
         Ok(())
     };
     let keys = async {

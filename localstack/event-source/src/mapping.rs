@@ -1,0 +1,78 @@
+//! Which queue invokes which function.
+
+use std::str::FromStr;
+
+/// A queue and the function that handles its messages, written as `<queue url>=<function>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    /// The queue's URL.
+    pub queue_url: String,
+    /// The function's name.
+    pub function: String,
+}
+
+impl Mapping {
+    /// The queue's name.
+    pub(crate) fn queue(&self) -> &str {
+        self.queue_url.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The queue's ARN, from the URL's `/<account>/<name>`.
+    pub(crate) fn queue_arn(&self, region: &str) -> String {
+        let mut parts = self.queue_url.rsplit('/');
+        let (name, account) = (parts.next(), parts.next());
+        format!(
+            "arn:aws:sqs:{region}:{}:{}",
+            account.unwrap_or_default(),
+            name.unwrap_or_default()
+        )
+    }
+}
+
+/// A text that isn't a mapping.
+#[derive(Debug, PartialEq, Eq)]
+pub struct InvalidMapping(String);
+
+impl std::fmt::Display for InvalidMapping {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?} is not <queue url>=<function>", self.0)
+    }
+}
+
+impl std::error::Error for InvalidMapping {}
+
+impl FromStr for Mapping {
+    type Err = InvalidMapping;
+
+    fn from_str(text: &str) -> Result<Self, InvalidMapping> {
+        match text.rsplit_once('=') {
+            Some((url, function)) if url.contains("://") && !function.is_empty() => Ok(Self {
+                queue_url: url.to_owned(),
+                function: function.to_owned(),
+            }),
+            _ => Err(InvalidMapping(text.to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mapping_names_queue_and_function() {
+        let mapping: Mapping = "http://127.0.0.1:4566/000000000000/call-logs=analytics-ingest"
+            .parse()
+            .unwrap();
+        assert_eq!(mapping.function, "analytics-ingest");
+        assert_eq!(mapping.queue(), "call-logs");
+        assert_eq!(
+            mapping.queue_arn("us-east-1"),
+            "arn:aws:sqs:us-east-1:000000000000:call-logs"
+        );
+        for text in ["", "http://h/1/q", "http://h/1/q=", "call-logs=f"] {
+            let error = text.parse::<Mapping>().unwrap_err().to_string();
+            assert!(error.contains("<queue url>=<function>"), "{error}");
+        }
+    }
+}
