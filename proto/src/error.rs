@@ -52,6 +52,8 @@ error_codes! {
     PayloadTooLarge = "PAYLOAD_TOO_LARGE", 413, 8;
     /// The body has a content coding (RFC 9110, section 15.5.16).
     UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", 415, 3;
+    /// The request line and headers are too large.
+    HeadersTooLarge = "HEADERS_TOO_LARGE", 431, 8;
     /// Too many requests.
     ResourceExhausted = "RESOURCE_EXHAUSTED", 429, 8;
     /// The caller cancelled the call.
@@ -97,7 +99,7 @@ impl ErrorCode {
             0 => None,
             // FAILED_PRECONDITION and OUT_OF_RANGE: 400 in grpc-gateway's table.
             9 | 11 => Some(Self::InvalidArgument),
-            // 8 and 12 are shared by two codes; these are the common ones.
+            // 8 and 12 are shared by several codes; these are the common ones.
             8 => Some(Self::ResourceExhausted),
             12 => Some(Self::Unimplemented),
             _ => Some(

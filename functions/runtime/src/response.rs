@@ -4,7 +4,9 @@ use lambda_http::{
     Body, Response,
     http::{
         HeaderName, HeaderValue,
-        header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+        header::{
+            CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+        },
     },
 };
 use serde::Serialize;
@@ -112,6 +114,7 @@ pub(crate) fn finish(
     insert(&mut response, REQUEST_ID, &head.request_id);
     insert(&mut response, TRACEPARENT, trace.parent());
     insert(&mut response, CACHE_CONTROL.as_str(), "no-store");
+    insert(&mut response, X_CONTENT_TYPE_OPTIONS.as_str(), "nosniff");
     if let Some(user_id) = user_id {
         insert(&mut response, USER_ID, user_id);
     }

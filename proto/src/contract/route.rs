@@ -22,27 +22,36 @@ pub enum Route {
 }
 
 /// Finds the operation of a method and a path. A literal segment takes precedence over a
-/// parameter: `/users/validate-password` isn't a user.
+/// parameter: `/users/validate-password` isn't a user. HEAD is served where GET is (RFC 9110,
+/// section 9.3.2), by the same operation.
 pub fn route(method: &str, path: &str) -> Route {
     let mut matches: Vec<_> = OPERATIONS
         .iter()
         .filter_map(|operation| Some((operation, match_path(operation.http.path, path)?)))
         .collect();
-    matches.sort_by_key(|(_, params)| params.len());
-    let Some(fewest) = matches.first().map(|(_, params)| params.len()) else {
+    let Some(fewest) = matches.iter().map(|(_, params)| params.len()).min() else {
         return Route::NotFound;
     };
-    let allow: Vec<_> = matches
+    matches.retain(|(_, params)| params.len() == fewest);
+    let served_as = if method == "HEAD" { "GET" } else { method };
+    let found = matches
         .iter()
-        .filter(|(_, params)| params.len() == fewest)
-        .map(|(operation, _)| operation.http.method)
-        .collect();
-    matches
-        .into_iter()
-        .find(|(operation, _)| operation.http.method == method)
-        .map_or(Route::MethodNotAllowed { allow }, |(operation, params)| {
-            Route::Found { operation, params }
+        .position(|(operation, _)| operation.http.method == served_as);
+    match found.map(|at| matches.swap_remove(at)) {
+        Some((operation, params)) => Route::Found { operation, params },
+        None => Route::MethodNotAllowed {
+            allow: allowed(matches.iter().map(|(operation, _)| operation.http.method)),
+        },
+    }
+}
+
+fn allowed(methods: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
+    methods
+        .flat_map(|method| {
+            let head = (method == "GET").then_some("HEAD");
+            [Some(method), head].into_iter().flatten()
         })
+        .collect()
 }
 
 /// The parameters of `path` if it matches `template`.
@@ -112,6 +121,23 @@ mod tests {
         let Route::MethodNotAllowed { allow } = route("PUT", "/pictures") else {
             panic!("expected 405");
         };
-        assert_eq!(allow, ["GET", "POST"]);
+        assert_eq!(allow, ["GET", "HEAD", "POST"]);
+    }
+
+    #[test]
+    fn a_literal_path_has_only_its_own_methods() {
+        let Route::MethodNotAllowed { allow } = route("GET", "/users/validate-password") else {
+            panic!("expected 405");
+        };
+        assert_eq!(allow, ["POST"]);
+    }
+
+    #[test]
+    fn head_is_served_where_get_is() {
+        assert_eq!(found("HEAD", "/pictures").0, "pictures-list");
+        let Route::MethodNotAllowed { allow } = route("HEAD", "/login") else {
+            panic!("expected 405");
+        };
+        assert_eq!(allow, ["POST"]);
     }
 }

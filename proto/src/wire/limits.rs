@@ -31,6 +31,25 @@ pub const MAX_REQUEST_ID: usize = 128;
 /// The longest EventId, in characters. It becomes a create's idempotency key.
 pub const MAX_EVENT_ID: usize = 128;
 
+/// The largest head of an HTTP request: the target and the headers' values, in bytes. It is API
+/// Gateway's quota for REST APIs (AWS, "Total combined size of request line and header values").
+/// The gateway applies it to the facade and to gRPC.
+pub const MAX_HEAD: usize = 10_240;
+
+/// The most headers of a request.
+pub const MAX_HEADERS: usize = 100;
+
+/// The error for a head over [`MAX_HEAD`] or [`MAX_HEADERS`].
+pub fn head_too_large() -> ApiError {
+    ApiError::new(
+        ErrorCode::HeadersTooLarge,
+        format!(
+            "the request's path, query and headers must have at most {MAX_HEAD} bytes and \
+             {MAX_HEADERS} headers"
+        ),
+    )
+}
+
 /// The error for a body over [`MAX_BODY`].
 pub fn body_too_large() -> ApiError {
     ApiError::new(

@@ -325,7 +325,7 @@ export interface components {
         Error: {
             error: {
                 /** @enum {string} */
-                code: "INVALID_ARGUMENT" | "UNAUTHENTICATED" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "ALREADY_EXISTS" | "ABORTED" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "RESOURCE_EXHAUSTED" | "CANCELED" | "INTERNAL" | "UNIMPLEMENTED" | "UNAVAILABLE" | "DEADLINE_EXCEEDED";
+                code: "INVALID_ARGUMENT" | "UNAUTHENTICATED" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "ALREADY_EXISTS" | "ABORTED" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "HEADERS_TOO_LARGE" | "RESOURCE_EXHAUSTED" | "CANCELED" | "INTERNAL" | "UNIMPLEMENTED" | "UNAVAILABLE" | "DEADLINE_EXCEEDED";
                 /** @description What is wrong, and what to change. */
                 message: string;
                 /** @description The request's id in the logs. */
@@ -375,7 +375,7 @@ export interface components {
             username: string;
         };
         PictureMessage: {
-            /** @description The picture's bytes in base64 (RFC 4648 section 4, padded); empty if not requested. */
+            /** @description The picture's bytes in base64 (RFC 4648 section 4, padded); empty if not requested. A picture over 3 MiB exceeds the 4 MiB that gRPC clients accept by default. Raise that limit to 7 MiB: grpc-go `MaxCallRecvMsgSize`, Java `maxInboundMessageSize`, C++, Python and Node.js `grpc.max_receive_message_length`, .NET `MaxReceiveMessageSize`, tonic `max_decoding_message_size`. */
             base64?: string;
             /** @description The media type, detected from the bytes: image/png, image/jpeg, image/gif, image/webp or image/avif. */
             content_type?: string;
@@ -793,7 +793,7 @@ export interface operations {
             query?: {
                 /** @description The caller's id. Optional. */
                 user_id?: string;
-                /** @description The maximum number of pictures; 20 by default. A page is also limited to 3.5 MB. */
+                /** @description The maximum number of pictures; 20 by default. A page ends before it exceeds 3.5 MB of base64, but has at least one picture, which may be larger. */
                 limit?: number;
                 /** @description The `next_cursor` of the previous page; left out for the first page. */
                 cursor?: string;

@@ -161,6 +161,7 @@ async fn a_list_is_an_array_with_its_cursor_in_a_header() {
     let trace = headers["traceparent"].to_str().unwrap();
     assert_eq!(trace, handled.finished.trace.parent());
     assert_eq!(headers["cache-control"], "no-store");
+    assert_eq!(headers["x-content-type-options"], "nosniff");
 }
 
 #[tokio::test]
