@@ -1,5 +1,6 @@
 //! Wires up the gateway's parts, runs them and shuts them down.
 
+mod open_files;
 pub(crate) mod shutdown;
 
 use std::{sync::Arc, time::Duration};
@@ -24,7 +25,10 @@ use crate::{
     http::{
         self, cors,
         facade::{Facade, events::Events, rest::Rest},
-        server::Server,
+        server::{
+            Server,
+            connections::{Caps, Connections},
+        },
     },
     kafka::{
         commands::Commands,
@@ -37,9 +41,15 @@ use crate::{
     },
     ops::{
         health::{self, Check, Readiness},
-        metrics::Metrics,
-        profile,
+        metrics::{Metrics, Port},
+        pages,
     },
+};
+
+/// The caps of the operator's port, which only scrapers, probes and people use.
+const ADMIN_CAPS: Caps = Caps {
+    total: 64,
+    per_address: 64,
 };
 
 /// The timeout for one request to a trace collector.
@@ -79,22 +89,32 @@ pub enum StartError {
 /// What prevented the start. A running gateway ends only by a signal.
 pub async fn run(config: Config, telemetry: Telemetry) -> Result<(), StartError> {
     // Bind the ports first, so that a second gateway fails before it joins a consumer group.
-    let http_server = bind(config.gateway_http_addr, "GATEWAY_HTTP_ADDR").await?;
-    let grpc_server = bind(config.gateway_grpc_addr, "GATEWAY_GRPC_ADDR").await?;
+    let metrics = Arc::new(Metrics::new());
+    let caps = open_files::fit(config.gateway_caps);
+    let http_server = bind(
+        config.gateway_http_addr,
+        "GATEWAY_HTTP_ADDR",
+        Connections::new(Port::Http, caps, Arc::clone(&metrics)),
+    )
+    .await?;
+    let grpc_server = bind(
+        config.gateway_grpc_addr,
+        "GATEWAY_GRPC_ADDR",
+        Connections::new(Port::Grpc, caps, Arc::clone(&metrics)),
+    )
+    .await?;
+    let admin_server = bind(
+        config.gateway_admin_addr,
+        "GATEWAY_ADMIN_ADDR",
+        Connections::new(Port::Admin, ADMIN_CAPS, Arc::clone(&metrics)),
+    )
+    .await?;
 
-    if let Some(address) = config.gateway_admin_addr {
-        let server = bind(address, "GATEWAY_ADMIN_ADDR").await?;
-        tracing::info!(admin = %server.address(), "listening");
-        // The shutdown doesn't wait for profiles.
-        let stop = CancellationToken::new();
-        tokio::spawn(server.serve(profile::router(), stop, Duration::ZERO));
-    }
     let exporter = telemetry.spans.clone().map(|spans| {
         let exporter = spans.clone();
         let task = tokio::spawn(async move { exporter.run(EXPORT_TIMEOUT).await });
         (task, spans)
     });
-    let metrics = Arc::new(Metrics::new());
     let limits = Arc::new(RateLimits::from_contract());
     let log_sink = Arc::new(KafkaLogSink::new(&config, Arc::clone(&metrics))?);
     let producer = Producer::new(&config, Arc::clone(&metrics))?;
@@ -127,13 +147,14 @@ pub async fn run(config: Config, telemetry: Telemetry) -> Result<(), StartError>
         metrics: Arc::clone(&metrics),
         call_timeout: config.call_timeout,
     };
+    let readiness = Readiness::new(
+        checks(&config, &lambda, &producer, &awaiter),
+        steps.stopping.clone(),
+    );
+    let admin_router = pages::router(readiness.clone(), Arc::clone(&metrics));
     let http_router = http::router(
         facade,
-        Readiness::new(
-            checks(&config, &lambda, &producer, &awaiter),
-            steps.stopping.clone(),
-        ),
-        Arc::clone(&metrics),
+        readiness,
         &config.web_origins,
         config.web_root.as_deref(),
     );
@@ -144,8 +165,12 @@ pub async fn run(config: Config, telemetry: Telemetry) -> Result<(), StartError>
     tracing::info!(
         http = %http_server.address(),
         grpc = %grpc_server.address(),
+        admin = %admin_server.address(),
         "listening"
     );
+    // Serves until the end: an operator may want to see the shutdown.
+    let admin = admin_server.serve(admin_router, CancellationToken::new(), Duration::ZERO);
+    tokio::spawn(admin);
     // Also limits each port's drain, whose share of the time is known only later.
     let timeout = config.drain_timeout.mul_f64(0.5);
     let http_task = tokio::spawn(http_server.serve(http_router, steps.end_http.clone(), timeout));
@@ -188,8 +213,12 @@ struct Steps {
     end_results: CancellationToken,
 }
 
-async fn bind(address: std::net::SocketAddr, name: &'static str) -> Result<Server, StartError> {
-    Server::bind(address)
+async fn bind(
+    address: std::net::SocketAddr,
+    name: &'static str,
+    connections: Arc<Connections>,
+) -> Result<Server, StartError> {
+    Server::bind(address, connections)
         .await
         .map_err(|source| StartError::Listen {
             address,

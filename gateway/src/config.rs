@@ -6,16 +6,21 @@ use http::HeaderValue;
 use trichrome_startup::{InvalidEnvironment, Variables};
 use url::Url;
 
+use crate::http::server::connections::Caps;
+
 /// The gateway's configuration. Each field is read from the environment variable of the same
 /// name in capitals; defaults are for the local stack.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `GATEWAY_HTTP_ADDR`: address of the facade, the web app and the operator's pages.
+    /// `GATEWAY_HTTP_ADDR`: address of the facade, the documentation and the web app.
     pub(crate) gateway_http_addr: SocketAddr,
     /// `GATEWAY_GRPC_ADDR`: address of gRPC and gRPC-Web.
     pub(crate) gateway_grpc_addr: SocketAddr,
-    /// `GATEWAY_ADMIN_ADDR`: loopback address of the profiles; without it there are none.
-    pub(crate) gateway_admin_addr: Option<SocketAddr>,
+    /// `GATEWAY_ADMIN_ADDR`: address of the operator's pages: health, metrics and profiles.
+    pub(crate) gateway_admin_addr: SocketAddr,
+    /// `GATEWAY_MAX_CONNECTIONS` and `GATEWAY_MAX_CONNECTIONS_PER_ADDRESS`: caps on the open
+    /// connections of the HTTP port and of the gRPC port, each, in all and from one address.
+    pub(crate) gateway_caps: Caps,
     /// `KAFKA_BROKERS`: bootstrap brokers, `host:port`, comma separated.
     pub(crate) kafka_brokers: String,
     /// `KAFKA_GROUP`: the consumer group that all replicas share.
@@ -65,14 +70,15 @@ impl Config {
                 SocketAddr::from(([127, 0, 0, 1], 50051)),
                 "an address such as 127.0.0.1:50051",
             ),
-            gateway_admin_addr: variables.optional_with(
+            gateway_admin_addr: variables.parse_or(
                 "GATEWAY_ADMIN_ADDR",
-                "a loopback address such as 127.0.0.1:6060",
-                |text| {
-                    let address: SocketAddr = text.parse().ok()?;
-                    address.ip().is_loopback().then_some(address)
-                },
+                SocketAddr::from(([127, 0, 0, 1], 6060)),
+                "an address such as 127.0.0.1:6060",
             ),
+            gateway_caps: Caps {
+                total: variables.count_or("GATEWAY_MAX_CONNECTIONS", 8192),
+                per_address: variables.count_or("GATEWAY_MAX_CONNECTIONS_PER_ADDRESS", 2048),
+            },
             kafka_brokers: variables
                 .required_with("KAFKA_BROKERS", "brokers such as localhost:29092", |text| {
                     Some(text.to_owned())
@@ -165,6 +171,7 @@ mod tests {
         let config = Config::of(&REQUIRED).unwrap();
         assert_eq!(config.gateway_http_addr.port(), 3005);
         assert_eq!(config.gateway_grpc_addr.port(), 50051);
+        assert!(config.gateway_admin_addr.ip().is_loopback());
         assert_eq!(config.kafka_group, "gateway");
         assert_eq!(config.call_timeout, Duration::from_secs(10));
         assert!(config.lambda_endpoint.is_none());
@@ -174,7 +181,9 @@ mod tests {
     fn every_problem_is_reported_at_once() {
         let error = Config::of(&[
             ("GATEWAY_HTTP_ADDR", "3005"),
-            ("GATEWAY_ADMIN_ADDR", "0.0.0.0:6060"),
+            ("GATEWAY_ADMIN_ADDR", "6060"),
+            ("GATEWAY_MAX_CONNECTIONS", "0"),
+            ("GATEWAY_MAX_CONNECTIONS_PER_ADDRESS", "many"),
             ("REST_URL", "ftp://example.org"),
             ("CALL_TIMEOUT_MS", "soon"),
             ("INVOKE_CONCURRENCY", "0"),
@@ -187,6 +196,8 @@ mod tests {
         for name in [
             "GATEWAY_HTTP_ADDR",
             "GATEWAY_ADMIN_ADDR",
+            "GATEWAY_MAX_CONNECTIONS must be",
+            "GATEWAY_MAX_CONNECTIONS_PER_ADDRESS must be",
             "KAFKA_BROKERS is not set",
             "REST_URL must be",
             "CALL_TIMEOUT_MS",

@@ -1,24 +1,24 @@
-//! The HTTP port: the facade, health and metrics, the documentation and the web app.
+//! The HTTP port: the facade, health, the documentation and the web app.
 
 pub(crate) mod cors;
 pub(crate) mod docs;
 pub(crate) mod facade;
 pub(crate) mod fallback;
+pub(crate) mod head;
 pub(crate) mod server;
 pub(crate) mod site;
 
-use std::{any::Any, path::Path, sync::Arc};
+use std::{any::Any, path::Path};
 
 use axum::{
-    Json, Router,
-    extract::{Request, State},
+    Router,
+    extract::Request,
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::get,
 };
 use http::{
-    HeaderMap, HeaderValue, Method, StatusCode,
-    header::{ACCEPT, CONTENT_TYPE, USER_AGENT},
+    HeaderValue, Method, StatusCode,
+    header::{USER_AGENT, X_CONTENT_TYPE_OPTIONS},
 };
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument as _, Span, field::Empty, info_span};
@@ -34,25 +34,20 @@ use crate::{
         context::{Context, http_header},
         fault::internal,
     },
-    ops::{health::Readiness, metrics::Metrics},
+    ops::{health::Readiness, pages},
 };
+
+/// Keeps browsers from taking an answer for another type than it names.
+pub(crate) const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// All routes of the HTTP port.
 pub(crate) fn router(
     facade: Facade,
     readiness: Readiness,
-    metrics: Arc<Metrics>,
     origins: &[HeaderValue],
     web_root: Option<&Path>,
 ) -> Router {
-    let pages = Router::new()
-        .route(
-            "/healthz",
-            get(async || Json(serde_json::json!({"status": "ok"}))),
-        )
-        .route("/readyz", get(ready).with_state(readiness))
-        .route("/metrics", get(metrics_page).with_state(metrics))
-        .merge(docs::router());
+    let pages = pages::health(readiness).merge(docs::router());
     let pages = match web_root {
         Some(root) => pages.merge(site::router(root)),
         None => pages.fallback(not_found),
@@ -66,6 +61,7 @@ pub(crate) fn router(
 }
 
 /// Gives each request its context, and each response the ids that find it in logs and traces.
+/// Every response of this port passes here.
 async fn identify(mut request: Request, next: Next) -> Response {
     let span = if facade::is_below(request.uri().path()) {
         request_span(&request)
@@ -88,6 +84,7 @@ async fn identify(mut request: Request, next: Next) -> Response {
         telemetry::failed(&span, status.as_str());
     }
     let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     for (name, value) in [
         (REQUEST_ID, context.request_id.as_str()),
         (TRACEPARENT, context.trace.parent()),
@@ -138,24 +135,6 @@ fn standard_method(method: &Method) -> Option<&str> {
     ]
     .contains(method)
     .then(|| method.as_str())
-}
-
-async fn ready(State(readiness): State<Readiness>) -> Response {
-    let report = readiness.report().await;
-    let status = if report.ready {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
-    (status, Json(report)).into_response()
-}
-
-async fn metrics_page(State(metrics): State<Arc<Metrics>>, headers: HeaderMap) -> Response {
-    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
-    match metrics.encode(accept.unwrap_or_default()) {
-        Ok((kind, text)) => ([(CONTENT_TYPE, kind)], text).into_response(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
 }
 
 /// Marks the response to a request that panicked. `identify` replaces it, because the context

@@ -29,8 +29,10 @@ const DEFAULT: &str = ".local/up/stack.json";
 pub struct Description {
     /// The REST API.
     pub rest_url: String,
-    /// The gateway's HTTP port: the facade and the gateway's own pages.
+    /// The gateway's HTTP port: the facade and the web app.
     pub gateway_url: String,
+    /// The gateway's operator port: health, metrics and profiles.
+    pub admin_url: String,
     /// The gateway's gRPC port.
     pub grpc_url: String,
     /// Bootstrap brokers, `host:port`.

@@ -1,5 +1,5 @@
-//! The container's health check: requests `/readyz` from the gateway, because the image has no
-//! other HTTP client. Exits with 0 if the response is 200, otherwise with 1.
+//! The container's health check: requests `/readyz` from the gateway's operator port, which callers
+//! can't exhaust, because the image has no other HTTP client. Exits with 0 if the response is 200, otherwise with 1.
 
 use std::{
     io::{Read as _, Write as _},
@@ -19,9 +19,9 @@ const MAX_RESPONSE: u64 = 4096;
 fn main() -> ExitCode {
     let mut variables = Variables::from_process();
     let address = variables.parse_or(
-        "GATEWAY_HTTP_ADDR",
-        SocketAddr::from(([127, 0, 0, 1], 3005)),
-        "an address such as 127.0.0.1:3005",
+        "GATEWAY_ADMIN_ADDR",
+        SocketAddr::from(([127, 0, 0, 1], 6060)),
+        "an address such as 127.0.0.1:6060",
     );
     // Docker reserves other exit codes than 0 and 1.
     if let Err(error) = variables.check() {
@@ -111,8 +111,8 @@ mod tests {
     #[test]
     fn all_interfaces_are_reached_on_loopback() {
         let reach = |text: &str| reachable(text.parse().unwrap()).to_string();
-        assert_eq!(reach("0.0.0.0:3005"), "127.0.0.1:3005");
-        assert_eq!(reach("[::]:3005"), "[::1]:3005");
-        assert_eq!(reach("10.0.0.7:3005"), "10.0.0.7:3005");
+        assert_eq!(reach("0.0.0.0:6060"), "127.0.0.1:6060");
+        assert_eq!(reach("[::]:6060"), "[::1]:6060");
+        assert_eq!(reach("10.0.0.7:6060"), "10.0.0.7:6060");
     }
 }

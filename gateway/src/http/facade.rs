@@ -37,6 +37,7 @@ use self::{request_guard::RequestGuard, response::Refusal};
 use crate::{
     call::{Call, Calls, Failures, args::Args, context::Context, rate_limit::RateLimits},
     grpc,
+    http::head,
     ops::metrics::Metrics,
 };
 
@@ -143,6 +144,8 @@ impl Facade {
             name_span(transport, operation);
             let coding = body::check_coding(&parts.headers);
             let body = body::read(&parts.headers, body).await?;
+            // After the body, so that the connection can be used for another request.
+            head::check(&parts.uri, &parts.headers)?;
             let request = ApiRequest {
                 operation,
                 params,

@@ -1,8 +1,14 @@
-//! A server for HTTP/1.1 and HTTP/2 with graceful shutdown, used for both ports.
+//! A server for HTTP/1.1 and HTTP/2 with deadlines, a cap on connections and graceful shutdown,
+//! used for every port.
 
-use std::{net::SocketAddr, time::Duration};
+pub(crate) mod connections;
+mod stream;
+
+use std::{error::Error, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
+use http::Request;
+use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto::Builder, graceful::GracefulShutdown},
@@ -13,21 +19,78 @@ use tokio::{
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+use tower_http::timeout::{RequestBodyTimeout, TimeoutError};
 
-/// The time limit for receiving a request's headers.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The interval of pings on idle HTTP/2 connections.
-const KEEP_ALIVE: Duration = Duration::from_secs(60);
+use self::{
+    connections::{Connections, Permit},
+    stream::Stream,
+};
 
 /// HTTP/2's flow-control window in bytes. With the default of 64 KiB, a picture takes about a
 /// hundred round trips.
 const WINDOW: u32 = 2 * 1024 * 1024;
 
+/// The largest header list over HTTP/2 in bytes (RFC 9113, section 6.5.2). Larger than
+/// [`MAX_HEAD`](crate::call::limits::MAX_HEAD), so that the usual oversized request gets an error
+/// of the service instead of a bare 431.
+const MAX_HEADER_LIST: u32 = 64 * 1024;
+
+/// The most headers over HTTP/1.1, above [`MAX_HEADERS`](crate::call::limits::MAX_HEADERS) for the
+/// same reason.
+const MAX_HTTP1_HEADERS: usize = 256;
+
+/// How long a connection may take at each point.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timeouts {
+    /// From the start of a connection until its first request's headers, or HTTP/2's preface and
+    /// settings, have arrived.
+    pub(crate) first_request: Duration,
+    /// For the headers of a later HTTP/1.1 request, and so for an idle connection. Longer than the
+    /// 60 s after which load balancers such as AWS's close idle connections: closed by this side
+    /// first, a connection can lose the request that the balancer is just sending on it.
+    pub(crate) idle: Duration,
+    /// The longest pause within a request's body. What a body may take in all is up to its reader.
+    pub(crate) body_pause: Duration,
+    /// The longest time in which a client accepts no byte of a response.
+    pub(crate) write: Duration,
+    /// The interval of pings over HTTP/2.
+    pub(crate) ping_interval: Duration,
+    /// The time limit for the answer to a ping.
+    pub(crate) ping: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            first_request: Duration::from_secs(10),
+            idle: Duration::from_secs(75),
+            body_pause: Duration::from_secs(30),
+            write: Duration::from_secs(60),
+            ping_interval: Duration::from_secs(30),
+            ping: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Whether the error of a request's body is a pause of more than [`Timeouts::body_pause`].
+pub(crate) fn is_stall(error: &(dyn Error + 'static)) -> bool {
+    let mut error = Some(error);
+    while let Some(cause) = error {
+        if cause.is::<TimeoutError>() {
+            return true;
+        }
+        error = cause.source();
+    }
+    false
+}
+
 /// A bound port that isn't served yet.
 pub(crate) struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    connections: Arc<Connections>,
+    timeouts: Timeouts,
 }
 
 impl Server {
@@ -36,11 +99,16 @@ impl Server {
     /// # Errors
     ///
     /// The address is in use, or isn't this machine's.
-    pub(crate) async fn bind(address: SocketAddr) -> std::io::Result<Self> {
+    pub(crate) async fn bind(
+        address: SocketAddr,
+        connections: Arc<Connections>,
+    ) -> std::io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         Ok(Self {
             address: listener.local_addr()?,
             listener,
+            connections,
+            timeouts: Timeouts::default(),
         })
     }
 
@@ -52,24 +120,14 @@ impl Server {
     /// Serves `router` until `stop`. Then it accepts no more connections, and lets the open ones
     /// finish their requests for up to `timeout`.
     pub(crate) async fn serve(self, router: Router, stop: CancellationToken, timeout: Duration) {
-        let mut builder = Builder::new(TokioExecutor::new());
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT);
-        builder
-            .http2()
-            .timer(TokioTimer::new())
-            .keep_alive_interval(KEEP_ALIVE)
-            .initial_stream_window_size(WINDOW)
-            .initial_connection_window_size(2 * WINDOW);
-        let connections = GracefulShutdown::new();
+        let builder = builder(&self.timeouts);
+        let watched = GracefulShutdown::new();
         let abort = CancellationToken::new();
         loop {
-            let stream = tokio::select! {
+            let (stream, peer) = tokio::select! {
                 () = stop.cancelled() => break,
                 accepted = self.listener.accept() => match accepted {
-                    Ok((stream, _)) => stream,
+                    Ok(accepted) => accepted,
                     Err(error) => {
                         // Probably out of file descriptors: wait for some to close.
                         tracing::warn!(%error, "a connection was not accepted");
@@ -78,12 +136,21 @@ impl Server {
                     }
                 },
             };
-            let router = router.clone();
-            serve_connection(&builder, stream, router, &connections, abort.clone());
+            // A connection without a permit is closed by dropping it.
+            if let Some(permit) = self.connections.admit(peer.ip()) {
+                let router = router.clone();
+                let connection = Connection {
+                    stream,
+                    permit,
+                    timeouts: self.timeouts,
+                    abort: abort.clone(),
+                };
+                connection.serve(&builder, router, &watched);
+            }
         }
         drop(self.listener);
         let deadline = Instant::now() + timeout;
-        if tokio::time::timeout_at(deadline, connections.shutdown())
+        if tokio::time::timeout_at(deadline, watched.shutdown())
             .await
             .is_err()
         {
@@ -93,98 +160,81 @@ impl Server {
     }
 }
 
-fn serve_connection(
-    builder: &Builder<TokioExecutor>,
+fn builder(timeouts: &Timeouts) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .max_headers(MAX_HTTP1_HEADERS)
+        .header_read_timeout(timeouts.idle);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(timeouts.ping_interval)
+        .keep_alive_timeout(timeouts.ping)
+        .max_header_list_size(MAX_HEADER_LIST)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(2 * WINDOW);
+    builder
+}
+
+/// An accepted connection.
+struct Connection {
     stream: TcpStream,
-    router: Router,
-    connections: &GracefulShutdown,
+    permit: Permit,
+    timeouts: Timeouts,
     abort: CancellationToken,
-) {
-    // Responses are written whole, so waiting to fill packets would only delay them.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "cannot set TCP_NODELAY");
-    }
-    let service = TowerToHyperService::new(router);
-    let connection = builder
-        .serve_connection(TokioIo::new(stream), service)
-        .into_owned();
-    let connection = connections.watch(connection);
-    tokio::spawn(async move {
-        tokio::select! {
-            result = connection => if let Err(error) = result {
-                // Not a warning: clients may disconnect at any time.
-                tracing::debug!(%error, "a connection failed");
-            },
-            () = abort.cancelled() => {}
+}
+
+impl Connection {
+    fn serve(self, builder: &Builder<TokioExecutor>, router: Router, watched: &GracefulShutdown) {
+        let Self {
+            stream,
+            permit,
+            timeouts,
+            abort,
+        } = self;
+        // Responses are written whole, so waiting to fill packets would only delay them.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
-    });
+        let established = CancellationToken::new();
+        let service = {
+            let established = established.clone();
+            RequestBodyTimeout::new(router, timeouts.body_pause).map_request(
+                move |request: Request<Incoming>| {
+                    established.cancel();
+                    request
+                },
+            )
+        };
+        let stream = Stream::new(stream, timeouts.write, established.clone());
+        let connection = builder
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+            .into_owned();
+        let connection = watched.watch(connection);
+        let silence = async move {
+            let first = established.cancelled_owned();
+            if tokio::time::timeout(timeouts.first_request, first)
+                .await
+                .is_ok()
+            {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::spawn(async move {
+            let _permit = permit;
+            tokio::select! {
+                result = connection => if let Err(error) = result {
+                    // Not a warning: clients may disconnect at any time.
+                    tracing::debug!(%error, "a connection failed");
+                },
+                () = silence => tracing::debug!("a connection sent no request in time"),
+                () = abort.cancelled() => {}
+            }
+        });
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use axum::routing::get;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    use super::*;
-
-    async fn ask(address: SocketAddr) -> std::io::Result<String> {
-        let mut stream = TcpStream::connect(address).await?;
-        stream
-            .write_all(b"GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")
-            .await?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text).await?;
-        Ok(text)
-    }
-
-    #[tokio::test]
-    async fn a_request_in_progress_is_finished_and_no_new_one_accepted() {
-        let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let address = server.address();
-        let stop = CancellationToken::new();
-        let started = CancellationToken::new();
-        let router = {
-            let (stop, started) = (stop.clone(), started.clone());
-            Router::new().route(
-                "/",
-                get(async move || {
-                    started.cancel();
-                    stop.cancelled().await;
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    "done"
-                }),
-            )
-        };
-        let serving = tokio::spawn(server.serve(router, stop.clone(), Duration::from_secs(5)));
-        let asking = tokio::spawn(ask(address));
-        started.cancelled().await;
-        stop.cancel();
-        assert!(asking.await.unwrap().unwrap().ends_with("done"));
-        serving.await.unwrap();
-        assert!(ask(address).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn a_request_that_exceeds_the_timeout_is_aborted() {
-        let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let address = server.address();
-        let stop = CancellationToken::new();
-        let started = CancellationToken::new();
-        let router = {
-            let started = started.clone();
-            Router::new().route(
-                "/",
-                get(async move || {
-                    started.cancel();
-                    std::future::pending::<()>().await;
-                }),
-            )
-        };
-        let serving = tokio::spawn(server.serve(router, stop.clone(), Duration::from_millis(50)));
-        let asking = tokio::spawn(ask(address));
-        started.cancelled().await;
-        stop.cancel();
-        serving.await.unwrap();
-        assert_eq!(asking.await.unwrap().unwrap_or_default(), "");
-    }
-}
+pub(crate) mod tests;

@@ -18,7 +18,7 @@ use http::{
 use tower::ServiceExt as _;
 use tower_http::services::ServeDir;
 
-use super::fallback::not_found;
+use super::{NOSNIFF, fallback::not_found};
 use crate::call::context::Context;
 
 /// Vite puts a hash of the content into the names of these files, so their content never
@@ -63,15 +63,20 @@ async fn serve(
     let hashed = request.uri().path().starts_with(HASHED);
     let wants_page = !hashed && accepts_html(request.headers());
     let page = page_request(&request);
-    let Ok(mut response) = files.dir.clone().oneshot(request).await;
-    if response.status() == StatusCode::NOT_FOUND {
-        if !wants_page {
-            return not_found(Extension(context)).await;
+    let found = if is_file_name(request.uri().path()) {
+        let Ok(response) = files.dir.clone().oneshot(request).await;
+        Some(response).filter(|response| response.status() != StatusCode::NOT_FOUND)
+    } else {
+        None
+    };
+    let mut response = match found {
+        Some(response) => response.into_response(),
+        None if wants_page => {
+            let Ok(index) = files.dir.oneshot(page).await;
+            index.into_response()
         }
-        let Ok(index) = files.dir.oneshot(page).await;
-        response = index;
-    }
-    let mut response = response.into_response();
+        None => return not_found(Extension(context)).await,
+    };
     let cached = if hashed { FOREVER } else { REVALIDATE };
     response.headers_mut().insert(CACHE_CONTROL, cached);
     set_security_headers(response.headers_mut());
@@ -86,6 +91,20 @@ fn page_request(request: &Request) -> Request {
     page
 }
 
+/// Whether a path can name a file. `ServeDir` answers 500 to the others, for which the system has
+/// errors of their own.
+fn is_file_name(path: &str) -> bool {
+    // Linux's limits (limits.h) are 4,096 bytes for a path, which here includes the root, and 255
+    // for a name, which here includes `.br` or `.gz`. Decoding only shortens both.
+    const MAX_PATH: usize = 2048;
+    const MAX_NAME: usize = 252;
+    path.len() <= MAX_PATH
+        && path.split('/').all(|name| name.len() <= MAX_NAME)
+        && !path.contains("%00")
+        // Redirected to the same path with a slash at its end, `//assets` would name a host.
+        && !path.contains("//")
+}
+
 fn accepts_html(headers: &HeaderMap) -> bool {
     headers
         .get_all(ACCEPT)
@@ -98,7 +117,7 @@ fn accepts_html(headers: &HeaderMap) -> bool {
 pub(crate) fn set_security_headers(headers: &mut HeaderMap) {
     for (name, value) in [
         (CONTENT_SECURITY_POLICY, POLICY),
-        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (X_CONTENT_TYPE_OPTIONS, NOSNIFF),
         (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
         (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     ] {
@@ -159,5 +178,27 @@ mod tests {
         assert_eq!(get("/nowhere", "application/json").await.status(), 404);
         assert_eq!(get("/assets/gone.js", "text/html").await.status(), 404);
         assert_eq!(get("/../../etc/passwd", "*/*").await.status(), 404);
+    }
+
+    #[tokio::test]
+    async fn paths_that_name_no_file_are_not_found() {
+        let long = format!("/{}", "a".repeat(256));
+        let deep = "/a".repeat(2100);
+        for path in [
+            &*long,
+            &*deep,
+            "/a%00b",
+            "/%ff%fe",
+            "/index.html/more",
+            "/%2e%2e/%2e%2e/etc/passwd",
+            "//assets",
+            "/%5c..%5c",
+            "/%",
+            "/%zz",
+        ] {
+            assert_eq!(get(path, "*/*").await.status(), 404, "{path}");
+            let page = get(path, "text/html").await;
+            assert_eq!(page.status(), 200, "{path}");
+        }
     }
 }

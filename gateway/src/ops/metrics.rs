@@ -4,6 +4,7 @@
 //! so the number of series is bounded.
 
 mod calls;
+mod connections;
 mod duration;
 mod kafka;
 mod labels;
@@ -20,8 +21,9 @@ use prometheus_client::{
     registry::{Metric, Registry},
 };
 
+pub(crate) use self::connections::{Port, Refused};
 pub(crate) use self::outcome::{BatchOutcome, CallLogOutcome, InvokeOutcome, RecordOutcome};
-use self::{calls::CallMetrics, kafka::KafkaMetrics};
+use self::{calls::CallMetrics, connections::ConnectionMetrics, kafka::KafkaMetrics};
 
 /// OpenMetrics, which has trace ids as exemplars.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -33,6 +35,7 @@ const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub(crate) struct Metrics {
     registry: Registry,
     calls: CallMetrics,
+    connections: ConnectionMetrics,
     kafka: KafkaMetrics,
 }
 
@@ -53,6 +56,7 @@ impl Metrics {
         registry.register("build", "The gateway's version", Info::new(version));
         let metrics = Self {
             calls: CallMetrics::register(registry),
+            connections: ConnectionMetrics::register(registry),
             kafka: KafkaMetrics::register(registry),
             registry: root,
         };

@@ -1,7 +1,7 @@
 //! CPU and heap profiles of the running gateway in pprof's format.
 //!
-//! They are served on a port of their own, only if `GATEWAY_ADMIN_ADDR` is set and only on
-//! loopback: a profile costs time and reveals the program's internals.
+//! They are served on the operator's port: a profile costs time and reveals the program's
+//! internals.
 //!
 //! - `GET /debug/pprof/profile?seconds=10`: CPU profile of all running threads.
 //! - `GET /debug/pprof/heap`: live allocations. This requires a build with the feature
@@ -34,7 +34,7 @@ const MAX_SECONDS: u64 = 60;
 /// The default duration of a CPU profile in seconds.
 const DEFAULT_SECONDS: u64 = 10;
 
-/// The routes of the admin port.
+/// The routes of the profiles.
 pub(crate) fn router() -> Router {
     // The sampling timer is shared by the whole process, so only one profile runs at a time.
     let slot = Arc::new(Semaphore::new(1));

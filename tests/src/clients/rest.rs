@@ -36,6 +36,8 @@ pub(crate) async fn call(http: &Http, base: &str, call: Outgoing) -> Result<Repl
             answer.header(private)
         );
     }
+    let sniffing = answer.header("x-content-type-options");
+    ensure!(sniffing == "nosniff", "{method} {url}: {sniffing:?}");
     if answer.status >= 400 {
         return Reply::failure(answer.status, &answer.body, request_id);
     }

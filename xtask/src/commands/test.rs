@@ -130,8 +130,8 @@ fn on_stack(
     // A filtered run doesn't fill every panel.
     let prometheus = supervisor.stack().observe().and_then(|it| it.prometheus);
     if let (Some(prometheus), None) = (prometheus, filter) {
-        let gateway = supervisor.stack().description().gateway_url;
-        counts += evaluation::run(&gateway, prometheus.port);
+        let admin = supervisor.stack().description().admin_url;
+        counts += evaluation::run(&admin, prometheus.port);
     }
     Ok(counts)
 }

@@ -113,7 +113,8 @@ fn summary(stack: &Stack, started: Instant) {
 Trichrome is up, after {seconds} s. Ctrl-C stops it.
 
   web app   http://localhost:{gateway}/
-  gateway   http://localhost:{gateway}   (/rest, /grpc and /events; /docs, /metrics, /readyz)
+  gateway   http://localhost:{gateway}   (/rest, /grpc and /events; /docs)
+  operator  http://localhost:{admin}   (/metrics, /readyz, /debug/pprof)
   REST      http://{rest}
   gRPC      localhost:{grpc}
   Kafka     localhost:{kafka}
@@ -126,6 +127,7 @@ curl -sS {rest}/signup -H 'content-type: application/json' -d '{user}'
 (sleep 1; echo 'login:{user}' | kcat -P -b localhost:{kafka} -t auth -K:) & kcat -C -q -b localhost:{kafka} -t results -o end -c 1"#,
         seconds = started.elapsed().as_secs(),
         gateway = ports.gateway,
+        admin = ports.admin,
         rest = stack.description().rest_url.trim_start_matches("http://"),
         grpc = ports.grpc,
         kafka = ports.kafka,

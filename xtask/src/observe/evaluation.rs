@@ -32,7 +32,7 @@ const POLL: Duration = Duration::from_millis(500);
 const MAX_PAGE: u64 = 16 * 1024 * 1024;
 
 /// Runs the checks, and counts each as a test.
-pub(crate) fn run(gateway_url: &str, port: u16) -> Counts {
+pub(crate) fn run(admin_url: &str, port: u16) -> Counts {
     let began = SystemTime::now();
     let mut counts = Counts::default();
     let mut check = |step: &str, outcome: &dyn Fn(&mut Step) -> Result<String>| {
@@ -48,7 +48,7 @@ pub(crate) fn run(gateway_url: &str, port: u16) -> Counts {
             }
         }
     };
-    check("promtool check metrics", &|_| lint(gateway_url));
+    check("promtool check metrics", &|_| lint(admin_url));
     check("metrics match the documentation", &|_| documented(port));
     check("dashboards against Prometheus", &|step| {
         dashboards_have_data(port, step)
@@ -63,9 +63,9 @@ pub(crate) fn run(gateway_url: &str, port: u16) -> Counts {
 }
 
 /// The metrics page in the classic text format, which promtool reads.
-fn scrape(gateway_url: &str) -> Result<String> {
+fn scrape(admin_url: &str) -> Result<String> {
     let text = agent(Duration::from_secs(10))
-        .get(format!("{gateway_url}/metrics"))
+        .get(format!("{admin_url}/metrics"))
         .header("accept", "text/plain;version=0.0.4")
         .call()
         .context("cannot scrape the gateway")?
@@ -76,8 +76,8 @@ fn scrape(gateway_url: &str) -> Result<String> {
     Ok(text)
 }
 
-fn lint(gateway_url: &str) -> Result<String> {
-    let text = scrape(gateway_url)?;
+fn lint(admin_url: &str) -> Result<String> {
+    let text = scrape(admin_url)?;
     let mut child = Command::new(program("promtool")?)
         .args(["check", "metrics"])
         .stdin(Stdio::piped())

@@ -13,12 +13,12 @@ use crate::{
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The command that starts it, to scrape the gateway on port `gateway`.
-pub(crate) fn command(prometheus: Prometheus, state: &Path, gateway: u16) -> Result<Command> {
+/// The command that starts it, to scrape the gateway on its port `admin`.
+pub(crate) fn command(prometheus: Prometheus, state: &Path, admin: u16) -> Result<Command> {
     let folder = state.join("prometheus");
     fs::create_dir_all(&folder)?;
     let config = folder.join("prometheus.yml");
-    fs::write(&config, configuration(prometheus, gateway)?)
+    fs::write(&config, configuration(prometheus, admin)?)
         .with_context(|| format!("cannot write {}", config.display()))?;
     let mut command = Command::new(program("prometheus")?);
     command
@@ -39,7 +39,7 @@ pub(crate) fn command(prometheus: Prometheus, state: &Path, gateway: u16) -> Res
 }
 
 /// The configuration as JSON, which is valid YAML and escapes any path.
-fn configuration(prometheus: Prometheus, gateway: u16) -> Result<String> {
+fn configuration(prometheus: Prometheus, admin: u16) -> Result<String> {
     let job = |name: &str, port: u16| {
         serde_json::json!({
             "job_name": name,
@@ -53,7 +53,7 @@ fn configuration(prometheus: Prometheus, gateway: u16) -> Result<String> {
             "evaluation_interval": prometheus.interval,
         },
         "rule_files": [sources().join("rules/*.yml")],
-        "scrape_configs": [job("gateway", gateway), job("prometheus", prometheus.port)],
+        "scrape_configs": [job("gateway", admin), job("prometheus", prometheus.port)],
     }))?)
 }
 
@@ -215,11 +215,11 @@ mod tests {
             port: 9,
             interval: "1s",
         };
-        let text = configuration(prometheus, 3005).unwrap();
+        let text = configuration(prometheus, 6060).unwrap();
         let config: Value = serde_json::from_str(&text).unwrap();
         let job = &config["scrape_configs"][0];
         assert_eq!(job["job_name"], "gateway");
-        assert_eq!(job["static_configs"][0]["targets"][0], "127.0.0.1:3005");
+        assert_eq!(job["static_configs"][0]["targets"][0], "127.0.0.1:6060");
         let rules = config["rule_files"][0].as_str().unwrap();
         assert!(rules.ends_with("deploy/observability/prometheus/rules/*.yml"));
     }

@@ -13,6 +13,7 @@ use crate::observe::Observe;
 pub(crate) struct Description {
     pub(crate) rest_url: String,
     pub(crate) gateway_url: String,
+    pub(crate) admin_url: String,
     pub(crate) grpc_url: String,
     pub(crate) kafka_brokers: String,
     pub(crate) aws_endpoint: String,
@@ -42,6 +43,7 @@ impl Stack {
         let mut description = Description {
             rest_url: url(self.ports.lambda),
             gateway_url: url(self.ports.gateway),
+            admin_url: url(self.ports.admin),
             grpc_url: url(self.ports.grpc),
             kafka_brokers: format!("127.0.0.1:{}", self.ports.kafka),
             aws_endpoint: url(self.ports.aws),

@@ -107,7 +107,7 @@ impl Part {
                     .observe()
                     .and_then(|observe| observe.prometheus)
                     .context("no Prometheus watches this stack")?;
-                command = prometheus::command(prometheus, &stack.state, ports.gateway)?;
+                command = prometheus::command(prometheus, &stack.state, ports.admin)?;
             }
             Self::Ministack => {
                 let folder = state("ministack");
@@ -186,7 +186,7 @@ impl Part {
             Self::Functions => port::accepts(ports.lambda),
             // It waits for the others by itself.
             Self::EventSource => true,
-            Self::Gateway => http::is_ok(&format!("http://127.0.0.1:{}/readyz", ports.gateway)),
+            Self::Gateway => http::is_ok(&format!("http://127.0.0.1:{}/readyz", ports.admin)),
         }
     }
 }
@@ -197,6 +197,7 @@ fn gateway_variables(stack: &Stack) -> Result<Vec<(&'static str, String)>> {
     let mut variables = vec![
         ("GATEWAY_HTTP_ADDR", format!("127.0.0.1:{}", ports.gateway)),
         ("GATEWAY_GRPC_ADDR", format!("127.0.0.1:{}", ports.grpc)),
+        ("GATEWAY_ADMIN_ADDR", format!("127.0.0.1:{}", ports.admin)),
         ("REST_URL", stack.description().rest_url),
         // As in its image.
         ("MALLOC_MMAP_THRESHOLD_", "131072".to_owned()),

@@ -14,16 +14,23 @@ pub(crate) struct Ports {
     pub(crate) kafka: u16,
     pub(crate) aws: u16,
     pub(crate) postgres: u16,
+    /// The gateway's pages for operators.
+    pub(crate) admin: u16,
 }
 
 /// The ports people know, the variable that moves each, and what listens there.
-const DEFAULTS: [(&str, u16, &str); 6] = [
+const DEFAULTS: [(&str, u16, &str); 7] = [
     ("TRICHROME_PORT_REST", 9000, "REST and the Invoke API"),
     ("TRICHROME_PORT_GATEWAY", 3005, "the gateway"),
     ("TRICHROME_PORT_GRPC", 50051, "gRPC"),
     ("TRICHROME_PORT_KAFKA", 29092, "Kafka"),
     ("TRICHROME_PORT_AWS", 4566, "the local AWS"),
     ("TRICHROME_PORT_POSTGRES", 54320, "Postgres"),
+    (
+        "TRICHROME_PORT_ADMIN",
+        6060,
+        "the gateway's pages for operators",
+    ),
 ];
 
 impl Ports {
@@ -33,7 +40,7 @@ impl Ports {
     ///
     /// Names every port that is taken or given twice, and the variable that moves it.
     pub(crate) fn fixed() -> Result<Self> {
-        let mut ports = [0; 6];
+        let mut ports = [0; 7];
         let mut problems = Vec::new();
         for (port, (variable, default, what)) in ports.iter_mut().zip(DEFAULTS) {
             *port = named(variable, default)?;
@@ -49,7 +56,7 @@ impl Ports {
     }
 
     /// Each port, with the variable that moves it.
-    pub(crate) fn named(&self) -> [(&'static str, u16); 6] {
+    pub(crate) fn named(&self) -> [(&'static str, u16); 7] {
         let ports = [
             self.lambda,
             self.gateway,
@@ -57,6 +64,7 @@ impl Ports {
             self.kafka,
             self.aws,
             self.postgres,
+            self.admin,
         ];
         let mut named = DEFAULTS.map(|(variable, ..)| (variable, 0));
         for ((_, named), port) in named.iter_mut().zip(ports) {
@@ -67,14 +75,14 @@ impl Ports {
 
     /// Ports that were free a moment ago.
     pub(crate) fn free() -> Result<Self> {
-        let mut ports = [0; 6];
+        let mut ports = [0; 7];
         for port in &mut ports {
             *port = free()?;
         }
         Ok(Self::from_array(ports))
     }
 
-    fn from_array([lambda, gateway, grpc, kafka, aws, postgres]: [u16; 6]) -> Self {
+    fn from_array([lambda, gateway, grpc, kafka, aws, postgres, admin]: [u16; 7]) -> Self {
         Self {
             lambda,
             gateway,
@@ -82,6 +90,7 @@ impl Ports {
             kafka,
             aws,
             postgres,
+            admin,
         }
     }
 }

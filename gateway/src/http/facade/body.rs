@@ -15,7 +15,10 @@ use trichrome_proto::{
     wire::header::{compressed_body, is_identity},
 };
 
-use crate::call::limits::{self, MAX_BODY};
+use crate::{
+    call::limits::{self, MAX_BODY},
+    http::server,
+};
 
 /// A client that gets the error while it still sends would see a broken connection instead. So
 /// up to this many further bytes are read and discarded.
@@ -61,11 +64,11 @@ pub(crate) async fn read(headers: &HeaderMap, mut body: Body) -> Result<Bytes, A
         let frame = match timeout_at(deadline, body.frame()).await {
             Ok(None) => return Ok(bytes.freeze()),
             Ok(Some(Ok(frame))) => frame,
-            Ok(Some(Err(_))) => return Err(ApiError::invalid("the body is incomplete")),
-            Err(_) => {
-                let message = "the body took too long to arrive";
-                return Err(ApiError::new(ErrorCode::DeadlineExceeded, message));
+            Ok(Some(Err(error))) if server::is_stall(&error) => {
+                return Err(late("the body stopped arriving"));
             }
+            Ok(Some(Err(_))) => return Err(ApiError::invalid("the body is incomplete")),
+            Err(_) => return Err(late("the body took too long to arrive")),
         };
         let Some(data) = frame.data_ref() else {
             continue;
@@ -76,6 +79,10 @@ pub(crate) async fn read(headers: &HeaderMap, mut body: Body) -> Result<Bytes, A
         }
         bytes.extend_from_slice(data);
     }
+}
+
+fn late(message: &str) -> ApiError {
+    ApiError::new(ErrorCode::DeadlineExceeded, message)
 }
 
 async fn discard(mut body: Body) {

@@ -24,6 +24,10 @@ use crate::{
 
 /// A facade without Kafka, whose REST API and functions all answer `answer`.
 async fn app(answer: Value) -> Router {
+    app_and_metrics(answer).await.0
+}
+
+async fn app_and_metrics(answer: Value) -> (Router, Arc<Metrics>) {
     let upstream = rest_api(answer.clone()).await;
     let invoke = FakeInvoke::answering(move |_, _| Ok(answer.clone()));
     let port = serve(&invoke).await;
@@ -52,7 +56,7 @@ async fn app(answer: Value) -> Router {
         call_timeout: Duration::from_secs(5),
     };
     let readiness = Readiness::new(Vec::new(), CancellationToken::new());
-    crate::http::router(facade, readiness, metrics, &[], None)
+    (crate::http::router(facade, readiness, &[], None), metrics)
 }
 
 /// A REST API that responds as API Gateway does to a function's `answer`.
@@ -100,6 +104,7 @@ async fn ask(app: &Router, method: &str, path: &str, body: impl Into<Body>) -> A
         "{method} {path}"
     );
     assert!(parts.headers.contains_key("traceparent"), "{method} {path}");
+    assert_eq!(parts.headers["x-content-type-options"], "nosniff");
     Answered {
         status: parts.status,
         headers: parts.headers,
@@ -228,7 +233,12 @@ async fn unknown_paths_and_methods_are_refused() {
     for transport in ["rest", "grpc", "events"] {
         let answered = ask(&app, "PUT", &format!("/{transport}/pictures"), "").await;
         assert_error(&answered, 405, "METHOD_NOT_ALLOWED");
-        assert_eq!(answered.headers[ALLOW], "GET, POST");
+        assert_eq!(answered.headers[ALLOW], "GET, HEAD, POST");
+        // The path of an operation, not a user's.
+        let path = format!("/{transport}/users/validate-password");
+        let answered = ask(&app, "GET", &path, "").await;
+        assert_error(&answered, 405, "METHOD_NOT_ALLOWED");
+        assert_eq!(answered.headers[ALLOW], "POST");
     }
     assert_error(
         &ask(&app, "POST", "/healthz", "").await,
@@ -344,11 +354,11 @@ async fn a_rest_api_that_is_down_is_unavailable() {
 
 #[tokio::test]
 async fn requests_are_counted_by_operation() {
-    let app = app(json!({"statusCode": 200, "body": "{}"})).await;
+    let (app, metrics) = app_and_metrics(json!({"statusCode": 200, "body": "{}"})).await;
     for path in ["analytics", "nowhere"] {
         ask(&app, "GET", &format!("/rest/{path}"), "").await;
     }
-    let metrics = ask(&app, "GET", "/metrics", "").await.body;
+    let metrics = metrics.to_openmetrics();
     for (operation, status) in [("analytics-get", "2xx"), ("other", "4xx")] {
         let labels = format!("transport=\"rest\",operation=\"{operation}\",status=\"{status}\"");
         let line = format!("trichrome_gateway_facade_requests_total{{{labels}}} 1\n");
@@ -357,13 +367,13 @@ async fn requests_are_counted_by_operation() {
 }
 
 #[tokio::test]
-async fn health_metrics_and_docs_are_served() {
+async fn health_and_docs_are_served_but_no_operators_pages() {
     let app = app(json!({"statusCode": 200, "body": "{}"})).await;
     assert_eq!(ask(&app, "GET", "/healthz", "").await.status, 200);
     assert_eq!(ask(&app, "GET", "/readyz", "").await.status, 200);
-    let metrics = ask(&app, "GET", "/metrics", "").await.body;
-    let described = "# TYPE trichrome_gateway_build_info gauge\n";
-    assert!(metrics.contains(described), "{metrics}");
+    for path in ["/metrics", "/debug/pprof/profile", "/debug/pprof/heap"] {
+        assert_error(&ask(&app, "GET", path, "").await, 404, "NOT_FOUND");
+    }
     let openapi: Value =
         serde_json::from_str(&ask(&app, "GET", "/openapi.json", "").await.body).unwrap();
     assert!(openapi["openapi"].is_string());
@@ -374,4 +384,69 @@ async fn health_metrics_and_docs_are_served() {
             .unwrap()
             .starts_with("text/html")
     );
+}
+
+#[tokio::test]
+async fn head_is_get_without_its_body() {
+    let app = app(json!({"statusCode": 200, "body": "{\"logs\":[]}"})).await;
+    for transport in ["rest", "grpc"] {
+        let path = format!("/{transport}/analytics");
+        let get = ask(&app, "GET", &path, "").await;
+        let head = ask(&app, "HEAD", &path, "").await;
+        assert_eq!(head.status, get.status, "{transport}");
+        assert_eq!(head.body, "", "{transport}");
+        let length = get.body.len().to_string();
+        assert_eq!(head.headers["content-length"], length, "{transport}");
+        let answered = ask(&app, "HEAD", &format!("/{transport}/login"), "").await;
+        assert_eq!(answered.status, 405, "{transport}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_over_the_limit_is_refused_alike() {
+    let app = app(json!({"statusCode": 200, "body": "{}"})).await;
+    let long = "a".repeat(16_000);
+    for transport in ["rest", "grpc", "events"] {
+        for name in ["authorization", "idempotency-key", "tracestate", "x-any"] {
+            let request = Request::get(format!("/{transport}/analytics"));
+            let request = request.header(name, &long).body(Body::empty()).unwrap();
+            let response = app.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), 431, "{transport} {name}");
+        }
+        let path = format!("/{transport}/analytics?since={long}");
+        let answered = ask(&app, "GET", &path, "").await;
+        assert_error(&answered, 431, "HEADERS_TOO_LARGE");
+    }
+}
+
+#[tokio::test]
+async fn strange_paths_are_the_callers_mistakes() {
+    let (app, _) = app_and_metrics(json!({"statusCode": 404, "body": ""})).await;
+    for transport in ["rest", "grpc"] {
+        for path in [
+            "/pictures/%00",
+            "/pictures/%ff%fe",
+            "/pictures/%",
+            "/pictures/%zz",
+            "/pictures/..",
+            "/pictures/%2e%2e",
+            "/pictures/../../etc/passwd",
+            "/pictures/a%2fb",
+            "/pictures/a%3fb%23c",
+            "/pictures/%0d%0ax-a:%20b",
+            "/pictures/\u{e9}",
+            "/users/%F0%9F%98%80",
+            "/users?username=%ff",
+            "/users?username=%00",
+            "/users?username",
+            "/users?&&==&",
+            "/analytics?since=%",
+            "//pictures",
+        ] {
+            let path = format!("/{transport}{path}");
+            let answered = ask(&app, "GET", &path, "").await;
+            let status = answered.status.as_u16();
+            assert!((400..500).contains(&status), "{path}: {}", answered.body);
+        }
+    }
 }

@@ -95,7 +95,10 @@ mod tests {
 
     use trichrome_proto::{contract::by_function, wire::Transport};
 
-    use super::*;
+    use super::{
+        super::connections::{Port, Refused},
+        *,
+    };
 
     /// The counters' series without their values.
     fn series(metrics: &Metrics) -> BTreeSet<String> {
@@ -139,6 +142,11 @@ mod tests {
         }
         metrics.batch_passed(trigger.function, BatchOutcome::Outage);
         metrics.call_logged(CallLogOutcome::Failed);
+        for port in Port::ALL {
+            for reason in Refused::ALL {
+                metrics.connection_refused(port, reason);
+            }
+        }
         assert_eq!(series(&metrics), start);
     }
 }
