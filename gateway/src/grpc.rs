@@ -2,25 +2,35 @@
 
 pub(crate) mod client;
 pub(crate) mod codec;
+mod content_type;
 pub(crate) mod deadline;
+mod reflection;
 pub(crate) mod service;
 pub(crate) mod status;
+mod web_text;
 
 use std::{any::Any, collections::BTreeSet};
 
-use axum::{Router, body::Body, response::Response};
-use futures::{StreamExt as _, stream};
+use axum::{
+    Router,
+    body::Body,
+    middleware::{from_fn, map_response},
+    response::Response,
+};
+use futures::stream;
+use http::{HeaderMap, header::CONTENT_TYPE};
 use http_body_util::{BodyExt as _, StreamBody};
+use hyper::body::Frame;
+use prost_reflect::DescriptorError;
 use tokio_util::sync::CancellationToken;
-use tonic::service::Routes;
-use tonic_health::{ServingStatus, pb::FILE_DESCRIPTOR_SET as HEALTH, server::HealthReporter};
-use tonic_reflection::server::Builder as Reflection;
+use tonic::{Status, service::Routes};
+use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_web::GrpcWebLayer;
 use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
-use trichrome_proto::{contract::OPERATIONS, reflect::FILE_DESCRIPTOR_SET};
+use trichrome_proto::contract::OPERATIONS;
 
-use self::service::Operations;
-use crate::call::fault::internal;
+use self::{reflection::Reflection, service::Operations};
+use crate::{call::fault::internal, http::head};
 
 /// The health of each service, as reported by gRPC's health checks.
 #[derive(Clone)]
@@ -58,37 +68,58 @@ pub(crate) async fn router(
     operations: Operations,
     cors: CorsLayer,
     stop: CancellationToken,
-) -> Result<(Router, Health), tonic_reflection::server::Error> {
+) -> Result<(Router, Health), DescriptorError> {
     let (reporter, health) = tonic_health::server::health_reporter();
     let reporter = Health(reporter);
     reporter.set(ServingStatus::Serving).await;
 
-    let reflection = || {
-        Reflection::configure()
-            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
-            .register_encoded_file_descriptor_set(HEALTH)
-    };
+    let reflection = Reflection::new()?;
     let router = Routes::new(health)
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?)
+        .add_service(reflection.v1())
+        .add_service(reflection.v1alpha())
         .into_axum_router()
-        .layer(axum::middleware::map_response(move |response| {
+        .layer(map_response(move |response| {
             std::future::ready(end_at(stop.clone(), response))
         }))
         .fallback(async move |request| operations.clone().serve(request).await)
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(head::check_grpc))
         .layer(GrpcWebLayer::new())
+        .layer(from_fn(content_type::normalize))
         .layer(cors);
     Ok((router, reporter))
 }
 
-/// Ends a response's body at `stop`. A health watch never ends by itself.
+/// Ends a response's body at `stop`, with a status. A health watch never ends by itself.
 fn end_at(stop: CancellationToken, response: Response) -> Response {
     response.map(|body| {
-        let frames = stream::unfold(body, async |mut body| Some((body.frame().await?, body)));
-        let frames = Box::pin(frames).take_until(stop.cancelled_owned());
+        // A response without messages has its status in the headers, which then end the stream. A
+        // stream of no frames would end it with an empty DATA frame instead, and grpc-core takes
+        // that for a response without a status.
+        if http_body::Body::is_end_stream(&body) {
+            return body;
+        }
+        let frames = stream::unfold(Some(body), move |body| {
+            let stop = stop.clone();
+            async move {
+                let mut body = body?;
+                tokio::select! {
+                    biased;
+                    frame = body.frame() => Some((frame?, Some(body))),
+                    () = stop.cancelled() => Some((Ok(Frame::trailers(stopping())), None)),
+                }
+            }
+        });
         Body::new(StreamBody::new(frames))
     })
+}
+
+/// The trailers of a stream that the shutdown ends.
+fn stopping() -> HeaderMap {
+    let status = Status::unavailable("the gateway is stopping; try again");
+    let (mut parts, ()) = status.into_http().into_parts();
+    parts.headers.remove(CONTENT_TYPE);
+    parts.headers
 }
 
 /// Turns a panic into an error of its call, so that the connection's other calls go on.

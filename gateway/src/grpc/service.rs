@@ -3,14 +3,15 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use axum::body::Body as RequestBody;
-use http::{HeaderMap, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http::{HeaderName, HeaderValue, Request, Response};
+use prost::Message as _;
 use prost_reflect::{DynamicMessage, MessageDescriptor};
 use tokio::time::{Instant, timeout_at};
-use tonic::{Code, Status, body::Body, server::Grpc};
+use tonic::{Code, Status, Streaming, body::Body, codec::CompressionEncoding, server::Grpc};
 use tower::service_fn;
 use tracing::{Instrument as _, Span, field::Empty, info_span};
 use trichrome_proto::{
-    contract::{OPERATIONS, Operation},
+    contract::{Format, Kind, Message, OPERATIONS, Operation},
     error::{ApiError, ErrorCode},
     reflect::pool,
     wire::{Transport, metadata},
@@ -32,6 +33,13 @@ use crate::call::{
 /// after this extra time.
 const GRACE: Duration = Duration::from_millis(100);
 
+/// The encodings of messages that the server accepts (gRPC over HTTP/2, "Message-Accept-Encoding").
+const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+const ENCODINGS: HeaderValue = HeaderValue::from_static("identity,gzip");
+
+/// The smallest response that is compressed, in bytes. A smaller one fits into one packet anyway.
+const MIN_COMPRESSED: usize = 1024;
+
 /// The operations, by the path of their gRPC requests. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Operations {
@@ -46,6 +54,8 @@ pub(crate) struct Method {
     pub(crate) operation: &'static Operation,
     pub(crate) input: MessageDescriptor,
     pub(crate) output: MessageDescriptor,
+    /// Whether responses are compressed for clients that accept it.
+    pub(super) compress: bool,
 }
 
 /// All operations with their messages' descriptors.
@@ -55,6 +65,7 @@ pub(crate) fn methods() -> impl Iterator<Item = Method> {
             operation,
             input: pool().get_message_by_name(operation.input.name)?,
             output: pool().get_message_by_name(operation.output.name)?,
+            compress: is_compressible(operation.output),
         })
     })
 }
@@ -75,19 +86,16 @@ impl Operations {
 
     /// Serves one gRPC request.
     pub(crate) async fn serve(self, request: Request<RequestBody>) -> Response<Body> {
-        if !is_grpc(request.headers()) {
-            // Required by the protocol for requests that aren't gRPC.
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-            return response;
-        }
         let method = self.methods.get(request.uri().path()).cloned();
         let span = span(method.as_ref().map(|method| method.operation));
         let context = Context::begin(&span, |name| http_header(request.headers(), name));
-        let response = self
+        let mut response = self
             .answer(method, &context, request)
             .instrument(span.clone())
             .await;
+        response
+            .headers_mut()
+            .insert(GRPC_ACCEPT_ENCODING, ENCODINGS);
         // A success has its status in the trailers.
         let code =
             Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code());
@@ -128,28 +136,32 @@ impl Operations {
         let handler = {
             let (calls, context) = (self.calls.clone(), context.clone());
             let output = method.output.clone();
-            service_fn(move |request: tonic::Request<DynamicMessage>| {
+            let compress = method.compress;
+            service_fn(move |request: tonic::Request<Streaming<DynamicMessage>>| {
                 let (calls, output) = (calls.clone(), output.clone());
                 let (call, context) = (call(context.clone()), context.clone());
                 async move {
-                    answer(&calls, call, request.into_inner(), &output)
+                    let message = only_message(request.into_inner()).await?;
+                    answer(&calls, call, message, &output)
                         .await
-                        .map(|message| with_ids(message, &context))
+                        .map(|message| response(message, &context, compress))
                         .map_err(|error| status::from_error(&error, &context))
                 }
             })
         };
         let mut grpc = Grpc::new(DynamicCodec::new(method.input))
             .max_decoding_message_size(limits::MAX_MESSAGE)
-            .max_encoding_message_size(limits::MAX_MESSAGE);
+            .max_encoding_message_size(limits::MAX_MESSAGE)
+            .accept_compressed(CompressionEncoding::Gzip)
+            .send_compressed(CompressionEncoding::Gzip);
         let abort_at = earliest(start + limits::UPLOAD_TIMEOUT + call_timeout, requested) + GRACE;
-        let refusal = match timeout_at(abort_at, grpc.unary(handler, request)).await {
+        let refusal = match timeout_at(abort_at, grpc.client_streaming(handler, request)).await {
             // The handler answered: tonic's own errors have no request id.
             Ok(response) if response.headers().contains_key(metadata::REQUEST_ID) => {
                 return response;
             }
-            Ok(response) => match Status::from_header_map(response.headers()) {
-                Some(refused) => status::refusal(&refused),
+            Ok(response) => match response.extensions().get::<Status>() {
+                Some(refused) => status::refusal(refused),
                 None => return response,
             },
             Err(_) => timed_out(),
@@ -198,10 +210,43 @@ fn read_reply(
     }
 }
 
-fn with_ids(message: DynamicMessage, context: &Context) -> tonic::Response<DynamicMessage> {
+/// Reads the message of a call. tonic's unary calls would ignore any others.
+async fn only_message(mut messages: Streaming<DynamicMessage>) -> Result<DynamicMessage, Status> {
+    // The status for "request cardinality violation" (gRPC, "Status codes and their use in gRPC").
+    let violation = || {
+        status::without_call(&ApiError::new(
+            ErrorCode::Unimplemented,
+            "this method takes exactly one message",
+        ))
+    };
+    let message = messages.message().await?.ok_or_else(violation)?;
+    match messages.message().await? {
+        None => Ok(message),
+        Some(_) => Err(violation()),
+    }
+}
+
+fn response(
+    message: DynamicMessage,
+    context: &Context,
+    compress: bool,
+) -> tonic::Response<DynamicMessage> {
+    let worthwhile = compress && message.encoded_len() >= MIN_COMPRESSED;
     let mut response = tonic::Response::new(message);
+    if !worthwhile {
+        response.disable_compression();
+    }
     status::put_ids(response.metadata_mut().as_mut(), context);
     response
+}
+
+/// Whether a message's fields are worth compressing. Files in base64 aren't: pictures are
+/// compressed already, and it would take a hundred milliseconds for a quarter of the size.
+fn is_compressible(message: &Message) -> bool {
+    message.fields.iter().all(|field| match field.kind {
+        Kind::Message(message) => is_compressible(message),
+        _ => field.rules.format != Format::Base64,
+    })
 }
 
 /// A span for a request, by the semantic conventions for RPC servers. Unknown methods aren't
@@ -231,10 +276,4 @@ const fn is_server_error(code: Code) -> bool {
             | Code::Unavailable
             | Code::DataLoss
     )
-}
-
-fn is_grpc(headers: &HeaderMap) -> bool {
-    headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }

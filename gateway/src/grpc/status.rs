@@ -7,7 +7,7 @@ use trichrome_proto::{
     wire::metadata::{ERROR_CODE, REQUEST_ID, TRACE_ID},
 };
 
-use crate::call::context::Context;
+use crate::{call::context::Context, http::server};
 
 /// The status for an error outside of any call.
 pub(crate) fn without_call(error: &ApiError) -> Status {
@@ -77,14 +77,21 @@ fn error_code(metadata: &MetadataMap) -> Option<ErrorCode> {
     ErrorCode::from_text(metadata.get(ERROR_CODE)?.to_str().ok()?)
 }
 
-/// The caller's mistake in a request that tonic refused before it was decoded. Most of tonic's
+/// The caller's mistake in a request that was refused before it was decoded. Most of tonic's
 /// statuses for that are internal or out of range.
 pub(crate) fn refusal(status: &Status) -> ApiError {
+    if let Some(code) = error_code(status.metadata()) {
+        return ApiError::new(code, status.message());
+    }
+    if server::is_stall(status) {
+        let message = "the message stopped arriving";
+        return ApiError::new(ErrorCode::DeadlineExceeded, message);
+    }
     match status.code() {
         Code::OutOfRange | Code::ResourceExhausted => crate::call::limits::body_too_large(),
         Code::Unimplemented => ApiError::new(
             ErrorCode::Unimplemented,
-            "compressed messages are not supported; send them uncompressed",
+            "this compression is not supported; send messages with gzip, or uncompressed",
         ),
         Code::Cancelled => ApiError::new(ErrorCode::Canceled, "the call was cancelled"),
         Code::InvalidArgument => ApiError::invalid(status.message()),

@@ -44,7 +44,7 @@ pub(crate) async fn serve(invoke: &Arc<FakeInvoke>) -> Port {
     let (router, health) = router(operations, cors::grpc(&origins), stop.clone())
         .await
         .unwrap();
-    let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let server = Server::local().await;
     let address = server.address();
     tokio::spawn(server.serve(router, stop.clone(), Duration::from_secs(5)));
     Port {
@@ -383,4 +383,271 @@ async fn a_browser_is_served_over_http_1() {
         "{body:?}"
     );
     assert!(body.windows(13).any(|w| w == b"grpc-status:0"), "{body:?}");
+}
+
+/// The frames of the responses to raw requests, by a client that shows them.
+mod frames {
+    use h2::client::SendRequest;
+
+    use super::*;
+
+    /// How a response's stream ended.
+    #[derive(Debug, PartialEq, Eq)]
+    enum End {
+        /// With its first HEADERS frame.
+        Headers(String),
+        /// With a HEADERS frame after the messages.
+        Trailers(String),
+        /// With a DATA frame, which has no status.
+        Data,
+    }
+
+    async fn connect(port: &Port) -> SendRequest<Bytes> {
+        let stream = tokio::net::TcpStream::connect(port.address).await.unwrap();
+        let (sender, connection) = h2::client::handshake(stream).await.unwrap();
+        tokio::spawn(connection);
+        sender.ready().await.unwrap()
+    }
+
+    async fn ask(
+        client: &mut SendRequest<Bytes>,
+        path: &str,
+        kind: &str,
+        body: &[u8],
+    ) -> (u16, End) {
+        let request = Request::post(format!("http://localhost{path}"))
+            .header(CONTENT_TYPE, kind)
+            .header("te", "trailers")
+            .body(())
+            .unwrap();
+        let (response, mut sender) = client.send_request(request, false).unwrap();
+        sender
+            .send_data(Bytes::copy_from_slice(body), true)
+            .unwrap();
+        let response = response.await.unwrap();
+        let code = response.status().as_u16();
+        let status = |headers: &http::HeaderMap| {
+            let status = headers.get("grpc-status").expect("no grpc-status");
+            status.to_str().unwrap().to_owned()
+        };
+        if response.body().is_end_stream() {
+            return (code, End::Headers(status(response.headers())));
+        }
+        let mut body = response.into_body();
+        while let Some(data) = body.data().await {
+            let length = data.unwrap().len();
+            body.flow_control().release_capacity(length).unwrap();
+        }
+        let trailers = body.trailers().await.unwrap();
+        (
+            code,
+            trailers.map_or(End::Data, |trailers| End::Trailers(status(&trailers))),
+        )
+    }
+
+    #[tokio::test]
+    async fn every_response_ends_with_headers() {
+        let user = json!({"statusCode": 200, "body": "{\"id\":\"u\"}"});
+        let port = serve(&answering(user)).await;
+        let mut client = connect(&port).await;
+        let message = |bytes: &[u8]| [&[0, 0, 0, 0, bytes.len() as u8], bytes].concat();
+        let health = "/grpc.health.v1.Health/Check";
+        let user = "/users.Users/GetUserData";
+        let reflection = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+        for (path, body, end) in [
+            (user, message(b"\x0a\x01u"), End::Trailers("0".into())),
+            (user, message(b"\xff"), End::Headers("3".into())),
+            (user, b"\0\0\0".to_vec(), End::Headers("3".into())),
+            (user, b"\x07\0\0\0\0".to_vec(), End::Headers("3".into())),
+            (user, Vec::new(), End::Headers("12".into())),
+            (
+                "/users.Users/Paint",
+                message(b""),
+                End::Headers("12".into()),
+            ),
+            (
+                "/paint.Paint/Paint",
+                message(b""),
+                End::Headers("12".into()),
+            ),
+            (health, message(b""), End::Trailers("0".into())),
+            (health, message(b"\x0a\x01x"), End::Headers("5".into())),
+            (health, message(b"\xff"), End::Headers("13".into())),
+            (
+                "/grpc.health.v1.Health/Paint",
+                message(b""),
+                End::Headers("12".into()),
+            ),
+            (reflection, Vec::new(), End::Trailers("0".into())),
+            (reflection, message(b"\xff"), End::Trailers("13".into())),
+        ] {
+            let answer = ask(&mut client, path, "application/grpc", &body).await;
+            assert_eq!(answer, (200, end), "{path} {body:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn other_content_types_are_unsupported() {
+        let port = serve(&answering(json!({"statusCode": 200}))).await;
+        let mut client = connect(&port).await;
+        for path in ["/users.Users/GetUserData", "/grpc.health.v1.Health/Check"] {
+            for kind in [
+                "application/grpc+json",
+                "application/json",
+                "application/grpcx",
+            ] {
+                let answer = ask(&mut client, path, kind, b"\0\0\0\0\0").await;
+                assert_eq!(answer, (415, End::Headers("3".into())), "{path} {kind}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn more_or_fewer_messages_than_one_are_refused() {
+        let port = serve(&answering(json!({"statusCode": 204}))).await;
+        let mut client = connect(&port).await;
+        let one = b"\0\0\0\0\x03\x0a\x01u";
+        let empty = b"\0\0\0\0\0";
+        for body in [
+            [&one[..], one].concat(),
+            [&one[..], empty].concat(),
+            [&empty[..], empty].concat(),
+            Vec::new(),
+        ] {
+            let answer = ask(
+                &mut client,
+                "/users.Users/DeleteUser",
+                "application/grpc",
+                &body,
+            );
+            assert_eq!(answer.await, (200, End::Headers("12".into())), "{body:?}");
+        }
+        let answer = ask(
+            &mut client,
+            "/users.Users/DeleteUser",
+            "application/grpc",
+            one,
+        )
+        .await;
+        assert_eq!(answer, (200, End::Trailers("0".into())));
+    }
+
+    #[tokio::test]
+    async fn a_head_over_the_limit_is_refused_and_the_connection_goes_on() {
+        let user = json!({"statusCode": 200, "body": "{\"id\":\"u\"}"});
+        let port = serve(&answering(user)).await;
+        let mut client = connect(&port).await;
+        for name in ["authorization", "idempotency-key", "x-any"] {
+            let request = Request::post("http://localhost/users.Users/GetUserData")
+                .header(CONTENT_TYPE, "application/grpc")
+                .header(name, "a".repeat(16_000))
+                .body(())
+                .unwrap();
+            let (response, _) = client.send_request(request, true).unwrap();
+            let response = response.await.unwrap();
+            assert_eq!(response.headers()["grpc-status"], "8", "{name}");
+            assert_eq!(response.headers()["error-code"], "HEADERS_TOO_LARGE");
+            let body = b"\0\0\0\0\x03\x0a\x01u";
+            let next = ask(
+                &mut client,
+                "/users.Users/GetUserData",
+                "application/grpc",
+                body,
+            );
+            assert_eq!(next.await, (200, End::Trailers("0".into())));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_watch_ends_with_a_status_when_the_gateway_stops() {
+        let port = serve(&answering(json!({"statusCode": 200}))).await;
+        let mut client = connect(&port).await;
+        let watching = ask(
+            &mut client,
+            "/grpc.health.v1.Health/Watch",
+            "application/grpc",
+            b"\0\0\0\0\0",
+        );
+        let stop = async {
+            tokio::task::yield_now().await;
+            port.stop.cancel();
+        };
+        let (answer, ()) = tokio::join!(watching, stop);
+        assert_eq!(answer, (200, End::Trailers("14".into())));
+    }
+}
+
+#[tokio::test]
+async fn messages_are_compressed_with_gzip() {
+    use tonic::codec::CompressionEncoding::Gzip;
+    use trichrome_proto::analytics::{GetLogRequest, analytics_client::AnalyticsClient};
+    let log = json!({"transport": "rest", "service": "s".repeat(100), "method": "m"});
+    let page = json!({"logs": vec![log; 100]}).to_string();
+    let port = serve(&answering(json!({"statusCode": 200, "body": page}))).await;
+    let mut client = AnalyticsClient::new(channel(&port).await)
+        .send_compressed(Gzip)
+        .accept_compressed(Gzip);
+    let request = GetLogRequest {
+        cursor: "c".repeat(200),
+        ..GetLogRequest::default()
+    };
+    let response = client.get_log(request).await.unwrap();
+    assert_eq!(response.metadata().get("grpc-encoding").unwrap(), "gzip");
+    let accepted = response.metadata().get("grpc-accept-encoding").unwrap();
+    assert_eq!(accepted, "identity,gzip");
+    assert_eq!(response.into_inner().logs.len(), 100);
+}
+
+#[tokio::test]
+async fn a_message_that_unpacks_to_more_than_the_limit_is_too_large() {
+    use tonic::codec::CompressionEncoding::Gzip;
+    let port = serve(&answering(json!({"statusCode": 201}))).await;
+    let mut client = PicturesClient::new(channel(&port).await).send_compressed(Gzip);
+    let request = CreateUserPictureRequest {
+        title: "t".into(),
+        base64: "A".repeat(crate::call::limits::MAX_MESSAGE + 1),
+        user_id: String::new(),
+    };
+    let status = client.create_user_picture(request).await.unwrap_err();
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    assert_eq!(
+        status.metadata().get("error-code").unwrap(),
+        "PAYLOAD_TOO_LARGE"
+    );
+}
+
+#[test]
+fn pictures_are_not_compressed_again() {
+    for method in service::methods() {
+        let has_picture =
+            method.operation.package == "pictures" && !method.operation.output.is_empty();
+        assert_eq!(
+            method.compress, !has_picture,
+            "{}",
+            method.operation.function
+        );
+    }
+}
+
+#[tokio::test]
+async fn base64_in_padded_pieces_is_served() {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    let port = serve(&answering(json!({
+        "statusCode": 200, "body": "{\"id\":\"u\",\"username\":\"n\"}",
+    })))
+    .await;
+    // A message of user "u" in two pieces, the first of which is padded.
+    let text = STANDARD.encode(b"\0\0\0\0") + &STANDARD.encode(b"\x03\x0a\x01u");
+    let client: HttpClient<HttpConnector, Full<Bytes>> =
+        HttpClient::builder(TokioExecutor::new()).build_http();
+    let request = Request::post(format!("http://{}/users.Users/GetUserData", port.address))
+        .header(CONTENT_TYPE, "application/grpc-web-text")
+        .body(Full::new(Bytes::from(text)))
+        .unwrap();
+    let response = client.request(request).await.unwrap();
+    let kind = &response.headers()[CONTENT_TYPE];
+    assert_eq!(kind, "application/grpc-web-text+proto");
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    let message = STANDARD.encode(b"\0\0\0\0\x06\x0a\x01u\x12\x01n");
+    assert!(body.starts_with(message.as_bytes()), "{body:?}");
 }
