@@ -104,7 +104,7 @@ async fn killed(run: Scenario) -> Result<()> {
 
 /// The gateway's gauge of calls in flight for a transport.
 async fn in_flight(run: &Scenario, transport: &str) -> Result<u32> {
-    let url = format!("{}/metrics", run.stack().description.gateway_url);
+    let url = format!("{}/metrics", run.stack().description.admin_url);
     let page = run.stack().http.get(&url).await?;
     let page = String::from_utf8_lossy(&page.body).into_owned();
     let name = format!("trichrome_gateway_calls_in_flight{{transport=\"{transport}\"}} ");

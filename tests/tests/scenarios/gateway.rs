@@ -40,6 +40,13 @@ async fn get(run: &Scenario, path: &str) -> Result<Answer> {
     stack.http.get(&url).await
 }
 
+/// The metrics as a browser or an older scraper gets them.
+async fn metrics_page(run: &Scenario) -> Result<Answer> {
+    let stack = run.stack();
+    let url = format!("{}/metrics", stack.description.admin_url);
+    stack.http.get(&url).await
+}
+
 async fn health(run: Scenario) -> Result<()> {
     let alive = get(&run, "/healthz").await?;
     ensure!(alive.status == 200, "{} {}", alive.status, alive.start());
@@ -90,7 +97,7 @@ fn sum(samples: &HashMap<String, f64>, metric: &str, labels: &[(&str, &str)]) ->
 async fn metrics(run: Scenario) -> Result<()> {
     let account = run.account().await?;
     let page = async || {
-        let page = get(&run, "/metrics").await?;
+        let page = metrics_page(&run).await?;
         ensure!(page.status == 200, "{} {}", page.status, page.start());
         let kind = page.header("content-type").to_owned();
         let known = kind.starts_with("text/plain") || kind.starts_with("application/openmetrics");
@@ -133,7 +140,7 @@ async fn metrics(run: Scenario) -> Result<()> {
 
 /// Fetches the metrics like a scraper that supports exemplars.
 async fn openmetrics(run: &Scenario) -> Result<String> {
-    let url = format!("{}/metrics", run.stack().description.gateway_url);
+    let url = format!("{}/metrics", run.stack().description.admin_url);
     let accept = [("accept", "application/openmetrics-text; version=1.0.0")];
     let answer = run.stack().http.send("GET", &url, &accept, "").await?;
     let kind = answer.header("content-type");
@@ -169,7 +176,7 @@ async fn process(run: Scenario) -> Result<()> {
     let args = json!({"user_id": account.id});
     let call = run.call_over(Transport::Grpc, "users-get", args)?;
     call.by(&account).send().await?.ok()?;
-    let page = get(&run, "/metrics").await?;
+    let page = metrics_page(&run).await?;
     let now = samples(std::str::from_utf8(&page.body)?)?;
     let invoked = [("operation", "users-get"), ("outcome", "ok")];
     for (metric, labels) in [

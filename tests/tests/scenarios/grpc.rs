@@ -6,13 +6,14 @@ use anyhow::{Context as _, Result, ensure};
 use bytes::{Buf as _, Bytes};
 use prost::Message as _;
 use serde_json::json;
+use tonic::codec::CompressionEncoding;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_reflection::pb::{v1, v1alpha};
 use trichrome_proto::{
     auth::{AuthResponse, LoginInput},
     contract::OPERATIONS,
     error::ErrorCode,
-    users::{GetUserDataRequest, UserMessage},
+    users::{GetUserDataRequest, UserMessage, users_client::UsersClient},
     wire::{header::AUTHORIZATION, metadata},
 };
 use trichrome_tests::{clients::http::Answer, harness::Suite, scenario::Scenario, token};
@@ -20,6 +21,9 @@ use uuid::Uuid;
 
 pub(crate) fn add(suite: &mut Suite) {
     suite.once("grpc::reflection_lists_every_service", reflection);
+    suite.once("grpc::reflection_finds_the_contracts_options", options);
+    suite.once("grpc::messages_may_be_compressed", compressed);
+    suite.once("grpc::one_message_of_protobuf_is_served", one_message);
     suite.once("grpc::every_service_is_healthy", health);
     suite.once("grpc_web::a_call_from_a_browser", web);
     suite.once("grpc_web::errors_are_in_the_trailers", web_error);
@@ -92,6 +96,97 @@ async fn reflection(run: Scenario) -> Result<()> {
     let found = matches!(&answer, Some(MessageResponse::FileDescriptorResponse(files))
         if !files.file_descriptor_proto.is_empty());
     ensure!(found, "v1alpha doesn't find {symbol}");
+    Ok(())
+}
+
+async fn options(run: Scenario) -> Result<()> {
+    use v1::{
+        server_reflection_client::ServerReflectionClient,
+        server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+    };
+    let options = "google.protobuf.MethodOptions";
+    let questions = [
+        MessageRequest::FileContainingSymbol("google.api.http".to_owned()),
+        MessageRequest::FileContainingSymbol("trichrome.operation".to_owned()),
+        MessageRequest::FileContainingExtension(v1::ExtensionRequest {
+            containing_type: options.to_owned(),
+            // google.api.http.
+            extension_number: 72_295_728,
+        }),
+        MessageRequest::AllExtensionNumbersOfType(options.to_owned()),
+        MessageRequest::FileContainingSymbol("google.api.gopher".to_owned()),
+    ];
+    let requests = questions.map(|question| v1::ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(question),
+    });
+    let mut client = ServerReflectionClient::new(run.stack().grpc.channel());
+    let mut answers = client
+        .server_reflection_info(tokio_stream::iter(requests))
+        .await?
+        .into_inner();
+    let mut next = async || anyhow::Ok(answers.message().await?.and_then(|it| it.message_response));
+    for _ in 0..3 {
+        let answer = next().await?;
+        let found = matches!(&answer, Some(MessageResponse::FileDescriptorResponse(files))
+            if !files.file_descriptor_proto.is_empty());
+        ensure!(found, "{answer:?}");
+    }
+    let answer = next().await?;
+    let found = matches!(&answer, Some(MessageResponse::AllExtensionNumbersResponse(numbers))
+        if numbers.extension_number.contains(&72_295_728));
+    ensure!(found, "{answer:?}");
+    // An unknown symbol ends its answer, not the stream.
+    let answer = next().await?;
+    let not_found = matches!(&answer, Some(MessageResponse::ErrorResponse(error))
+        if error.error_code == tonic::Code::NotFound as i32);
+    ensure!(not_found, "{answer:?}");
+    Ok(())
+}
+
+async fn compressed(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let mut client = UsersClient::new(run.stack().grpc.channel())
+        .send_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Gzip);
+    let mut request = tonic::Request::new(GetUserDataRequest {
+        user_id: account.id.clone(),
+    });
+    let authorization = format!("Bearer {}", account.token).parse()?;
+    request.metadata_mut().insert(AUTHORIZATION, authorization);
+    let response = client.get_user_data(request).await?;
+    let accepted = response.metadata().get("grpc-accept-encoding");
+    let accepted = accepted
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    ensure!(accepted.contains("gzip"), "the server accepts {accepted:?}");
+    ensure!(
+        response.get_ref().id == account.id,
+        "{:?}",
+        response.get_ref()
+    );
+    Ok(())
+}
+
+/// Other content types than protobuf's, and other numbers of messages than one, are refused.
+async fn one_message(run: Scenario) -> Result<()> {
+    let stack = run.stack();
+    let url = format!("{}/users.Users/GetUserData", stack.description.grpc_url);
+    let empty: &[u8] = b"\0\0\0\0\0";
+    for kind in [
+        "application/grpc-web+json",
+        "application/grpc+json",
+        "application/json",
+    ] {
+        let headers = [("content-type", kind)];
+        let answer = stack.http.send("POST", &url, &headers, empty).await?;
+        ensure!(answer.status == 415, "{kind}: {}", answer.status);
+    }
+    let headers = [("content-type", "application/grpc-web+proto")];
+    for body in [Vec::new(), [empty, empty].concat()] {
+        let answer = stack.http.send("POST", &url, &headers, body).await?;
+        WebAnswer::read(&answer)?.refused(ErrorCode::Unimplemented)?;
+    }
     Ok(())
 }
 

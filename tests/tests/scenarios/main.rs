@@ -9,6 +9,7 @@ mod bad_bodies;
 mod bad_fields;
 mod bad_pictures;
 mod call_logs;
+mod edges;
 mod events;
 mod gateway;
 mod grpc;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         grpc::add,
         typed_clients::add,
         gateway::add,
+        edges::add,
         traces::add,
     ] {
         add(&mut suite);
