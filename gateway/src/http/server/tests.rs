@@ -114,8 +114,9 @@ async fn a_head_that_arrives_byte_by_byte_is_late() {
         .await
         .into_split();
     let writing = tokio::spawn(async move {
+        let mut pace = tokio::time::interval(Duration::from_millis(20));
         while writer.write_all(b"a").await.is_ok() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            pace.tick().await;
         }
     });
     let mut bytes = Vec::new();
@@ -143,9 +144,10 @@ async fn a_live_http_2_connection_stays_open_without_requests() {
     let stream = TcpStream::connect(address).await.unwrap();
     let handshake = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
         .handshake::<_, Empty<Bytes>>(TokioIo::new(stream));
-    let (mut sender, connection) = handshake.await.unwrap();
+    let (mut sender, mut connection) = handshake.await.unwrap();
+    let ended = tokio::time::timeout(short().first_request * 4, &mut connection).await;
+    assert!(ended.is_err(), "the connection ended: {ended:?}");
     tokio::spawn(connection);
-    tokio::time::sleep(short().first_request * 4).await;
     let request = Request::get(format!("http://{address}/"))
         .body(Empty::new())
         .unwrap();
