@@ -83,8 +83,8 @@ pub(crate) fn refusal(status: &Status) -> ApiError {
     if let Some(code) = error_code(status.metadata()) {
         return ApiError::new(code, status.message());
     }
-    if server::is_stall(status) {
-        let message = "the message stopped arriving";
+    if server::is_late(status) {
+        let message = "the message took too long to arrive";
         return ApiError::new(ErrorCode::DeadlineExceeded, message);
     }
     match status.code() {

@@ -20,7 +20,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
-use tower_http::timeout::{RequestBodyTimeout, TimeoutError};
+use tower_http::timeout::{RequestBodyDeadline, RequestBodyTimeout, TimeoutError};
 
 use self::{
     connections::{Connections, Permit},
@@ -50,8 +50,11 @@ pub(crate) struct Timeouts {
     /// 60 s after which load balancers such as AWS's close idle connections: closed by this side
     /// first, a connection can lose the request that the balancer is just sending on it.
     pub(crate) idle: Duration,
-    /// The longest pause within a request's body. What a body may take in all is up to its reader.
+    /// The longest pause within a request's body.
     pub(crate) body_pause: Duration,
+    /// For a request's whole body, which may be a stream of requests, as for gRPC's server
+    /// reflection. The readers of single messages allow less.
+    pub(crate) body: Duration,
     /// The longest time in which a client accepts no byte of a response.
     pub(crate) write: Duration,
     /// The interval of pings over HTTP/2.
@@ -66,6 +69,7 @@ impl Default for Timeouts {
             first_request: Duration::from_secs(10),
             idle: Duration::from_secs(75),
             body_pause: Duration::from_secs(30),
+            body: Duration::from_secs(600),
             write: Duration::from_secs(60),
             ping_interval: Duration::from_secs(30),
             ping: Duration::from_secs(10),
@@ -73,8 +77,9 @@ impl Default for Timeouts {
     }
 }
 
-/// Whether the error of a request's body is a pause of more than [`Timeouts::body_pause`].
-pub(crate) fn is_stall(error: &(dyn Error + 'static)) -> bool {
+/// Whether the error of a request's body is that it exceeded [`Timeouts::body_pause`] or
+/// [`Timeouts::body`].
+pub(crate) fn is_late(error: &(dyn Error + 'static)) -> bool {
     let mut error = Some(error);
     while let Some(cause) = error {
         if cause.is::<TimeoutError>() {
@@ -201,7 +206,8 @@ impl Connection {
         let established = CancellationToken::new();
         let service = {
             let established = established.clone();
-            RequestBodyTimeout::new(router, timeouts.body_pause).map_request(
+            let router = RequestBodyTimeout::new(router, timeouts.body_pause);
+            RequestBodyDeadline::new(router, timeouts.body).map_request(
                 move |request: Request<Incoming>| {
                     established.cancel();
                     request

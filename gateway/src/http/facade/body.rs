@@ -64,11 +64,9 @@ pub(crate) async fn read(headers: &HeaderMap, mut body: Body) -> Result<Bytes, A
         let frame = match timeout_at(deadline, body.frame()).await {
             Ok(None) => return Ok(bytes.freeze()),
             Ok(Some(Ok(frame))) => frame,
-            Ok(Some(Err(error))) if server::is_stall(&error) => {
-                return Err(late("the body stopped arriving"));
-            }
+            Ok(Some(Err(error))) if server::is_late(&error) => return Err(late()),
             Ok(Some(Err(_))) => return Err(ApiError::invalid("the body is incomplete")),
-            Err(_) => return Err(late("the body took too long to arrive")),
+            Err(_) => return Err(late()),
         };
         let Some(data) = frame.data_ref() else {
             continue;
@@ -81,7 +79,8 @@ pub(crate) async fn read(headers: &HeaderMap, mut body: Body) -> Result<Bytes, A
     }
 }
 
-fn late(message: &str) -> ApiError {
+fn late() -> ApiError {
+    let message = "the body took too long to arrive";
     ApiError::new(ErrorCode::DeadlineExceeded, message)
 }
 

@@ -37,6 +37,7 @@ fn short() -> Timeouts {
         first_request: short,
         idle: short,
         body_pause: short,
+        body: LONG,
         write: short,
         ping_interval: short,
         ping: short,
@@ -159,7 +160,7 @@ async fn a_live_http_2_connection_stays_open_without_requests() {
 fn reads_body() -> Router {
     Router::new().fallback(async |body: axum::body::Body| match body.collect().await {
         Ok(_) => "whole",
-        Err(error) if is_stall(&error) => "stalled",
+        Err(error) if is_late(&error) => "late",
         Err(_) => "broken",
     })
 }
@@ -174,7 +175,31 @@ async fn a_body_that_stops_arriving_ends_over_http_1() {
     let head = b"POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 9\r\n\r\nabc";
     let mut stream = connect(address, head).await;
     let answer = read_to_end(&mut stream).await;
-    assert!(String::from_utf8(answer).unwrap().ends_with("stalled"));
+    assert!(String::from_utf8(answer).unwrap().ends_with("late"));
+}
+
+#[tokio::test]
+async fn a_body_that_arrives_byte_by_byte_ends() {
+    let timeouts = Timeouts {
+        body: short().body_pause,
+        body_pause: LONG,
+        idle: LONG,
+        ..short()
+    };
+    let address = start(reads_body(), timeouts).await;
+    let head = b"POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 9999\r\n\r\n";
+    let (mut reader, mut writer) = connect(address, head).await.into_split();
+    tokio::spawn(async move {
+        let mut pace = tokio::time::interval(Duration::from_millis(20));
+        while writer.write_all(b"a").await.is_ok() {
+            pace.tick().await;
+        }
+    });
+    let mut bytes = [0; 1024];
+    let count = tokio::time::timeout(LONG, reader.read(&mut bytes)).await;
+    let count = count.expect("the body is still being read").unwrap();
+    let answer = String::from_utf8_lossy(&bytes[..count]);
+    assert!(answer.ends_with("late"), "{answer}");
 }
 
 #[tokio::test]
@@ -199,7 +224,7 @@ async fn a_body_that_stops_arriving_ends_over_http_2() {
         .unwrap();
     let response = sender.send_request(request).await.unwrap();
     let body = response.into_body().collect().await.unwrap().to_bytes();
-    assert_eq!(&*body, b"stalled");
+    assert_eq!(&*body, b"late");
 }
 
 #[tokio::test]
