@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Declares [`ErrorCode`] and its statuses in one table, so that none can be missing.
 macro_rules! error_codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $http:literal, $grpc:literal;)*) => {
-        /// The kind of an error: gRPC's status codes, and three of HTTP's.
+        /// The kind of an error: gRPC's status codes, and four of HTTP's.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum ErrorCode {
             $($(#[$doc])* $name,)*

@@ -10,7 +10,7 @@ use http::{
     HeaderMap, HeaderValue, StatusCode,
     header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE},
 };
-use trichrome_proto::error::ApiError;
+use trichrome_proto::error::{ApiError, ErrorCode};
 
 use super::{status, web_text};
 
@@ -67,7 +67,8 @@ pub(super) async fn normalize(mut request: Request, next: Next) -> Response {
 /// 415, as the protocol requires ("PROTOCOL-HTTP2", Content-Type). The status is for clients that
 /// read it regardless of the HTTP status, as grpc-go sends it.
 fn unsupported() -> Response {
-    let error = ApiError::invalid(
+    let error = ApiError::new(
+        ErrorCode::UnsupportedMediaType,
         "the content type must be application/grpc, application/grpc-web or \
          application/grpc-web-text, with protobuf messages",
     );

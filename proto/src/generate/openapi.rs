@@ -167,6 +167,7 @@ fn answers(operation: &Operation, schemas: &mut Schemas) -> Value {
         codes.extend([ErrorCode::PayloadTooLarge, ErrorCode::UnsupportedMediaType]);
     }
     codes.extend([
+        ErrorCode::HeadersTooLarge,
         ErrorCode::ResourceExhausted,
         ErrorCode::Internal,
         ErrorCode::Unavailable,
@@ -218,6 +219,10 @@ fn responses() -> Value {
         (
             ErrorCode::UnsupportedMediaType,
             "The body is compressed. Send it as it is.",
+        ),
+        (
+            ErrorCode::HeadersTooLarge,
+            "The path, query and headers are too large.",
         ),
         (
             ErrorCode::ResourceExhausted,

@@ -483,6 +483,17 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
+        /** @description The path, query and headers are too large. */
+        HEADERS_TOO_LARGE: {
+            headers: {
+                /** @description The request's id in the logs. */
+                "x-request-id"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
         /** @description An internal error. */
         INTERNAL: {
             headers: {
@@ -621,6 +632,7 @@ export interface operations {
             400: components["responses"]["INVALID_ARGUMENT"];
             401: components["responses"]["UNAUTHENTICATED"];
             429: components["responses"]["RESOURCE_EXHAUSTED"];
+            431: components["responses"]["HEADERS_TOO_LARGE"];
             500: components["responses"]["INTERNAL"];
             503: components["responses"]["UNAVAILABLE"];
             504: components["responses"]["DEADLINE_EXCEEDED"];
@@ -652,6 +664,7 @@ export interface operations {
             413: components["responses"]["PAYLOAD_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RESOURCE_EXHAUSTED"];
+            431: components["responses"]["HEADERS_TOO_LARGE"];
             500: components["responses"]["INTERNAL"];
             503: components["responses"]["UNAVAILABLE"];
             504: components["responses"]["DEADLINE_EXCEEDED"];
@@ -684,6 +697,7 @@ export interface operations {
             413: components["responses"]["PAYLOAD_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RESOURCE_EXHAUSTED"];
+            431: components["responses"]["HEADERS_TOO_LARGE"];
             500: components["responses"]["INTERNAL"];
             503: components["responses"]["UNAVAILABLE"];
             504: components["responses"]["DEADLINE_EXCEEDED"];
@@ -716,6 +730,7 @@ export interface operations {
             413: components["responses"]["PAYLOAD_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RESOURCE_EXHAUSTED"];
+            431: components["responses"]["HEADERS_TOO_LARGE"];
             500: components["responses"]["INTERNAL"];
             503: components["responses"]["UNAVAILABLE"];
             504: components["responses"]["DEADLINE_EXCEEDED"];
@@ -748,6 +763,7 @@ export interface operations {
             413: components["responses"]["PAYLOAD_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RESOURCE_EXHAUSTED"];
+            431: components["responses"]["HEADERS_TOO_LARGE"];
             500: components["responses"]["INTERNAL"];
             503: components["responses"]["UNAVAILABLE"];
             504: components["responses"]["DEADLINE_EXCEEDED"];
@@ -782,6 +798,7 @@ export interface operations {
             413: components["responses"]["PAYLOAD_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RESOURCE_EXHAUSTED"];
+            431: components["responses"]["HEADERS_TOO_LARGE"];
             500: components["responses"]["INTERNAL"];
             503: components["responses"]["UNAVAILABLE"];
             504: components["responses"]["DEADLINE_EXCEEDED"];
@@ -821,6 +838,7 @@ export interface operations {
             401: components["responses"]["UNAUTHENTICATED"];
             403: components["responses"]["PERMISSION_DENIED"];
             429: components["responses"]["RESOURCE_EXHAUSTED"];
+            431: components["responses"]["HEADERS_TOO_LARGE"];
             500: components["responses"]["INTERNAL"];
             503: components["responses"]["UNAVAILABLE"];
             504: components["responses"]["DEADLINE_EXCEEDED"];
@@ -858,6 +876,7 @@ export interface operations {
             413: components["responses"]["PAYLOAD_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RESOURCE_EXHAUSTED"];
+            431: components["responses"]["HEADERS_TOO_LARGE"];
             500: components["responses"]["INTERNAL"];
             503: components["responses"]["UNAVAILABLE"];
             504: components["responses"]["DEADLINE_EXCEEDED"];
@@ -892,6 +911,7 @@ export interface operations {
             401: components["responses"]["UNAUTHENTICATED"];
             403: components["responses"]["PERMISSION_DENIED"];
             429: components["responses"]["RESOURCE_EXHAUSTED"];
+            431: components["responses"]["HEADERS_TOO_LARGE"];
             500: components["responses"]["INTERNAL"];
             503: components["responses"]["UNAVAILABLE"];
             504: components["responses"]["DEADLINE_EXCEEDED"];
@@ -924,6 +944,7 @@ export interface operations {
             401: components["responses"]["UNAUTHENTICATED"];
             403: components["responses"]["PERMISSION_DENIED"];
             429: components["responses"]["RESOURCE_EXHAUSTED"];
+            431: components["responses"]["HEADERS_TOO_LARGE"];
             500: components["responses"]["INTERNAL"];
             503: components["responses"]["UNAVAILABLE"];
             504: components["responses"]["DEADLINE_EXCEEDED"];
@@ -961,6 +982,7 @@ export interface operations {
             413: components["responses"]["PAYLOAD_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RESOURCE_EXHAUSTED"];
+            431: components["responses"]["HEADERS_TOO_LARGE"];
             500: components["responses"]["INTERNAL"];
             503: components["responses"]["UNAVAILABLE"];
             504: components["responses"]["DEADLINE_EXCEEDED"];
@@ -996,6 +1018,7 @@ export interface operations {
             413: components["responses"]["PAYLOAD_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RESOURCE_EXHAUSTED"];
+            431: components["responses"]["HEADERS_TOO_LARGE"];
             500: components["responses"]["INTERNAL"];
             503: components["responses"]["UNAVAILABLE"];
             504: components["responses"]["DEADLINE_EXCEEDED"];
@@ -1026,6 +1049,7 @@ export interface operations {
             400: components["responses"]["INVALID_ARGUMENT"];
             401: components["responses"]["UNAUTHENTICATED"];
             429: components["responses"]["RESOURCE_EXHAUSTED"];
+            431: components["responses"]["HEADERS_TOO_LARGE"];
             500: components["responses"]["INTERNAL"];
             503: components["responses"]["UNAVAILABLE"];
             504: components["responses"]["DEADLINE_EXCEEDED"];
@@ -1061,6 +1085,7 @@ export interface operations {
             413: components["responses"]["PAYLOAD_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RESOURCE_EXHAUSTED"];
+            431: components["responses"]["HEADERS_TOO_LARGE"];
             500: components["responses"]["INTERNAL"];
             503: components["responses"]["UNAVAILABLE"];
             504: components["responses"]["DEADLINE_EXCEEDED"];
@@ -1091,6 +1116,7 @@ export interface operations {
             413: components["responses"]["PAYLOAD_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RESOURCE_EXHAUSTED"];
+            431: components["responses"]["HEADERS_TOO_LARGE"];
             500: components["responses"]["INTERNAL"];
             503: components["responses"]["UNAVAILABLE"];
             504: components["responses"]["DEADLINE_EXCEEDED"];
@@ -1121,6 +1147,7 @@ export interface operations {
             400: components["responses"]["INVALID_ARGUMENT"];
             401: components["responses"]["UNAUTHENTICATED"];
             429: components["responses"]["RESOURCE_EXHAUSTED"];
+            431: components["responses"]["HEADERS_TOO_LARGE"];
             500: components["responses"]["INTERNAL"];
             503: components["responses"]["UNAVAILABLE"];
             504: components["responses"]["DEADLINE_EXCEEDED"];
@@ -1150,6 +1177,7 @@ export interface operations {
             401: components["responses"]["UNAUTHENTICATED"];
             403: components["responses"]["PERMISSION_DENIED"];
             429: components["responses"]["RESOURCE_EXHAUSTED"];
+            431: components["responses"]["HEADERS_TOO_LARGE"];
             500: components["responses"]["INTERNAL"];
             503: components["responses"]["UNAVAILABLE"];
             504: components["responses"]["DEADLINE_EXCEEDED"];
