@@ -18,8 +18,8 @@ use anyhow::{Context as _, Result};
 pub(crate) use chromium::Chromium;
 pub(crate) use node::program as node_program;
 pub(crate) use python::{
-    CHECKOV, CONTAINERS, LOCALSTACK, SAM, cargo_lambda, install_deploy, ministack, postgres_bin,
-    python,
+    CHECKOV, CONTAINERS, LOCALSTACK, REQUESTS, SAM, cargo_lambda, install_deploy, ministack,
+    postgres_bin, python,
 };
 pub(crate) use web::WebApp;
 

@@ -7,6 +7,7 @@ mod collector;
 mod filebeat;
 mod go_program;
 mod jaeger;
+mod requests;
 mod server;
 
 use anyhow::Result;
@@ -14,7 +15,12 @@ use anyhow::Result;
 pub(crate) use checks::Checks;
 
 /// All parts, in the order in which they run: the quick ones first.
-pub(crate) static PARTS: [&Part; 3] = [&collector::PART, &filebeat::PART, &jaeger::PART];
+pub(crate) static PARTS: [&Part; 4] = [
+    &requests::PART,
+    &collector::PART,
+    &filebeat::PART,
+    &jaeger::PART,
+];
 
 /// Checks that go together.
 pub(crate) struct Part {

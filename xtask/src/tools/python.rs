@@ -55,6 +55,14 @@ pub(crate) const CHECKOV: Environment = Environment {
     python: None,
 };
 
+/// Schemathesis, which generates requests.
+pub(crate) const REQUESTS: Environment = Environment {
+    name: "requests",
+    requirements: "requirements-requests.txt",
+    contents: "Schemathesis (PyPI)",
+    python: None,
+};
+
 /// LocalStack, whose last free release runs on Python 3.13 only.
 pub(crate) const LOCALSTACK: Environment = Environment {
     name: "localstack",
