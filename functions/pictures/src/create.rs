@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
+use trichrome_image::{self as image, Image};
 use trichrome_proto::{
     pictures::{CreateUserPictureRequest, PictureMessage},
     wire::limits::MAX_IDEMPOTENCY_KEY,
@@ -16,7 +17,6 @@ use uuid::Uuid;
 
 use crate::{
     Error, Picture, PictureStore, content,
-    image::{self, Image},
     picture::visible_title,
     store::{Insertion, KeyUse, NotInserted},
 };

@@ -2,13 +2,14 @@
 
 use std::error::Error as StdError;
 
+use trichrome_image::ImageError;
 use trichrome_proto::{
     error::{ErrorCode, Fault},
     wire::limits::MAX_IDEMPOTENCY_KEY,
 };
 use uuid::Uuid;
 
-use crate::{content::ContentError, image::ImageError};
+use crate::content::ContentError;
 
 /// Why an operation on pictures failed. Messages of statuses below 500 are returned to the caller.
 #[derive(Debug, thiserror::Error)]

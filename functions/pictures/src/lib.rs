@@ -1,9 +1,10 @@
 //! Pictures: checking, storing, reading and deleting them.
 //!
-//! [`content`] decodes base64 and [`image`] checks that the bytes are a picture. `create`, `list`,
-//! `get`, `update` and `delete` are the contract's operations on a [`PictureStore`], which keeps the
-//! bytes in S3 and a row with their metadata in DynamoDB. `sweep` removes what failed uploads left.
-//! They are independent of Lambda, HTTP and Kafka; only `wiring` and the binaries use the shell.
+//! [`content`] decodes base64 and [`trichrome_image`] checks that the bytes are a picture. `create`,
+//! `list`, `get`, `update` and `delete` are the contract's operations on a [`PictureStore`], which
+//! keeps the bytes in S3 and a row with their metadata in DynamoDB. `sweep` removes what failed
+//! uploads left. They are independent of Lambda, HTTP and Kafka; only `wiring` and the binaries use
+//! the shell.
 
 pub mod content;
 mod create;
@@ -11,7 +12,6 @@ mod cursor;
 mod delete;
 mod error;
 mod get;
-pub mod image;
 mod list;
 mod picture;
 mod purge;

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The default picture.
-const PICTURE: &[u8] = include_bytes!("../../../functions/pictures/tests/fixtures/camera.jpg");
+const PICTURE: &[u8] = include_bytes!("../../../functions/image/tests/fixtures/camera.jpg");
 
 #[derive(Args)]
 pub(crate) struct Options {

@@ -12,7 +12,7 @@ use crate::testing::{
     Answer, Replay, USER, cancelled, object, object_error, replay, row, row_error,
 };
 
-const PNG: &[u8] = include_bytes!("../../tests/fixtures/1x1.png");
+const PNG: &[u8] = include_bytes!("../../../image/tests/fixtures/1x1.png");
 const OK: &str = "None";
 const REFUSED: &str = "ConditionalCheckFailed";
 

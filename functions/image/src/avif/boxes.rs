@@ -1,6 +1,6 @@
 //! ISO base media file format (ISO/IEC 14496-12): a sequence of boxes.
 
-use crate::image::{
+use crate::{
     Flaw, flaw,
     reader::{Reader, escape},
 };
@@ -14,11 +14,25 @@ pub(super) struct Found<'a> {
 /// The boxes of a file, or those in a box. Ends after the first error.
 pub(super) struct Boxes<'a> {
     rest: Option<Reader<'a>>,
+    /// Whether the last one may extend to the end without a length.
+    is_file: bool,
 }
 
 impl<'a> Boxes<'a> {
+    /// The boxes of a file.
+    pub(super) fn of_file(bytes: &'a [u8]) -> Self {
+        Self {
+            rest: Some(Reader::new(bytes)),
+            is_file: true,
+        }
+    }
+
+    /// The boxes in a box.
     pub(super) fn new(within: Reader<'a>) -> Self {
-        Self { rest: Some(within) }
+        Self {
+            rest: Some(within),
+            is_file: false,
+        }
     }
 }
 
@@ -27,7 +41,7 @@ impl<'a> Iterator for Boxes<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut rest = self.rest.take().filter(|rest| !rest.is_empty())?;
-        let found = one(&mut rest);
+        let found = one(&mut rest, self.is_file);
         if found.is_ok() {
             self.rest = Some(rest);
         }
@@ -36,14 +50,14 @@ impl<'a> Iterator for Boxes<'a> {
 }
 
 /// Reads one box.
-fn one<'a>(from: &mut Reader<'a>) -> Result<Found<'a>, Flaw> {
+fn one<'a>(from: &mut Reader<'a>, is_file: bool) -> Result<Found<'a>, Flaw> {
     let place = from.place();
     let short = from.u32_be("a box's length")?;
     let kind = from.tag("a box's type")?;
     let what = format!("box {}", escape(kind));
     let length = match short {
-        // It extends to the end of its container.
-        0 => from.rest().len() as u64,
+        // It extends to the end of the file.
+        0 if is_file => from.rest().len() as u64,
         1 => from
             .u64_be(&what)?
             .checked_sub(16)

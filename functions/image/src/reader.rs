@@ -1,11 +1,11 @@
 //! Reading numbers and pieces of a file that may be truncated anywhere.
 
-use super::{Flaw, flaw};
+use crate::{Flaw, flaw};
 
 /// A position in a file, or in a part of one. Every read names what it reads, for the message if
 /// the file ends too early.
 #[derive(Clone, Debug)]
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
     /// The position of `bytes` in the file.
     base: usize,
@@ -14,7 +14,7 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Reads a whole file.
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self {
             bytes,
             base: 0,
@@ -23,21 +23,21 @@ impl<'a> Reader<'a> {
     }
 
     /// The current position, in bytes from the start of the file.
-    pub(super) fn place(&self) -> usize {
+    pub(crate) fn place(&self) -> usize {
         self.base + self.at
     }
 
     /// The remaining bytes.
-    pub(super) fn rest(&self) -> &'a [u8] {
+    pub(crate) fn rest(&self) -> &'a [u8] {
         &self.bytes[self.at..]
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.at == self.bytes.len()
     }
 
     /// The next `length` bytes.
-    pub(super) fn take(&mut self, length: usize, what: &str) -> Result<&'a [u8], Flaw> {
+    pub(crate) fn take(&mut self, length: usize, what: &str) -> Result<&'a [u8], Flaw> {
         let rest = self.rest();
         let piece = rest.get(..length).ok_or_else(|| {
             let end = self.base + self.bytes.len();
@@ -51,7 +51,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A reader of the next `length` bytes only.
-    pub(super) fn part(&mut self, length: usize, what: &str) -> Result<Self, Flaw> {
+    pub(crate) fn part(&mut self, length: usize, what: &str) -> Result<Self, Flaw> {
         let base = self.place();
         let bytes = self.take(length, what)?;
         Ok(Self { bytes, base, at: 0 })
@@ -63,41 +63,41 @@ impl<'a> Reader<'a> {
         Ok(array)
     }
 
-    pub(super) fn tag(&mut self, what: &str) -> Result<[u8; 4], Flaw> {
+    pub(crate) fn tag(&mut self, what: &str) -> Result<[u8; 4], Flaw> {
         self.array(what)
     }
 
-    pub(super) fn u8(&mut self, what: &str) -> Result<u8, Flaw> {
+    pub(crate) fn u8(&mut self, what: &str) -> Result<u8, Flaw> {
         self.array(what).map(u8::from_be_bytes)
     }
 
-    pub(super) fn u16_be(&mut self, what: &str) -> Result<u16, Flaw> {
+    pub(crate) fn u16_be(&mut self, what: &str) -> Result<u16, Flaw> {
         self.array(what).map(u16::from_be_bytes)
     }
 
-    pub(super) fn u16_le(&mut self, what: &str) -> Result<u16, Flaw> {
+    pub(crate) fn u16_le(&mut self, what: &str) -> Result<u16, Flaw> {
         self.array(what).map(u16::from_le_bytes)
     }
 
-    pub(super) fn u24_le(&mut self, what: &str) -> Result<u32, Flaw> {
+    pub(crate) fn u24_le(&mut self, what: &str) -> Result<u32, Flaw> {
         let [a, b, c] = self.array(what)?;
         Ok(u32::from_le_bytes([a, b, c, 0]))
     }
 
-    pub(super) fn u32_be(&mut self, what: &str) -> Result<u32, Flaw> {
+    pub(crate) fn u32_be(&mut self, what: &str) -> Result<u32, Flaw> {
         self.array(what).map(u32::from_be_bytes)
     }
 
-    pub(super) fn u32_le(&mut self, what: &str) -> Result<u32, Flaw> {
+    pub(crate) fn u32_le(&mut self, what: &str) -> Result<u32, Flaw> {
         self.array(what).map(u32::from_le_bytes)
     }
 
-    pub(super) fn u64_be(&mut self, what: &str) -> Result<u64, Flaw> {
+    pub(crate) fn u64_be(&mut self, what: &str) -> Result<u64, Flaw> {
         self.array(what).map(u64::from_be_bytes)
     }
 }
 
 /// Formats a four-character code for a message.
-pub(super) fn escape(tag: [u8; 4]) -> String {
+pub(crate) fn escape(tag: [u8; 4]) -> String {
     tag.escape_ascii().to_string()
 }
