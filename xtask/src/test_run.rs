@@ -135,6 +135,18 @@ impl TestRun {
         Ok(Self { must_test, ..run })
     }
 
+    /// Starts a test executable that uses no stack, but perhaps a browser.
+    pub(crate) fn begin_without_stack(
+        test: &TestBinary,
+        filter: Option<&str>,
+        chromium: &Path,
+        logs: &Path,
+    ) -> Result<Self> {
+        let mut command = test.command();
+        command.args(filter).env("CHROMIUM", chromium);
+        Self::spawn(command, &test.name(), None, logs, None)
+    }
+
     /// Starts tests in Node.js.
     pub(crate) fn begin_node(tests: NodeTests, stack: Option<&Path>, logs: &Path) -> Result<Self> {
         // The report of an earlier run must not count if this one writes none.

@@ -55,7 +55,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         lint::containers()?;
         dependencies::of_this_commit()?;
         lint::clippy()?;
-        counts += without_stack(&tests, options)?;
+        counts += without_stack(&tests, &chromium, options)?;
     }
     let programs = ON_A_STACK
         .iter()
@@ -87,7 +87,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 /// Unit and contract tests.
-fn without_stack(tests: &[TestBinary], options: &Options) -> Result<Counts> {
+fn without_stack(tests: &[TestBinary], chromium: &Path, options: &Options) -> Result<Counts> {
     let logs = logs()?;
     let mut counts = Counts::default();
     for test in tests {
@@ -95,7 +95,8 @@ fn without_stack(tests: &[TestBinary], options: &Options) -> Result<Counts> {
         let on_stack = test.folder == root().join(END_TO_END)
             && (ON_A_STACK.contains(&target) || ON_A_DEPLOYED_STACK.contains(&target));
         if !on_stack {
-            counts += TestRun::begin(test, options.filter.as_deref(), None, &logs)?.wait()?;
+            let filter = options.filter.as_deref();
+            counts += TestRun::begin_without_stack(test, filter, chromium, &logs)?.wait()?;
         }
     }
     let components = web_tests::components(options.filter.as_deref(), &logs);
