@@ -184,8 +184,21 @@ fn a_failed_stack_is_repaired_updated_and_deleted() {
     assert_eq!(moved, serde_json::json!({"moved": 0}));
 
     let swept: Value = serde_json::from_str(&success(&mut sweep(&first))).unwrap();
-    assert_eq!(swept["removed"], 1, "{swept}");
-    assert_eq!(swept["left"], serde_json::json!(["kept", "young"]));
+    // The table is younger than the orphan, as one that was restored from a backup would be.
+    let names = serde_json::json!(["kept", "orphan", "young"]);
+    let refused = &swept["refused"];
+    assert_eq!(refused["error"], "Unhandled", "{refused}");
+    assert_eq!(refused["errorType"], "ABORTED", "{refused}");
+    let message = refused["errorMessage"].as_str().expect("a message");
+    assert!(message.contains("the pictures table is"), "{refused}");
+    assert_eq!(refused["left"], names, "{refused}");
+    let dry = &swept["dry"];
+    assert_eq!((&dry["orphans"], &dry["removed"]), (&1.into(), &0.into()));
+    assert!(dry["refusal"].is_string(), "{dry}");
+    assert_eq!(dry["left"], names, "{dry}");
+    let forced = &swept["forced"];
+    assert_eq!(forced["removed"], 1, "{forced}");
+    assert_eq!(forced["left"], serde_json::json!(["kept", "young"]));
 
     let mut other_key = up();
     other_key.env("TOKEN_KEY_FILE", root().join("Cargo.toml"));
@@ -275,7 +288,7 @@ print(function["Environment"]["Variables"]["DATABASE_URL"])
 }
 
 /// Puts three objects into the stack's bucket, one of them an old object without a row. Then runs
-/// the sweep and prints its result and the remaining objects.
+/// sweeps and prints their results and the remaining objects.
 fn sweep(outputs: &Value) -> Command {
     let mut command = python(
         r#"
@@ -293,11 +306,14 @@ ids = {
 for id in ids.values():
     s3.put_object(Bucket=bucket, Key=f"{user}/{id}", Body=b"a picture")
 rows.put_item(TableName=table, Item={"user_id": {"S": user}, "picture_id": {"S": ids["kept"]}})
-answer = client("lambda").invoke(FunctionName="STACK-pictures-sweep", Payload=b"{}")
-swept = json.loads(answer["Payload"].read())
-there = {it["Key"] for it in s3.list_objects_v2(Bucket=bucket).get("Contents", [])}
-left = [name for name, id in ids.items() if f"{user}/{id}" in there]
-print(json.dumps({**swept, "left": left}))
+def sweep(**request):
+    answer = client("lambda").invoke(
+        FunctionName="STACK-pictures-sweep", Payload=json.dumps(request))
+    swept = json.loads(answer["Payload"].read())
+    there = {it["Key"] for it in s3.list_objects_v2(Bucket=bucket).get("Contents", [])}
+    left = [name for name, id in ids.items() if f"{user}/{id}" in there]
+    return {**swept, "error": answer.get("FunctionError"), "left": left}
+print(json.dumps({"refused": sweep(), "dry": sweep(dry_run=True), "forced": sweep(force=True)}))
 "#,
     );
     for (variable, output) in [("BUCKET", "PicturesBucket"), ("TABLE", "PicturesTable")] {

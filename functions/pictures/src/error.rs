@@ -9,7 +9,7 @@ use trichrome_proto::{
 };
 use uuid::Uuid;
 
-use crate::content::ContentError;
+use crate::{content::ContentError, sweep::Refusal};
 
 /// Why an operation on pictures failed. Messages of statuses below 500 are returned to the caller.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +41,11 @@ pub enum Error {
     /// The idempotency key was used with another title or other bytes.
     #[error("this idempotency key was used for another picture; use a new key for a new picture")]
     KeyReused,
+    /// A sweep would delete too much.
+    #[error(
+        "{0}: nothing was deleted; run the sweep with \"dry_run\", and with \"force\" if it is right"
+    )]
+    Refused(#[from] Refusal),
     /// A store didn't respond, or refused for now. A retry may succeed.
     #[error("could not {doing}: the store is unavailable")]
     Unavailable {
@@ -81,7 +86,7 @@ impl Fault for Error {
             | Self::MalformedId => ErrorCode::InvalidArgument,
             Self::NotFound(_) => ErrorCode::NotFound,
             Self::UserGone => ErrorCode::Unauthenticated,
-            Self::KeyReused => ErrorCode::Aborted,
+            Self::KeyReused | Self::Refused(_) => ErrorCode::Aborted,
             Self::Unavailable { .. } => ErrorCode::Unavailable,
             Self::Internal { .. } => ErrorCode::Internal,
         }

@@ -27,4 +27,4 @@ pub use error::Error;
 pub use picture::Picture;
 pub use purge::Purged;
 pub use store::{PictureStore, Places};
-pub use sweep::Swept;
+pub use sweep::{Fuse, Mode, Refusal, Swept};

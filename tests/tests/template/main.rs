@@ -141,6 +141,7 @@ const ACTIONS: &[(&str, &[&str])] = &[
         SWEEP,
         &[
             "dynamodb:BatchGetItem on PicturesTable",
+            "dynamodb:DescribeTable on PicturesTable",
             "s3:DeleteObject on objects of PicturesBucket",
             "s3:ListBucket on PicturesBucket",
         ],
@@ -571,6 +572,19 @@ fn generated_parts_name_the_functions() {
         })
         .collect();
     assert_eq!(watched, expected, "functions that have alarms");
+}
+
+#[test]
+fn a_sweep_that_refuses_raises_an_alarm() {
+    let template = Template::read();
+    let alarm = &template.resources()["SweepAlarm"]["Properties"];
+    assert_eq!(alarm["MetricName"], "Errors");
+    assert_eq!(
+        alarm["Dimensions"][0]["Value"]["Ref"],
+        "PicturesSweepFunction"
+    );
+    let variables = &template.functions()[SWEEP]["Environment"]["Variables"];
+    assert_eq!(variables["SWEEP_MAX_PERCENT"]["Ref"], "SweepMaxPercent");
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! The rows in the pictures table.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::SystemTime,
+};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -151,6 +154,22 @@ impl Rows {
             backoff(attempt).await;
         }
         Err(unprocessed(doing))
+    }
+
+    /// When the table was created. A table that was restored from a backup is a new one.
+    pub(crate) async fn created(&self) -> Result<SystemTime, Error> {
+        let doing = "read the time of the table's creation";
+        let output = self
+            .client
+            .describe_table()
+            .table_name(&self.table)
+            .send()
+            .await
+            .map_err(|error| failed(doing, error))?;
+        let table = output.table.and_then(|table| table.creation_date_time);
+        table
+            .and_then(|at| SystemTime::try_from(at).ok())
+            .ok_or_else(|| Error::unexpected(doing, "the table has no time of creation"))
     }
 
     /// Sets a picture's title. `None` if there is no such picture or it is being deleted.
