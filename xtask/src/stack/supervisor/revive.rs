@@ -111,19 +111,18 @@ impl Supervisor {
                 // It has ended again, which is handled as another crash.
                 continue;
             }
-            let took = revived.since.elapsed();
             if part.is_ready(&self.stack) {
                 match self.recovered(part) {
                     Ok(()) => say(format!(
                         "✓ {} serves again, after {:.1} s",
                         part.name(),
-                        took.as_secs_f64()
+                        revived.since.elapsed().as_secs_f64()
                     )),
                     Err(error) => say(format!("! {}: {error:#}", part.name())),
                 }
                 continue;
             }
-            if took > START_TIMEOUT && !revived.reported {
+            if revived.since.elapsed() > START_TIMEOUT && !revived.reported {
                 revived.reported = true;
                 say(format!(
                     "! {} does not serve after {} s; its log: {}",
