@@ -48,6 +48,8 @@ pub struct Description {
     pub pictures_table: String,
     /// The S3 bucket of pictures.
     pub pictures_bucket: String,
+    /// The SQS queue of call logs.
+    pub call_log_queue_url: String,
     /// The private key that signs tokens.
     pub token_key_file: PathBuf,
     /// The tokens' issuer.
