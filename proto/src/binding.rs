@@ -108,6 +108,9 @@ pub fn from_http<'a>(
         parse_object(body)?
     } else {
         let mut args = Map::new();
+        // Lambda's events have no order. Of several errors, the same one is reported each time.
+        let mut query: Vec<_> = query.into_iter().collect();
+        query.sort_unstable();
         for (name, text) in query {
             let mut fields = operation.input.fields.iter();
             let field = fields.find(|field| field.is_named(name));
@@ -355,6 +358,11 @@ mod tests {
         assert!(twice.is_err());
         let list = by_function("pictures-list").unwrap();
         assert!(from_http(list, [], [("limit", "1"), ("limit", "2")], b"").is_err());
+        for (first, second) in [("b", "a"), ("a", "b")] {
+            let query = [(first, "1"), (second, "1"), (second, "1"), (first, "1")];
+            let error = from_http(list, [], query, b"").unwrap_err();
+            assert!(error.message.starts_with("\"a\""), "{}", error.message);
+        }
         let names = [("user_id", "u"), ("userId", "u")];
         let error = from_http(list, [], names, b"").unwrap_err();
         assert!(

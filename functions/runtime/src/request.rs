@@ -6,6 +6,7 @@ use trichrome_proto::{
     binding,
     contract::Operation,
     error::{ApiError, ErrorCode},
+    json,
     wire::{Transport, header, limits},
 };
 use trichrome_telemetry::Origin;
@@ -95,8 +96,16 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Api
     }
 }
 
-/// Refuses a compressed body.
-pub(crate) fn check_coding(headers: &HeaderMap) -> Result<(), ApiError> {
+/// Refuses a body that can't be read, whoever sends it: one that is compressed or isn't text.
+pub(crate) fn check_body(operation: &Operation, request: &Request) -> Result<(), ApiError> {
+    check_coding(request.headers())?;
+    if operation.http.body {
+        json::text(request.body())?;
+    }
+    Ok(())
+}
+
+fn check_coding(headers: &HeaderMap) -> Result<(), ApiError> {
     let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
     if codings.all(|coding| header::is_identity(coding.as_bytes())) {
         Ok(())

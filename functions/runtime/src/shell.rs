@@ -156,7 +156,7 @@ impl<F: Function> Shell<F> {
         request: Request,
         user_id: &mut Option<String>,
     ) -> Result<F::Output, Box<dyn Fault + Send + Sync>> {
-        request::check_coding(request.headers()).map_err(boxed)?;
+        request::check_body(self.operation, &request).map_err(boxed)?;
         let mut call = Call {
             user_id: None,
             token_generation: 0,

@@ -18,6 +18,7 @@ use serde::{
 };
 use serde_json::{Map, Value, value::RawValue};
 use trichrome_proto::{
+    binding::Target,
     contract::Field,
     error::ApiError,
     json::{given_twice, not_json, parse_object, without_bom},
@@ -28,6 +29,11 @@ pub(crate) enum Args<'a> {
     Fields(Map<String, Value>),
     /// The JSON text that the caller sent.
     Text(ObjectText<'a>),
+    /// An HTTP request as it came, which need not be valid.
+    Http {
+        target: Target,
+        body: Option<&'a str>,
+    },
 }
 
 impl Default for Args<'_> {

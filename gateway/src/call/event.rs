@@ -66,6 +66,7 @@ fn take_target(operation: &Operation, args: &mut Args<'_>) -> Result<Target, Api
             binding::take_target(operation, &mut text.fields_of(&in_path)?)
         }
         Args::Text(text) => fields_target(operation, &mut text.fields()?),
+        Args::Http { target, .. } => Ok(std::mem::take(target)),
     }
 }
 
@@ -87,6 +88,7 @@ fn fields_target(
 enum Body<'a> {
     Fields(Nested),
     Text(ObjectText<'a>),
+    Sent(&'a str),
 }
 
 impl<'a> From<Args<'a>> for Body<'a> {
@@ -94,6 +96,7 @@ impl<'a> From<Args<'a>> for Body<'a> {
         match args {
             Args::Fields(fields) => Self::Fields(Nested::new(fields)),
             Args::Text(text) => Self::Text(text),
+            Args::Http { body, .. } => Self::Sent(body.unwrap_or_default()),
         }
     }
 }
@@ -104,6 +107,7 @@ impl Body<'_> {
         match self {
             Self::Fields(fields) => fields.estimated_length(),
             Self::Text(text) => text.length(),
+            Self::Sent(text) => text.len(),
         }
     }
 
@@ -112,6 +116,7 @@ impl Body<'_> {
         match self {
             Self::Fields(fields) => fields.length(),
             Self::Text(text) => text.length(),
+            Self::Sent(text) => text.len(),
         }
     }
 }
@@ -190,6 +195,34 @@ mod tests {
             assert_eq!(event.query_string_parameters.first("user_id"), Some("é"));
             assert_eq!(event.body, None);
         }
+    }
+
+    #[test]
+    fn an_http_request_stays_as_it_came() {
+        let query = [("x", "1"), ("x", "2"), ("limit", "é +")];
+        let query = query.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let target = || Target {
+            path: "/pictures/%C3%A9".to_owned(),
+            path_parameters: vec![("picture_id", "é".to_owned())],
+            query: query.to_vec(),
+        };
+        let sent = |function, body| {
+            event(
+                function,
+                Args::Http {
+                    target: target(),
+                    body,
+                },
+            )
+        };
+        let read = sent("pictures-get", None);
+        assert_eq!(read.raw_path.as_deref(), Some("/pictures/%C3%A9"));
+        let raw = "x=1&x=2&limit=%C3%A9%20%2B";
+        assert_eq!(read.raw_query_string.as_deref(), Some(raw));
+        assert_eq!(read.path_parameters["picture_id"], "é");
+        assert_eq!(read.body, None);
+        let written = sent("pictures-update", Some("{\"a\":1,\"a\":"));
+        assert_eq!(written.body.as_deref(), Some("{\"a\":1,\"a\":"));
     }
 
     #[test]

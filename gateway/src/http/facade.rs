@@ -23,7 +23,7 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 use tracing::Span;
 use trichrome_proto::{
-    binding,
+    binding::{self, Target},
     contract::{Operation, Route, route},
     error::ApiError,
     json, validate,
@@ -114,10 +114,42 @@ impl ApiRequest<'_> {
         Ok(())
     }
 
-    fn call(&self, transport: Transport, args: Map<String, Value>) -> Call<'_> {
+    /// The request message, checked.
+    fn message(
+        &self,
+        body: &[u8],
+        check: impl FnOnce(&mut Map<String, Value>) -> Result<(), ApiError>,
+    ) -> Result<Map<String, Value>, ApiError> {
+        let query: Vec<_> = form_urlencoded::parse(self.query.as_bytes()).collect();
+        let mut args = binding::from_http(
+            self.operation,
+            self.params.iter().map(|(name, value)| (*name, &**value)),
+            query.iter().map(|(name, value)| (&**name, &**value)),
+            body,
+        )?;
+        check(&mut args)?;
+        Ok(args)
+    }
+
+    /// The request as it came, for the function to refuse.
+    fn as_sent<'a>(&self, body: &'a [u8]) -> Result<Args<'a>, ApiError> {
+        let query = form_urlencoded::parse(self.query.as_bytes());
+        let target = Target {
+            path: self.path.to_owned(),
+            path_parameters: self.params.clone(),
+            query: query.into_owned().collect(),
+        };
+        let body = self.operation.http.body.then(|| json::text(body));
+        Ok(Args::Http {
+            target,
+            body: body.transpose()?,
+        })
+    }
+
+    fn call<'a>(&self, transport: Transport, args: Args<'a>) -> Call<'a> {
         Call {
             operation: self.operation,
-            args: Args::Fields(args),
+            args,
             context: self.context.clone(),
             transport,
             deadline: self.deadline,
@@ -161,7 +193,7 @@ impl Facade {
                 .and_then(|()| request.check_text(&body));
             if let Err(error) = refused {
                 self.calls
-                    .refused(&request.call(transport, Map::new()), &error);
+                    .refused(&request.call(transport, Args::default()), &error);
                 return Err(error.into());
             }
             match transport {
@@ -197,13 +229,10 @@ impl Facade {
 
     async fn over_grpc(&self, request: ApiRequest<'_>, body: Bytes) -> Result<Response, Refusal> {
         const TRANSPORT: Transport = Transport::Grpc;
-        let mut args = self.read_args(TRANSPORT, &request, body)?;
-        // Arguments that don't fit the message can't be encoded as one. The function itself
-        // refuses them, once it has checked the token, as over the other transports.
-        if let Err(error) = validate::request(request.operation.input, &mut args) {
-            self.calls.call(request.call(TRANSPORT, args)).await?;
-            return Err(error.into());
-        }
+        let input = request.operation.input;
+        // Arguments that don't fit the message can't be encoded as one.
+        let check = |args: &mut Map<_, _>| validate::request(input, args);
+        let args = self.read_args(TRANSPORT, &request, body, check).await?;
         let message = self
             .grpc
             .call(request.operation, args, request.context, request.deadline)
@@ -212,32 +241,40 @@ impl Facade {
     }
 
     async fn over_events(&self, request: ApiRequest<'_>, body: Bytes) -> Result<Response, Refusal> {
-        let args = self.read_args(Transport::Events, &request, body)?;
+        let operation = request.operation;
+        // The command's function gets the fields of a query as text, without their types.
+        let check = |args: &mut Map<_, _>| match operation.http.body {
+            true => Ok(()),
+            false => json::decode(operation.input, args),
+        };
+        let args = self
+            .read_args(Transport::Events, &request, body, check)
+            .await?;
         let message = self
             .events
-            .call(request.operation, args, request.context, request.deadline)
+            .call(operation, args, request.context, request.deadline)
             .await?;
-        Ok(response::from_text(request.operation, message)?)
+        Ok(response::from_text(operation, message)?)
     }
 
     /// Reads the request message. The body is dropped here: it may be megabytes.
-    fn read_args(
+    ///
+    /// The function itself refuses a request that can't be read, once it has checked the token,
+    /// as over the other transports.
+    async fn read_args(
         &self,
         transport: Transport,
         request: &ApiRequest<'_>,
         body: Bytes,
+        check: impl FnOnce(&mut Map<String, Value>) -> Result<(), ApiError>,
     ) -> Result<Map<String, Value>, ApiError> {
-        let query: Vec<_> = form_urlencoded::parse(request.query.as_bytes()).collect();
-        binding::from_http(
-            request.operation,
-            request.params.iter().map(|(name, value)| (*name, &**value)),
-            query.iter().map(|(name, value)| (&**name, &**value)),
-            &body,
-        )
-        .inspect_err(|error| {
-            let call = request.call(transport, Map::new());
-            self.calls.refused(&call, error);
-        })
+        let error = match request.message(&body, check) {
+            Ok(args) => return Ok(args),
+            Err(error) => error,
+        };
+        let args = request.as_sent(&body)?;
+        self.calls.call(request.call(transport, args)).await?;
+        Err(error)
     }
 }
 

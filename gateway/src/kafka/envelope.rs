@@ -242,6 +242,7 @@ mod tests {
                 assert!(command.operation.http.body);
                 text.fields().unwrap()
             }
+            Args::Http { .. } => panic!("a record is no HTTP request"),
         };
         (command.event_id, Value::Object(fields))
     }

@@ -324,6 +324,23 @@ async fn arguments_that_fit_no_message_are_refused_by_the_function() {
 }
 
 #[tokio::test]
+async fn requests_that_can_not_be_read_are_refused_by_the_function() {
+    let refusal = json!({"error": {"code": "UNAUTHENTICATED", "message": "log in"}});
+    let app = app(json!({"statusCode": 401, "body": refusal.to_string()})).await;
+    for transport in ["rest", "grpc", "events"] {
+        for (method, path, body) in [
+            ("POST", "signup", "{"),
+            ("POST", "signup", "{\"username\":\"u\",\"username\":\"u\"}"),
+            ("GET", "pictures?limit=1&limit=2", ""),
+            ("GET", "pictures?metadata_only=1", ""),
+        ] {
+            let answered = ask(&app, method, &format!("/{transport}/{path}"), body).await;
+            assert_error(&answered, 401, "UNAUTHENTICATED");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_callers_request_id_is_kept() {
     let app = app(json!({"statusCode": 200, "body": "{}"})).await;
     let request = Request::get("/nowhere").header("x-request-id", "mine");
