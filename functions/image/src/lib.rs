@@ -7,8 +7,6 @@
 //!
 //! The limits apply to what a viewer has to draw or to decode, whatever the header says.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed test may panic"))]
-
 mod avif;
 mod error;
 mod gif;

@@ -57,21 +57,24 @@ impl Counter {
     /// Reads a block of data.
     pub(super) fn read(&mut self, block: &[u8]) {
         for &byte in block {
+            if self.has_ended {
+                return;
+            }
             self.buffer |= u32::from(byte) << self.held;
             self.held += 8;
-            while self.held >= self.width && !self.has_ended {
+            while self.held >= self.width {
                 let code = (self.buffer & ((1 << self.width) - 1)) as u16;
                 self.buffer >>= self.width;
                 self.held -= self.width;
                 self.code(code);
             }
-            if self.has_ended {
-                return;
-            }
         }
     }
 
     fn code(&mut self, code: u16) {
+        if self.has_ended {
+            return;
+        }
         if code == self.clear {
             return self.reset();
         }

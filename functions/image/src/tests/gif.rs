@@ -111,3 +111,17 @@ fn a_file_may_end_after_any_frame() {
         assert!(inspect(&[bare, more].concat()).is_err(), "{more:?}");
     }
 }
+
+/// Blocks after an invalid code are skipped (found by fuzzing).
+#[test]
+fn data_after_an_invalid_code_is_skipped() {
+    let mut bytes = gif((4, 4), &[[0, 0, 4, 4]]);
+    bytes.pop();
+    bytes.extend(b",\0\0\0\0\x01\0\x01\0\0\x02");
+    for _ in 0..9 {
+        bytes.extend(b"\x02\xFF\xFF");
+    }
+    bytes.push(0);
+    let message = size(&bytes).unwrap_err();
+    assert!(message.contains("lacks pixels"), "{message}");
+}
