@@ -48,12 +48,17 @@ impl Tables {
     }
 }
 
+/// Codes of up to this many bits are looked up in one step.
+const QUICK: u32 = 9;
+
 /// A Huffman table.
 pub(super) struct Table {
     /// For each length from 1 bit: the first code, how many there are, and the index of the first
     /// one's symbol.
     lengths: [(u32, u32, u32); 16],
     symbols: Vec<u8>,
+    /// For the next bits of the data: the length of the code and its symbol; 0 if it is longer.
+    quick: Vec<(u8, u8)>,
 }
 
 impl Table {
@@ -66,10 +71,31 @@ impl Table {
             code = (code + count) << 1;
             index += count;
         }
-        Self {
+        let mut table = Self {
             lengths,
             symbols: symbols.to_vec(),
+            quick: Vec::new(),
+        };
+        table.quick = (0..1 << QUICK)
+            .map(|bits| match table.find(bits, QUICK) {
+                Some((length, symbol)) => (length as u8, symbol),
+                None => (0, 0),
+            })
+            .collect();
+        table
+    }
+
+    /// The length and the symbol of the code that begins these bits.
+    fn find(&self, bits: u32, count: u32) -> Option<(u32, u8)> {
+        let lengths = (1..=count).zip(&self.lengths);
+        for (length, &(first, codes, index)) in lengths {
+            let code = bits >> (count - length);
+            if let Some(offset) = code.checked_sub(first).filter(|&offset| offset < codes) {
+                let symbol = *self.symbols.get((index + offset) as usize)?;
+                return Some((length, symbol));
+            }
         }
+        None
     }
 }
 
@@ -77,7 +103,7 @@ impl Table {
 pub(super) struct Bits<'a> {
     data: &'a [u8],
     at: usize,
-    buffer: u32,
+    buffer: u64,
     /// How many of the lower bits of `buffer` are left.
     left: u32,
 }
@@ -94,49 +120,60 @@ impl<'a> Bits<'a> {
 
     /// How many bytes are left.
     pub(super) fn rest(&self) -> usize {
-        self.data.len().saturating_sub(self.at)
+        self.data.len().saturating_sub(self.at) + self.left as usize / 8
     }
 
-    /// The next bit; `None` at the end or at a marker.
-    pub(super) fn bit(&mut self) -> Option<u32> {
-        if self.left == 0 {
-            let byte = *self.data.get(self.at)?;
-            self.at += 1;
+    fn fill(&mut self) {
+        while self.left <= 56 {
+            let Some(&byte) = self.data.get(self.at) else {
+                return;
+            };
             if byte == 0xFF {
-                match self.data.get(self.at) {
-                    Some(0) => self.at += 1,
-                    _ => {
-                        self.at -= 1;
-                        return None;
-                    }
+                if self.data.get(self.at + 1) != Some(&0) {
+                    return;
                 }
+                self.at += 1;
             }
-            self.buffer = byte.into();
-            self.left = 8;
+            self.at += 1;
+            self.buffer = self.buffer << 8 | u64::from(byte);
+            self.left += 8;
         }
-        self.left -= 1;
-        Some(self.buffer >> self.left & 1)
     }
 
-    /// The next bits as a number.
-    pub(super) fn bits(&mut self, count: u8) -> Option<u32> {
-        (0..count).try_fold(0, |number, _| Some(number << 1 | self.bit()?))
+    /// Skips up to 16 bits; `None` at the end or at a marker.
+    pub(super) fn skip(&mut self, count: u8) -> Option<()> {
+        let count = u32::from(count);
+        if self.left < count {
+            self.fill();
+        }
+        self.left = self.left.checked_sub(count)?;
+        Some(())
     }
 
     /// The next symbol.
     pub(super) fn symbol(&mut self, table: &Table) -> Option<u8> {
-        let mut code = 0;
-        for &(first, count, index) in &table.lengths {
-            code = code << 1 | self.bit()?;
-            if let Some(offset) = code.checked_sub(first).filter(|&offset| offset < count) {
-                return table.symbols.get((index + offset) as usize).copied();
-            }
+        if self.left < 16 {
+            self.fill();
         }
-        None
+        // Zeros follow at the end.
+        let ahead = match self.left.checked_sub(16) {
+            Some(more) => self.buffer >> more,
+            None => self.buffer << (16 - self.left),
+        };
+        let ahead = (ahead & 0xFFFF) as u32;
+        let (length, symbol) = match table.quick.get((ahead >> (16 - QUICK)) as usize) {
+            Some(&(length, symbol)) if length > 0 => (length.into(), symbol),
+            _ => table.find(ahead, 16)?,
+        };
+        self.left = self.left.checked_sub(length)?;
+        Some(symbol)
     }
 
     /// Skips the rest of the byte and a restart marker, which must follow.
     pub(super) fn restart(&mut self) -> Option<()> {
+        if self.left >= 8 {
+            return None;
+        }
         self.left = 0;
         let fill = self.data.get(self.at..)?.iter();
         self.at += fill.take_while(|&&byte| byte == 0xFF).count();

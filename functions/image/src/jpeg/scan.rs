@@ -173,7 +173,7 @@ impl<'a> Scan<'a> {
             for &(mean, other, blocks) in &unit {
                 for _ in 0..blocks {
                     let size = bits.symbol(mean)?;
-                    bits.bits(size.min(16))?;
+                    bits.skip(size.min(16))?;
                     let mut coefficient = 1;
                     while coefficient < 64 {
                         let (run, size) = match bits.symbol(other)? {
@@ -181,7 +181,7 @@ impl<'a> Scan<'a> {
                             0 => break,
                             code => (code >> 4, code & 0xF),
                         };
-                        bits.bits(size)?;
+                        bits.skip(size)?;
                         coefficient += run + 1;
                     }
                 }

@@ -145,6 +145,11 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         reason: WIDE,
     },
     Exception {
+        pattern: "idat.avif with 0xff at 193",
+        difference: Accepted,
+        reason: WIDE,
+    },
+    Exception {
         pattern: "gray.avif with 0xff at 194",
         difference: Accepted,
         reason: WIDE,

@@ -152,9 +152,10 @@ pub(super) fn coded(format: &str, bytes: &[u8]) -> Vec<Range<usize>> {
         "AVIF" => {
             let find = |tag: &[u8]| bytes.windows(4).position(|window| window == tag);
             let data = find(b"mdat").map(|at| at..bytes.len());
+            let inner = find(b"idat").map(|at| at..at + u32_be(bytes, at - 4) - 4);
             // Profiles count as data.
             let profile = find(b"prof").map(|at| at..at + u32_be(bytes, at - 8));
-            data.into_iter().chain(profile).collect()
+            data.into_iter().chain(inner).chain(profile).collect()
         }
         _ => Vec::new(),
     }
