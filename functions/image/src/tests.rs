@@ -67,6 +67,7 @@ fixtures! {
     "grid.avif" Avif 128 128,
     "grid-alpha.avif" Avif 128 128,
     "turned.avif" Avif 128 128,
+    "idat.avif" Avif 31 17,
     "animated.avif" Avif 20 10,
 }
 
