@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::{
     Error, Picture, PictureStore, content,
     picture::visible_title,
-    store::{Insertion, KeyUse, NotInserted},
+    store::{Creation, Insertion, KeyUse, NotInserted},
 };
 
 /// Extra time allowed for rolling back before the error is returned.
@@ -58,15 +58,12 @@ impl NewPictures {
     ) -> Result<PictureMessage, Error> {
         let CreateUserPictureRequest { title, base64, .. } = request;
         let title = visible_title(&title)?;
-        let key = key.filter(|key| !key.is_empty());
-        if let Some(key) = key.filter(|key| key.len() > MAX_IDEMPOTENCY_KEY) {
-            return Err(Error::LongKey(key.len()));
-        }
+        let key = checked_key(key)?;
         let bytes = Bytes::from(content::decode(base64)?);
         let image = image::inspect(&bytes)?;
 
         let picture = metadata(Uuid::now_v7(), caller, title, image, &bytes)?;
-        let key = key.map(|key| KeyUse {
+        let key = key.map(|key| Creation {
             key: key.to_owned(),
             created: picture.id,
             fingerprint: fingerprint(&picture.title, &bytes),
@@ -140,7 +137,7 @@ impl NewPictures {
     async fn concurrent_picture(
         &self,
         picture: Picture,
-        key: Option<KeyUse>,
+        key: Option<Creation>,
     ) -> Result<PictureMessage, Error> {
         let doing = "read an idempotency key";
         let key =
@@ -149,6 +146,17 @@ impl NewPictures {
         let first =
             first.ok_or_else(|| Error::unexpected(doing, "the key is taken, but missing"))?;
         first_picture(picture, &key, first)
+    }
+}
+
+/// An idempotency key that the store can hold. An empty one counts as none.
+///
+/// # Errors
+/// [`Error::LongKey`].
+pub(crate) fn checked_key(key: Option<&str>) -> Result<Option<&str>, Error> {
+    match key.filter(|key| !key.is_empty()) {
+        Some(key) if key.len() > MAX_IDEMPOTENCY_KEY => Err(Error::LongKey(key.len())),
+        key => Ok(key),
     }
 }
 
@@ -174,12 +182,14 @@ fn metadata(
 
 /// Returns the picture that this key created first. Title and bytes are the same, and the id has
 /// the time, so no row is read.
-fn first_picture(picture: Picture, key: &KeyUse, first: KeyUse) -> Result<PictureMessage, Error> {
-    if first.fingerprint != key.fingerprint {
-        return Err(Error::KeyReused);
+fn first_picture(picture: Picture, key: &Creation, first: KeyUse) -> Result<PictureMessage, Error> {
+    match first {
+        KeyUse::Create(first) if first.fingerprint == key.fingerprint => {
+            let id = first.created;
+            Ok(Picture { id, ..picture }.into_message(String::new()))
+        }
+        _ => Err(Error::KeyReused),
     }
-    let id = first.created;
-    Ok(Picture { id, ..picture }.into_message(String::new()))
 }
 
 /// A hash of title and bytes, which is the same for requests to store the same picture.

@@ -3,29 +3,62 @@
 //! The row is marked, which hides the picture. Then the object is deleted, and then the row. A
 //! failure in between leaves a hidden row, and a repeated call continues from there. If the row
 //! were deleted first, a failure would leave an object without a row; if the object were, a
-//! picture that can't be opened.
+//! picture that can't be opened. The idempotency key is remembered when the row is deleted.
 
 use trichrome_proto::pictures::DeleteUserPictureRequest;
+use uuid::Uuid;
 
-use crate::{Error, PictureStore, picture::parse_id};
+use crate::{
+    Error, PictureStore,
+    create::checked_key,
+    picture::parse_id,
+    store::{KeyUse, Keyed},
+};
 
 impl PictureStore {
-    /// Deletes a picture of the caller.
+    /// Deletes a picture of the caller. A repeated call with the same `key` succeeds, too.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if the caller has no such picture, and [`Error::Unavailable`], after
-    /// which a repeated call continues.
+    /// [`Error::NotFound`] if the caller has no such picture, [`Error::KeyReused`] if the key was
+    /// used for something else, and [`Error::Unavailable`], after which a repeated call continues.
     pub async fn delete(
         &self,
         caller: &str,
+        key: Option<&str>,
         request: &DeleteUserPictureRequest,
     ) -> Result<(), Error> {
         let id = parse_id(&request.picture_id)?;
+        let key = checked_key(key)?;
+        if let Some(key) = key
+            && self.was_deleted(caller, key, id).await?
+        {
+            return Ok(());
+        }
         if !self.rows.begin_delete(caller, id).await? {
-            return Err(Error::NotFound(id));
+            return match key {
+                // A concurrent call with the same key may have deleted it since.
+                Some(key) if self.was_deleted(caller, key, id).await? => Ok(()),
+                _ => Err(Error::NotFound(id)),
+            };
         }
         self.objects.delete(caller, id).await?;
-        self.rows.delete(caller, id).await
+        let Some(key) = key else {
+            return self.rows.delete(caller, id).await;
+        };
+        match self.rows.delete_with_key(caller, id, key).await? {
+            Keyed::Done => Ok(()),
+            Keyed::KeyTaken if self.was_deleted(caller, key, id).await? => Ok(()),
+            Keyed::Missing | Keyed::KeyTaken => Err(Error::KeyReused),
+        }
+    }
+
+    /// Whether a call with this key has deleted this picture.
+    async fn was_deleted(&self, caller: &str, key: &str, id: Uuid) -> Result<bool, Error> {
+        match self.rows.key_use(caller, key).await? {
+            None => Ok(false),
+            Some(KeyUse::Delete(deleted)) if deleted == id => Ok(true),
+            Some(_) => Err(Error::KeyReused),
+        }
     }
 }
 
@@ -35,17 +68,23 @@ mod tests {
     use trichrome_proto::error::{ErrorCode, Fault as _};
 
     use super::*;
-    use crate::testing::{Answer, Replay, USER, object, object_error, replay, row, row_error};
+    use crate::testing::{
+        Answer, Replay, USER, cancelled, object, object_error, replay, row, row_error,
+    };
 
     const ID: &str = "0190b6a0-1234-7000-8000-000000000001";
 
     async fn delete(answers: Vec<Answer>) -> (Result<(), Error>, Replay) {
+        delete_with(None, answers).await
+    }
+
+    async fn delete_with(key: Option<&str>, answers: Vec<Answer>) -> (Result<(), Error>, Replay) {
         let replay = replay(answers);
         let request = DeleteUserPictureRequest {
             picture_id: ID.to_owned(),
             ..Default::default()
         };
-        (replay.store.delete(USER, &request).await, replay)
+        (replay.store.delete(USER, key, &request).await, replay)
     }
 
     #[tokio::test]
@@ -80,5 +119,85 @@ mod tests {
         let (result, replay) = delete(answers).await;
         assert_eq!(result.unwrap_err().code(), ErrorCode::Unavailable);
         assert_eq!(replay.operations(), ["UpdateItem", "DeleteObject"]);
+    }
+
+    /// An idempotency item that says this.
+    fn key_item(name: &str, value: &str) -> Answer {
+        row(json!({ "Item": {
+            name: { "S": value },
+            "fingerprint": { "S": "f" },
+            "expires_at": { "N": "4000000000" },
+        }}))
+    }
+
+    #[tokio::test]
+    async fn the_key_is_remembered_with_the_deletion() {
+        let answers = vec![row(json!({})), row(json!({})), object(""), row(json!({}))];
+        let (result, replay) = delete_with(Some("k"), answers).await;
+        result.unwrap();
+        assert_eq!(
+            replay.operations(),
+            [
+                "GetItem",
+                "UpdateItem",
+                "DeleteObject",
+                "TransactWriteItems"
+            ]
+        );
+        let items = replay.seen()[3].json()["TransactItems"].clone();
+        assert_eq!(items[0]["Delete"]["Key"]["picture_id"]["S"], ID);
+        let put = &items[1]["Put"];
+        assert_eq!(put["Item"]["user_id"]["S"], format!("idem#{USER}"));
+        assert_eq!(put["Item"]["picture_id"]["S"], "k");
+        assert_eq!(put["Item"]["deleted_id"]["S"], ID);
+        assert_eq!(
+            put["ConditionExpression"],
+            "attribute_not_exists(picture_id) OR expires_at < :now"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_repeated_deletion_succeeds() {
+        let (result, replay) = delete_with(Some("k"), vec![key_item("deleted_id", ID)]).await;
+        result.unwrap();
+        assert_eq!(replay.operations(), ["GetItem"]);
+    }
+
+    #[tokio::test]
+    async fn concurrent_calls_with_the_same_key_both_succeed() {
+        // The other call deletes the row before this one marks it.
+        let refused = row_error(400, "ConditionalCheckFailedException");
+        let answers = vec![row(json!({})), refused, key_item("deleted_id", ID)];
+        let (result, _) = delete_with(Some("k"), answers).await;
+        result.unwrap();
+        // The other call deletes the row after this one has marked it.
+        let taken = cancelled(&["None", "ConditionalCheckFailed"]);
+        let answers = vec![
+            row(json!({})),
+            row(json!({})),
+            object(""),
+            taken,
+            key_item("deleted_id", ID),
+        ];
+        let (result, _) = delete_with(Some("k"), answers).await;
+        result.unwrap();
+    }
+
+    #[tokio::test]
+    async fn another_key_does_not_make_a_missing_picture_deleted() {
+        let refused = row_error(400, "ConditionalCheckFailedException");
+        let answers = vec![row(json!({})), refused, row(json!({}))];
+        let (result, _) = delete_with(Some("k"), answers).await;
+        assert_eq!(result.unwrap_err().code(), ErrorCode::NotFound);
+    }
+
+    #[tokio::test]
+    async fn a_key_of_another_request_is_refused() {
+        const OTHER: &str = "0190b6a0-1234-7000-8000-000000000002";
+        for used in [("deleted_id", OTHER), ("created_id", ID)] {
+            let (result, replay) = delete_with(Some("k"), vec![key_item(used.0, used.1)]).await;
+            assert_eq!(result.unwrap_err().code(), ErrorCode::Aborted);
+            assert_eq!(replay.operations(), ["GetItem"]);
+        }
     }
 }

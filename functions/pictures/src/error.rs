@@ -38,8 +38,9 @@ pub enum Error {
     /// The token is valid, but its user was deleted.
     #[error("the token's user no longer exists; sign up again")]
     UserGone,
-    /// The idempotency key was used with another title or other bytes.
-    #[error("this idempotency key was used for another picture; use a new key for a new picture")]
+    /// The idempotency key was used for another operation, another picture, another title or other
+    /// bytes.
+    #[error("this idempotency key was used for another request; use a new key for a new request")]
     KeyReused,
     /// A sweep would delete too much.
     #[error(

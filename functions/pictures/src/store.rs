@@ -6,6 +6,7 @@
 //! [`PictureStore::purge`] deletes them with their user.
 
 mod insert;
+mod keys;
 mod objects;
 mod rows;
 
@@ -13,7 +14,8 @@ use aws_types::SdkConfig;
 use trichrome_aws::Failure;
 
 pub(crate) use self::{
-    insert::{Insertion, KeyUse, NotInserted},
+    insert::{Insertion, NotInserted},
+    keys::{Creation, KeyUse, Keyed},
     objects::{Objects, key, owner_and_picture},
     rows::{READ_BATCH, Rows},
 };

@@ -87,7 +87,7 @@ fn describe(operation: &Operation, schemas: &mut Schemas) -> Value {
         parameters.push(json!({
             "name": "idempotency-key",
             "in": "header",
-            "description": "Requests with the same key have one effect.",
+            "description": "Requests with the same key have one effect and the same outcome.",
             "schema": {"type": "string", "pattern": "^[!-+\\--~]{1,255}$"},
         }));
     }

@@ -12,6 +12,10 @@ pub const STATUS: &str = "status";
 /// gateway needn't parse an answer of megabytes to find that it isn't theirs.
 pub const EVENT_ID: &str = "event-id";
 
+/// The header of a command that holds its deadline, in Unix milliseconds. A command whose deadline
+/// has passed is answered with the status 504 and not run.
+pub const DEADLINE: &str = "deadline";
+
 /// The headers of a dead letter.
 pub mod dead_letter {
     /// Why the record was moved.
@@ -36,4 +40,10 @@ pub fn dead_letter_topic(topic: &str) -> String {
 /// Whether a text is a valid EventId. It becomes a header's value.
 pub fn is_event_id(id: &str) -> bool {
     is_id(id, limits::MAX_EVENT_ID)
+}
+
+/// The EventId of a command without one, from its record's place and timestamp, in Unix
+/// milliseconds. The timestamp distinguishes records of a topic that was created again.
+pub fn default_event_id(topic: &str, partition: i32, offset: i64, timestamp: i64) -> String {
+    format!("{topic}-{partition}-{offset}-{timestamp}")
 }

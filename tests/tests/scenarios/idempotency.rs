@@ -1,4 +1,4 @@
-//! Repeating a create with the same key has no second effect.
+//! Repeating a write with the same key has no second effect, and the same outcome.
 
 use anyhow::{Result, ensure};
 use futures::future::try_join_all;
@@ -18,6 +18,8 @@ use uuid::Uuid;
 pub(crate) fn add(suite: &mut Suite) {
     suite.each("idempotency::one_key_one_picture", pictures);
     suite.each("idempotency::one_key_one_user", users);
+    suite.each("idempotency::one_key_one_renaming", renamings);
+    suite.each("idempotency::one_key_one_deletion", deletions);
 }
 
 async fn create(run: &Scenario, account: &Account, key: &str, format: Format) -> Result<String> {
@@ -88,6 +90,77 @@ async fn users(run: Scenario) -> Result<()> {
         let args = json!({"username": name, "password": "another password"});
         let stranger = run.call(function, args)?.key(&key).send().await?;
         stranger.refused(ErrorCode::AlreadyExists)?;
+    }
+    Ok(())
+}
+
+/// A picture of the account.
+async fn picture(run: &Scenario, account: &Account) -> Result<String> {
+    create(run, account, &Uuid::new_v4().to_string(), Format::Png).await
+}
+
+async fn renamings(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let id = picture(&run, &account).await?;
+    let rename = async |title: &str, key: &str| {
+        let args = json!({"picture_id": id, "title": title});
+        let call = run.call("pictures-update", args)?.by(&account).key(key);
+        call.send().await
+    };
+    let [first, second] = [(); 2].map(|()| Uuid::new_v4().to_string());
+    let renamed = rename("first", &first).await?.ok()?;
+    ensure!(renamed["title"] == "first", "{renamed}");
+    rename("second", &second).await?.ok()?;
+    // The repeated call has its outcome, but doesn't undo the later one.
+    let again = rename("first", &first).await?.ok()?;
+    ensure!(again == renamed, "{renamed}, then {again}");
+    let args = json!({"picture_id": id});
+    let got = run.call("pictures-get", args)?.by(&account).send().await?;
+    ensure!(got.ok()?["title"] == "second", "the renaming was repeated");
+    // Nor does it fail once the picture is gone.
+    let args = json!({"picture_id": id});
+    let deleted = run.call("pictures-delete", args)?.by(&account).send();
+    deleted.await?.ok()?;
+    let again = rename("first", &first).await?.ok()?;
+    ensure!(again == renamed, "{renamed}, then {again}");
+
+    rename("third", &first)
+        .await?
+        .refused(ErrorCode::Aborted)?
+        .saying("key")?;
+    let missing = rename("third", &Uuid::new_v4().to_string()).await?;
+    missing.refused(ErrorCode::NotFound)?;
+    Ok(())
+}
+
+async fn deletions(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let id = picture(&run, &account).await?;
+    let delete = async |id: &str, key: &str| {
+        let args = json!({"picture_id": id});
+        let call = run.call("pictures-delete", args)?.by(&account).key(key);
+        call.send().await
+    };
+    let key = Uuid::new_v4().to_string();
+    for time in ["first", "second"] {
+        let deleted = delete(&id, &key).await?;
+        ensure!(deleted.status == 204, "{time}: {}", deleted.status);
+    }
+    // Another call finds nothing, whenever it is repeated.
+    let late = Uuid::new_v4().to_string();
+    for _ in 0..2 {
+        delete(&id, &late).await?.refused(ErrorCode::NotFound)?;
+    }
+    let other = picture(&run, &account).await?;
+    delete(&other, &key)
+        .await?
+        .refused(ErrorCode::Aborted)?
+        .saying("key")?;
+
+    let key = Uuid::new_v4().to_string();
+    let at_once = (0..3).map(|_| delete(&other, &key));
+    for deleted in try_join_all(at_once).await? {
+        ensure!(deleted.status == 204, "at once: {}", deleted.status);
     }
     Ok(())
 }

@@ -120,6 +120,8 @@ const ACTIONS: &[(&str, &[&str])] = &[
     (
         "pictures-update",
         &[
+            "dynamodb:GetItem on PicturesTable",
+            "dynamodb:PutItem on PicturesTable",
             "dynamodb:GetItem on UsersTable",
             "dynamodb:UpdateItem on PicturesTable",
         ],
@@ -128,6 +130,8 @@ const ACTIONS: &[(&str, &[&str])] = &[
         "pictures-delete",
         &[
             "dynamodb:DeleteItem on PicturesTable",
+            "dynamodb:GetItem on PicturesTable",
+            "dynamodb:PutItem on PicturesTable",
             "dynamodb:GetItem on UsersTable",
             "dynamodb:UpdateItem on PicturesTable",
             "s3:DeleteObject on objects of PicturesBucket",

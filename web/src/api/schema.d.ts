@@ -849,7 +849,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Requests with the same key have one effect. */
+                /** @description Requests with the same key have one effect and the same outcome. */
                 "idempotency-key"?: string;
             };
             path?: never;
@@ -924,7 +924,10 @@ export interface operations {
                 /** @description The caller's id. Optional. */
                 user_id?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Requests with the same key have one effect and the same outcome. */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @description The picture's id. */
                 picture_id: string;
@@ -954,7 +957,10 @@ export interface operations {
     "pictures-update": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Requests with the same key have one effect and the same outcome. */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @description The picture's id. */
                 picture_id: string;
@@ -993,7 +999,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Requests with the same key have one effect. */
+                /** @description Requests with the same key have one effect and the same outcome. */
                 "idempotency-key"?: string;
             };
             path?: never;
@@ -1060,7 +1066,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Requests with the same key have one effect. */
+                /** @description Requests with the same key have one effect and the same outcome. */
                 "idempotency-key"?: string;
             };
             path?: never;

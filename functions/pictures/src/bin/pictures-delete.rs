@@ -21,7 +21,8 @@ impl Function for Delete {
     }
 
     async fn call(&self, call: &Call, input: DeleteUserPictureRequest) -> Result<(), Error> {
-        self.0.delete(call.caller(), &input).await
+        let key = call.idempotency_key.as_deref();
+        self.0.delete(call.caller(), key, &input).await
     }
 }
 

@@ -25,7 +25,8 @@ impl Function for Update {
         call: &Call,
         input: UpdateUserPictureRequest,
     ) -> Result<PictureMessage, Error> {
-        self.0.update(call.caller(), &input).await
+        let key = call.idempotency_key.as_deref();
+        self.0.update(call.caller(), key, &input).await
     }
 }
 

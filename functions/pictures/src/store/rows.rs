@@ -322,7 +322,7 @@ pub(super) fn item(picture: &Picture) -> Item {
 }
 
 /// The picture of a row.
-fn picture(mut item: Item) -> Result<Picture, Error> {
+pub(super) fn picture(mut item: Item) -> Result<Picture, Error> {
     let (user_id, id) = ids(&mut item)?;
     let title = take_text(&mut item, "title")?;
     let content_type = take_text(&mut item, "content_type")?;
