@@ -32,7 +32,7 @@ use self::{
     args::Args,
     backoff::Backoff,
     call_guard::CallGuard,
-    call_log::CallLog,
+    call_log::{CallLog, Receipt},
     context::Context,
     invoke::{Invoke, InvokeError},
     rate_limit::RateLimits,
@@ -61,13 +61,14 @@ pub(crate) enum Failures {
     Retry,
 }
 
-/// The number of attempts with [`Failures::Retry`].
-const ATTEMPTS: u32 = 5;
+/// The least time before the deadline at which [`Failures::Retry`] starts another attempt: enough
+/// for most functions to answer.
+const LAST_ATTEMPT: Duration = Duration::from_millis(500);
 
 /// The number of attempts of a read with [`Failures::Answer`].
 const READ_ATTEMPTS: u32 = 2;
 
-/// The waits between attempts: 1.5 s at most in total.
+/// The waits between attempts.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
 
 /// An attempt's error, and whether its cause is transient.
@@ -100,22 +101,38 @@ impl Calls {
         }
     }
 
-    /// Calls an operation. The call is logged in any case, also if it is cancelled by dropping
-    /// the future.
+    /// Calls an operation, and waits for its call log to be acknowledged, for a bounded time. The
+    /// call is logged in any case, also if it is cancelled by dropping the future.
     ///
     /// # Errors
     ///
     /// The function's error, or the reason why it could not be invoked.
     pub(crate) async fn call(&self, call: Call<'_>) -> Result<Reply, ApiError> {
-        let mut guard = self.guard(&call);
-        let result = self.answer(call, &mut guard).await;
-        guard.end(result.as_ref().err());
+        let (result, receipt) = self.call_with_receipt(call).await;
+        self.log.acknowledged(receipt).await;
         result
     }
 
+    /// Calls an operation. The receipt tells when its call log is acknowledged.
+    pub(crate) async fn call_with_receipt(
+        &self,
+        call: Call<'_>,
+    ) -> (Result<Reply, ApiError>, Receipt) {
+        let mut guard = self.guard(&call);
+        let result = self.answer(call, &mut guard).await;
+        let receipt = guard.end(result.as_ref().err());
+        (result, receipt)
+    }
+
     /// Logs a call that was refused before its message was complete.
-    pub(crate) fn refused(&self, call: &Call<'_>, error: &ApiError) {
-        self.guard(call).end(Some(error));
+    pub(crate) fn refused(&self, call: &Call<'_>, error: &ApiError) -> Receipt {
+        self.guard(call).end(Some(error))
+    }
+
+    /// Logs a call that was refused, and waits for its call log as [`Self::call`] does.
+    pub(crate) async fn refuse(&self, call: &Call<'_>, error: &ApiError) {
+        let receipt = self.refused(call, error);
+        self.log.acknowledged(receipt).await;
     }
 
     fn guard(&self, call: &Call<'_>) -> CallGuard {
@@ -151,20 +168,21 @@ impl Calls {
                     Err(failure) => failure,
                 };
             failures += 1;
-            let retry = match call.failures {
-                Failures::Retry => error.code.is_fault() && failures < ATTEMPTS,
-                Failures::Answer => {
-                    let read = call.operation.http.method == "GET";
-                    read && transient && failures < READ_ATTEMPTS
-                }
-            };
-            if !retry {
-                return Err(error);
-            }
             let wait = BACKOFF.wait(failures);
-            if Instant::now() + wait >= call.deadline {
-                return Err(error);
-            }
+            let left = call.deadline.saturating_duration_since(Instant::now());
+            let wait = match call.failures {
+                Failures::Retry if error.code.is_fault() && left > LAST_ATTEMPT => {
+                    wait.min(left - LAST_ATTEMPT)
+                }
+                Failures::Answer if transient && failures < READ_ATTEMPTS && wait < left => {
+                    let read = call.operation.http.method == "GET";
+                    if !read {
+                        return Err(error);
+                    }
+                    wait
+                }
+                _ => return Err(error),
+            };
             self.metrics.call_retried(call.operation);
             tokio::time::sleep(wait).await;
         }
@@ -309,15 +327,49 @@ pub(crate) mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_number_of_retries_is_limited() {
+    async fn a_command_is_retried_until_its_deadline() {
+        let started = Instant::now();
+        // The outage ends shortly before the deadline.
+        let invoke = FakeInvoke::answering(move |_, _| {
+            if started.elapsed() < Duration::from_millis(9_400) {
+                Err(unavailable())
+            } else {
+                Ok(json!({"statusCode": 204}))
+            }
+        });
+        let (calls, logged) = calls(&invoke);
+        let mut call = call("pictures-delete", json!({"picture_id": "p"}));
+        call.failures = Failures::Retry;
+        calls.call(call).await.unwrap();
+        assert_eq!(logged.only()["status"], 204);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_command_is_not_retried_past_its_deadline() {
+        let started = Instant::now();
         let invoke = FakeInvoke::answering(|_, _| Err(unavailable()));
         let (calls, logged) = calls(&invoke);
         let mut call = call("pictures-delete", json!({"picture_id": "p"}));
         call.failures = Failures::Retry;
+        let deadline = call.deadline;
         let error = calls.call(call).await.unwrap_err();
         assert_eq!(error.code, ErrorCode::Unavailable);
-        assert_eq!(invoke.calls(), ATTEMPTS);
+        assert!(Instant::now() < deadline);
+        assert!(started.elapsed() > Duration::from_secs(9));
+        // Capped, so that an outage of seconds costs few attempts.
+        assert!((6..60).contains(&invoke.calls()), "{}", invoke.calls());
         assert_eq!(logged.only()["status"], 503);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_throttled_command_is_answered_at_once() {
+        let invoke = FakeInvoke::answering(|_, _| Ok(json!({"statusCode": 429})));
+        let (calls, _) = calls(&invoke);
+        let mut call = call("pictures-delete", json!({"picture_id": "p"}));
+        call.failures = Failures::Retry;
+        let error = calls.call(call).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::ResourceExhausted);
+        assert_eq!(invoke.calls(), 1);
     }
 
     #[tokio::test(start_paused = true)]

@@ -11,7 +11,10 @@ use trichrome_proto::{
 };
 use uuid::Uuid;
 
-use super::{call_log::CallLog, context::Context};
+use super::{
+    call_log::{CallLog, Receipt},
+    context::Context,
+};
 use crate::ops::metrics::Metrics;
 
 /// Records the call when dropped, so that cancelled calls are recorded, too.
@@ -26,6 +29,7 @@ pub(crate) struct CallGuard {
     pub(crate) user_id: Option<String>,
     /// The status of a cancelled call until the call ends.
     status: u16,
+    recorded: bool,
     log: CallLog,
     metrics: Arc<Metrics>,
 }
@@ -50,19 +54,20 @@ impl CallGuard {
             started: Instant::now(),
             user_id: None,
             status: ErrorCode::Canceled.http(),
+            recorded: false,
             log,
             metrics,
         }
     }
 
     /// Ends the call, successfully or with an error.
-    pub(crate) fn end(mut self, error: Option<&ApiError>) {
+    pub(crate) fn end(mut self, error: Option<&ApiError>) -> Receipt {
         self.status = error.map_or(self.operation.http.success, |error| error.code.http());
+        self.record()
     }
-}
 
-impl Drop for CallGuard {
-    fn drop(&mut self) {
+    fn record(&mut self) -> Receipt {
+        self.recorded = true;
         let duration = self.started.elapsed();
         self.metrics
             .call_ended(self.transport, self.operation, self.status, duration);
@@ -98,6 +103,14 @@ impl Drop for CallGuard {
             at: Some(SystemTime::now().into()),
             id: self.id.to_string(),
             client: false,
-        });
+        })
+    }
+}
+
+impl Drop for CallGuard {
+    fn drop(&mut self) {
+        if !self.recorded {
+            self.record();
+        }
     }
 }

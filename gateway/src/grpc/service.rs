@@ -166,7 +166,7 @@ impl Operations {
             },
             Err(_) => timed_out(),
         };
-        self.calls.refused(&call(context.clone()), &refusal);
+        self.calls.refuse(&call(context.clone()), &refusal).await;
         status::from_error(&refusal, context).into_http()
     }
 }
@@ -184,7 +184,7 @@ async fn answer(
     match codec::to_args(message) {
         Ok(fields) => call.args = Args::Fields(fields),
         Err(error) => {
-            calls.refused(&call, &error);
+            calls.refuse(&call, &error).await;
             return Err(error);
         }
     }

@@ -192,8 +192,8 @@ impl Facade {
                 .and_then(|()| context.check())
                 .and_then(|()| request.check_text(&body));
             if let Err(error) = refused {
-                self.calls
-                    .refused(&request.call(transport, Args::default()), &error);
+                let call = request.call(transport, Args::default());
+                self.calls.refuse(&call, &error).await;
                 return Err(error.into());
             }
             match transport {

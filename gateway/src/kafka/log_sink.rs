@@ -1,5 +1,4 @@
-//! Writes call logs to Kafka without waiting. Logs are dropped when the queue is full, and
-//! counted.
+//! Writes call logs to Kafka. Logs are dropped when the queue is full, and counted.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,11 +8,12 @@ use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
     producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer},
 };
+use tokio::sync::oneshot;
 use trichrome_proto::contract::TRIGGERS;
 
 use super::client_config::{self, Reporter};
 use crate::{
-    call::call_log::LogSink,
+    call::call_log::{LogSink, Receipt},
     config::Config,
     ops::metrics::{CallLogOutcome, Metrics},
 };
@@ -45,8 +45,8 @@ impl KafkaLogSink {
         let producer = client_config::base(&config.kafka_brokers)
             .set("acks", "all")
             .set("enable.idempotence", "true")
-            // No caller waits for these, and full batches are cheaper.
-            .set("linger.ms", "50")
+            // Answers wait for these. Under load, full batches form while others are in flight.
+            .set("linger.ms", "0")
             .set("batch.num.messages", "10000")
             .set("queue.buffering.max.messages", QUEUE)
             .set("queue.buffering.max.kbytes", "65536")
@@ -74,16 +74,19 @@ impl KafkaLogSink {
 }
 
 impl LogSink for KafkaLogSink {
-    fn put(&self, key: &str, value: &[u8]) {
-        let record = BaseRecord::to(self.topic)
+    fn put(&self, key: &str, value: &[u8]) -> Receipt {
+        let (sender, receipt) = Receipt::pending();
+        let record = BaseRecord::with_opaque_to(self.topic, Box::new(sender))
             .key(key.as_bytes())
             .payload(value);
+        // A record that is refused drops the sender, which makes its outcome known.
         if let Err((error, _)) = self.producer.send(record) {
             self.metrics.call_logged(CallLogOutcome::Dropped);
             if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
                 tracing::warn!(%error, "a call log was dropped");
             }
         }
+        receipt
     }
 }
 
@@ -105,9 +108,11 @@ impl ClientContext for CountingReporter {
 }
 
 impl ProducerContext for CountingReporter {
-    type DeliveryOpaque = ();
+    type DeliveryOpaque = Box<oneshot::Sender<()>>;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, (): Self::DeliveryOpaque) {
+    fn delivery(&self, result: &DeliveryResult<'_>, acknowledged: Self::DeliveryOpaque) {
+        // Sending fails if nothing waits any more.
+        let _ignored = acknowledged.send(());
         self.0.metrics.call_logged(match result {
             Ok(_) => CallLogOutcome::Written,
             Err(_) => CallLogOutcome::Failed,

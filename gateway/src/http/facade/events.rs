@@ -1,6 +1,9 @@
 //! `/events`: produces a command to Kafka and waits for its answer on `results`.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use serde_json::{Map, Value};
 use tokio::time::{Instant, timeout_at};
@@ -8,6 +11,7 @@ use tracing::Instrument as _;
 use trichrome_proto::{
     contract::Operation,
     error::{ApiError, ErrorCode},
+    wire::record::DEADLINE,
 };
 use trichrome_startup::error_chain;
 use trichrome_telemetry as telemetry;
@@ -59,8 +63,10 @@ impl Events {
         let span = producer::span(operation.command.topic, Some(key));
         telemetry::set(&span, "messaging.message.id", event_id.clone());
         let context = context.at(&span);
+        let unix_deadline = unix_millis(deadline).to_string();
         let headers: Vec<_> = context
             .headers()
+            .chain([(DEADLINE, unix_deadline.as_str())])
             .map(|(name, value)| (name, value.as_bytes()))
             .collect();
 
@@ -93,6 +99,14 @@ impl Events {
             )),
         }
     }
+}
+
+/// An instant in Unix milliseconds.
+fn unix_millis(instant: Instant) -> u128 {
+    let at = SystemTime::now() + instant.saturating_duration_since(Instant::now());
+    at.duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_millis()
 }
 
 /// Encodes a command's value. The arguments are written once, because one may be a picture.
