@@ -147,8 +147,9 @@ pub async fn run(config: Config, telemetry: Telemetry) -> Result<(), StartError>
         metrics: Arc::clone(&metrics),
         call_timeout: config.call_timeout,
     };
+    let readers = Readers::start(&config, &calls, &lambda, &producer, &metrics, &steps)?;
     let readiness = Readiness::new(
-        checks(&config, &lambda, &producer, &awaiter),
+        checks(&config, &lambda, &producer, &awaiter, &readers.consumers),
         steps.stopping.clone(),
     );
     let admin_router = pages::router(readiness.clone(), Arc::clone(&metrics));
@@ -159,7 +160,6 @@ pub async fn run(config: Config, telemetry: Telemetry) -> Result<(), StartError>
         config.web_root.as_deref(),
     );
     let results = Results::new(&config, awaiter, Arc::clone(&metrics))?;
-    let readers = Readers::start(&config, &calls, &lambda, &producer, &metrics, &steps)?;
     let reading_results = tokio::spawn(results.run(steps.end_results.clone()));
 
     tracing::info!(
@@ -230,7 +230,7 @@ async fn bind(
 /// The consumers of commands and triggers, and their tasks.
 struct Readers {
     tasks: Vec<JoinHandle<()>>,
-    consumers: Vec<Arc<GroupConsumer>>,
+    consumers: Vec<(&'static str, Arc<GroupConsumer>)>,
 }
 
 impl Readers {
@@ -253,7 +253,7 @@ impl Readers {
 
         let topics = contract::command_topics();
         let consumer = join(&config.kafka_group, "commands", &topics)?;
-        readers.consumers.push(Arc::clone(&consumer));
+        readers.consumers.push(("commands", Arc::clone(&consumer)));
         let commands = Commands {
             consumer,
             calls: calls.clone(),
@@ -277,7 +277,9 @@ impl Readers {
             // Its own group, as for an event source mapping.
             let group = format!("{}-{}", config.kafka_group, trigger.function);
             let consumer = join(&group, trigger.function, &[trigger.topic])?;
-            readers.consumers.push(Arc::clone(&consumer));
+            readers
+                .consumers
+                .push((trigger.function, Arc::clone(&consumer)));
             let batches = Batches {
                 consumer,
                 delivery: Delivery {
@@ -313,7 +315,7 @@ impl Readers {
         let leaving = self
             .consumers
             .into_iter()
-            .map(|consumer| consumer.leave(timeout));
+            .map(|(_, consumer)| consumer.leave(timeout));
         futures::future::join_all(leaving).await;
     }
 }
@@ -341,6 +343,7 @@ fn checks(
     lambda: &Lambda,
     producer: &Producer,
     awaiter: &Arc<Awaiter>,
+    consumers: &[(&'static str, Arc<GroupConsumer>)],
 ) -> Vec<(&'static str, Check)> {
     let aws = || {
         let region = lambda.region().unwrap_or("us-east-1");
@@ -351,6 +354,9 @@ fn checks(
         ("results", results_check(Arc::clone(awaiter))),
         ("rest_api", health::tcp_check(&config.rest_url)),
     ];
+    for (name, consumer) in consumers {
+        checks.push((name, consumer_check(consumer)));
+    }
     if let Some(endpoint) = config.lambda_endpoint.clone().or_else(aws) {
         checks.push(("lambda", health::tcp_check(&endpoint)));
     }
@@ -376,6 +382,18 @@ fn results_check(awaiter: Arc<Awaiter>) -> Check {
         let problem = "the topic \"results\" is not being read; does it exist?";
         let reading = awaiter.is_reading().then_some(());
         let result = reading.ok_or_else(|| problem.to_owned());
+        Box::pin(std::future::ready(result))
+    })
+}
+
+/// The check keeps no consumer alive: dropping the last reference closes it.
+fn consumer_check(consumer: &Arc<GroupConsumer>) -> Check {
+    let consumer = Arc::downgrade(consumer);
+    Arc::new(move || {
+        let problem = "the group has assigned no partitions yet; after a crash it first waits for \
+                       the lost replica's session to end";
+        let reading = consumer.upgrade().is_some_and(|it| it.is_reading());
+        let result = reading.then_some(()).ok_or_else(|| problem.to_owned());
         Box::pin(std::future::ready(result))
     })
 }

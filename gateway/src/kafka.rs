@@ -1,8 +1,8 @@
 //! Kafka: reads commands, produces results, and passes call logs in batches to their function.
 //!
-//! Reading order: [`tracker`] (which offsets may be committed), [`envelope`] (a record's
-//! format), [`commands`] (serving a command), [`results`] (waiting for an answer), [`trigger`]
-//! (batches).
+//! Reading order: [`tracker`] (which offsets may be committed), [`reader`] (reading past what can't
+//! be decoded), [`envelope`] (a record's format), [`lanes`] (queues of commands), [`commands`]
+//! (serving one), [`results`] (waiting for an answer), [`trigger`] (batches).
 
 pub(crate) mod batch;
 pub(crate) mod client_config;
@@ -10,11 +10,15 @@ pub(crate) mod commands;
 pub(crate) mod consumer;
 pub(crate) mod dead_letters;
 pub(crate) mod envelope;
+pub(crate) mod inspect;
+pub(crate) mod lanes;
 pub(crate) mod log_sink;
 pub(crate) mod producer;
+pub(crate) mod reader;
 pub(crate) mod results;
 pub(crate) mod tracker;
 pub(crate) mod trigger;
+pub(crate) mod watch;
 
 #[cfg(test)]
 mod tests;

@@ -40,7 +40,10 @@ pub(crate) fn consumer(brokers: &str) -> ClientConfig {
         .set("fetch.error.backoff.ms", "200")
         // Prefetched records per client: a few pictures, not the default of 64 MiB.
         .set("queued.max.messages.kbytes", "32768")
-        .set("statistics.interval.ms", "5000");
+        // A damaged batch must not pass for a command.
+        .set("check.crcs", "true")
+        // How soon a partition that doesn't move on is noticed.
+        .set("statistics.interval.ms", "1000");
     config
 }
 

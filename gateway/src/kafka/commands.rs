@@ -1,10 +1,14 @@
 //! Serves commands: reads records, calls operations, answers on `results` and commits.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use futures::FutureExt as _;
 use rdkafka::message::{Headers as _, Message as _, OwnedMessage};
-use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
+use tokio::{sync::Notify, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span, field::Empty, info_span};
 use trichrome_proto::{
@@ -13,7 +17,7 @@ use trichrome_proto::{
     wire::{
         Transport,
         header::{REQUEST_ID, TRACEPARENT},
-        record::{EVENT_ID, RESPONSE_KEY, RESULTS, STATUS},
+        record::{DEADLINE, EVENT_ID, RESPONSE_KEY, RESULTS, STATUS},
     },
 };
 use trichrome_startup::error_chain;
@@ -24,12 +28,15 @@ use super::{
     consumer::GroupConsumer,
     dead_letters::{DeadLetterReason, DeadLetterSink as _, DeadLetters},
     envelope::{self, Command, Envelope, Raw, Rejected},
+    lanes::{Lane, LaneSlots, Queue, Slots},
     producer::{self, ProduceError, Producer, Record},
+    tracker::Ticket,
 };
 use crate::{
     call::{
         Call, Calls, Failures,
         args::Args,
+        call_log::Receipt,
         context::{self, Context},
         fault::internal,
     },
@@ -51,31 +58,87 @@ pub(crate) struct Commands {
     pub(crate) group: String,
 }
 
+/// A record that waits in a lane.
+type Waiting = (Ticket, OwnedMessage);
+
 impl Commands {
     /// Serves commands until `stop`, then finishes those in progress until `abandon`. Abandoned
-    /// commands aren't committed, so they are read again.
+    /// commands, and those that still wait in a lane, aren't committed, so they are read again.
     pub(crate) async fn run(self, stop: CancellationToken, abandon: CancellationToken) {
-        let slots = Arc::new(Semaphore::new(self.concurrency));
         let consumer = Arc::clone(&self.consumer);
+        let topics = contract::command_topics();
+        let slots = Slots::new(self.concurrency, topics.len());
+        let freed = Arc::new(Notify::new());
         let this = Arc::new(self);
+        let mut workers = JoinSet::new();
+        let mut lanes = Vec::with_capacity(topics.len());
+        for topic in topics {
+            let (lane, queue) = Lane::new(topic, &freed);
+            lanes.push(lane);
+            let work = Arc::clone(&this).work(queue, slots.lane(), stop.clone(), abandon.clone());
+            workers.spawn(work);
+        }
+        loop {
+            let (ticket, message) = tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = freed.notified() => {
+                    resume(&consumer, &lanes);
+                    continue;
+                }
+                next = consumer.next() => next,
+            };
+            let Some(lane) = lanes.iter().find(|lane| lane.topic() == message.topic()) else {
+                // Unreachable: the consumer has subscribed to these topics only.
+                consumer.done(&ticket);
+                continue;
+            };
+            let bytes = size(&message);
+            if lane.push((ticket, message), bytes) {
+                consumer.pause(lane.topic());
+                // The lane may have been emptied meanwhile.
+                resume(&consumer, &lanes);
+            }
+        }
+        drop(lanes);
+        while workers.join_next().await.is_some() {}
+    }
+
+    /// Serves the commands of one lane.
+    async fn work(
+        self: Arc<Self>,
+        mut queue: Queue<Waiting>,
+        slots: LaneSlots,
+        stop: CancellationToken,
+        abandon: CancellationToken,
+    ) {
         let mut tasks = JoinSet::new();
         loop {
             let next = async {
-                let slot = Arc::clone(&slots).acquire_owned().await;
-                let (ticket, message) = consumer.next().await;
-                (slot, ticket, message)
+                let waiting = queue.next().await?;
+                Some((waiting, slots.acquire().await?))
             };
-            let (slot, ticket, message) = tokio::select! {
+            let next = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 next = next => next,
             };
+            let Some(((ticket, message), slot)) = next else {
+                break;
+            };
             while tasks.try_join_next().is_some() {}
-            let this = Arc::clone(&this);
+            // The partition has moved to another replica, which serves the record.
+            if !self.consumer.holds(&ticket) {
+                continue;
+            }
+            let this = Arc::clone(&self);
             tasks.spawn(async move {
-                this.serve(&message).await;
+                let receipt = this.serve(&message).await;
+                drop((message, slot));
+                // Call logs are at least once, too: a command whose entry Kafka has not
+                // acknowledged is read again after a crash.
+                receipt.outcome().await;
                 this.consumer.done(&ticket);
-                drop(slot);
             });
         }
         let finished = async { while tasks.join_next().await.is_some() {} };
@@ -86,28 +149,32 @@ impl Commands {
         tasks.shutdown().await;
     }
 
-    async fn serve(&self, message: &OwnedMessage) {
+    /// Serves a record until its answer is acknowledged. The receipt is its call log's.
+    async fn serve(&self, message: &OwnedMessage) -> Receipt {
+        let Some(topic) = known_topic(message.topic()) else {
+            return Receipt::known();
+        };
         // A record that causes a panic must not block its partition forever.
-        let served = AssertUnwindSafe(self.try_serve(message))
+        let served = AssertUnwindSafe(self.try_serve(topic, message))
             .catch_unwind()
             .await;
-        if served.is_err()
-            && let Some(topic) = known_topic(message.topic())
-        {
-            self.dead_letters
-                .put(topic, message, DeadLetterReason::Panic, &internal())
-                .await;
+        match served {
+            Ok(receipt) => receipt,
+            Err(_) => {
+                self.dead_letters
+                    .put(topic, message, DeadLetterReason::Panic, &internal())
+                    .await;
+                Receipt::known()
+            }
         }
     }
 
-    async fn try_serve(&self, message: &OwnedMessage) {
-        let Some(topic) = known_topic(message.topic()) else {
-            return;
-        };
+    async fn try_serve(&self, topic: &'static str, message: &OwnedMessage) -> Receipt {
         let raw = Raw {
             topic,
             partition: message.partition(),
             offset: message.offset(),
+            timestamp: timestamp(message),
             key: message.key(),
             value: message.payload(),
         };
@@ -119,13 +186,13 @@ impl Commands {
                 telemetry::set(&span, "messaging.message.id", command.event_id.clone());
                 let context = envelope::context(&span, &command.event_id, header);
                 let call = self.call(topic, message, command, context);
-                call.instrument(span).await;
+                call.instrument(span).await
             }
             Err(rejected) => {
                 let context = Context::begin(&span, header);
                 telemetry::failed(&span, rejected.error.code.as_str());
                 let reject = self.reject(topic, message, rejected, context);
-                reject.instrument(span).await;
+                reject.instrument(span).await
             }
         }
     }
@@ -158,19 +225,20 @@ impl Commands {
         message: &OwnedMessage,
         rejected: Rejected,
         context: Context,
-    ) {
+    ) -> Receipt {
         let Rejected {
             operation,
             event_id,
             error,
             reason,
         } = rejected;
-        if let Some(operation) = operation {
+        let receipt = operation.map_or_else(Receipt::known, |operation| {
             let call = self.to_call(message, operation, Args::default(), context.clone());
-            self.calls.refused(&call, &error);
-        }
+            self.calls.refused(&call, &error)
+        });
         self.answer(&event_id, &context, Err(&error)).await;
         self.dead_letters.put(topic, message, reason, &error).await;
+        receipt
     }
 
     async fn call(
@@ -179,9 +247,20 @@ impl Commands {
         message: &OwnedMessage,
         command: Command<'_>,
         context: Context,
-    ) {
+    ) -> Receipt {
         let call = self.to_call(message, command.operation, command.args, context.clone());
-        let result = self.calls.call(call).await;
+        if call.deadline <= Instant::now() {
+            let error = ApiError::new(
+                ErrorCode::DeadlineExceeded,
+                "the command's deadline passed before it could be served; it was not run",
+            );
+            let receipt = self.calls.refused(&call, &error);
+            self.answer(&command.event_id, &context, Err(&error)).await;
+            self.metrics
+                .records_processed(topic, RecordOutcome::Answered, 1);
+            return receipt;
+        }
+        let (result, receipt) = self.calls.call_with_receipt(call).await;
         if let Err(error) = &result
             && error.code.is_fault()
         {
@@ -211,6 +290,7 @@ impl Commands {
                 }
             }
         }
+        receipt
     }
 
     fn to_call<'a>(
@@ -225,7 +305,7 @@ impl Commands {
             args,
             context,
             transport: Transport::Events,
-            deadline: Instant::now() + self.call_timeout,
+            deadline: deadline(header(message, DEADLINE), self.call_timeout),
             log_id: log_id(message),
             failures: Failures::Retry,
         }
@@ -291,6 +371,42 @@ impl Commands {
     }
 }
 
+/// Resumes the topics whose lanes have room again.
+fn resume<T>(consumer: &GroupConsumer, lanes: &[Lane<T>]) {
+    for lane in lanes.iter().filter(|lane| lane.should_resume()) {
+        consumer.resume(lane.topic());
+    }
+}
+
+/// The approximate size of a record in memory, in bytes.
+fn size(message: &OwnedMessage) -> usize {
+    // A record's struct, and each header's.
+    const FRAME: usize = 256;
+    let length = |part: Option<&[u8]>| part.map_or(0, <[u8]>::len);
+    let headers: usize = message.headers().map_or(0, |headers| {
+        headers
+            .iter()
+            .map(|header| 64 + header.key.len() + length(header.value))
+            .sum()
+    });
+    FRAME + length(message.key()) + length(message.payload()) + headers
+}
+
+/// When a command must be served: after `timeout`, or earlier if its header says so. An invalid
+/// header is ignored.
+fn deadline(header: Option<&str>, timeout: Duration) -> Instant {
+    let now = Instant::now();
+    let requested = header.and_then(|text| text.parse().ok()).map(|millis| {
+        let at = UNIX_EPOCH + Duration::from_millis(millis);
+        at.duration_since(SystemTime::now()).unwrap_or_default()
+    });
+    now + requested.map_or(timeout, |left| left.min(timeout))
+}
+
+fn timestamp(message: &OwnedMessage) -> i64 {
+    message.timestamp().to_millis().unwrap_or_default()
+}
+
 /// The contract's name of a command topic.
 fn known_topic(topic: &str) -> Option<&'static str> {
     contract::command_topics()
@@ -315,7 +431,7 @@ fn log_id(message: &OwnedMessage) -> Uuid {
         message.topic(),
         message.partition(),
         message.offset(),
-        message.timestamp().to_millis().unwrap_or_default()
+        timestamp(message)
     );
     Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes())
 }
@@ -374,6 +490,23 @@ mod tests {
         let at = |offset| log_id(&message(offset, OwnedHeaders::new()));
         assert_eq!(at(1), at(1));
         assert_ne!(at(1), at(2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_earlier_deadline_counts() {
+        const TIMEOUT: Duration = Duration::from_secs(10);
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let after = |millis: i128| (unix.as_millis() as i128 + millis).to_string();
+        let left = |header: Option<&str>| deadline(header, TIMEOUT) - Instant::now();
+        for invalid in [None, Some(""), Some("soon"), Some("-1"), Some("1e3")] {
+            assert_eq!(left(invalid), TIMEOUT, "{invalid:?}");
+        }
+        assert_eq!(left(Some(&after(3_600_000))), TIMEOUT);
+        assert_eq!(left(Some(&after(-1))), Duration::ZERO);
+        assert_eq!(left(Some("0")), Duration::ZERO);
+        let some = left(Some(&after(5_000)));
+        assert!(some > Duration::from_secs(3) && some <= Duration::from_secs(5));
+        assert_eq!(left(Some(&u64::MAX.to_string())), TIMEOUT);
     }
 
     #[test]

@@ -1,32 +1,42 @@
 //! A member of a consumer group that commits only records that were processed.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use rdkafka::{
     ClientContext, Statistics, TopicPartitionList,
     config::RDKafkaLogLevel,
-    consumer::{
-        BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance, StreamConsumer,
-    },
+    consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance},
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
     message::{Message as _, OwnedMessage},
 };
 
+use tokio::{
+    sync::{
+        Mutex,
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    },
+    time::Instant,
+};
+
 use super::{
     client_config::{self, Reporter},
+    reader::{Reader, ReaderContext},
     tracker::{Ticket, Tracker},
+    watch::Watch,
 };
 use crate::{config::Config, ops::metrics::Metrics};
 
-/// The pause after an error: the consumer repeats errors of an unreachable broker.
-const ERROR_PAUSE: Duration = Duration::from_millis(200);
+/// How long a consumer counts as reading after its partitions were revoked. A rebalance takes less
+/// unless something is wrong.
+const REBALANCE_TIME: Duration = Duration::from_secs(3);
 
 /// Reads the topics of a group.
 pub(crate) struct GroupConsumer {
-    inner: StreamConsumer<GroupContext>,
+    reader: Reader<GroupContext>,
+    assigned: Mutex<UnboundedReceiver<TopicPartitionList>>,
 }
 
 impl GroupConsumer {
@@ -42,54 +52,86 @@ impl GroupConsumer {
         topics: &[&str],
         metrics: Arc<Metrics>,
     ) -> Result<Self, KafkaError> {
-        let inner: StreamConsumer<GroupContext> = client_config::consumer(&config.kafka_brokers)
+        let mut settings = client_config::consumer(&config.kafka_brokers);
+        settings
             .set("group.id", group)
             // A new group also serves the records that were produced before it joined.
             .set("auto.offset.reset", "earliest")
             .set("auto.commit.interval.ms", "500")
             // Take over from a replica that was killed after ten seconds, not 45.
             .set("session.timeout.ms", "10000")
-            .set("heartbeat.interval.ms", "3000")
-            .create_with_context(GroupContext {
+            .set("heartbeat.interval.ms", "3000");
+        let inspection = client_config::consumer(&config.kafka_brokers);
+        let (sender, assigned) = unbounded_channel();
+        let reader = Reader::new(&settings, inspection, Arc::clone(&metrics), |watch| {
+            GroupContext {
                 reporter: Reporter { name, metrics },
-                tracker: Mutex::default(),
-            })?;
-        inner.subscribe(topics)?;
-        Ok(Self { inner })
+                tracker: StdMutex::default(),
+                membership: StdMutex::default(),
+                watch,
+                assigned: sender,
+            }
+        })?;
+        reader.consumer().subscribe(topics)?;
+        Ok(Self {
+            reader,
+            assigned: Mutex::new(assigned),
+        })
     }
 
-    /// Waits for the next record, through errors such as a broker that is down or a missing
-    /// topic. Cancel safe: no record is lost.
+    /// Waits for the next record. Cancel safe: no record is lost.
     pub(crate) async fn next(&self) -> (Ticket, OwnedMessage) {
+        let mut assigned = self.assigned.lock().await;
         loop {
-            match self.inner.recv().await {
-                Ok(message) => {
-                    let ticket = self.inner.context().tracker().begin(
-                        message.topic(),
-                        message.partition(),
-                        message.offset(),
-                    );
-                    return (ticket, message.detach());
+            let message = tokio::select! {
+                biased;
+                Some(partitions) = assigned.recv() => {
+                    self.reader.start_at_committed(partitions);
+                    continue;
                 }
-                Err(error) => {
-                    let client = self.inner.context().reporter.name;
-                    tracing::debug!(client, %error, "kafka: nothing to read");
-                    tokio::time::sleep(ERROR_PAUSE).await;
-                }
-            }
+                message = self.reader.next() => message,
+            };
+            let ticket = self.reader.context().tracker().begin(
+                message.topic(),
+                message.partition(),
+                message.offset(),
+            );
+            return (ticket, message.detach());
+        }
+    }
+
+    /// Whether a record's partition still belongs to this consumer.
+    pub(crate) fn holds(&self, ticket: &Ticket) -> bool {
+        self.reader.context().tracker().holds(ticket)
+    }
+
+    /// Stops reading a topic, until [`Self::resume`].
+    pub(crate) fn pause(&self, topic: &str) {
+        self.reader.pause(topic);
+    }
+
+    /// Reads a topic again.
+    pub(crate) fn resume(&self, topic: &str) {
+        self.reader.resume(topic);
+    }
+
+    /// Whether the group has assigned this consumer its partitions, which may be none.
+    pub(crate) fn is_reading(&self) -> bool {
+        match *self.reader.context().membership() {
+            Membership::Joining => false,
+            Membership::Assigned => true,
+            Membership::Revoked(at) => at.elapsed() < REBALANCE_TIME,
         }
     }
 
     /// Marks a record as processed, so that it isn't read again.
     pub(crate) fn done(&self, ticket: &Ticket) {
-        let Some(offset) = self.inner.context().tracker().end(ticket) else {
+        let Some(offset) = self.reader.context().tracker().end(ticket) else {
             return;
         };
         // librdkafka takes the offset of the processed record and commits the next one.
-        if let Err(error) = self
-            .inner
-            .store_offset(&ticket.topic, ticket.partition, offset)
-        {
+        let consumer = self.reader.consumer();
+        if let Err(error) = consumer.store_offset(&ticket.topic, ticket.partition, offset) {
             // The partition has just moved to another replica, which reads the record again.
             tracing::debug!(%error, topic = ticket.topic, "an offset was not stored");
         }
@@ -97,10 +139,14 @@ impl GroupConsumer {
 
     /// Commits the processed records and leaves the group, within `timeout`.
     pub(crate) async fn leave(self: Arc<Self>, timeout: Duration) {
-        let name = self.inner.context().reporter.name;
+        let name = self.reader.context().reporter.name;
         // Both calls block, and leaving a group may hang if its broker is down.
         let leaving = tokio::task::spawn_blocking(move || {
-            match self.inner.commit_consumer_state(CommitMode::Sync) {
+            match self
+                .reader
+                .consumer()
+                .commit_consumer_state(CommitMode::Sync)
+            {
                 Ok(()) | Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => {}
                 Err(error) => tracing::warn!(client = name, %error, "the last commit failed"),
             }
@@ -112,14 +158,46 @@ impl GroupConsumer {
     }
 }
 
+/// Whether a consumer is a member of its group.
+#[derive(Clone, Copy, Debug, Default)]
+enum Membership {
+    /// The group has not assigned partitions yet. After a crash it waits for the lost member's
+    /// session to end.
+    #[default]
+    Joining,
+    Assigned,
+    Revoked(Instant),
+}
+
 struct GroupContext {
     reporter: Reporter,
-    tracker: Mutex<Tracker>,
+    tracker: StdMutex<Tracker>,
+    membership: StdMutex<Membership>,
+    watch: Arc<Watch>,
+    assigned: UnboundedSender<TopicPartitionList>,
 }
 
 impl GroupContext {
-    fn tracker(&self) -> std::sync::MutexGuard<'_, Tracker> {
+    fn tracker(&self) -> MutexGuard<'_, Tracker> {
         self.tracker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn membership(&self) -> MutexGuard<'_, Membership> {
+        self.membership
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ReaderContext for GroupContext {
+    fn name(&self) -> &'static str {
+        self.reporter.name
+    }
+
+    fn skipped(&self, topic: &str, partition: i32, last: i64) -> Option<i64> {
+        let mut tracker = self.tracker();
+        let ticket = tracker.begin(topic, partition, last);
+        tracker.end(&ticket)
     }
 }
 
@@ -129,6 +207,7 @@ impl ClientContext for GroupContext {
     }
 
     fn stats(&self, statistics: Statistics) {
+        self.watch.observe(&statistics);
         self.reporter.stats(statistics);
     }
 
@@ -141,7 +220,10 @@ impl ConsumerContext for GroupContext {
     fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         let (what, partitions) = match rebalance {
             Rebalance::Assign(partitions) => ("assigned", partitions),
-            Rebalance::Revoke(partitions) => ("revoked", partitions),
+            Rebalance::Revoke(partitions) => {
+                *self.membership() = Membership::Revoked(Instant::now());
+                ("revoked", partitions)
+            }
             Rebalance::Error(error) => {
                 tracing::warn!(client = self.reporter.name, %error, "rebalance");
                 return;
@@ -150,12 +232,21 @@ impl ConsumerContext for GroupContext {
         let mut tracker = self.tracker();
         for partition in partitions.elements() {
             tracker.forget(partition.topic(), partition.partition());
+            self.watch.forget(partition.topic(), partition.partition());
         }
         tracing::info!(
             client = self.reporter.name,
             partitions = partitions.count(),
             "partitions {what}"
         );
+    }
+
+    fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Assign(partitions) = rebalance {
+            *self.membership() = Membership::Assigned;
+            // Sending fails only if the consumer has stopped.
+            let _ignored = self.assigned.send((*partitions).clone());
+        }
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {

@@ -10,7 +10,10 @@ use trichrome_proto::{
     contract::{Operation, by_command},
     error::{ApiError, ErrorBody, ErrorCode},
     json,
-    wire::{limits::MAX_EVENT_ID, record::is_event_id},
+    wire::{
+        limits::MAX_EVENT_ID,
+        record::{default_event_id, is_event_id},
+    },
 };
 
 use super::dead_letters::DeadLetterReason;
@@ -24,14 +27,17 @@ pub(crate) struct Raw<'a> {
     pub(crate) topic: &'a str,
     pub(crate) partition: i32,
     pub(crate) offset: i64,
+    /// In Unix milliseconds; 0 if the record has none.
+    pub(crate) timestamp: i64,
     pub(crate) key: Option<&'a [u8]>,
     pub(crate) value: Option<&'a [u8]>,
 }
 
 impl Raw<'_> {
-    /// The EventId of a command without one.
+    /// The EventId of a command without one: its place and its time. A topic that is created
+    /// again has the same offsets, but not at the same times.
     pub(crate) fn default_event_id(&self) -> String {
-        format!("{}-{}-{}", self.topic, self.partition, self.offset)
+        default_event_id(self.topic, self.partition, self.offset, self.timestamp)
     }
 }
 
@@ -229,6 +235,7 @@ mod tests {
             topic,
             partition: 2,
             offset: 7,
+            timestamp: 1_700_000_000_000,
             key: Some(key.as_bytes()),
             value: Some(value.as_bytes()),
         }
@@ -255,10 +262,20 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_request_gets_its_offset_as_id() {
+    fn a_plain_request_gets_its_place_and_time_as_id() {
         let (id, args) = parsed("auth", "login", r#"{"username":"u","password":"p"}"#);
-        assert_eq!(id, "auth-2-7");
+        assert_eq!(id, "auth-2-7-1700000000000");
         assert_eq!(args, json!({"username": "u", "password": "p"}));
+    }
+
+    #[test]
+    fn a_topic_that_is_created_again_repeats_no_id() {
+        let before = raw("auth", "login", "{}");
+        let after = Raw {
+            timestamp: before.timestamp + 1,
+            ..raw("auth", "login", "{}")
+        };
+        assert_ne!(before.default_event_id(), after.default_event_id());
     }
 
     #[test]
@@ -312,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_value_is_answered_with_its_offset_as_id() {
+    fn an_invalid_value_is_answered_with_its_place_as_id() {
         for garbage in [
             "not json",
             "[1]",
@@ -325,7 +342,7 @@ mod tests {
             "\u{feff}\u{feff}{}",
         ] {
             let rejected = rejected("auth", "login", garbage);
-            assert_eq!(rejected.event_id, "auth-2-7", "{garbage}");
+            assert_eq!(rejected.event_id, "auth-2-7-1700000000000", "{garbage}");
             assert_eq!(rejected.error.code, ErrorCode::InvalidArgument);
             assert_eq!(rejected.reason, DeadLetterReason::Unparsable);
         }

@@ -15,7 +15,7 @@ use std::{
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{Consumer as _, ConsumerContext, StreamConsumer},
-    error::KafkaError,
+    error::{KafkaError, RDKafkaErrorCode},
     message::{BorrowedMessage, Headers as _, Message as _},
 };
 use serde::Deserialize;
@@ -27,14 +27,18 @@ use trichrome_proto::{
 };
 use uuid::Uuid;
 
-use super::client_config::{self, Reporter};
+use super::{
+    client_config::{self, Reporter},
+    reader::{Reader, ReaderContext},
+    watch::Watch,
+};
 use crate::{config::Config, ops::metrics::Metrics};
 
 /// The maximum number of calls that wait for an answer.
 const MAX_AWAITED: usize = 4096;
 
-/// How often the reader checks for new partitions of `results`.
-const PARTITIONS_INTERVAL: Duration = Duration::from_secs(10);
+/// How often the reader checks whether `results` exists and has new partitions.
+const PARTITIONS_INTERVAL: Duration = Duration::from_secs(3);
 
 /// The same while there are no partitions, or no broker.
 const NO_PARTITIONS_INTERVAL: Duration = Duration::from_millis(500);
@@ -67,7 +71,7 @@ impl Awaiter {
         })
     }
 
-    /// Whether answers are being read: Kafka is reachable and has the topic.
+    /// Whether answers are being read: when Kafka was last reachable, it had the topic.
     pub(crate) fn is_reading(&self) -> bool {
         self.reading.load(Ordering::Acquire)
     }
@@ -146,9 +150,18 @@ impl Drop for Awaited {
 
 /// Reads `results`.
 pub(crate) struct Results {
-    consumer: Arc<StreamConsumer<Reader>>,
+    reader: Arc<Reader<ResultsContext>>,
     awaiter: Arc<Awaiter>,
     partitions: BTreeSet<i32>,
+    /// Whether the topic was missing: all records of one that is created again are new.
+    was_missing: bool,
+}
+
+/// What the broker says of `results`.
+enum Listing {
+    Missing,
+    /// Its partitions, and where to start reading those that are new.
+    Partitions(Vec<(i32, Option<Offset>)>),
 }
 
 impl Results {
@@ -162,7 +175,9 @@ impl Results {
         awaiter: Arc<Awaiter>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, KafkaError> {
-        let consumer = client_config::consumer(&config.kafka_brokers)
+        let inspection = client_config::consumer(&config.kafka_brokers);
+        let mut settings = inspection.clone();
+        settings
             // librdkafka requires a group, which is never joined or committed to.
             .set(
                 "group.id",
@@ -170,86 +185,78 @@ impl Results {
             )
             .set("enable.auto.commit", "false")
             // All records of a topic that was created again are new.
-            .set("auto.offset.reset", "earliest")
-            .create_with_context(Reader(Reporter {
-                name: "results",
-                metrics,
-            }))?;
+            .set("auto.offset.reset", "earliest");
+        let reader = Reader::new(&settings, inspection, Arc::clone(&metrics), |watch| {
+            let name = "results";
+            ResultsContext {
+                reporter: Reporter { name, metrics },
+                watch,
+            }
+        })?;
         Ok(Self {
-            consumer: Arc::new(consumer),
+            reader: Arc::new(reader),
             awaiter,
             partitions: BTreeSet::new(),
+            was_missing: false,
         })
     }
 
     /// Reads until `stop`.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
-        let consumer = Arc::clone(&self.consumer);
+        let reader = Arc::clone(&self.reader);
         let mut interval = tokio::time::interval(NO_PARTITIONS_INTERVAL);
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
                 _ = interval.tick() => {
-                    match self.assign_new_partitions().await {
+                    match self.follow_partitions().await {
                         Ok(()) if !self.partitions.is_empty() => interval.reset_after(PARTITIONS_INTERVAL),
                         Ok(()) => {}
-                        Err(error) => tracing::debug!(%error, "results: no partitions yet"),
+                        Err(error) => tracing::debug!(%error, "results: no answer about partitions"),
                     }
                 }
-                message = consumer.recv() => match message {
-                    Ok(message) => self.read(&message),
-                    Err(error) => {
-                        tracing::debug!(%error, "results: nothing to read");
-                        tokio::time::sleep(NO_PARTITIONS_INTERVAL).await;
-                    }
-                }
+                message = reader.next() => self.read(&message),
             }
         }
         // Closing blocks and may hang, so don't wait for it.
-        drop(self.consumer);
-        drop(tokio::task::spawn_blocking(move || drop(consumer)));
+        drop(self.reader);
+        drop(tokio::task::spawn_blocking(move || drop(reader)));
     }
 
-    /// Reads the initial partitions from their ends, since no call waits for older answers.
-    /// Partitions added later are read from their beginnings.
-    async fn assign_new_partitions(&mut self) -> Result<(), KafkaError> {
+    /// Assigns the topic's partitions. The initial ones are read from their ends, since no call
+    /// waits for older answers. Those added later, or of a topic that is created later, are read
+    /// from their beginnings.
+    async fn follow_partitions(&mut self) -> Result<(), KafkaError> {
         let known = self.partitions.clone();
-        let consumer = Arc::clone(&self.consumer);
-        let listing = tokio::task::spawn_blocking(move || {
-            let metadata = consumer.fetch_metadata(Some(RESULTS), METADATA_TIMEOUT)?;
-            let mut new = Vec::new();
-            for topic in metadata
-                .topics()
-                .iter()
-                .filter(|topic| topic.error().is_none())
-            {
-                for partition in topic.partitions() {
-                    let id = partition.id();
-                    if known.contains(&id) {
-                        continue;
-                    }
-                    // The end as a number: `Offset::End` would be resolved by the first fetch,
-                    // and skip an answer that arrives before it.
-                    let offset = if known.is_empty() {
-                        Offset::Offset(consumer.fetch_watermarks(RESULTS, id, METADATA_TIMEOUT)?.1)
-                    } else {
-                        Offset::Beginning
-                    };
-                    new.push((id, offset));
+        let from_end = known.is_empty() && !self.was_missing;
+        let consumer = Arc::clone(self.reader.consumer());
+        let listing = tokio::task::spawn_blocking(move || list(&consumer, &known, from_end));
+        let listing = listing.await.map_err(|_| KafkaError::Canceled)??;
+        let consumer = self.reader.consumer();
+        let found = match listing {
+            Listing::Partitions(found) => found,
+            Listing::Missing => {
+                if self.awaiter.reading.swap(false, Ordering::AcqRel) {
+                    tracing::warn!("the topic \"results\" is missing");
+                    consumer.unassign()?;
+                    self.reader.forget(RESULTS, &self.partitions);
+                    self.partitions.clear();
                 }
+                self.was_missing = true;
+                return Ok(());
             }
-            Ok::<_, KafkaError>(new)
-        });
-        let new = listing.await.map_err(|_| KafkaError::Canceled)??;
-        if new.is_empty() {
+        };
+        let mut list = TopicPartitionList::new();
+        for (id, offset) in &found {
+            if let Some(offset) = offset {
+                list.add_partition_offset(RESULTS, *id, *offset)?;
+            }
+        }
+        if list.count() == 0 {
             return Ok(());
         }
-        let mut list = TopicPartitionList::new();
-        for (id, offset) in &new {
-            list.add_partition_offset(RESULTS, *id, *offset)?;
-        }
-        self.consumer.incremental_assign(&list)?;
-        self.partitions.extend(new.iter().map(|(id, _)| id));
+        consumer.incremental_assign(&list)?;
+        self.partitions.extend(found.iter().map(|(id, _)| id));
         tracing::info!(partitions = self.partitions.len(), "reading results");
         self.awaiter.reading.store(true, Ordering::Release);
         Ok(())
@@ -270,6 +277,44 @@ impl Results {
     }
 }
 
+/// Lists the partitions of `results`. Blocks until the broker answers.
+fn list(
+    consumer: &StreamConsumer<ResultsContext>,
+    known: &BTreeSet<i32>,
+    from_end: bool,
+) -> Result<Listing, KafkaError> {
+    let metadata = consumer.fetch_metadata(Some(RESULTS), METADATA_TIMEOUT)?;
+    let topic = metadata.topics().iter().find(|it| it.name() == RESULTS);
+    let error = topic
+        .and_then(|topic| topic.error())
+        .map(RDKafkaErrorCode::from);
+    let missing = match (topic, error) {
+        (None, _) | (_, Some(RDKafkaErrorCode::UnknownTopicOrPartition)) => true,
+        (Some(topic), None) => topic.partitions().is_empty(),
+        // A broker that is starting has no leader yet.
+        (_, Some(error)) => return Err(KafkaError::MetadataFetch(error)),
+    };
+    if missing {
+        return Ok(Listing::Missing);
+    }
+    let mut found = Vec::new();
+    for partition in topic.into_iter().flat_map(|topic| topic.partitions()) {
+        let id = partition.id();
+        let offset = if known.contains(&id) {
+            None
+        } else if from_end {
+            // The end as a number: `Offset::End` would be resolved by the first fetch, and skip an
+            // answer that arrives before it.
+            let (_, end) = consumer.fetch_watermarks(RESULTS, id, METADATA_TIMEOUT)?;
+            Some(Offset::Offset(end))
+        } else {
+            Some(Offset::Beginning)
+        };
+        found.push((id, offset));
+    }
+    Ok(Listing::Partitions(found))
+}
+
 /// The EventId and the answer in a record; `None` if it isn't a gateway's answer.
 fn parse(value: Option<&[u8]>, status: Option<&str>) -> Option<(String, Answer)> {
     #[derive(Deserialize)]
@@ -287,22 +332,37 @@ fn parse(value: Option<&[u8]>, status: Option<&str>) -> Option<(String, Answer)>
     Some((envelope.event_id, answer))
 }
 
-struct Reader(Reporter);
+struct ResultsContext {
+    reporter: Reporter,
+    watch: Arc<Watch>,
+}
 
-impl rdkafka::ClientContext for Reader {
+impl rdkafka::ClientContext for ResultsContext {
     fn log(&self, level: rdkafka::config::RDKafkaLogLevel, facility: &str, message: &str) {
-        self.0.log(level, facility, message);
+        self.reporter.log(level, facility, message);
     }
 
     // The lag means nothing here: most answers are for other replicas.
-    fn stats(&self, _: rdkafka::Statistics) {}
+    fn stats(&self, statistics: rdkafka::Statistics) {
+        self.watch.observe(&statistics);
+    }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.0.error(error, reason);
+        self.reporter.error(error, reason);
     }
 }
 
-impl ConsumerContext for Reader {}
+impl ConsumerContext for ResultsContext {}
+
+impl ReaderContext for ResultsContext {
+    fn name(&self) -> &'static str {
+        self.reporter.name
+    }
+
+    fn skipped(&self, _: &str, _: i32, _: i64) -> Option<i64> {
+        None
+    }
+}
 
 #[cfg(test)]
 mod tests {

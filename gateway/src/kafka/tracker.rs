@@ -78,6 +78,13 @@ impl Tracker {
         }
     }
 
+    /// Whether a ticket's partition has neither been revoked nor read again since.
+    pub(crate) fn holds(&self, ticket: &Ticket) -> bool {
+        self.partitions
+            .get(&(ticket.topic.clone(), ticket.partition))
+            .is_some_and(|window| window.assignment == ticket.assignment)
+    }
+
     /// Marks a record as processed. Returns the last offset of the processed prefix if it has
     /// grown; that offset may be stored.
     pub(crate) fn end(&mut self, ticket: &Ticket) -> Option<i64> {
@@ -159,7 +166,9 @@ mod tests {
     fn a_ticket_from_before_a_rebalance_is_ignored() {
         let mut tracker = Tracker::default();
         let before = tracker.begin("t", 0, 5);
+        assert!(tracker.holds(&before));
         tracker.forget("t", 0);
+        assert!(!tracker.holds(&before));
         assert_eq!(tracker.end(&before), None);
         // The partition is assigned again, and the same record is read.
         let after = tracker.begin("t", 0, 5);

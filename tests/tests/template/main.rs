@@ -121,8 +121,8 @@ const ACTIONS: &[(&str, &[&str])] = &[
         "pictures-update",
         &[
             "dynamodb:GetItem on PicturesTable",
-            "dynamodb:PutItem on PicturesTable",
             "dynamodb:GetItem on UsersTable",
+            "dynamodb:PutItem on PicturesTable",
             "dynamodb:UpdateItem on PicturesTable",
         ],
     ),
@@ -131,8 +131,8 @@ const ACTIONS: &[(&str, &[&str])] = &[
         &[
             "dynamodb:DeleteItem on PicturesTable",
             "dynamodb:GetItem on PicturesTable",
-            "dynamodb:PutItem on PicturesTable",
             "dynamodb:GetItem on UsersTable",
+            "dynamodb:PutItem on PicturesTable",
             "dynamodb:UpdateItem on PicturesTable",
             "s3:DeleteObject on objects of PicturesBucket",
         ],

@@ -17,6 +17,7 @@ pub(super) struct KafkaMetrics {
     pub(super) batches: Family<ConsumerLabels, Counter>,
     pub(super) call_logs: Family<OutcomeLabels, Counter>,
     dead_letters: Family<DeadLetterLabels, Counter>,
+    pub(super) unreadable: Family<LagLabels, Counter>,
     lag: Family<LagLabels, Gauge>,
     awaited: Gauge,
 }
@@ -34,6 +35,12 @@ impl KafkaMetrics {
                 registry,
                 "kafka_dead_letters",
                 "Kafka records moved to a .dlq topic",
+                Family::default(),
+            ),
+            unreadable: register(
+                registry,
+                "kafka_unreadable_records",
+                "Kafka records that were skipped because they can't be decoded",
                 Family::default(),
             ),
             lag: register(
@@ -90,6 +97,17 @@ impl Metrics {
             .dead_letters
             .get_or_create(&DeadLetterLabels { topic, reason })
             .inc();
+    }
+
+    /// Counts records that `consumer` skipped because they can't be decoded.
+    pub(crate) fn records_unreadable(&self, consumer: &'static str, topic: &str, count: u64) {
+        self.kafka
+            .unreadable
+            .get_or_create(&LagLabels {
+                consumer,
+                topic: topic.to_owned(),
+            })
+            .inc_by(count);
     }
 
     /// Sets how many records of a topic `consumer` still has to process.

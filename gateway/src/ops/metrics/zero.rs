@@ -1,13 +1,16 @@
 //! Counters that exist before anything is counted. A series that starts with its first event
 //! starts at one, which `rate()` doesn't see as an increase: the first failure would be missed.
 
-use trichrome_proto::contract::{OPERATIONS, TRIGGERS, command_topics};
+use trichrome_proto::{
+    contract::{OPERATIONS, TRIGGERS, command_topics},
+    wire::record::RESULTS,
+};
 
 use super::{
     BatchOutcome, CallLogOutcome, InvokeOutcome, Metrics, RecordOutcome,
     kafka::commit_outcome,
     labels::{
-        CallLabels, ConsumerLabels, InvokeLabels, OTHER, OperationLabels, OutcomeLabels,
+        CallLabels, ConsumerLabels, InvokeLabels, LagLabels, OTHER, OperationLabels, OutcomeLabels,
         RecordLabels,
     },
 };
@@ -72,6 +75,17 @@ impl Metrics {
                 let labels = RecordLabels { topic, outcome };
                 drop(self.kafka.records.get_or_create(&labels));
             }
+        }
+        let commands = command_topics()
+            .into_iter()
+            .map(|topic| ("commands", topic));
+        let batches = TRIGGERS
+            .iter()
+            .map(|trigger| (trigger.function, trigger.topic));
+        for (consumer, topic) in commands.chain(batches).chain([("results", RESULTS)]) {
+            let topic = topic.to_owned();
+            let labels = LagLabels { consumer, topic };
+            drop(self.kafka.unreadable.get_or_create(&labels));
         }
         let triggers = || TRIGGERS.iter().map(|trigger| trigger.function);
         for consumer in triggers().chain(["commands"]) {
@@ -140,6 +154,9 @@ mod tests {
             metrics.offsets_committed(consumer, true);
             metrics.offsets_committed(consumer, false);
         }
+        metrics.records_unreadable("commands", operation.command.topic, 1);
+        metrics.records_unreadable(trigger.function, trigger.topic, 1);
+        metrics.records_unreadable("results", RESULTS, 1);
         metrics.batch_passed(trigger.function, BatchOutcome::Outage);
         metrics.call_logged(CallLogOutcome::Failed);
         for port in Port::ALL {
