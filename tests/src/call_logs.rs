@@ -3,10 +3,14 @@
 use std::collections::HashMap;
 
 use anyhow::{Result, bail, ensure};
+use serde_json::json;
 use sqlx::{PgPool, Row as _, postgres::PgRow};
 use uuid::Uuid;
 
-use crate::wait::{SOON, eventually};
+use crate::{
+    clients::kafka::Record,
+    wait::{SOON, eventually},
+};
 
 /// The call log expected for a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +47,23 @@ impl Logged {
             user_id: row.try_get("user_id")?,
         })
     }
+}
+
+/// A record for `analyticsdata`, with its entry's id as the key.
+pub fn record(trace: Uuid, id: Uuid) -> Record {
+    let now = prost_types::Timestamp::from(std::time::SystemTime::now());
+    let entry = json!({
+        "transport": "grpc",
+        "service": "tests",
+        "method": "Ingest",
+        "status": 200,
+        "duration_ms": 1.5,
+        "user_id": "",
+        "trace_id": trace.simple().to_string(),
+        "at": now.to_string(),
+        "id": id.to_string(),
+    });
+    Record::new("analyticsdata", &id.to_string(), entry.to_string())
 }
 
 /// Returns the call logs of these traces. The table has no index on traces, so the time limits the

@@ -4,5 +4,6 @@ pub mod codec;
 pub mod grpc;
 pub mod http;
 pub mod kafka;
+pub mod raw_batch;
 pub(crate) mod rest;
 pub mod results;

@@ -5,6 +5,8 @@ use std::{collections::HashMap, time::Duration};
 use anyhow::{Context as _, Result, anyhow};
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
     consumer::{Consumer as _, StreamConsumer},
     message::{Header, Message as _, OwnedHeaders},
     producer::{FutureProducer, FutureRecord},
@@ -14,13 +16,18 @@ use tokio::time::timeout;
 use trichrome_proto::wire::{
     header::{AUTHORIZATION, IDEMPOTENCY_KEY, REQUEST_ID},
     limits::MAX_RECORD,
+    record::default_event_id,
 };
 use uuid::Uuid;
 
 use super::results::{Answer, Expected, Results, headers};
 use crate::{reply::Reply, request::Outgoing};
 
-const TIMEOUT: Duration = Duration::from_secs(20);
+/// The partitions of each topic of the local stack.
+pub const PARTITIONS: i32 = 3;
+
+/// The timeout of a request to the broker.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A record to produce.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +37,8 @@ pub struct Record {
     /// The value; `None` is Kafka's null.
     pub value: Option<Vec<u8>>,
     pub headers: Vec<(String, Vec<u8>)>,
+    /// The partition; by default the key decides.
+    pub partition: Option<i32>,
 }
 
 impl Record {
@@ -40,7 +49,15 @@ impl Record {
             key: key.into(),
             value: Some(value.into()),
             headers: Vec::new(),
+            partition: None,
         }
+    }
+
+    /// Sets the partition.
+    #[must_use]
+    pub const fn partition(mut self, partition: i32) -> Self {
+        self.partition = Some(partition);
+        self
     }
 
     /// Adds a header.
@@ -55,6 +72,15 @@ impl Record {
     pub fn token(self, token: &str) -> Self {
         self.header(AUTHORIZATION, &format!("Bearer {token}"))
     }
+}
+
+/// Where a record was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub partition: i32,
+    pub offset: i64,
+    /// The EventId of a command there that has none, by the contract's rule.
+    pub event_id: String,
 }
 
 /// Wraps a request in an envelope.
@@ -81,29 +107,19 @@ impl Kafka {
         })
     }
 
-    /// Produces a record; returns its partition and offset.
-    pub async fn produce(&self, record: &Record) -> Result<(i32, i64)> {
-        let mut headers = OwnedHeaders::new();
-        for (key, value) in &record.headers {
-            headers = headers.insert(Header {
-                key,
-                value: Some(value),
-            });
-        }
-        let mut to_send = FutureRecord::to(&record.topic)
-            .key(&record.key)
-            .headers(headers);
-        if let Some(value) = &record.value {
-            to_send = to_send.payload(value);
-        }
-        let delivery = self
-            .producer
-            .send(to_send, TIMEOUT)
-            .await
-            .map_err(|(error, _)| {
-                anyhow!("Kafka rejected a record for {}: {error}", record.topic)
-            })?;
-        Ok((delivery.partition, delivery.offset))
+    /// Produces a record; returns its place.
+    pub async fn produce(&self, record: &Record) -> Result<Place> {
+        send(&self.producer, record).await
+    }
+
+    /// Produces a record in a batch compressed with this codec.
+    pub async fn produce_compressed(&self, record: &Record, codec: &str) -> Result<Place> {
+        let producer = base(&self.brokers)
+            .set("linger.ms", "0")
+            .set("message.timeout.ms", "20000")
+            .set("compression.codec", codec)
+            .create()?;
+        send(&producer, record).await
     }
 
     /// Subscribes to the replies to a command, which may have been produced already.
@@ -111,13 +127,36 @@ impl Kafka {
         self.results.expect(event_id)
     }
 
-    /// Produces a command without an envelope; returns its EventId, derived by the contract's rule,
-    /// and the reply.
+    /// Produces a command without an envelope; returns its EventId and the reply.
     pub async fn bare(&self, record: &Record) -> Result<(String, Answer)> {
-        let (partition, offset) = self.produce(record).await?;
-        let event_id = format!("{}-{partition}-{offset}", record.topic);
+        let event_id = self.produce(record).await?.event_id;
         let answer = self.expect(&event_id).answer().await?;
         Ok((event_id, answer))
+    }
+
+    /// Deletes a topic.
+    pub async fn delete_topic(&self, topic: &str) -> Result<()> {
+        let results = self.admin()?.delete_topics(&[topic], &AdminOptions::new());
+        for result in results.await? {
+            result.map_err(|(topic, code)| anyhow!("delete topic {topic}: {code}"))?;
+        }
+        Ok(())
+    }
+
+    /// Creates a topic as `prepare` does.
+    pub async fn create_topic(&self, topic: &str) -> Result<()> {
+        let size = MAX_RECORD.to_string();
+        let new = NewTopic::new(topic, PARTITIONS, TopicReplication::Fixed(1))
+            .set("max.message.bytes", &size);
+        let results = self.admin()?;
+        for result in results.create_topics(&[new], &AdminOptions::new()).await? {
+            result.map_err(|(topic, code)| anyhow!("create topic {topic}: {code}"))?;
+        }
+        Ok(())
+    }
+
+    fn admin(&self) -> Result<AdminClient<DefaultClientContext>> {
+        Ok(base(&self.brokers).create()?)
     }
 
     /// Reads a topic from its current end.
@@ -127,6 +166,36 @@ impl Kafka {
             consumer: reader(&self.brokers, &[topic]).await?,
         })
     }
+}
+
+async fn send(producer: &FutureProducer, record: &Record) -> Result<Place> {
+    let mut headers = OwnedHeaders::new();
+    for (key, value) in &record.headers {
+        headers = headers.insert(Header {
+            key,
+            value: Some(value),
+        });
+    }
+    let mut to_send = FutureRecord::to(&record.topic)
+        .key(&record.key)
+        .headers(headers);
+    if let Some(value) = &record.value {
+        to_send = to_send.payload(value);
+    }
+    if let Some(partition) = record.partition {
+        to_send = to_send.partition(partition);
+    }
+    let delivery = producer
+        .send(to_send, TIMEOUT)
+        .await
+        .map_err(|(error, _)| anyhow!("Kafka rejected a record for {}: {error}", record.topic))?;
+    let timestamp = delivery.timestamp.to_millis().context("no timestamp")?;
+    let (partition, offset) = (delivery.partition, delivery.offset);
+    Ok(Place {
+        partition,
+        offset,
+        event_id: default_event_id(&record.topic, partition, offset, timestamp),
+    })
 }
 
 /// A reader of new records on a topic.
@@ -228,6 +297,16 @@ pub(crate) async fn reader(brokers: &str, topics: &[&str]) -> Result<StreamConsu
         // The local broker waits the full time even when data is available.
         .set("fetch.wait.max.ms", "10")
         .create()?;
+    read_from_ends(consumer, topics)
+        .await
+        .context("Kafka cannot be read")
+}
+
+/// Sets a consumer to the current ends of all partitions of these topics.
+pub(crate) async fn read_from_ends(
+    consumer: StreamConsumer,
+    topics: &[&str],
+) -> Result<StreamConsumer> {
     let topics: Vec<_> = topics.iter().map(|&topic| topic.to_owned()).collect();
     let assigned = tokio::task::spawn_blocking(move || {
         let mut ends = TopicPartitionList::new();
@@ -246,5 +325,5 @@ pub(crate) async fn reader(brokers: &str, topics: &[&str]) -> Result<StreamConsu
         consumer.assign(&ends)?;
         Ok(consumer)
     });
-    assigned.await?.context("Kafka cannot be read")
+    assigned.await?
 }

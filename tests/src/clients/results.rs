@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use rdkafka::{
     consumer::StreamConsumer,
+    error::{KafkaError, RDKafkaErrorCode},
     message::{BorrowedMessage, Headers as _, Message as _},
 };
 use serde_json::Value;
@@ -22,7 +23,7 @@ use trichrome_proto::{
     wire::record::{RESULTS, STATUS},
 };
 
-use super::kafka::reader;
+use super::kafka::{read_from_ends, reader};
 
 /// The timeout for a reply. It allows for a part of the stack restarting.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -101,16 +102,34 @@ impl Results {
         Ok(results)
     }
 
-    async fn run(self, consumer: StreamConsumer) {
+    async fn run(self, mut consumer: StreamConsumer) {
         loop {
-            match consumer.recv().await {
-                // A malformed record fails the test that waits for a reply.
-                Ok(message) => match Answer::read(&message) {
-                    Ok(answer) => self.deliver(answer),
-                    Err(error) => eprintln!("invalid record on {RESULTS}: {error:#}"),
-                },
+            let error = match consumer.recv().await {
+                Ok(message) => {
+                    match Answer::read(&message) {
+                        Ok(answer) => self.deliver(answer),
+                        // A malformed record fails the test that waits for a reply.
+                        Err(error) => eprintln!("invalid record on {RESULTS}: {error:#}"),
+                    }
+                    continue;
+                }
+                Err(error) => error,
+            };
+            let unreadable = matches!(
+                error,
+                KafkaError::MessageConsumption(
+                    RDKafkaErrorCode::BadCompression | RDKafkaErrorCode::NotImplemented
+                )
+            );
+            if unreadable {
+                // A test has written a batch that can't be decoded, and waits for no reply.
+                match read_from_ends(consumer, &[RESULTS]).await {
+                    Ok(moved) => consumer = moved,
+                    Err(error) => return eprintln!("{RESULTS} can't be read: {error:#}"),
+                }
+            } else {
                 // The broker is down, in a test of an outage.
-                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
     }
@@ -154,10 +173,11 @@ impl Results {
     }
 }
 
-/// Whether this is the EventId of a command without an envelope: `<topic>-<partition>-<offset>`.
+/// Whether this is the EventId of a command without an envelope:
+/// `<topic>-<partition>-<offset>-<timestamp>`.
 fn is_record_position(event_id: &str) -> bool {
-    let mut parts = event_id.rsplitn(3, '-');
-    let numbers = [parts.next(), parts.next()];
+    let mut parts = event_id.rsplitn(4, '-');
+    let numbers = [parts.next(), parts.next(), parts.next()];
     let topic = parts.next();
     topic.is_some_and(|topic| command_topics().contains(&topic))
         && numbers

@@ -1,8 +1,12 @@
 //! The gateway is down, is killed, or is asked to stop while it handles calls.
 
 use std::{
+    collections::HashSet,
     pin::pin,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -12,6 +16,7 @@ use serde_json::json;
 use tokio::time::{sleep, timeout};
 use trichrome_tests::{
     account::Account,
+    call_logs,
     clients::{
         kafka::{Record, envelope},
         results::Expected,
@@ -19,6 +24,7 @@ use trichrome_tests::{
     control,
     harness::Suite,
     images::Format,
+    reply::text,
     scenario::Scenario,
     stored::Amount,
     transport::Transport,
@@ -32,6 +38,8 @@ pub(crate) fn add(suite: &mut Suite) {
     suite.once("faults::the_gateway_is_down", down);
     suite.once("faults::the_gateway_drains_before_it_stops", drained);
     suite.once("faults::the_gateway_is_killed", killed);
+    suite.once("faults::no_call_log_is_lost_by_a_kill", logged);
+    suite.once("faults::deletes_have_one_outcome_around_a_kill", deletions);
 }
 
 /// Sends an upload command; returns a handle to wait for its reply.
@@ -83,6 +91,11 @@ async fn killed(run: Scenario) -> Result<()> {
     control::kill(run.stack(), "gateway").await?;
     let begun = Instant::now();
     let mut expected = command(&run, &account, "meanwhile").await?;
+    // Once the gateway says that it is ready, commands are served.
+    is_ready(&run).await?;
+    eprintln!("the gateway is ready {:?} after the kill", begun.elapsed());
+    let call = run.call_over(Transport::FacadeEvents, "pictures-list", json!({}))?;
+    call.by(&account).send().await?.ok()?;
     // The stack starts a new gateway, and Kafka assigns it the partitions of the killed one.
     let answer = timeout(TAKEOVER_TIMEOUT, expected.answer())
         .await
@@ -198,4 +211,121 @@ async fn drained(run: Scenario) -> Result<()> {
         keys: i32::try_from(count)?,
     };
     run.stack().stored.holds(&account.id, all).await
+}
+
+/// Waits until the gateway says that it is ready.
+async fn is_ready(run: &Scenario) -> Result<()> {
+    let url = format!("{}/readyz", run.stack().description.gateway_url);
+    eventually(TAKEOVER_TIMEOUT, async || {
+        let ready = run.stack().http.get(&url).await?;
+        ensure!(ready.status == 200, "{}: {}", ready.status, ready.start());
+        Ok(())
+    })
+    .await
+}
+
+/// The number of callers over gRPC, and of those over Kafka.
+const CALLERS: usize = 4;
+
+/// The number of answered calls after which the gateway is killed.
+const ANSWERED: usize = 600;
+
+async fn logged(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let (answered, killed) = (Mutex::new(Vec::new()), AtomicBool::new(false));
+    let caller = async |transport| {
+        while !killed.load(Ordering::Relaxed) {
+            let trace = Uuid::new_v4();
+            let args = json!({"user_id": account.id});
+            let call = run.call_over(transport, "users-get", args)?;
+            // A call whose gateway is killed has no answer.
+            if call.by(&account).trace(trace).send().await.is_ok() {
+                lock(&answered).push(trace);
+            }
+        }
+        Ok::<_, anyhow::Error>(())
+    };
+    let kill = async {
+        let enough = eventually(SOON * 3, async || {
+            let count = lock(&answered).len();
+            ensure!(count >= ANSWERED, "{count} calls are answered");
+            Ok(())
+        });
+        let outcome = enough.await;
+        let kill = control::kill(run.stack(), "gateway").await;
+        killed.store(true, Ordering::Relaxed);
+        outcome.and(kill)
+    };
+    let callers = [Transport::Grpc, Transport::Kafka]
+        .into_iter()
+        .flat_map(|transport| [transport; CALLERS])
+        .map(&caller);
+    let (outcome, callers) = tokio::join!(kill, join_all(callers));
+    outcome?;
+    callers.into_iter().collect::<Result<Vec<_>>>()?;
+    let answered = lock(&answered).clone();
+    eventually(SOON * 3, async || {
+        let logged = call_logs::of(&run.stack().postgres, &answered).await?;
+        let logged: HashSet<_> = logged.iter().map(|entry| entry.trace_id).collect();
+        ensure!(
+            logged.len() == answered.len(),
+            "{} of {} answered calls are logged",
+            logged.len(),
+            answered.len()
+        );
+        Ok(())
+    })
+    .await?;
+    eprintln!("all {} answered calls are logged", answered.len());
+    is_ready(&run).await
+}
+
+/// The number of pictures to delete: enough for some to be deleted when the gateway is killed.
+const DELETED: usize = 60;
+
+async fn deletions(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let mut expected = Vec::new();
+    for n in 0..DELETED {
+        expected.push(command(&run, &account, &n.to_string()).await?);
+    }
+    let mut ids = Vec::new();
+    for mut created in expected {
+        let answer = created.answer().await?;
+        ensure!(answer.status()? == 201, "{}", answer.data);
+        ids.push(text(&answer.data, "id")?.to_owned());
+    }
+    let kafka = &run.stack().kafka;
+    let mut expected = Vec::new();
+    for id in &ids {
+        let event_id = Uuid::new_v4().to_string();
+        let args = json!({"picture_id": id});
+        let record = Record::new("pictures", "deletepicture", envelope(&event_id, &args));
+        expected.push(kafka.expect(&event_id));
+        kafka.produce(&record.token(&account.token)).await?;
+    }
+    // Some deletions are answered, some in progress, and some wait.
+    let answer = expected[DELETED / 4].answer().await?;
+    ensure!(answer.status()? == 204, "{}", answer.data);
+    control::kill(run.stack(), "gateway").await?;
+    is_ready(&run).await?;
+    let mut repeated = 0;
+    for (n, expected) in expected.iter_mut().enumerate() {
+        if n != DELETED / 4 {
+            let answer = expected.answer().await?;
+            ensure!(answer.status()? == 204, "{}", answer.data);
+        }
+    }
+    for expected in &mut expected {
+        while let Some(again) = expected.another(Duration::ZERO).await {
+            repeated += 1;
+            ensure!(again.status()? == 204, "delivered again: {}", again.data);
+        }
+    }
+    eprintln!("{repeated} of {DELETED} deletions were delivered again");
+    Ok(())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
+use trichrome_proto::{error::ErrorCode, wire::record::RESULTS};
 use trichrome_tests::{
     call_logs,
     harness::Suite,
@@ -17,6 +18,7 @@ use crate::outage::{in_time, keeps_serving, over_each, unavailable, without};
 
 pub(crate) fn add(suite: &mut Suite) {
     suite.once("faults::kafka_is_down", down);
+    suite.once("faults::the_topic_of_results_is_missing", no_results);
 }
 
 async fn down(run: Scenario) -> Result<()> {
@@ -78,4 +80,47 @@ async fn down(run: Scenario) -> Result<()> {
         Ok(())
     })
     .await
+}
+
+/// What `/readyz` says.
+async fn ready(run: &Scenario) -> Result<(u16, Value)> {
+    let url = format!("{}/readyz", run.stack().description.gateway_url);
+    let ready = run.stack().http.get(&url).await?;
+    Ok((ready.status, ready.json()?))
+}
+
+async fn no_results(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let kafka = &run.stack().kafka;
+    kafka.delete_topic(RESULTS).await?;
+    let noticed = eventually(SOON, async || {
+        let (status, report) = ready(&run).await?;
+        ensure!(status == 503, "/readyz: {status} {report}");
+        ensure!(report["checks"]["results"] != "ok", "{report}");
+        ensure!(report["checks"]["kafka"] == "ok", "{report}");
+        Ok(())
+    })
+    .await;
+    let user = json!({"user_id": account.id});
+    let refused = unavailable(
+        &run,
+        Transport::FacadeEvents,
+        &account,
+        "users-get",
+        user.clone(),
+    )
+    .await;
+    kafka.create_topic(RESULTS).await?;
+    noticed?;
+    ensure!(refused? == ErrorCode::Unavailable);
+    eventually(SOON, async || {
+        let (status, report) = ready(&run).await?;
+        ensure!(status == 200, "/readyz: {status} {report}");
+        Ok(())
+    })
+    .await?;
+    // From now on, answers arrive.
+    let call = run.call_over(Transport::FacadeEvents, "users-get", user)?;
+    call.by(&account).send().await?.ok()?;
+    Ok(())
 }

@@ -6,6 +6,8 @@
 //! `cargo test -p trichrome-tests --features stack --test faults`.
 
 mod aws;
+mod batches;
+mod flood;
 mod functions;
 mod gateway;
 mod kafka;
@@ -29,6 +31,8 @@ fn main() -> ExitCode {
         aws::add,
         functions::add,
         kafka::add,
+        batches::add,
+        flood::add,
         gateway::add,
         kills::add,
         // Last, so that it reads the logs of all the others.

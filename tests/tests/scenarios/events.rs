@@ -1,6 +1,6 @@
 //! Kafka records: both forms of commands, replies, dead letters, and the trigger.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, ensure};
 use futures::future::try_join;
@@ -11,7 +11,7 @@ use trichrome_tests::{
     account::PASSWORD,
     call_logs,
     clients::{
-        kafka::{Kafka, Record, envelope},
+        kafka::{Kafka, PARTITIONS, Record, envelope},
         results::Answer,
     },
     harness::Suite,
@@ -21,6 +21,7 @@ use trichrome_tests::{
     scenario::Scenario,
     stored::Amount,
     token,
+    transport::Transport,
     wait::{SOON, eventually},
 };
 use uuid::Uuid;
@@ -45,6 +46,8 @@ pub(crate) fn add(suite: &mut Suite) {
     );
     suite.once("events::an_unknown_key_is_dead_lettered", unknown_keys);
     suite.once("events::a_dead_letter_has_no_token", no_token_in_letters);
+    suite.once("events::every_codec_is_read", codecs);
+    suite.once("events::a_command_past_its_deadline_is_not_run", expired);
     suite.once("events::call_logs_are_ingested_once", ingested);
     suite.once(
         "events::garbage_does_not_block_call_logs",
@@ -287,11 +290,9 @@ async fn garbage(run: Scenario) -> Result<()> {
         let what = String::from_utf8_lossy(&value).into_owned();
         // The reply has either the envelope's EventId or the record's position.
         let mut by_mark = kafka.expect(&mark);
-        let (partition, offset) = kafka
-            .produce(&Record::new("users", "getuser", value.clone()))
-            .await?;
-        let position = format!("users-{partition}-{offset}");
-        let mut by_position = kafka.expect(&position);
+        let record = Record::new("users", "getuser", value.clone());
+        let place = kafka.produce(&record).await?;
+        let mut by_position = kafka.expect(&place.event_id);
         let answer = tokio::select! {
             answer = by_mark.answer() => answer?,
             answer = by_position.answer() => answer?,
@@ -312,8 +313,8 @@ async fn garbage(run: Scenario) -> Result<()> {
             ("dlq-reason", "unparsable"),
             ("dlq-error-code", "INVALID_ARGUMENT"),
             ("dlq-topic", "users"),
-            ("dlq-partition", &partition.to_string()),
-            ("dlq-offset", &offset.to_string()),
+            ("dlq-partition", &place.partition.to_string()),
+            ("dlq-offset", &place.offset.to_string()),
         ] {
             let got = letter.headers.get(name);
             ensure!(got.is_some_and(|got| got == expected), "{name}: {got:?}");
@@ -377,31 +378,75 @@ async fn no_token_in_letters(run: Scenario) -> Result<()> {
     Ok(())
 }
 
-/// A call log record like the gateway's.
-fn call_log(trace: Uuid, id: Uuid) -> Result<Record> {
-    let now = prost_types::Timestamp::from(std::time::SystemTime::now());
-    let entry = json!({
-        "transport": "grpc",
-        "service": "tests",
-        "method": "Ingest",
-        "status": 200,
-        "duration_ms": 1.5,
-        "user_id": "",
-        "trace_id": trace.simple().to_string(),
-        "at": now.to_string(),
-        "id": id.to_string(),
-    });
-    Ok(Record::new(
-        "analyticsdata",
-        &id.to_string(),
-        entry.to_string(),
-    ))
+async fn codecs(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let stack = run.stack();
+    let kafka = &stack.kafka;
+    for codec in ["gzip", "snappy", "lz4", "zstd"] {
+        // librdkafka leaves a batch as it is if compressing it saves nothing.
+        let padding = "0".repeat(20_000);
+        for partition in 0..PARTITIONS {
+            let value = json!({"user_id": account.id}).to_string();
+            let record = Record::new("users", "getuser", value)
+                .token(&account.token)
+                .header("padding", &padding)
+                .partition(partition);
+            let place = kafka.produce_compressed(&record, codec).await?;
+            let answer = kafka.expect(&place.event_id).answer().await;
+            let answer = answer.with_context(|| format!("a command, {codec}"))?;
+            is_answer(&answer, &place.event_id, 200)?;
+
+            let trace = Uuid::new_v4();
+            let record = call_logs::record(trace, Uuid::new_v4())
+                .header("padding", &padding)
+                .partition(partition);
+            kafka.produce_compressed(&record, codec).await?;
+            let logged = call_logs::one(&stack.postgres, trace).await;
+            logged.with_context(|| format!("a call log, {codec}"))?;
+
+            // An answer that no call waits for.
+            let value = envelope(&Uuid::new_v4().to_string(), &json!({}));
+            let record = Record::new("results", "response", value)
+                .header("padding", &padding)
+                .partition(partition);
+            kafka.produce_compressed(&record, codec).await?;
+            let call = run.call_over(
+                Transport::FacadeEvents,
+                "users-get",
+                json!({"user_id": account.id}),
+            )?;
+            let answered = call.by(&account).send().await?.ok();
+            answered.with_context(|| format!("an answer, {codec}"))?;
+        }
+    }
+    Ok(())
+}
+
+async fn expired(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let stack = run.stack();
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
+    let create = async |deadline: u128| {
+        let event_id = Uuid::new_v4().to_string();
+        let args = json!({"title": "late", "base64": Format::Png.tiny().base64()});
+        let record = Record::new("pictures", "createpicture", envelope(&event_id, &args))
+            .token(&account.token)
+            .header("deadline", &deadline.to_string());
+        let mut expected = stack.kafka.expect(&event_id);
+        stack.kafka.produce(&record).await?;
+        Ok::<_, anyhow::Error>((event_id, expected.answer().await?))
+    };
+    let (event_id, answer) = create(unix - 1).await?;
+    is_failure(&answer, &event_id, ErrorCode::DeadlineExceeded)?;
+    stack.stored.holds(&account.id, Amount::NOTHING).await?;
+    let (event_id, answer) = create(unix + 60_000).await?;
+    is_answer(&answer, &event_id, 201)
 }
 
 async fn ingested(run: Scenario) -> Result<()> {
     let stack = run.stack();
     let (trace, id) = (Uuid::new_v4(), Uuid::new_v4());
-    let record = call_log(trace, id)?;
+    let record = call_logs::record(trace, id);
     for _ in 0..3 {
         stack.kafka.produce(&record).await?;
     }
@@ -415,7 +460,7 @@ async fn ingested(run: Scenario) -> Result<()> {
     let behind = Uuid::new_v4();
     let last = Record {
         key: record.key,
-        ..call_log(behind, Uuid::new_v4())?
+        ..call_logs::record(behind, Uuid::new_v4())
     };
     stack.kafka.produce(&last).await?;
     call_logs::one(&stack.postgres, behind).await?;
@@ -430,13 +475,13 @@ async fn ingested_with_garbage(run: Scenario) -> Result<()> {
     let mut garbage = Vec::new();
     for _ in 0..3 {
         let trace = Uuid::new_v4();
-        let mut bad = call_log(trace, Uuid::new_v4())?;
+        let mut bad = call_logs::record(trace, Uuid::new_v4());
         bad.value = Some(format!("not json {trace}").into_bytes());
         stack.kafka.produce(&bad).await?;
         garbage.push(bad.value);
         stack
             .kafka
-            .produce(&call_log(trace, Uuid::new_v4())?)
+            .produce(&call_logs::record(trace, Uuid::new_v4()))
             .await?;
         traces.push(trace);
     }
