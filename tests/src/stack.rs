@@ -60,6 +60,8 @@ pub struct Description {
     pub control_socket: PathBuf,
     /// The folder with the log of each part.
     pub logs: PathBuf,
+    /// The folder with the data of each part.
+    pub state: PathBuf,
     /// The address that the parts send their spans to; the tests listen there.
     #[serde(default)]
     pub otlp_endpoint: Option<String>,

@@ -48,7 +48,6 @@ pub(crate) enum Finding {
 enum Outcome {
     Readable,
     Unreadable,
-    OutOfRange,
     Unknown,
 }
 
@@ -84,7 +83,6 @@ pub(crate) fn inspect(config: &ClientConfig, suspect: &Suspect) -> Result<Findin
     for _ in 0..TRIES {
         match try_at(*offset)? {
             Outcome::Unreadable => {}
-            Outcome::OutOfRange => return Ok(Finding::Gone { start }),
             Outcome::Readable | Outcome::Unknown => return Ok(Finding::Readable),
         }
     }
@@ -94,7 +92,7 @@ pub(crate) fn inspect(config: &ClientConfig, suspect: &Suspect) -> Result<Findin
         match try_at(next)? {
             Outcome::Unreadable => {}
             Outcome::Readable => return Ok(Finding::Unreadable { end: next }),
-            Outcome::OutOfRange | Outcome::Unknown => return Ok(Finding::Readable),
+            Outcome::Unknown => return Ok(Finding::Readable),
         }
     }
     Ok(Finding::Unreadable { end: last })
@@ -131,10 +129,9 @@ fn try_at(
 fn outcome_of(error: &KafkaError) -> Option<Outcome> {
     match error {
         KafkaError::PartitionEOF(_) => Some(Outcome::Readable),
-        KafkaError::MessageConsumption(code) => match code {
-            RDKafkaErrorCode::AutoOffsetReset => Some(Outcome::OutOfRange),
-            code => is_unreadable(*code).then_some(Outcome::Unreadable),
-        },
+        // An offset out of range isn't meant: the position is in range, but after a wrong checksum
+        // librdkafka jumps to a wrong one.
+        KafkaError::MessageConsumption(code) => is_unreadable(*code).then_some(Outcome::Unreadable),
         _ => None,
     }
 }
@@ -191,6 +188,7 @@ mod tests {
             RDKafkaErrorCode::BrokerTransportFailure,
             RDKafkaErrorCode::UnknownTopicOrPartition,
             RDKafkaErrorCode::NotLeaderForPartition,
+            RDKafkaErrorCode::AutoOffsetReset,
         ] {
             assert_eq!(outcome_of(&KafkaError::MessageConsumption(code)), None);
         }

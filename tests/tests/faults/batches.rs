@@ -1,6 +1,6 @@
 //! Batches that can't be decoded are skipped, and the records behind them are read.
 
-use std::{fs, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
@@ -146,8 +146,6 @@ async fn unreadable(run: Scenario) -> Result<()> {
 async fn damaged(run: Scenario) -> Result<()> {
     let account = run.account().await?;
     let stack = run.stack();
-    let logs = stack.description.logs.parent().context("no folder")?;
-    let file = logs.join("kafka/logs/users-0.log");
     // The gateway must not read the batch before it is damaged.
     control::stop(stack, "gateway").await?;
     let mark = Uuid::new_v4().to_string();
@@ -158,15 +156,13 @@ async fn damaged(run: Scenario) -> Result<()> {
     let mut never = stack.kafka.expect(&mark);
     stack.kafka.produce(&record).await?;
     control::stop(stack, "kafka").await?;
-    let mut bytes = fs::read(&file).with_context(|| file.display().to_string())?;
-    let at = bytes
-        .windows(mark.len())
-        .position(|window| window == mark.as_bytes())
-        .context("the record is not in the file")?;
-    bytes[at] ^= 1;
-    fs::write(&file, bytes)?;
+    let outcome = damage(
+        &stack.description.state.join("kafka/logs/users-0.log"),
+        &mark,
+    );
     control::start(stack, "kafka").await?;
     control::start(stack, "gateway").await?;
+    outcome?;
     is_served(&run, &account, 0).await?;
     let skipped = skipped(&run, "commands", "users").await?;
     ensure!(skipped == 1, "{skipped} records were skipped");
@@ -176,4 +172,16 @@ async fn damaged(run: Scenario) -> Result<()> {
         "a damaged command was answered: {answer:?}"
     );
     Ok(())
+}
+
+/// Flips a bit of this text in a file.
+fn damage(file: &Path, mark: &str) -> Result<()> {
+    let mut bytes = fs::read(file).with_context(|| file.display().to_string())?;
+    let at = bytes
+        .windows(mark.len())
+        .position(|window| window == mark.as_bytes())
+        .context("the record is not in the file")?;
+    let byte = bytes.get_mut(at).context("no byte")?;
+    *byte ^= 1;
+    Ok(fs::write(file, bytes)?)
 }

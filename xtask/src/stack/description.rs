@@ -29,6 +29,7 @@ pub(crate) struct Description {
     pub(crate) audience: String,
     pub(crate) control_socket: String,
     pub(crate) logs: String,
+    pub(crate) state: String,
     /// The OTLP endpoint, if the stack exports spans.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) otlp_endpoint: Option<String>,
@@ -63,6 +64,7 @@ impl Stack {
             audience: "trichrome".to_owned(),
             control_socket: control::socket(&self.state).display().to_string(),
             logs: self.logs.display().to_string(),
+            state: self.state.display().to_string(),
             otlp_endpoint: self.observe().map(Observe::endpoint),
             jaeger_url: self.observe().and_then(|observe| observe.jaeger).map(url),
         };
