@@ -64,7 +64,7 @@ fn garbage() -> RawBatch {
 
 /// The number of records that a consumer has skipped, by the gateway's metrics.
 async fn skipped(run: &Scenario, consumer: &str, topic: &str) -> Result<u64> {
-    let url = format!("{}/metrics", run.stack().description.gateway_url);
+    let url = format!("{}/metrics", run.stack().description.admin_url);
     let page = run.stack().http.get(&url).await?;
     let page = String::from_utf8_lossy(&page.body).into_owned();
     let name = "trichrome_gateway_kafka_unreadable_records_total";
