@@ -78,12 +78,12 @@ pub(crate) async fn router(
         .add_service(reflection.v1())
         .add_service(reflection.v1alpha())
         .into_axum_router()
+        .layer(from_fn(head::check_grpc))
         .layer(map_response(move |response| {
             std::future::ready(end_at(stop.clone(), response))
         }))
         .fallback(async move |request| operations.clone().serve(request).await)
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn(head::check_grpc))
         .layer(GrpcWebLayer::new())
         .layer(from_fn(content_type::normalize))
         .layer(cors);

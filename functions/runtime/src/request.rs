@@ -96,6 +96,20 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Api
     }
 }
 
+/// Refuses a header over the limit of all headers. A Kafka client, or a caller of a server that
+/// has no such limit, could send one. The sum isn't checked here, because it includes what API
+/// Gateway adds.
+pub(crate) fn check_sizes(headers: &HeaderMap) -> Result<(), ApiError> {
+    if headers
+        .values()
+        .all(|value| value.len() <= limits::MAX_HEAD)
+    {
+        Ok(())
+    } else {
+        Err(limits::head_too_large())
+    }
+}
+
 /// Refuses a body that can't be read, whoever sends it: one that is compressed or isn't text.
 pub(crate) fn check_body(operation: &Operation, request: &Request) -> Result<(), ApiError> {
     check_coding(request.headers())?;
@@ -137,6 +151,17 @@ mod tests {
             assert_eq!(error.code, ErrorCode::Unauthenticated);
         }
         assert!(bearer(&HeaderMap::new()).is_err());
+    }
+
+    #[test]
+    fn a_header_over_the_limit_is_refused() {
+        let check = |length| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-any", "a".repeat(length).parse().unwrap());
+            check_sizes(&headers).map_err(|error| error.code)
+        };
+        assert_eq!(check(limits::MAX_HEAD), Ok(()));
+        assert_eq!(check(limits::MAX_HEAD + 1), Err(ErrorCode::HeadersTooLarge));
     }
 
     #[test]

@@ -156,6 +156,7 @@ impl<F: Function> Shell<F> {
         request: Request,
         user_id: &mut Option<String>,
     ) -> Result<F::Output, Box<dyn Fault + Send + Sync>> {
+        request::check_sizes(request.headers()).map_err(boxed)?;
         request::check_body(self.operation, &request).map_err(boxed)?;
         let mut call = Call {
             user_id: None,

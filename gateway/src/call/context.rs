@@ -13,6 +13,8 @@ use trichrome_proto::{
 use trichrome_telemetry::{Origin, Trace};
 use uuid::Uuid;
 
+use super::limits;
+
 /// The idempotency key as binary gRPC metadata, which no client of the service should send.
 const BINARY_IDEMPOTENCY_KEY: &str = "idempotency-key-bin";
 
@@ -88,8 +90,13 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// `INVALID_ARGUMENT` for an invalid idempotency key.
+    /// `HEADERS_TOO_LARGE` for an authorization that no head of a request can have, such as in a
+    /// Kafka record; `INVALID_ARGUMENT` for an invalid idempotency key.
     pub(crate) fn check(&self) -> Result<(), ApiError> {
+        let authorization = self.authorization.as_deref().unwrap_or_default();
+        if authorization.len() > limits::MAX_HEAD {
+            return Err(limits::head_too_large());
+        }
         match self.idempotency_key {
             IdempotencyKey::Absent | IdempotencyKey::Given(_) => Ok(()),
             IdempotencyKey::Invalid => Err(invalid_idempotency_key()),
@@ -235,6 +242,17 @@ mod tests {
             // It isn't passed on either.
             assert_eq!(context.headers().count(), 2, "{values:?}");
         }
+    }
+
+    #[test]
+    fn an_authorization_over_the_limit_is_refused() {
+        let code = |length| {
+            let value = "a".repeat(length);
+            let context = Context::read(|name| (name == AUTHORIZATION).then_some(&*value));
+            context.check().map_err(|error| error.code)
+        };
+        assert_eq!(code(limits::MAX_HEAD), Ok(()));
+        assert_eq!(code(limits::MAX_HEAD + 1), Err(ErrorCode::HeadersTooLarge));
     }
 
     #[test]

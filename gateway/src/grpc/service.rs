@@ -20,13 +20,16 @@ use trichrome_telemetry as telemetry;
 use uuid::Uuid;
 
 use super::{codec, codec::DynamicCodec, deadline, status};
-use crate::call::{
-    Call, Calls, Failures,
-    answer::Reply,
-    args::Args,
-    context::{Context, http_header},
-    fault::timed_out,
-    limits,
+use crate::{
+    call::{
+        Call, Calls, Failures,
+        answer::Reply,
+        args::Args,
+        context::{Context, http_header},
+        fault::timed_out,
+        limits,
+    },
+    http::head,
 };
 
 /// A call ends at its deadline by itself. If its request is still being read then, it is aborted
@@ -132,6 +135,10 @@ impl Operations {
             log_id: Uuid::new_v4(),
             failures: Failures::Answer,
         };
+        if let Err(error) = head::check(request.uri(), request.headers()) {
+            self.calls.refused(&call(context.clone()), &error);
+            return status::from_error(&error, context).into_http();
+        }
 
         let handler = {
             let (calls, context) = (self.calls.clone(), context.clone());

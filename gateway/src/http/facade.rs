@@ -176,8 +176,6 @@ impl Facade {
             name_span(transport, operation);
             let coding = body::check_coding(&parts.headers);
             let body = body::read(&parts.headers, body).await?;
-            // After the body, so that the connection can be used for another request.
-            head::check(&parts.uri, &parts.headers)?;
             let request = ApiRequest {
                 operation,
                 params,
@@ -187,8 +185,10 @@ impl Facade {
                 context,
                 deadline: Instant::now() + self.call_timeout,
             };
-            // Refused here, so that each transport gives the same verdict.
-            let refused = coding
+            // Refused here, so that each transport gives the same verdict, and after the body, so
+            // that the connection can be used for another request.
+            let refused = head::check(&parts.uri, &parts.headers)
+                .and(coding)
                 .and_then(|()| context.check())
                 .and_then(|()| request.check_text(&body));
             if let Err(error) = refused {

@@ -33,7 +33,7 @@ pub(crate) fn check(uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Refuses gRPC requests with too large a head.
+/// Refuses gRPC requests with too large a head, other than calls of operations.
 pub(crate) async fn check_grpc(request: Request, next: Next) -> Response {
     let headers = request.headers();
     match check(request.uri(), headers) {

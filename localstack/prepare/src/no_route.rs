@@ -38,6 +38,7 @@ pub fn answer(request: &Request, request_id: &str) -> Result<Response<Body>, lam
     let mut response = Response::builder()
         .status(StatusCode::from_u16(code.http())?)
         .header(header::CONTENT_TYPE, "application/json")
+        .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
         .header(REQUEST_ID, request_id);
     if let Some(allow) = allow {
         response = response.header(header::ALLOW, allow);

@@ -35,6 +35,11 @@ pub(crate) fn add(suite: &mut Suite) {
 fn is_error(answer: &Answer, code: ErrorCode, saying: &str) -> Result<()> {
     let text = answer.start();
     ensure!(answer.status == code.http(), "{} {text}", answer.status);
+    let sniffing = answer.header("x-content-type-options");
+    ensure!(
+        sniffing == "nosniff",
+        "x-content-type-options: {sniffing:?}"
+    );
     let body: Value = answer.json()?;
     let error = &body["error"];
     ensure!(error["code"] == code.as_str(), "{text}");

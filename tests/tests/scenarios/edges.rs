@@ -34,6 +34,7 @@ const FACADE: [Transport; 3] = [
 ];
 
 pub(crate) fn add(suite: &mut Suite) {
+    suite.each("edges::a_large_token_is_refused", token);
     suite.over(&FACADE, "edges::a_large_head_is_refused", facade_heads);
     suite.once("edges::large_metadata_is_refused", grpc_heads);
     suite.over(&FACADE, "edges::strange_paths_are_refused", paths);
@@ -48,6 +49,16 @@ fn base(run: &Scenario) -> String {
 
 fn bearer(account: &Account) -> String {
     format!("Bearer {}", account.token)
+}
+
+async fn token(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let large = "a".repeat(LARGE);
+    let call = || run.call("users-get", serde_json::json!({"user_id": account.id}));
+    let reply = call()?.token(&large).send().await?;
+    reply.refused(ErrorCode::HeadersTooLarge)?;
+    call()?.by(&account).send().await?.ok()?;
+    run.all_logged().await
 }
 
 async fn facade_heads(run: Scenario) -> Result<()> {
