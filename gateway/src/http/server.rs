@@ -59,7 +59,8 @@ pub(crate) struct Timeouts {
     pub(crate) write: Duration,
     /// The interval of pings over HTTP/2.
     pub(crate) ping_interval: Duration,
-    /// The time limit for the answer to a ping.
+    /// The time limit for the answer to a ping. On its way to a slow client, a ping waits behind
+    /// the megabytes of a picture that the system has buffered.
     pub(crate) ping: Duration,
 }
 
@@ -72,7 +73,7 @@ impl Default for Timeouts {
             body: Duration::from_secs(600),
             write: Duration::from_secs(60),
             ping_interval: Duration::from_secs(30),
-            ping: Duration::from_secs(10),
+            ping: Duration::from_secs(30),
         }
     }
 }
