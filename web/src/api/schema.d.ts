@@ -740,7 +740,10 @@ export interface operations {
     "auth-revoke": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Requests with the same key have one effect and the same outcome. */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -773,7 +776,10 @@ export interface operations {
     "auth-change-password": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Requests with the same key have one effect and the same outcome. */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1163,7 +1169,10 @@ export interface operations {
     "users-delete": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Requests with the same key have one effect and the same outcome. */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @description The caller's id. */
                 user_id: string;
