@@ -136,7 +136,7 @@ impl Operations {
             failures: Failures::Answer,
         };
         if let Err(error) = head::check(request.uri(), request.headers()) {
-            self.calls.refused(&call(context.clone()), &error);
+            self.calls.refuse(&call(context.clone()), &error).await;
             return status::from_error(&error, context).into_http();
         }
 
