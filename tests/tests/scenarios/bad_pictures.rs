@@ -15,11 +15,20 @@ use trichrome_tests::{
     transport::Transport,
 };
 
+/// A file of the service's own tests.
+macro_rules! fixture {
+    ($name:literal) => {
+        include_bytes!(concat!("../../../functions/image/tests/fixtures/", $name))
+    };
+}
+
 pub(crate) fn add(suite: &mut Suite) {
     suite.each("bad_pictures::all_forms_of_base64_are_accepted", spellings);
     suite.each("bad_pictures::invalid_base64_is_refused", not_base64);
     suite.each("bad_pictures::other_content_is_refused", no_pictures);
     suite.each("bad_pictures::damaged_pictures_are_refused", damaged);
+    suite.each("bad_pictures::unusual_pictures_are_accepted", unusual);
+    suite.each("bad_pictures::unshown_pictures_are_refused", unshown);
     suite.each("bad_pictures::too_large_is_refused", too_large);
 }
 
@@ -216,6 +225,141 @@ async fn damaged(run: Scenario) -> Result<()> {
     huge[29..33].copy_from_slice(&sum);
     contents.push(("four gigapixels", BASE64_STANDARD.encode(huge), "limit"));
     refuse(&run, &contents, ErrorCode::InvalidArgument).await
+}
+
+/// Deviations from the formats that browsers don't mind, and the size that they show.
+async fn unusual(run: Scenario) -> Result<()> {
+    let [png, jpeg, gif, webp, avif] = Format::ALL.map(|format| format.photo().bytes);
+    let photo = (192, 128);
+    let tables = place(&jpeg, &[0xFF, 0xDB])?;
+    let mut wrong_end = png.clone();
+    wrong_end[png.len() - 1] ^= 1;
+    let screen = |width, height| {
+        let size = [[width, 0], [height, 0]].concat();
+        [&gif[..6], &size, &gif[10..]].concat()
+    };
+    let trailer = |bytes: &[u8]| [bytes, b"a trailer"].concat();
+    let jpeg_end = jpeg.len() - 2;
+    let contents = [
+        ("PNG with a wrong checksum of its end", wrong_end, photo),
+        ("PNG with a trailer", trailer(&png), photo),
+        (
+            "JPEG with stray bytes",
+            [&jpeg[..tables], &[0; 3], &jpeg[tables..]].concat(),
+            photo,
+        ),
+        ("JPEG without an end", jpeg[..jpeg_end].to_vec(), photo),
+        (
+            "JPEG without an end, padded",
+            [&jpeg[..jpeg_end], &[0; 500]].concat(),
+            photo,
+        ),
+        (
+            "two JPEG, as Ultra HDR",
+            [&jpeg[..], &Format::Jpeg.tiny().bytes].concat(),
+            photo,
+        ),
+        (
+            "GIF without a trailer",
+            gif[..gif.len() - 1].to_vec(),
+            photo,
+        ),
+        ("GIF without a screen", screen(0, 0), photo),
+        ("GIF larger than its screen", screen(5, 5), photo),
+        ("WebP with a trailer", trailer(&webp), photo),
+        ("AVIF with a trailer", trailer(&avif), photo),
+        (
+            "AVIF with inner data",
+            fixture!("idat.avif").to_vec(),
+            (31, 17),
+        ),
+        ("AVIF grid", fixture!("grid.avif").to_vec(), (128, 128)),
+        (
+            "AVIF animation",
+            fixture!("animated.avif").to_vec(),
+            (20, 10),
+        ),
+    ];
+    let account = run.account().await?;
+    for (what, bytes, (width, height)) in contents {
+        let args = json!({"title": what, "base64": BASE64_STANDARD.encode(bytes)});
+        let created = run
+            .call("pictures-create", args)?
+            .by(&account)
+            .send()
+            .await?
+            .ok()
+            .context(what)?;
+        ensure!(
+            created["width"] == width && created["height"] == height,
+            "{what}: not {width} x {height}: {created}"
+        );
+    }
+    Ok(())
+}
+
+/// Files that no browser shows, and files that would take gigabytes to show.
+async fn unshown(run: Scenario) -> Result<()> {
+    let encoded = |bytes: &[u8]| BASE64_STANDARD.encode(bytes);
+    let [png, _, _, webp, _] = Format::ALL.map(|format| format.photo().bytes);
+    // A file of the extended layout with one more chunk.
+    let with_chunk = |chunk: &[u8]| {
+        let mut bytes = [&webp[..], chunk].concat();
+        let length = (bytes.len() as u32 - 8).to_le_bytes();
+        bytes[4..8].copy_from_slice(&length);
+        encoded(&bytes)
+    };
+    let picture = &webp[place(&webp, b"VP8 ")?..];
+    let length = u32::from_le_bytes(picture[4..8].try_into()?) as usize;
+    let picture = &picture[..8 + length + length % 2];
+    let apple = b"\0\0\0\x04CgBI\x50\0\x20\x02\x2B\xD5\xB3\x7F";
+    let contents = [
+        (
+            "WebP without padding",
+            with_chunk(b"EXIF\x03\0\0\0abc"),
+            "padding",
+        ),
+        (
+            "WebP with two pictures",
+            with_chunk(picture),
+            "second picture",
+        ),
+        // 1 x 1, with a frame of a pixel at 20000,20000.
+        (
+            "GIF with a frame far away",
+            "R0lGODlhAQABAPEAAP8AAAD/AAAA/////yH5BAQAAAAALCBOIE4BAAEAAAICTAEAOw==".to_owned(),
+            "is too large: it takes 20001 x 20001 pixels",
+        ),
+        (
+            "Apple's PNG",
+            encoded(&[&png[..8], apple, &png[8..]].concat()),
+            "the content is a PNG of Apple's own variant",
+        ),
+        (
+            "HEIC",
+            encoded(b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic\0\0\0\x08meta"),
+            "the content is a HEIC file",
+        ),
+        (
+            "lossless JPEG",
+            encoded(fixture!("lossless.jpg")),
+            "is lossless JPEG, which browsers don't show; convert it",
+        ),
+        (
+            "JPEG of 12 bits",
+            encoded(fixture!("12bit.jpg")),
+            "browsers don't show; convert it",
+        ),
+    ];
+    refuse(&run, &contents, ErrorCode::InvalidArgument).await
+}
+
+/// The place of a piece in a file.
+fn place(bytes: &[u8], piece: &[u8]) -> Result<usize> {
+    let mut windows = bytes.windows(piece.len());
+    windows
+        .position(|window| window == piece)
+        .context("the piece is missing")
 }
 
 async fn too_large(run: Scenario) -> Result<()> {
