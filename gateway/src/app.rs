@@ -96,13 +96,15 @@ pub async fn run(config: Config, telemetry: Telemetry) -> Result<(), StartError>
         "GATEWAY_HTTP_ADDR",
         Connections::new(Port::Http, caps, Arc::clone(&metrics)),
     )
-    .await?;
+    .await?
+    .behind(&config.gateway_trusted_proxies);
     let grpc_server = bind(
         config.gateway_grpc_addr,
         "GATEWAY_GRPC_ADDR",
         Connections::new(Port::Grpc, caps, Arc::clone(&metrics)),
     )
-    .await?;
+    .await?
+    .behind(&config.gateway_trusted_proxies);
     let admin_server = bind(
         config.gateway_admin_addr,
         "GATEWAY_ADMIN_ADDR",

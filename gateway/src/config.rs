@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use http::HeaderValue;
+use trichrome_proto::wire::TrustedProxies;
 use trichrome_startup::{InvalidEnvironment, Variables};
 use url::Url;
 
@@ -21,6 +22,9 @@ pub struct Config {
     /// `GATEWAY_MAX_CONNECTIONS` and `GATEWAY_MAX_CONNECTIONS_PER_ADDRESS`: caps on the open
     /// connections of the HTTP port and of the gRPC port, each, in all and from one address.
     pub(crate) gateway_caps: Caps,
+    /// `GATEWAY_TRUSTED_PROXIES`: addresses and networks of proxies and load balancers, comma
+    /// separated, whose `x-forwarded-for` names the caller.
+    pub(crate) gateway_trusted_proxies: TrustedProxies,
     /// `KAFKA_BROKERS`: bootstrap brokers, `host:port`, comma separated.
     pub(crate) kafka_brokers: String,
     /// `KAFKA_GROUP`: the consumer group that all replicas share.
@@ -79,6 +83,13 @@ impl Config {
                 total: variables.count_or("GATEWAY_MAX_CONNECTIONS", 8192),
                 per_address: variables.count_or("GATEWAY_MAX_CONNECTIONS_PER_ADDRESS", 2048),
             },
+            gateway_trusted_proxies: variables
+                .optional_with(
+                    "GATEWAY_TRUSTED_PROXIES",
+                    TrustedProxies::EXPECTED,
+                    |text| text.parse().ok(),
+                )
+                .unwrap_or_default(),
             kafka_brokers: variables
                 .required_with("KAFKA_BROKERS", "brokers such as localhost:29092", |text| {
                     Some(text.to_owned())

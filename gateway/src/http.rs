@@ -68,7 +68,8 @@ async fn identify(mut request: Request, next: Next) -> Response {
     } else {
         Span::none()
     };
-    let context = Context::begin(&span, |name| http_header(request.headers(), name));
+    let context = Context::begin(&span, |name| http_header(request.headers(), name))
+        .at_client(server::client_address(request.extensions()));
     request.extensions_mut().insert(context.clone());
     let mut response = next.run(request).instrument(span.clone()).await;
     if response.extensions_mut().remove::<Panicked>().is_some() {

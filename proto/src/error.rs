@@ -1,5 +1,7 @@
 //! Errors as returned to callers, with their HTTP and gRPC statuses.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// Declares [`ErrorCode`] and its statuses in one table, so that none can be missing.
@@ -137,6 +139,11 @@ impl ErrorCode {
 pub trait Fault: std::error::Error {
     /// The code to return.
     fn code(&self) -> ErrorCode;
+
+    /// How long the caller should wait before the next attempt, if that is known.
+    fn retry_after(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// An error to return to the caller.
@@ -147,6 +154,8 @@ pub struct ApiError {
     pub code: ErrorCode,
     /// What is wrong, and what to change.
     pub message: String,
+    /// How long to wait before the next attempt.
+    pub retry_after: Option<Duration>,
 }
 
 impl ApiError {
@@ -155,7 +164,33 @@ impl ApiError {
         Self {
             code,
             message: message.into(),
+            retry_after: None,
         }
+    }
+
+    /// The same error, for a caller who should wait before the next attempt.
+    #[must_use]
+    pub fn retrying_after(self, wait: Duration) -> Self {
+        Self {
+            retry_after: Some(wait),
+            ..self
+        }
+    }
+
+    /// The same error with the value of a header `retry-after`, if there is a valid one.
+    #[must_use]
+    pub fn with_retry_after(self, header: Option<&str>) -> Self {
+        let seconds = header.and_then(|seconds| seconds.parse().ok());
+        Self {
+            retry_after: seconds.map(Duration::from_secs),
+            ..self
+        }
+    }
+
+    /// The value of the header `retry-after`.
+    #[must_use]
+    pub fn retry_after_header(&self) -> Option<String> {
+        self.retry_after.map(retry_after_header)
     }
 
     /// [`ErrorCode::InvalidArgument`].
@@ -168,6 +203,17 @@ impl Fault for ApiError {
     fn code(&self) -> ErrorCode {
         self.code
     }
+
+    fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+}
+
+/// The value of a header `retry-after`: whole seconds (RFC 9110, section 10.2.3), at least one.
+#[must_use]
+pub fn retry_after_header(wait: Duration) -> String {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    seconds.max(1).to_string()
 }
 
 /// The body of every error response.
@@ -248,6 +294,21 @@ mod tests {
             assert_eq!(ErrorCode::from_grpc(grpc).unwrap().http(), http, "{grpc}");
         }
         assert_eq!(ErrorCode::from_grpc(0), None);
+    }
+
+    #[test]
+    fn a_wait_is_rounded_up_to_seconds() {
+        for (millis, header) in [(0, "1"), (1, "1"), (1000, "1"), (1001, "2"), (60_000, "60")] {
+            let wait = Duration::from_millis(millis);
+            let error = ApiError::new(ErrorCode::ResourceExhausted, "wait").retrying_after(wait);
+            assert_eq!(error.retry_after_header().as_deref(), Some(header));
+            let read = ApiError::invalid("").with_retry_after(Some(header));
+            assert!(read.retry_after.unwrap() >= wait);
+        }
+        for invalid in [None, Some("soon"), Some("-1")] {
+            let error = ApiError::invalid("").with_retry_after(invalid);
+            assert_eq!(error.retry_after, None);
+        }
     }
 
     #[test]

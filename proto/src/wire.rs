@@ -5,12 +5,14 @@ pub mod event;
 pub mod header;
 pub mod limits;
 pub mod metadata;
+mod proxies;
 pub mod record;
 mod response;
 mod trace;
 mod transport;
 
 pub use event::Event;
+pub use proxies::TrustedProxies;
 pub use response::Response;
 pub use trace::ClientContext;
 pub use transport::{Transport, UnknownTransport};

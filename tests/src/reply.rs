@@ -19,6 +19,8 @@ pub struct Reply {
     /// The response message as JSON, or the error.
     pub outcome: Result<Value, ErrorDetail>,
     pub request_id: String,
+    /// The header `retry-after`, in seconds.
+    pub retry_after: Option<u64>,
 }
 
 impl Reply {
@@ -39,6 +41,7 @@ impl Reply {
             status,
             outcome: Ok(message),
             request_id,
+            retry_after: None,
         })
     }
 
@@ -74,7 +77,16 @@ impl Reply {
             status,
             outcome: Err(error),
             request_id,
+            retry_after: None,
         })
+    }
+
+    /// Adds the header `retry-after`.
+    pub(crate) fn retry_after(self, header: Option<&str>) -> Self {
+        Self {
+            retry_after: header.and_then(|seconds| seconds.parse().ok()),
+            ..self
+        }
     }
 
     /// The error code, if the call failed.

@@ -1,6 +1,6 @@
 //! Builds and sends a call.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Map, Value};
@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, timeout};
 use trichrome_proto::{
     contract::Operation,
     error::ErrorCode,
-    wire::header::{AUTHORIZATION, IDEMPOTENCY_KEY, REQUEST_ID, TRACEPARENT},
+    wire::header::{AUTHORIZATION, FORWARDED_FOR, IDEMPOTENCY_KEY, REQUEST_ID, TRACEPARENT},
 };
 use uuid::Uuid;
 
@@ -41,6 +41,8 @@ pub(crate) struct Outgoing {
     /// The value of a second `authorization` header.
     pub(crate) second_authorization: Option<String>,
     pub(crate) idempotency_key: Option<String>,
+    /// The address that a proxy would name.
+    pub(crate) address: Option<IpAddr>,
     pub(crate) request_id: String,
     pub(crate) trace: Uuid,
 }
@@ -53,10 +55,12 @@ impl Outgoing {
             (REQUEST_ID, self.request_id.clone()),
             (TRACEPARENT, format!("00-{trace}-{SPAN}-01")),
         ];
+        let address = self.address.map(|address| address.to_string());
         let optional = [
             (AUTHORIZATION, &self.authorization),
             (AUTHORIZATION, &self.second_authorization),
             (IDEMPOTENCY_KEY, &self.idempotency_key),
+            (FORWARDED_FOR, &address),
         ];
         for (name, value) in optional {
             headers.extend(value.clone().map(|value| (name, value)));
@@ -89,6 +93,7 @@ impl Request {
                 authorization: None,
                 second_authorization: None,
                 idempotency_key: None,
+                address: None,
                 request_id: Uuid::new_v4().to_string(),
                 trace: Uuid::new_v4(),
             },
@@ -122,6 +127,12 @@ impl Request {
     /// Sets the idempotency key, which is the EventId over Kafka.
     pub fn key(mut self, key: &str) -> Self {
         self.call.idempotency_key = Some(key.to_owned());
+        self
+    }
+
+    /// Calls from this address, behind a proxy.
+    pub fn at_address(mut self, address: IpAddr) -> Self {
+        self.call.address = Some(address);
         self
     }
 

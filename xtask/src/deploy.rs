@@ -112,6 +112,10 @@ impl Target {
                 "ThrottleRate=5000",
                 "ThrottleBurst=5000",
                 "LogRetentionDays=1",
+                "SignupsPerAddress=100000",
+                "SignupsTotal=100000",
+                // Tests call from several addresses by the header of proxies.
+                "TrustedProxies=127.0.0.0/8",
             ]);
         }
         parameters.into_iter().map(str::to_owned).collect()

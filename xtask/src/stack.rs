@@ -215,6 +215,10 @@ impl Stack {
             ("TOKEN_KEY_FILE", description.token_key_file),
             ("TOKEN_ISSUER", description.issuer),
             ("TOKEN_AUDIENCE", description.audience),
+            // Tests create many users, from several addresses by the header of proxies.
+            ("SIGNUPS_PER_ADDRESS", "100000".to_owned()),
+            ("SIGNUPS_TOTAL", "100000".to_owned()),
+            ("TRUSTED_PROXIES", "127.0.0.0/8".to_owned()),
             ("DATABASE_URL", description.database_url),
             ("CALL_LOG_QUEUE_URL", description.call_log_queue_url),
             ("KAFKA_BROKERS", description.kafka_brokers),

@@ -1,5 +1,7 @@
 //! The errors of signing up, logging in and checking a token.
 
+use std::time::Duration;
+
 use trichrome_proto::error::{ErrorCode, Fault};
 
 /// A cause that is logged and never returned to the caller.
@@ -47,6 +49,13 @@ impl Fault for Error {
             Self::NoToken | Self::Token(_) | Self::Revoked => ErrorCode::Unauthenticated,
             Self::KeyUnavailable(_) => ErrorCode::Unavailable,
             Self::Key(_) | Self::Sign(_) => ErrorCode::Internal,
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::User(error) => error.retry_after(),
+            _ => None,
         }
     }
 }

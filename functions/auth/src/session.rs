@@ -1,6 +1,8 @@
 //! Signing up, logging in, and changing a password.
 
-use trichrome_users::{Caller, Users};
+use std::net::IpAddr;
+
+use trichrome_users::{Caller, SignupLimits, Users};
 
 use crate::{Error, Signer};
 
@@ -18,6 +20,15 @@ impl Sessions {
         Self { users, signer }
     }
 
+    /// Limits how many users sign up.
+    #[must_use]
+    pub fn limit_signups(self, limits: SignupLimits) -> Self {
+        Self {
+            users: self.users.limit_signups(limits),
+            ..self
+        }
+    }
+
     /// Creates a user and returns a token. A repeated call with the same `idempotency_key`,
     /// name and password returns another token for the same user.
     ///
@@ -28,12 +39,13 @@ impl Sessions {
         username: String,
         password: String,
         idempotency_key: Option<&str>,
+        address: Option<IpAddr>,
     ) -> Result<String, Error> {
         // Get the key first: a failure after the user was created would confuse the caller.
         let signer = self.signer.ready().await?;
         let account = self
             .users
-            .create(username, password, idempotency_key)
+            .create(username, password, idempotency_key, address)
             .await?;
         signer.sign(&account)
     }
@@ -42,10 +54,15 @@ impl Sessions {
     ///
     /// # Errors
     /// Those of [`Users::verify_password`] and of [`Signer::ready`].
-    pub async fn login(&self, username: String, password: String) -> Result<String, Error> {
+    pub async fn login(
+        &self,
+        username: String,
+        password: String,
+        address: Option<IpAddr>,
+    ) -> Result<String, Error> {
         // Concurrently, because a cold start fetches the key.
         let (account, signer) = tokio::join!(
-            self.users.verify_password(username, password),
+            self.users.verify_password(username, password, address),
             self.signer.ready()
         );
         let account = account?;

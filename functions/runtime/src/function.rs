@@ -1,6 +1,6 @@
 //! The interface between the shell and a function.
 
-use std::future::Future;
+use std::{future::Future, net::IpAddr};
 
 use serde::{Serialize, de::DeserializeOwned};
 use trichrome_proto::{error::Fault, wire::Transport};
@@ -107,6 +107,8 @@ pub struct Call {
     pub trace_id: String,
     /// How the call reached the service.
     pub transport: Transport,
+    /// The caller's address; `None` over Kafka.
+    pub address: Option<IpAddr>,
 }
 
 impl Call {

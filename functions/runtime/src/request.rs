@@ -1,5 +1,7 @@
 //! Parsing an HTTP request into a call.
 
+use std::net::IpAddr;
+
 use lambda_http::{Request, RequestExt as _, http::HeaderMap, request::RequestContext};
 use serde_json::{Map, Value};
 use trichrome_proto::{
@@ -7,7 +9,7 @@ use trichrome_proto::{
     contract::Operation,
     error::{ApiError, ErrorCode},
     json,
-    wire::{Transport, header, limits},
+    wire::{Transport, TrustedProxies, header, limits},
 };
 use trichrome_telemetry::Origin;
 
@@ -62,6 +64,30 @@ pub(crate) fn args(
         .iter()
         .filter(|(name, _)| operation.http.has_path_parameter(name));
     binding::from_http(operation, path, query.iter(), &body)
+}
+
+/// The caller's address, by `requestContext`, which callers can't forge. The gateway sends the
+/// address of its own caller. Kafka shows none.
+pub(crate) fn caller_address(
+    request: &Request,
+    transport: Transport,
+    proxies: &TrustedProxies,
+) -> Option<IpAddr> {
+    let address = match request.request_context_ref()? {
+        RequestContext::ApiGatewayV2(context) => context.http.source_ip.as_deref(),
+        RequestContext::ApiGatewayV1(context) => context.identity.source_ip.as_deref(),
+        _ => None,
+    };
+    let peer = address?.parse().ok()?;
+    match transport {
+        Transport::Events => None,
+        Transport::Grpc => Some(peer),
+        Transport::Rest => {
+            let forwarded = request.headers().get_all(header::FORWARDED_FOR);
+            let forwarded = forwarded.iter().filter_map(|value| value.to_str().ok());
+            Some(proxies.caller(peer, forwarded))
+        }
+    }
 }
 
 /// The token of `Authorization: Bearer <token>` (RFC 6750, section 2.1). Two headers are refused,
@@ -140,6 +166,28 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(name, value.parse().unwrap());
         headers
+    }
+
+    #[test]
+    fn the_callers_address_is_that_of_the_gateway_or_of_a_trusted_proxy() {
+        use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequestContext;
+        let mut context = ApiGatewayV2httpRequestContext::default();
+        context.http.source_ip = Some("10.1.2.3".to_owned());
+        let request = lambda_http::http::Request::builder()
+            .header("x-forwarded-for", "203.0.113.7")
+            .body(lambda_http::Body::Empty)
+            .unwrap()
+            .with_request_context(RequestContext::ApiGatewayV2(context));
+        for (transport, proxies, expected) in [
+            (Transport::Rest, "", Some("10.1.2.3")),
+            (Transport::Rest, "10.0.0.0/8", Some("203.0.113.7")),
+            (Transport::Grpc, "10.0.0.0/8", Some("10.1.2.3")),
+            (Transport::Events, "10.0.0.0/8", None),
+        ] {
+            let address = caller_address(&request, transport, &proxies.parse().unwrap());
+            let address = address.map(|address| address.to_string());
+            assert_eq!(address.as_deref(), expected, "{transport:?} {proxies}");
+        }
     }
 
     #[test]

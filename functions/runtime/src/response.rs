@@ -13,7 +13,7 @@ use serde::Serialize;
 use trichrome_proto::{
     binding,
     contract::Operation,
-    error::{ErrorBody, ErrorCode, Fault},
+    error::{ErrorBody, ErrorCode, Fault, retry_after_header},
     wire::header::{ACCEPT_ENCODING, IDENTITY, REQUEST_ID, TRACEPARENT, USER_ID},
 };
 use trichrome_startup::error_chain;
@@ -74,6 +74,13 @@ pub(crate) fn failure(error: &dyn Fault, head: &Head) -> Response<Body> {
         code.http(),
         serde_json::to_string(&body).unwrap_or_default(),
     );
+    if let Some(wait) = error.retry_after() {
+        insert(
+            &mut response,
+            RETRY_AFTER.as_str(),
+            &retry_after_header(wait),
+        );
+    }
     if code == ErrorCode::Unauthenticated {
         // RFC 9110, section 15.5.2: a 401 names the scheme.
         insert(&mut response, WWW_AUTHENTICATE.as_str(), "Bearer");

@@ -12,7 +12,7 @@ use trichrome_proto::{
     contract::{Access, Operation},
     error::{ApiError, ErrorCode, Fault},
     validate,
-    wire::Transport,
+    wire::{Transport, TrustedProxies},
 };
 use trichrome_telemetry::{self as telemetry, Trace};
 
@@ -39,6 +39,8 @@ pub(crate) struct Shell<F: Function> {
     pub(crate) timeout: Duration,
     /// The origin whose pages may read responses of the REST API.
     pub(crate) cors_origin: Option<String>,
+    /// The proxies in front of the REST API.
+    pub(crate) proxies: TrustedProxies,
     /// Whether the next call is the first.
     pub(crate) cold: AtomicBool,
 }
@@ -165,6 +167,7 @@ impl<F: Function> Shell<F> {
             request_id: head.request_id.clone(),
             trace_id: head.trace_id.clone(),
             transport: head.transport,
+            address: request::caller_address(&request, head.transport, &self.proxies),
         };
         if let Some(claims) = self.authenticate(&request, &call).await? {
             call.token_generation = claims.generation;

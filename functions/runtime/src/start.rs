@@ -16,6 +16,7 @@ use tracing::{Instrument as _, Span, field::Empty, info_span};
 use trichrome_proto::{
     contract::{self, Access},
     error::Fault as _,
+    wire::TrustedProxies,
 };
 use trichrome_startup::error_chain;
 use trichrome_telemetry::{self as telemetry, Telemetry, Trace};
@@ -42,7 +43,8 @@ type RuntimeError = Box<dyn std::error::Error + Send + Sync>;
 /// Serves an operation of the contract until Lambda ends the process.
 ///
 /// Reads `CALL_TIMEOUT_MS` (default 9000), `CALL_LOG_QUEUE_URL`, `METRICS` (`emf` or `off`),
-/// `CORS_ORIGIN`, `RUST_LOG` and OpenTelemetry's variables ([`telemetry::start`]), the token
+/// `CORS_ORIGIN`, `TRUSTED_PROXIES` (networks, comma separated), `RUST_LOG` and OpenTelemetry's
+/// variables ([`telemetry::start`]), the token
 /// variables unless the operation is public, and those that [`Function::build`] reads. If some
 /// are invalid, all problems are logged and the process ends with status 64.
 pub fn run<F: Function>() -> ExitCode {
@@ -58,6 +60,12 @@ pub fn run<F: Function>() -> ExitCode {
         let log = CallLog::from_env(env);
         let after = After::from_env(env, log, telemetry.spans);
         let cors_origin = env.optional("CORS_ORIGIN");
+        let proxies = env
+            .variables()
+            .optional_with("TRUSTED_PROXIES", TrustedProxies::EXPECTED, |text| {
+                text.parse().ok()
+            })
+            .unwrap_or_default();
         let timeout = env.variables().millis_or("CALL_TIMEOUT_MS", CALL_TIMEOUT);
         let function = F::build(env);
         let shell = operation.map(|operation| Shell {
@@ -67,6 +75,7 @@ pub fn run<F: Function>() -> ExitCode {
             tokens,
             timeout,
             cors_origin,
+            proxies,
             cold: AtomicBool::new(true),
         });
         async move {

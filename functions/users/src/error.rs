@@ -1,5 +1,7 @@
 //! The errors of operations on users.
 
+use std::time::Duration;
+
 use trichrome_proto::error::{ErrorCode, Fault};
 
 /// A cause that is logged and never returned to the caller.
@@ -29,6 +31,18 @@ pub enum Error {
     /// 403: the current password of the caller is wrong. Not 401, which would mean the token.
     #[error("\"current_password\" is wrong; check it")]
     WrongPassword,
+    /// 429: too many wrong passwords.
+    #[error("too many wrong passwords; try again later")]
+    Throttled {
+        /// The time until the next attempt may be made.
+        retry_after: Duration,
+    },
+    /// 429: as many users were created as the limits allow.
+    #[error("too many users are being created; try again later")]
+    TooManySignups {
+        /// The time until more may be created.
+        retry_after: Duration,
+    },
     /// 409: every attempt conflicted with another change to the same user.
     #[error("another change to this user is under way; try again")]
     Conflict,
@@ -59,10 +73,20 @@ impl Fault for Error {
             Self::NotFound => ErrorCode::NotFound,
             Self::Credentials | Self::Revoked => ErrorCode::Unauthenticated,
             Self::WrongPassword => ErrorCode::PermissionDenied,
+            Self::Throttled { .. } | Self::TooManySignups { .. } => ErrorCode::ResourceExhausted,
             Self::Conflict => ErrorCode::Aborted,
             Self::Unavailable(_) => ErrorCode::Unavailable,
             Self::Store(_) | Self::Hash(_) => ErrorCode::Internal,
             Self::Purge { code, .. } => *code,
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Throttled { retry_after } | Self::TooManySignups { retry_after } => {
+                Some(*retry_after)
+            }
+            _ => None,
         }
     }
 }

@@ -12,6 +12,7 @@ mod revoke;
 mod store;
 #[cfg(test)]
 mod testing;
+mod throttle;
 mod user;
 mod username;
 mod users;
@@ -22,6 +23,7 @@ pub use error::Error;
 pub use password::Passwords;
 pub use revoke::Caller;
 pub use store::UserStore;
+pub use throttle::SignupLimits;
 pub use user::{Account, User};
 pub use username::Username;
 pub use users::Users;

@@ -4,7 +4,9 @@
 //! user's items hold it: a token is checked against the user's item, and a login reads it together
 //! with the hash, so that an old password never gets a token of the new generation.
 
-use crate::{Account, Error, Users, store::Revocation};
+use std::net::IpAddr;
+
+use crate::{Account, Error, Users, store::Revocation, users::throttled_name};
 
 /// The caller, by a token whose signature was verified. Whether it still counts is checked here.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +18,8 @@ pub struct Caller<'a> {
     /// A repeated call with the same key has the same result, although the first one revoked the
     /// token.
     pub idempotency_key: Option<&'a str>,
+    /// The caller's address, if it is known.
+    pub address: Option<IpAddr>,
 }
 
 /// What the caller's token says of a revocation.
@@ -58,7 +62,8 @@ impl Users {
     /// tokens.
     ///
     /// # Errors
-    /// [`Error::Revoked`], [`Error::WrongPassword`], [`Error::Conflict`] and the store's failures.
+    /// [`Error::Revoked`], [`Error::WrongPassword`], [`Error::Throttled`], [`Error::Conflict`] and
+    /// the store's failures.
     pub async fn change_password(
         &self,
         caller: Caller<'_>,
@@ -69,17 +74,24 @@ impl Users {
             Standing::Counts(account) => (account, false),
             Standing::Repeated(account) => (account, true),
         };
+        let name = throttled_name(&account.user.username);
+        let attempt = self.throttle.admit(&name, caller.address).await?;
         // Without an owner, the user is deleted at the same time.
         let owner = self.store.owner(&account.user.username).await?;
         let owner = owner.ok_or(Error::Conflict)?;
         let expected = if repeated { new.clone() } else { current };
         let stored = owner.password_hash;
         let matches = self.passwords.verify(expected, Some(stored.clone()));
-        match (matches.await?, repeated) {
-            (true, true) => return Ok(account),
-            (false, true) => return Err(Error::Revoked),
-            (false, false) => return Err(Error::WrongPassword),
-            (true, false) => {}
+        if !matches.await? {
+            attempt.failed();
+            return Err(match repeated {
+                true => Error::Revoked,
+                false => Error::WrongPassword,
+            });
+        }
+        attempt.succeeded().await;
+        if repeated {
+            return Ok(account);
         }
         let hash = self.passwords.hash(new).await?;
         let passwords = Some((stored.as_str(), hash.as_str()));

@@ -25,9 +25,10 @@ use aws_types::SdkConfig;
 use trichrome_aws::{AwsSpans, Failure, TransactionError, transact};
 use trichrome_users_table::{PARTITION_KEY, USER_EXISTS, user_key};
 
+pub(crate) use self::item::number;
+use self::item::string;
 pub(crate) use self::item::{Owner, Record};
-use self::item::{number, string};
-use crate::{Error, User};
+use crate::{Error, User, throttle::CounterStore};
 
 /// The attribute with the Unix time after which DynamoDB may delete an item.
 pub(crate) const EXPIRY: &str = "expires_at";
@@ -79,6 +80,11 @@ impl UserStore {
             ),
             table,
         }
+    }
+
+    /// The counters in the same table.
+    pub(crate) fn counters(&self) -> CounterStore {
+        CounterStore::new(self.client.clone(), self.table.clone())
     }
 
     /// Stores a new user under its name and its id, both or neither.
@@ -252,7 +258,7 @@ fn broken(error: BuildError) -> Error {
 }
 
 /// The error for a failed request.
-fn failed(failure: impl Into<Failure>) -> Error {
+pub(crate) fn failed(failure: impl Into<Failure>) -> Error {
     let failure = failure.into();
     if failure.is_transient() {
         Error::Unavailable(failure.into())

@@ -2,12 +2,15 @@
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region, retry::RetryConfig};
-use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
+use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient, infallible_client_fn};
 use aws_smithy_types::body::SdkBody;
 use aws_types::SdkConfig;
 use serde_json::{Value, json};
 
-use crate::{UserStore, Users};
+use crate::{
+    UserStore, Users,
+    throttle::{CounterStore, Throttle},
+};
 
 /// A DynamoDB that sends these responses, in this order, and then refuses connections.
 pub(crate) struct Dynamo(StaticReplayClient);
@@ -26,11 +29,20 @@ impl Dynamo {
         Self(StaticReplayClient::new(events.collect()))
     }
 
+    /// Users in this DynamoDB. It sees no counters of attempts; theirs admits everything.
     pub(crate) fn users(&self) -> Users {
-        Users::new(UserStore::new(
-            &config().http_client(self.0.clone()).build(),
-            "users".to_owned(),
-        ))
+        let store = |config| UserStore::new(&config, "users".to_owned());
+        let admit = infallible_client_fn(|_| http::Response::new(SdkBody::from("{}")));
+        let admitting = store(config().http_client(admit).build());
+        let replaying = store(config().http_client(self.0.clone()).build());
+        let mut users = Users::new(replaying);
+        users.throttle = Throttle::new(admitting.counters());
+        users
+    }
+
+    pub(crate) fn counters(&self) -> CounterStore {
+        let config = config().http_client(self.0.clone()).build();
+        UserStore::new(&config, "users".to_owned()).counters()
     }
 
     /// The operations requested so far.

@@ -1,11 +1,14 @@
 //! Creating, finding and checking users.
 
+use std::net::IpAddr;
+
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
 use crate::{
     Account, Error, Passwords, User, UserStore, Username,
     store::{Insert, NewUser, Owner},
+    throttle::{CounterStore, SignupLimits, Signups, Throttle},
 };
 
 /// The users of the service.
@@ -13,6 +16,9 @@ use crate::{
 pub struct Users {
     pub(crate) store: UserStore,
     pub(crate) passwords: Passwords,
+    pub(crate) throttle: Throttle<CounterStore>,
+    /// `None`: no limits.
+    signups: Option<Signups<CounterStore>>,
 }
 
 impl Users {
@@ -20,8 +26,19 @@ impl Users {
     #[must_use]
     pub fn new(store: UserStore) -> Self {
         Self {
+            throttle: Throttle::new(store.counters()),
             store,
             passwords: Passwords::new(),
+            signups: None,
+        }
+    }
+
+    /// Limits how many users are created.
+    #[must_use]
+    pub fn limit_signups(self, limits: SignupLimits) -> Self {
+        Self {
+            signups: Some(Signups::new(self.store.counters(), limits)),
+            ..self
         }
     }
 
@@ -30,15 +47,20 @@ impl Users {
     /// whoever learns it must not get the account.
     ///
     /// # Errors
-    /// [`Error::Username`], [`Error::Taken`], [`Error::Conflict`] and the store's failures.
+    /// [`Error::Username`], [`Error::Taken`], [`Error::TooManySignups`], [`Error::Conflict`] and
+    /// the store's failures.
     pub async fn create(
         &self,
         username: String,
         password: String,
         idempotency_key: Option<&str>,
+        address: Option<IpAddr>,
     ) -> Result<Account, Error> {
         let given = username;
         let username = String::from(Username::new(&given)?);
+        if let Some(signups) = &self.signups {
+            signups.admit(address).await?;
+        }
         // A user from before names had a form has the name as given.
         if username != given && self.store.id_of(&given).await?.is_some() {
             return self.repeated(given, password, idempotency_key).await;
@@ -60,10 +82,13 @@ impl Users {
             })
             .await?;
         match inserted {
-            Insert::Done => Ok(Account {
-                user,
-                generation: 0,
-            }),
+            Insert::Done => {
+                self.throttle.welcome(&user.username, address).await;
+                Ok(Account {
+                    user,
+                    generation: 0,
+                })
+            }
             Insert::Taken => {
                 self.repeated(user.username, password, idempotency_key)
                     .await
@@ -125,12 +150,15 @@ impl Users {
     /// and error as a wrong password.
     ///
     /// # Errors
-    /// [`Error::Credentials`] and the store's failures.
+    /// [`Error::Credentials`], [`Error::Throttled`] and the store's failures.
     pub async fn verify_password(
         &self,
         username: String,
         password: String,
+        address: Option<IpAddr>,
     ) -> Result<Account, Error> {
+        let form = throttled_name(&username);
+        let attempt = self.throttle.admit(&form, address).await?;
         let (found, hash) = match self.owner(username).await? {
             Some((username, owner)) => (
                 Some(account(username, owner.user_id, owner.generation)),
@@ -139,8 +167,14 @@ impl Users {
             None => (None, None),
         };
         match (self.passwords.verify(password, hash).await?, found) {
-            (true, Some(account)) => Ok(account),
-            _ => Err(Error::Credentials),
+            (true, Some(account)) => {
+                attempt.succeeded().await;
+                Ok(account)
+            }
+            _ => {
+                attempt.failed();
+                Err(Error::Credentials)
+            }
         }
     }
 
@@ -161,6 +195,12 @@ fn account(username: String, id: String, generation: u64) -> Account {
         user: User { id, username },
         generation,
     }
+}
+
+/// The name that failures are counted for: the form, so that a name's other spellings are the
+/// same.
+pub(crate) fn throttled_name(username: &str) -> String {
+    other_form(username).unwrap_or_else(|| username.to_owned())
 }
 
 /// A name's form, if there is one that differs.

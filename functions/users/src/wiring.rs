@@ -3,13 +3,25 @@
 use trichrome_pictures::PictureStore;
 use trichrome_runtime::{Call, Claims, Env, TokenCheck};
 
-use crate::{Caller, Error, Purge, UserStore, Users};
+use crate::{Caller, Error, Purge, SignupLimits, UserStore, Users};
 
 impl Users {
     /// The users in `USERS_TABLE`.
     pub fn from_env(env: &mut Env) -> Self {
         let config = env.aws("dynamodb");
         Self::new(UserStore::new(&config, env.required("USERS_TABLE")))
+    }
+}
+
+impl SignupLimits {
+    /// `SIGNUPS_PER_ADDRESS` (default 30) and `SIGNUPS_TOTAL` (default 3000), both an hour.
+    pub fn from_env(env: &mut Env) -> Self {
+        const EXPECTED: &str = "a number of signups";
+        let variables = env.variables();
+        Self {
+            per_address: variables.parse_or("SIGNUPS_PER_ADDRESS", 30, EXPECTED),
+            total: variables.parse_or("SIGNUPS_TOTAL", 3000, EXPECTED),
+        }
     }
 }
 
@@ -21,6 +33,7 @@ impl<'a> Caller<'a> {
             user_id: call.caller(),
             token_generation: call.token_generation,
             idempotency_key: call.idempotency_key.as_deref(),
+            address: call.address,
         }
     }
 }
@@ -38,6 +51,7 @@ impl TokenCheck for Users {
             user_id: &claims.sub,
             token_generation: claims.generation,
             idempotency_key,
+            address: None,
         };
         self.may_revoke(caller).await
     }

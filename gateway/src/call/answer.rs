@@ -8,7 +8,10 @@ use trichrome_proto::{
     binding,
     contract::Operation,
     error::{ApiError, ErrorBody, ErrorCode},
-    wire::{Response, header::USER_ID},
+    wire::{
+        Response,
+        header::{RETRY_AFTER, USER_ID},
+    },
 };
 
 use super::fault::{self, internal};
@@ -97,7 +100,10 @@ pub(crate) fn read(
             headers,
             body,
         }),
-        Some(code) => Err(read_error(code, body.as_bytes())),
+        Some(code) => {
+            let wait = headers.get(RETRY_AFTER).map(String::as_str);
+            Err(read_error(code, body.as_bytes()).with_retry_after(wait))
+        }
     };
     (result, user_id)
 }
@@ -196,6 +202,17 @@ mod tests {
             reply.unwrap_err(),
             ApiError::new(ErrorCode::Aborted, "at odds")
         );
+    }
+
+    #[test]
+    fn an_error_keeps_the_time_to_wait() {
+        let (reply, _) = answer(
+            "auth-login",
+            json!({"statusCode": 429, "headers": {"Retry-After": "7"}}),
+        );
+        let error = reply.unwrap_err();
+        assert_eq!(error.code, ErrorCode::ResourceExhausted);
+        assert_eq!(error.retry_after_header().as_deref(), Some("7"));
     }
 
     #[test]

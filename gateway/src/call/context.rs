@@ -1,6 +1,8 @@
 //! The headers that accompany a request. They have the same lower-case names as HTTP headers,
 //! gRPC metadata and Kafka record headers.
 
+use std::net::IpAddr;
+
 use http::HeaderMap;
 use tracing::Span;
 use trichrome_proto::{
@@ -29,6 +31,8 @@ pub(crate) struct Context {
     pub(crate) request_id: String,
     /// The position in the caller's trace, or in a new one.
     pub(crate) trace: Trace,
+    /// The caller's address. Commands have none.
+    pub(crate) client: Option<IpAddr>,
 }
 
 /// The caller's idempotency key. A call with an invalid one is refused: without its key, a
@@ -83,7 +87,13 @@ impl Context {
             idempotency_key: IdempotencyKey::read(header(IDEMPOTENCY_KEY)),
             request_id,
             trace,
+            client: None,
         }
+    }
+
+    /// The same context, for a caller at this address.
+    pub(crate) fn at_client(self, client: Option<IpAddr>) -> Self {
+        Self { client, ..self }
     }
 
     /// Refuses a call whose context isn't valid.

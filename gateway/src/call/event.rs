@@ -43,6 +43,7 @@ pub(crate) fn encode(
         headers: context.headers().collect(),
         api_id: transport.api_id(),
         request_id: &context.request_id,
+        client: context.client,
         body: body.as_ref(),
     });
     serde_json::to_writer(&mut bytes, &event).map_err(|_| internal())?;

@@ -1,6 +1,6 @@
 //! The contract's rate limits, which apply to this process.
 
-use std::{collections::HashMap, num::NonZeroU32};
+use std::{collections::HashMap, num::NonZeroU32, time::Duration};
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use trichrome_proto::{
@@ -39,7 +39,8 @@ impl RateLimits {
                     "at most {} calls per second are allowed; try again shortly",
                     operation.rate_limit
                 ),
-            )),
+            )
+            .retrying_after(Duration::from_secs(1))),
         }
     }
 }

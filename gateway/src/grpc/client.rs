@@ -19,6 +19,7 @@ use tracing::{Instrument as _, Span, info_span};
 use trichrome_proto::{
     contract::Operation,
     error::{ApiError, ErrorCode},
+    wire::header::FORWARDED_FOR,
 };
 use trichrome_telemetry as telemetry;
 
@@ -85,7 +86,9 @@ impl Client {
         let span = self.span(operation);
         let context = context.at(&span);
         let mut request = tonic::Request::new(message);
-        for (name, value) in context.headers() {
+        let client = context.client.map(|client| client.to_string());
+        let client = client.as_deref().map(|client| (FORWARDED_FOR, client));
+        for (name, value) in context.headers().chain(client) {
             if let (Ok(name), Ok(value)) = (
                 AsciiMetadataKey::from_bytes(name.as_bytes()),
                 AsciiMetadataValue::try_from(value),

@@ -29,7 +29,7 @@ use crate::{
         fault::timed_out,
         limits,
     },
-    http::head,
+    http::{head, server::client_address},
 };
 
 /// A call ends at its deadline by itself. If its request is still being read then, it is aborted
@@ -91,7 +91,8 @@ impl Operations {
     pub(crate) async fn serve(self, request: Request<RequestBody>) -> Response<Body> {
         let method = self.methods.get(request.uri().path()).cloned();
         let span = span(method.as_ref().map(|method| method.operation));
-        let context = Context::begin(&span, |name| http_header(request.headers(), name));
+        let context = Context::begin(&span, |name| http_header(request.headers(), name))
+            .at_client(client_address(request.extensions()));
         let mut response = self
             .answer(method, &context, request)
             .instrument(span.clone())

@@ -4,7 +4,10 @@ use http::{HeaderMap, HeaderValue};
 use tonic::{Code, Status, metadata::MetadataMap};
 use trichrome_proto::{
     error::{ApiError, ErrorCode},
-    wire::metadata::{ERROR_CODE, REQUEST_ID, TRACE_ID},
+    wire::{
+        header::RETRY_AFTER,
+        metadata::{ERROR_CODE, REQUEST_ID, TRACE_ID},
+    },
 };
 
 use crate::{call::context::Context, http::server};
@@ -14,6 +17,10 @@ pub(crate) fn without_call(error: &ApiError) -> Status {
     let mut status = Status::new(Code::from_i32(error.code.grpc()), &error.message);
     let headers: &mut HeaderMap = status.metadata_mut().as_mut();
     headers.insert(ERROR_CODE, HeaderValue::from_static(error.code.as_str()));
+    let wait = error.retry_after_header();
+    if let Some(Ok(wait)) = wait.map(HeaderValue::try_from) {
+        headers.insert(RETRY_AFTER, wait);
+    }
     status
 }
 
@@ -70,7 +77,8 @@ pub(crate) fn to_error(status: &Status) -> ApiError {
     } else {
         status.message()
     };
-    ApiError::new(code, message)
+    let wait = status.metadata().get(RETRY_AFTER);
+    ApiError::new(code, message).with_retry_after(wait.and_then(|wait| wait.to_str().ok()))
 }
 
 fn error_code(metadata: &MetadataMap) -> Option<ErrorCode> {
@@ -101,6 +109,8 @@ pub(crate) fn refusal(status: &Status) -> ApiError {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -114,6 +124,11 @@ mod tests {
             assert_eq!(metadata.get(TRACE_ID).unwrap(), context.trace.id());
             assert_eq!(to_error(&status), ApiError::new(code, "words"));
         }
+        let error = ApiError::new(ErrorCode::ResourceExhausted, "words");
+        let error = error.retrying_after(Duration::from_secs(7));
+        let status = without_call(&error);
+        assert_eq!(status.metadata().get("retry-after").unwrap(), "7");
+        assert_eq!(to_error(&status), error);
     }
 
     #[test]

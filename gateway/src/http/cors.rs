@@ -8,7 +8,7 @@ use trichrome_proto::{
     binding,
     contract::{OPERATIONS, http_methods},
     wire::{
-        header::{IDEMPOTENCY_KEY, REQUEST_ID, TRACEPARENT, TRACESTATE},
+        header::{IDEMPOTENCY_KEY, REQUEST_ID, RETRY_AFTER, TRACEPARENT, TRACESTATE},
         metadata,
     },
 };
@@ -53,6 +53,7 @@ pub(crate) fn grpc(origins: &[HeaderValue]) -> CorsLayer {
             "grpc-status-details-bin",
             metadata::ERROR_CODE,
             metadata::REQUEST_ID,
+            RETRY_AFTER,
         ]))
 }
 
@@ -73,7 +74,7 @@ fn exposed() -> Vec<HeaderName> {
     let fields = fields
         .into_iter()
         .filter_map(|name| HeaderName::try_from(name).ok());
-    names(&[REQUEST_ID, TRACEPARENT])
+    names(&[REQUEST_ID, TRACEPARENT, RETRY_AFTER])
         .into_iter()
         .chain(fields)
         .collect()

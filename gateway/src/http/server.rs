@@ -4,10 +4,15 @@
 pub(crate) mod connections;
 mod stream;
 
-use std::{error::Error, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::Router;
-use http::Request;
+use http::{Extensions, Request};
 use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -21,6 +26,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use tower_http::timeout::{RequestBodyDeadline, RequestBodyTimeout, TimeoutError};
+use trichrome_proto::wire::{TrustedProxies, header::FORWARDED_FOR};
 
 use self::{
     connections::{Connections, Permit},
@@ -97,6 +103,16 @@ pub(crate) struct Server {
     address: SocketAddr,
     connections: Arc<Connections>,
     timeouts: Timeouts,
+    proxies: Arc<TrustedProxies>,
+}
+
+/// The address of a request's caller, among its extensions.
+#[derive(Clone, Copy, Debug)]
+struct ClientAddress(IpAddr);
+
+/// The address of a request's caller. `None` only in tests without a server.
+pub(crate) fn client_address(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get().map(|ClientAddress(address)| *address)
 }
 
 impl Server {
@@ -115,7 +131,22 @@ impl Server {
             listener,
             connections,
             timeouts: Timeouts::default(),
+            proxies: Arc::default(),
         })
+    }
+
+    /// Believes these proxies, and this machine, who a request comes from: the facade is a client
+    /// of the gRPC port.
+    pub(crate) fn behind(self, proxies: &TrustedProxies) -> Self {
+        let own = [
+            self.address.ip(),
+            Ipv4Addr::LOCALHOST.into(),
+            Ipv6Addr::LOCALHOST.into(),
+        ];
+        Self {
+            proxies: Arc::new(proxies.clone().and(own)),
+            ..self
+        }
     }
 
     /// The bound address; the system chose the port if port 0 was requested.
@@ -147,6 +178,8 @@ impl Server {
                 let router = router.clone();
                 let connection = Connection {
                     stream,
+                    peer: peer.ip(),
+                    proxies: Arc::clone(&self.proxies),
                     permit,
                     timeouts: self.timeouts,
                     abort: abort.clone(),
@@ -187,6 +220,8 @@ fn builder(timeouts: &Timeouts) -> Builder<TokioExecutor> {
 /// An accepted connection.
 struct Connection {
     stream: TcpStream,
+    peer: IpAddr,
+    proxies: Arc<TrustedProxies>,
     permit: Permit,
     timeouts: Timeouts,
     abort: CancellationToken,
@@ -196,6 +231,8 @@ impl Connection {
     fn serve(self, builder: &Builder<TokioExecutor>, router: Router, watched: &GracefulShutdown) {
         let Self {
             stream,
+            peer,
+            proxies,
             permit,
             timeouts,
             abort,
@@ -209,8 +246,12 @@ impl Connection {
             let established = established.clone();
             let router = RequestBodyTimeout::new(router, timeouts.body_pause);
             RequestBodyDeadline::new(router, timeouts.body).map_request(
-                move |request: Request<Incoming>| {
+                move |mut request: Request<Incoming>| {
                     established.cancel();
+                    let forwarded = request.headers().get_all(FORWARDED_FOR).iter();
+                    let forwarded = forwarded.filter_map(|value| value.to_str().ok());
+                    let caller = ClientAddress(proxies.caller(peer, forwarded));
+                    request.extensions_mut().insert(caller);
                     request
                 },
             )

@@ -16,7 +16,7 @@ use trichrome_proto::{
     error::{ApiError, ErrorCode},
     wire::{
         Transport,
-        header::{REQUEST_ID, TRACEPARENT},
+        header::{REQUEST_ID, RETRY_AFTER, TRACEPARENT},
         record::{DEADLINE, EVENT_ID, RESPONSE_KEY, RESULTS, STATUS},
     },
 };
@@ -318,14 +318,17 @@ impl Commands {
         result: Result<(u16, &str), &ApiError>,
     ) {
         let failure;
+        let mut wait = None;
         let (status, data) = match result {
             Ok(success) => success,
             Err(error) => {
                 failure = envelope::failure_data(error, context);
+                wait = error.retry_after_header();
                 (error.code.http(), failure.as_str())
             }
         };
-        let produced = self.produce(event_id, context, status, data).await;
+        let wait = wait.as_deref();
+        let produced = self.produce(event_id, context, status, data, wait).await;
         if let Err(error) = produced {
             tracing::error!(
                 request_id = context.request_id,
@@ -336,7 +339,10 @@ impl Commands {
             let code = ErrorCode::Internal;
             let error = ApiError::new(code, "the answer is too large for Kafka");
             let data = envelope::failure_data(&error, context);
-            if let Err(error) = self.produce(event_id, context, code.http(), &data).await {
+            if let Err(error) = self
+                .produce(event_id, context, code.http(), &data, None)
+                .await
+            {
                 tracing::error!(error = error_chain(&error), "the error was rejected, too");
             }
         }
@@ -348,22 +354,26 @@ impl Commands {
         context: &Context,
         status: u16,
         data: &str,
+        retry_after: Option<&str>,
     ) -> Result<(), ProduceError> {
         let span = producer::span(RESULTS, Some(RESPONSE_KEY));
         telemetry::set(&span, "messaging.message.id", event_id.to_owned());
         let context = context.at(&span);
         let value = Envelope { event_id, data }.to_bytes(data.len());
+        let status = status.to_string();
+        let mut headers = vec![
+            (STATUS, status.as_bytes()),
+            (EVENT_ID, event_id.as_bytes()),
+            (REQUEST_ID, context.request_id.as_bytes()),
+            (TRACEPARENT, context.trace.parent().as_bytes()),
+        ];
+        headers.extend(retry_after.map(|wait| (RETRY_AFTER, wait.as_bytes())));
         self.producer
             .produce_until_accepted(&Record {
                 topic: RESULTS,
                 key: Some(RESPONSE_KEY.as_bytes()),
                 value: Some(&value),
-                headers: &[
-                    (STATUS, status.to_string().as_bytes()),
-                    (EVENT_ID, event_id.as_bytes()),
-                    (REQUEST_ID, context.request_id.as_bytes()),
-                    (TRACEPARENT, context.trace.parent().as_bytes()),
-                ],
+                headers: &headers,
             })
             .instrument(span.clone())
             .await

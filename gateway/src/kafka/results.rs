@@ -23,7 +23,10 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use trichrome_proto::{
     error::{ApiError, ErrorCode},
-    wire::record::{EVENT_ID, RESULTS, STATUS},
+    wire::{
+        header::RETRY_AFTER,
+        record::{EVENT_ID, RESULTS, STATUS},
+    },
 };
 use uuid::Uuid;
 
@@ -52,6 +55,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// The response message, or the error, as JSON text.
     pub(crate) data: String,
+    /// The header `retry-after`.
+    pub(crate) retry_after: Option<String>,
 }
 
 /// The calls that wait for an answer, by EventId.
@@ -271,7 +276,8 @@ impl Results {
         if header(EVENT_ID).is_some_and(|event_id| !self.awaiter.awaits(event_id)) {
             return;
         }
-        if let Some((event_id, answer)) = parse(message.payload(), header(STATUS)) {
+        if let Some((event_id, mut answer)) = parse(message.payload(), header(STATUS)) {
+            answer.retry_after = header(RETRY_AFTER).map(str::to_owned);
             self.awaiter.deliver(&event_id, answer);
         }
     }
@@ -328,6 +334,7 @@ fn parse(value: Option<&[u8]>, status: Option<&str>) -> Option<(String, Answer)>
     let answer = Answer {
         status: status?.parse().ok()?,
         data: envelope.data,
+        retry_after: None,
     };
     Some((envelope.event_id, answer))
 }
@@ -378,6 +385,7 @@ mod tests {
         Answer {
             status: 200,
             data: "{}".into(),
+            retry_after: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::IpAddr,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -54,7 +55,8 @@ struct Http<'a> {
     method: &'a str,
     path: &'a str,
     protocol: &'static str,
-    source_ip: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_ip: Option<IpAddr>,
     user_agent: &'static str,
 }
 
@@ -71,6 +73,8 @@ pub struct Request<'a, B> {
     pub api_id: Option<&'static str>,
     /// The request id.
     pub request_id: &'a str,
+    /// The caller's address, if it is known.
+    pub client: Option<IpAddr>,
     /// JSON, serialized as a string.
     pub body: Option<B>,
 }
@@ -84,6 +88,7 @@ impl<'a, B> Event<'a, B> {
             mut headers,
             api_id,
             request_id,
+            client,
             body,
         } = request;
         headers.push(("host", DOMAIN));
@@ -118,7 +123,7 @@ impl<'a, B> Event<'a, B> {
                     method: operation.http.method,
                     path: &target.path,
                     protocol: "HTTP/1.1",
-                    source_ip: "127.0.0.1",
+                    source_ip: client,
                     user_agent: "trichrome",
                 },
                 request_id,

@@ -14,6 +14,11 @@ pub const CONTENT_ENCODING: &str = "content-encoding";
 pub const ACCEPT_ENCODING: &str = "accept-encoding";
 /// The only coding that the service takes.
 pub const IDENTITY: &str = "identity";
+/// How long to wait before the next attempt, in whole seconds (RFC 9110, section 10.2.3). Also in
+/// gRPC metadata, and on Kafka's answers.
+pub const RETRY_AFTER: &str = "retry-after";
+/// The addresses that a request came through (the de-facto standard header of proxies).
+pub const FORWARDED_FOR: &str = "x-forwarded-for";
 /// Identifies the call in logs and answers.
 pub const REQUEST_ID: &str = "x-request-id";
 /// The W3C trace context's parent.

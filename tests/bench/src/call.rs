@@ -112,6 +112,7 @@ fn event(token: &str) -> Result<String> {
         // The function leaves the call log to the gateway.
         api_id: Transport::Grpc.api_id(),
         request_id: &request_id,
+        client: None,
         body: Some(json!({"access_token": token}).to_string()),
     });
     Ok(serde_json::to_string(&event)?)

@@ -12,7 +12,7 @@ use tonic::{
 use trichrome_proto::{
     error::{ErrorCode, ErrorDetail},
     reflect::pool,
-    wire::metadata as names,
+    wire::{header::RETRY_AFTER, metadata as names},
 };
 
 use super::codec::DynamicCodec;
@@ -109,7 +109,8 @@ fn refused(status: &Status) -> Result<Reply> {
         request_id: request_id.clone(),
         trace_id: text(metadata, names::TRACE_ID),
     };
-    Reply::failed(code.http(), error, request_id)
+    let wait = text(metadata, RETRY_AFTER);
+    Ok(Reply::failed(code.http(), error, request_id)?.retry_after(Some(&wait)))
 }
 
 fn request_id(metadata: &MetadataMap) -> String {

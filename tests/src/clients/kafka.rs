@@ -14,7 +14,7 @@ use rdkafka::{
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use trichrome_proto::wire::{
-    header::{AUTHORIZATION, IDEMPOTENCY_KEY, REQUEST_ID},
+    header::{AUTHORIZATION, IDEMPOTENCY_KEY, REQUEST_ID, RETRY_AFTER},
     limits::MAX_RECORD,
     record::default_event_id,
 };
@@ -269,7 +269,9 @@ fn reply(operation: &trichrome_proto::contract::Operation, answer: Answer) -> Re
     let request_id = answer.headers.get(REQUEST_ID).cloned().unwrap_or_default();
     if status >= 400 {
         let body = answer.data.to_string();
-        return Reply::failure(status, body.as_bytes(), request_id);
+        let wait = answer.headers.get(RETRY_AFTER).map(String::as_str);
+        let reply = Reply::failure(status, body.as_bytes(), request_id)?;
+        return Ok(reply.retry_after(wait));
     }
     Reply::success(operation, status, answer.data, request_id)
 }

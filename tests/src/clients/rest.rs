@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use trichrome_proto::{
     binding,
-    wire::header::{REQUEST_ID, USER_ID, XRAY_TRACE},
+    wire::header::{REQUEST_ID, RETRY_AFTER, USER_ID, XRAY_TRACE},
 };
 
 use super::http::Http;
@@ -39,7 +39,9 @@ pub(crate) async fn call(http: &Http, base: &str, call: Outgoing) -> Result<Repl
     let sniffing = answer.header("x-content-type-options");
     ensure!(sniffing == "nosniff", "{method} {url}: {sniffing:?}");
     if answer.status >= 400 {
-        return Reply::failure(answer.status, &answer.body, request_id);
+        let wait = answer.header(RETRY_AFTER);
+        let reply = Reply::failure(answer.status, &answer.body, request_id)?;
+        return Ok(reply.retry_after(Some(wait)));
     }
     if operation.output.is_empty() {
         ensure!(

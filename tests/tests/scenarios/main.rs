@@ -13,6 +13,7 @@ mod edges;
 mod events;
 mod gateway;
 mod grpc;
+mod guessing;
 mod idempotency;
 mod inputs;
 mod isolation;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         inputs::add,
         authorization::add,
         revocation::add,
+        guessing::add,
         bad_fields::add,
         bad_pictures::add,
         bad_bodies::add,

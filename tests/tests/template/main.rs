@@ -34,6 +34,7 @@ const ACTIONS: &[(&str, &[&str])] = &[
         &[
             "dynamodb:GetItem on UsersTable",
             "dynamodb:PutItem on UsersTable",
+            "dynamodb:UpdateItem on UsersTable",
             "secretsmanager:GetSecretValue on TokenKey",
         ],
     ),
@@ -41,6 +42,7 @@ const ACTIONS: &[(&str, &[&str])] = &[
         "auth-login",
         &[
             "dynamodb:GetItem on UsersTable",
+            "dynamodb:UpdateItem on UsersTable",
             "secretsmanager:GetSecretValue on TokenKey",
         ],
     ),
@@ -64,7 +66,10 @@ const ACTIONS: &[(&str, &[&str])] = &[
     ("users-get-by-username", &["dynamodb:GetItem on UsersTable"]),
     (
         "users-validate-password",
-        &["dynamodb:GetItem on UsersTable"],
+        &[
+            "dynamodb:GetItem on UsersTable",
+            "dynamodb:UpdateItem on UsersTable",
+        ],
     ),
     // Both puts are parts of a transaction; the get tells a repeated create from a taken name.
     (
@@ -72,6 +77,7 @@ const ACTIONS: &[(&str, &[&str])] = &[
         &[
             "dynamodb:GetItem on UsersTable",
             "dynamodb:PutItem on UsersTable",
+            "dynamodb:UpdateItem on UsersTable",
         ],
     ),
     (

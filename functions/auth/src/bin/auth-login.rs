@@ -21,8 +21,11 @@ impl Function for Login {
         }
     }
 
-    async fn call(&self, _call: &Call, input: Self::Input) -> Result<Self::Output, Error> {
-        let access_token = self.sessions.login(input.username, input.password).await?;
+    async fn call(&self, call: &Call, input: Self::Input) -> Result<Self::Output, Error> {
+        let login = self
+            .sessions
+            .login(input.username, input.password, call.address);
+        let access_token = login.await?;
         Ok(AuthResponse { access_token })
     }
 }

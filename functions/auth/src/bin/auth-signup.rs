@@ -3,6 +3,7 @@
 use trichrome_auth::{Error, Sessions};
 use trichrome_proto::auth::{AuthResponse, SignupInput};
 use trichrome_runtime::{Call, Env, Function, NoTokens};
+use trichrome_users::SignupLimits;
 
 struct Signup {
     sessions: Sessions,
@@ -17,7 +18,7 @@ impl Function for Signup {
 
     fn build(env: &mut Env) -> Self {
         Self {
-            sessions: Sessions::from_env(env),
+            sessions: Sessions::from_env(env).limit_signups(SignupLimits::from_env(env)),
         }
     }
 
@@ -25,7 +26,7 @@ impl Function for Signup {
         let key = call.idempotency_key.as_deref();
         let access_token = self
             .sessions
-            .signup(input.username, input.password, key)
+            .signup(input.username, input.password, key, call.address)
             .await?;
         Ok(AuthResponse { access_token })
     }

@@ -29,7 +29,7 @@ fn subject(token: &str) -> String {
 async fn signup_returns_a_token_of_the_new_user() {
     let aws = Aws::new([secret("k1", 1), done()]);
     let sessions = aws.sessions();
-    let token = sessions.signup("ada".to_owned(), PASSWORD.to_owned(), Some("key"));
+    let token = sessions.signup("ada".to_owned(), PASSWORD.to_owned(), Some("key"), None);
     let token = token.await.unwrap();
     assert_eq!(aws.operations(), ["GetSecretValue", "TransactWriteItems"]);
     let name = &aws.bodies()[1]["TransactItems"][0]["Put"]["Item"];
@@ -41,26 +41,38 @@ async fn signup_returns_a_token_of_the_new_user() {
 async fn without_a_token_key_signup_creates_no_user() {
     let aws = Aws::new([failure(500, "InternalServiceError")]);
     let sessions = aws.sessions();
-    let token = sessions.signup("ada".to_owned(), PASSWORD.to_owned(), None);
+    let token = sessions.signup("ada".to_owned(), PASSWORD.to_owned(), None, None);
     assert_eq!(token.await.unwrap_err().code(), ErrorCode::Unavailable);
     assert_eq!(aws.operations(), ["GetSecretValue"]);
 }
 
 #[tokio::test]
 async fn login_returns_a_token_of_the_user() {
-    let aws = Aws::new([ada().await, secret("k1", 1)]);
+    let aws = Aws::new([done(), done(), ada().await, secret("k1", 1), done()]);
     let sessions = aws.sessions();
-    let token = sessions.login("ada".to_owned(), PASSWORD.to_owned()).await;
+    let token = sessions
+        .login("ada".to_owned(), PASSWORD.to_owned(), None)
+        .await;
     assert_eq!(subject(&token.unwrap()), "1");
-    assert_eq!(aws.operations(), ["GetItem", "GetSecretValue"]);
+    // The attempt is counted, and the count taken back.
+    assert_eq!(
+        aws.operations(),
+        [
+            "GetItem",
+            "UpdateItem",
+            "GetItem",
+            "GetSecretValue",
+            "UpdateItem"
+        ]
+    );
 }
 
 #[tokio::test]
 async fn a_wrong_password_is_reported_with_or_without_a_key() {
     for key in [secret("k1", 1), failure(500, "InternalServiceError")] {
-        let aws = Aws::new([ada().await, key]);
+        let aws = Aws::new([done(), done(), ada().await, key]);
         let sessions = aws.sessions();
-        let token = sessions.login("ada".to_owned(), "battery staple".to_owned());
+        let token = sessions.login("ada".to_owned(), "battery staple".to_owned(), None);
         assert_eq!(token.await.unwrap_err().code(), ErrorCode::Unauthenticated);
     }
 }

@@ -111,6 +111,7 @@ fn shell<F: Function<Tokens = Tokens>>(function: F) -> Shell<F> {
         tokens: Some(Tokens::Accepted),
         timeout: Duration::from_secs(9),
         cors_origin: None,
+        proxies: TrustedProxies::default(),
         cold: AtomicBool::new(true),
     }
 }

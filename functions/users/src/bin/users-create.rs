@@ -2,7 +2,7 @@
 
 use trichrome_proto::users::{CreateUserRequest, UserMessage};
 use trichrome_runtime::{Call, Env, Function, NoTokens};
-use trichrome_users::{Error, Users};
+use trichrome_users::{Error, SignupLimits, Users};
 
 struct Create {
     users: Users,
@@ -17,7 +17,7 @@ impl Function for Create {
 
     fn build(env: &mut Env) -> Self {
         Self {
-            users: Users::from_env(env),
+            users: Users::from_env(env).limit_signups(SignupLimits::from_env(env)),
         }
     }
 
@@ -25,7 +25,7 @@ impl Function for Create {
         let key = call.idempotency_key.as_deref();
         let account = self
             .users
-            .create(input.username, input.password, key)
+            .create(input.username, input.password, key, call.address)
             .await?;
         Ok(account.user.into())
     }

@@ -21,9 +21,9 @@ impl Function for ValidatePassword {
         }
     }
 
-    async fn call(&self, _call: &Call, input: Self::Input) -> Result<Self::Output, Error> {
+    async fn call(&self, call: &Call, input: Self::Input) -> Result<Self::Output, Error> {
         self.users
-            .verify_password(input.username, input.password)
+            .verify_password(input.username, input.password, call.address)
             .await?;
         Ok(())
     }

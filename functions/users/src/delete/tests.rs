@@ -13,6 +13,7 @@ const CALLER: Caller<'_> = Caller {
     user_id: "1",
     token_generation: 0,
     idempotency_key: None,
+    address: None,
 };
 
 /// Records purges, and fails them if there is a failure.

@@ -17,6 +17,7 @@ fn caller(token_generation: u64, idempotency_key: Option<&'static str>) -> Calle
         user_id: "1",
         token_generation,
         idempotency_key,
+        address: None,
     }
 }
 

@@ -180,6 +180,6 @@ pub(super) fn string(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
 }
 
-pub(super) fn number(number: u64) -> AttributeValue {
+pub(crate) fn number(number: u64) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }

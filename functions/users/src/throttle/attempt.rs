@@ -160,7 +160,11 @@ impl<C: Counters> Attempt<'_, C> {
 
     /// The password was wrong.
     pub(crate) fn failed(self) {
-        let delay = self.own.after.blocked_until.saturating_sub(self.throttle.now());
+        let delay = self
+            .own
+            .after
+            .blocked_until
+            .saturating_sub(self.throttle.now());
         if delay > 0 {
             tracing::info!(
                 failures = self.own.after.failures,

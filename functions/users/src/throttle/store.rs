@@ -111,12 +111,7 @@ impl Counters for CounterStore {
         Ok(Some(counter))
     }
 
-    async fn replace(
-        &self,
-        id: &str,
-        seen: Option<Counter>,
-        next: Counter,
-    ) -> Result<bool, Error> {
+    async fn replace(&self, id: &str, seen: Option<Counter>, next: Counter) -> Result<bool, Error> {
         let mut values = values(next);
         let Some(seen) = seen else {
             let missing = "attribute_not_exists(pk)";

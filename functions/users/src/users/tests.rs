@@ -10,7 +10,7 @@ const PASSWORD: &str = "correct horse";
 
 async fn create(dynamo: &Dynamo, key: Option<&str>) -> Result<User, Error> {
     let users = dynamo.users();
-    let created = users.create("ada".to_owned(), PASSWORD.to_owned(), key);
+    let created = users.create("ada".to_owned(), PASSWORD.to_owned(), key, None);
     Ok(created.await?.user)
 }
 
@@ -86,7 +86,7 @@ async fn create_without_a_key_stores_none() {
 async fn an_invalid_name_is_refused_without_a_request() {
     let dynamo = Dynamo::new([]);
     let users = dynamo.users();
-    let created = users.create(" ada".to_owned(), PASSWORD.to_owned(), None);
+    let created = users.create(" ada".to_owned(), PASSWORD.to_owned(), None, None);
     assert_eq!(
         created.await.unwrap_err().code(),
         ErrorCode::InvalidArgument
@@ -235,7 +235,7 @@ fn requested_names(dynamo: &Dynamo) -> Vec<String> {
 async fn create_stores_the_form_of_a_name() {
     let dynamo = Dynamo::new([done(), done()]);
     let users = dynamo.users();
-    let user = users.create(TYPED.to_owned(), PASSWORD.to_owned(), None);
+    let user = users.create(TYPED.to_owned(), PASSWORD.to_owned(), None, None);
     assert_eq!(user.await.unwrap().user.username, FORM);
     // An older user could have the name as typed.
     assert_eq!(dynamo.operations(), ["GetItem", "TransactWriteItems"]);
@@ -247,7 +247,7 @@ async fn create_stores_the_form_of_a_name() {
 async fn an_older_users_name_is_taken_as_it_is() {
     let dynamo = Dynamo::new([item(json!({"user_id": {"S": "1"}}))]);
     let users = dynamo.users();
-    let created = users.create(TYPED.to_owned(), PASSWORD.to_owned(), None);
+    let created = users.create(TYPED.to_owned(), PASSWORD.to_owned(), None, None);
     assert_eq!(created.await.unwrap_err().code(), ErrorCode::AlreadyExists);
 }
 
@@ -278,7 +278,7 @@ async fn a_login_takes_the_name_as_typed_and_its_form() {
     ] {
         let dynamo = Dynamo::new(answers);
         let users = dynamo.users();
-        let verified = users.verify_password(TYPED.to_owned(), PASSWORD.to_owned());
+        let verified = users.verify_password(TYPED.to_owned(), PASSWORD.to_owned(), None);
         let id_of = |account: Account| account.user.id;
         assert_eq!(verified.await.ok().map(id_of).as_deref(), id);
         // The number of reads doesn't reveal which exists.
@@ -291,7 +291,7 @@ async fn a_login_takes_the_name_as_typed_and_its_form() {
 async fn the_right_password_is_accepted() {
     let dynamo = Dynamo::new([item(owner(PASSWORD, None).await)]);
     let users = dynamo.users();
-    let account = users.verify_password("ada".to_owned(), PASSWORD.to_owned());
+    let account = users.verify_password("ada".to_owned(), PASSWORD.to_owned(), None);
     let account = account.await.unwrap();
     assert_eq!((account.user.id.as_str(), account.generation), ("1", 0));
     assert_eq!(
@@ -306,7 +306,7 @@ async fn an_unknown_user_and_a_wrong_password_look_the_same() {
     for answer in [item(owner("battery staple", None).await), done()] {
         let dynamo = Dynamo::new([answer]);
         let users = dynamo.users();
-        let verified = users.verify_password("ada".to_owned(), PASSWORD.to_owned());
+        let verified = users.verify_password("ada".to_owned(), PASSWORD.to_owned(), None);
         let error = verified.await.unwrap_err();
         seen.push((error.code(), error.to_string(), dynamo.bodies()));
     }
@@ -348,8 +348,14 @@ async fn a_store_that_refuses_connections_is_unavailable() {
     for error in [
         users.get("1").await.unwrap_err(),
         users.get_by_username(name()).await.unwrap_err(),
-        users.verify_password(name(), password()).await.unwrap_err(),
-        users.create(name(), password(), None).await.unwrap_err(),
+        users
+            .verify_password(name(), password(), None)
+            .await
+            .unwrap_err(),
+        users
+            .create(name(), password(), None, None)
+            .await
+            .unwrap_err(),
     ] {
         assert_eq!(error.code(), ErrorCode::Unavailable);
     }

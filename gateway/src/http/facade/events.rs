@@ -123,7 +123,8 @@ fn encode(event_id: &str, args: Map<String, Value>) -> Result<Vec<u8>, ApiError>
 fn read_answer(answer: Answer) -> Result<String, ApiError> {
     match ErrorCode::from_http(answer.status) {
         None => Ok(answer.data),
-        Some(code) => Err(read_error(code, answer.data.as_bytes())),
+        Some(code) => Err(read_error(code, answer.data.as_bytes())
+            .with_retry_after(answer.retry_after.as_deref())),
     }
 }
 

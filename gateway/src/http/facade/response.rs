@@ -3,7 +3,7 @@
 use axum::{body::Body, response::Response};
 use http::{
     HeaderName, HeaderValue, StatusCode,
-    header::{ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE},
+    header::{ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
 };
 use serde_json::Value;
 use trichrome_proto::{
@@ -53,6 +53,7 @@ impl Refusal {
     }
 
     pub(crate) fn into_response(self, context: &Context) -> Response {
+        let wait = self.error.retry_after_header();
         let body = ErrorBody::new(
             self.error.code,
             self.error.message,
@@ -71,6 +72,9 @@ impl Refusal {
             response
                 .headers_mut()
                 .insert(ACCEPT_ENCODING, HeaderValue::from_static(IDENTITY));
+        }
+        if let Some(Ok(wait)) = wait.map(HeaderValue::try_from) {
+            response.headers_mut().insert(RETRY_AFTER, wait);
         }
         if self.error.code == ErrorCode::Unauthenticated {
             // Required by RFC 9110, section 15.5.2.

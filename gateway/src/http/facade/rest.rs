@@ -23,6 +23,7 @@ use trichrome_proto::{
     binding,
     contract::Operation,
     error::{ApiError, ErrorCode},
+    wire::header::FORWARDED_FOR,
 };
 use trichrome_startup::error_chain;
 use trichrome_telemetry as telemetry;
@@ -116,7 +117,9 @@ impl Rest {
         match ErrorCode::from_http(status) {
             Some(code) => {
                 telemetry::failed(&span, status.to_string());
-                Err(read_error(code, &body))
+                let wait = parts.headers.get(RETRY_AFTER);
+                let wait = wait.and_then(|wait| wait.to_str().ok());
+                Err(read_error(code, &body).with_retry_after(wait))
             }
             None => Ok(forward(operation, status, &parts.headers, body)),
         }
@@ -155,6 +158,9 @@ impl Rest {
         let mut request = Request::builder().method(operation.http.method).uri(uri);
         for (name, value) in context.headers() {
             request = request.header(name, value);
+        }
+        if let Some(client) = context.client {
+            request = request.header(FORWARDED_FOR, client.to_string());
         }
         // Without a content type, API Gateway and the local API don't treat a body as JSON.
         let json = HeaderValue::from_static("application/json");

@@ -329,3 +329,24 @@ async fn a_request_that_exceeds_the_timeout_is_aborted() {
     serving.await.unwrap();
     assert_eq!(asking.await.unwrap().unwrap_or_default(), "");
 }
+
+#[tokio::test]
+async fn a_request_has_its_callers_address() {
+    let shown = async |request: axum::extract::Request| {
+        let address = client_address(request.extensions());
+        address
+            .map(|address| address.to_string())
+            .unwrap_or_default()
+    };
+    let router = Router::new().route("/", get(shown));
+    for (trusted, expected) in [("", "192.0.2.1"), ("192.0.2.0/24", "203.0.113.7")] {
+        let server = Server::local().await.behind(&trusted.parse().unwrap());
+        let address = server.address();
+        tokio::spawn(server.serve(router.clone(), CancellationToken::new(), LONG));
+        let request = b"GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\
+            x-forwarded-for: 203.0.113.7, 192.0.2.1\r\n\r\n";
+        let mut stream = connect(address, request).await;
+        let answer = String::from_utf8(read_to_end(&mut stream).await).unwrap();
+        assert!(answer.ends_with(&format!("\r\n\r\n{expected}")), "{answer}");
+    }
+}

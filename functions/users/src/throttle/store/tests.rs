@@ -88,7 +88,11 @@ async fn a_store_that_is_down_is_unavailable() {
     for error in [
         counters.get("guess#1").await.map(|_| ()).unwrap_err(),
         counters.set("guess#1", SEEN).await.unwrap_err(),
-        counters.add("signup#1#all", 7, 0).await.map(|_| ()).unwrap_err(),
+        counters
+            .add("signup#1#all", 7, 0)
+            .await
+            .map(|_| ())
+            .unwrap_err(),
     ] {
         assert_eq!(error.code(), ErrorCode::Unavailable);
     }
