@@ -1,5 +1,5 @@
 //! Writes the files that are generated from the contract: `proto/openapi.json`, and the marked
-//! parts of `Cargo.toml`, `README.md` and `template.yaml`. Run it as `cargo xtask generate`.
+//! parts of `README.md` and `template.yaml`. Run it as `cargo xtask generate`.
 
 use std::{fs, io, path::Path};
 

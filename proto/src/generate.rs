@@ -18,9 +18,8 @@ pub const END: &str = "END GENERATED";
 
 /// The files that contain generated text, from the workspace's root, each with the texts
 /// between its markers. `openapi.json` is generated as a whole.
-pub fn parts() -> [(&'static str, Vec<String>); 3] {
+pub fn parts() -> [(&'static str, Vec<String>); 2] {
     [
-        ("Cargo.toml", vec![watch_routes()]),
         ("README.md", vec![operations_table()]),
         (
             "template.yaml",
@@ -54,31 +53,6 @@ pub fn splice(file: &str, texts: &[String]) -> Option<String> {
         rest = &rest[to..];
     }
     (!rest.contains(BEGIN)).then(|| spliced + rest)
-}
-
-/// `[workspace.metadata.lambda.watch.router]`: the routes of `cargo lambda watch`.
-fn watch_routes() -> String {
-    let mut paths: Vec<&str> = Vec::new();
-    for operation in OPERATIONS {
-        if !paths.contains(&operation.http.path) {
-            paths.push(operation.http.path);
-        }
-    }
-    let mut text = String::new();
-    for path in paths {
-        let methods: Vec<_> = OPERATIONS
-            .iter()
-            .filter(|operation| operation.http.path == path)
-            .map(|operation| {
-                format!(
-                    "    {{ method = \"{}\", function = \"{}\" }},\n",
-                    operation.http.method, operation.function
-                )
-            })
-            .collect();
-        let _ = writeln!(text, "\"{path}\" = [\n{}]", methods.concat());
-    }
-    text
 }
 
 /// The README's table of operations.

@@ -1,5 +1,4 @@
-//! Checks the functions' binaries and the local routes against the contract. Needs nothing
-//! running.
+//! Checks the functions' binaries against the contract. Needs nothing running.
 
 #[path = "template/yaml.rs"]
 mod yaml;
@@ -88,33 +87,4 @@ fn every_function_has_its_binary_and_every_binary_its_function() {
         binaries.is_empty(),
         "functions that neither the contract nor template.yaml has: {binaries:?}"
     );
-}
-
-#[test]
-fn local_routes_are_those_of_the_contract() {
-    let metadata = metadata().unwrap();
-    let router = &metadata["metadata"]["lambda"]["watch"]["router"];
-    let mut routes = BTreeSet::new();
-    for (path, served) in router
-        .as_object()
-        .expect("[workspace.metadata.lambda.watch.router]")
-    {
-        // cargo-lambda also accepts a function's name, which takes every method.
-        for route in served.as_array().expect("a list of methods") {
-            let (method, function) = (&route["method"], &route["function"]);
-            routes.insert(format!(
-                "{} {path} -> {}",
-                method.as_str().unwrap(),
-                function.as_str().unwrap()
-            ));
-        }
-    }
-    let contract: BTreeSet<_> = OPERATIONS
-        .iter()
-        .map(|operation| {
-            let http = &operation.http;
-            format!("{} {} -> {}", http.method, http.path, operation.function)
-        })
-        .collect();
-    assert_eq!(routes, contract, "routes of Cargo.toml and of the contract");
 }

@@ -192,6 +192,11 @@ impl Stack {
         self.cluster.ensure_database(self.ports.postgres)
     }
 
+    /// The address of cargo-lambda's APIs.
+    fn cargo_lambda(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports.lambda)
+    }
+
     /// The file that `prepare` writes the public keys to.
     pub(crate) fn jwks_file(&self) -> PathBuf {
         self.state.join("token-jwks.json")

@@ -9,7 +9,6 @@ pub mod bucket;
 pub mod config;
 pub mod key;
 pub mod keyring;
-pub mod no_route;
 pub mod queues;
 pub mod retry;
 pub mod schema;

@@ -71,6 +71,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         .collect();
     let gateway = release("gateway");
     programs.insert("gateway".to_owned(), gateway.clone());
+    programs.insert("local-api".to_owned(), release("local-api"));
     for program in programs.values() {
         ensure!(program.exists(), "{} isn't built", program.display());
     }
@@ -139,10 +140,11 @@ fn optimised(folder: &Path) -> Result<()> {
     let mut empty = build::Options::host().command(folder);
     empty.args(["--package", "trichrome-bench", "--bin", EMPTY]);
     logged(empty.args(["--features", "empty"]), "An empty function")?;
-    let mut gateway = cargo();
-    gateway.args(["build", "--locked", "--release", "--bin", "gateway"]);
-    gateway.args(["--package", "trichrome-gateway"]);
-    logged(gateway.current_dir(root()), "The gateway, optimised")?;
+    let mut servers = cargo();
+    servers.args(["build", "--locked", "--release"]);
+    servers.args(["--package", "trichrome-gateway", "--bin", "gateway"]);
+    servers.args(["--package", "trichrome-local-api", "--bin", "local-api"]);
+    logged(servers.current_dir(root()), "The servers, optimised")?;
     let mut bench = cargo();
     bench.args(["build", "--locked", "--release", "--bin", "bench"]);
     bench.args(["--package", "trichrome-bench", "--features", "run"]);

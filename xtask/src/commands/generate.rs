@@ -16,8 +16,7 @@ use crate::{
 const COLLECTION: &str = "docs/postman/trichrome.postman_collection.json";
 
 /// The files that are generated from the contract, as a whole or in part.
-const FILES: [&str; 6] = [
-    "Cargo.toml",
+const FILES: [&str; 5] = [
     "README.md",
     COLLECTION,
     "proto/openapi.json",

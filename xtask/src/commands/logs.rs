@@ -32,8 +32,8 @@ const LINES_OF_EACH: usize = 5;
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// gateway, functions, event-source, kafka, postgres, ministack, or a step of the set-up; without it, the end
-    /// of each log
+    /// gateway, api, functions, event-source, kafka, postgres, ministack, or a step of the set-up;
+    /// without it, the end of each log
     part: Option<String>,
     /// Show the log of an earlier start of the stack: 1, the default, is the one before
     #[arg(short, long, value_name = "RUNS AGO", num_args = 0..=1, default_value = "0",

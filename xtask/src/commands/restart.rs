@@ -11,7 +11,7 @@ use crate::{
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// gateway, functions, event-source, kafka, postgres or ministack, or one function, such as
+    /// gateway, api, functions, event-source, kafka, postgres or ministack, or one function, such as
     /// pictures-list
     part: String,
 }

@@ -41,7 +41,7 @@ impl Stack {
     /// The parts that start after the stores.
     pub(super) fn servers(&self) -> Vec<Part> {
         match self.deployment {
-            None => vec![Part::Functions, Part::EventSource, Part::Gateway],
+            None => vec![Part::Functions, Part::Api, Part::EventSource, Part::Gateway],
             Some(_) => vec![Part::Gateway],
         }
     }

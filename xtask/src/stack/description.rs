@@ -42,13 +42,13 @@ impl Stack {
     pub(crate) fn description(&self) -> Description {
         let url = |port: u16| format!("http://127.0.0.1:{port}");
         let mut description = Description {
-            rest_url: url(self.ports.lambda),
+            rest_url: url(self.ports.rest),
             gateway_url: url(self.ports.gateway),
             admin_url: url(self.ports.admin),
             grpc_url: url(self.ports.grpc),
             kafka_brokers: format!("127.0.0.1:{}", self.ports.kafka),
             aws_endpoint: url(self.ports.aws),
-            lambda_endpoint: url(self.ports.lambda),
+            lambda_endpoint: url(self.ports.rest),
             database_url: format!(
                 "postgres://trichrome@127.0.0.1:{}/trichrome",
                 self.ports.postgres

@@ -1,4 +1,4 @@
-//! The functions' processes. cargo-lambda serves their APIs.
+//! The functions' processes. cargo-lambda serves their runtime API.
 
 use std::{
     collections::BTreeSet,
@@ -11,20 +11,18 @@ use std::{
     thread,
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
 
 use super::{Stack, relay::Relay, running::Launch};
 use crate::{http, workspace::root};
 
-/// Processes of one function. Each serves one call at a time, like an execution environment on
+/// The number of processes of one function. Each serves one call at a time, like an execution environment on
 /// Lambda; further calls wait.
-const INSTANCES: usize = 4;
+pub(crate) const INSTANCES: usize = 4;
 
 /// First calls that run at the same time.
 const AT_ONCE: usize = 4;
-
-/// Answers requests that match no route, which would hang otherwise.
-pub(crate) const NO_ROUTE: &str = "no-route";
 
 /// Functions that only AWS calls: CloudFormation and a schedule.
 const ONLY_ON_AWS: [&str; 2] = ["analytics-migrate", "pictures-sweep"];
@@ -51,25 +49,21 @@ pub(crate) fn names() -> Result<BTreeSet<String>> {
 /// The functions of operations that have no binary yet.
 pub(crate) fn missing() -> Result<Vec<String>> {
     let names = names()?;
-    Ok(routed(&current_routes()?)
-        .filter(|name| !names.contains(*name))
-        .map(str::to_owned)
-        .collect())
+    let path = root().join("proto/openapi.json");
+    let openapi = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let mut operations = operations(&serde_json::from_str(&openapi)?);
+    operations.retain(|name| !names.contains(name));
+    Ok(operations)
 }
 
-/// The routes of the local API, as cargo-lambda reads them when it starts.
-fn routes(manifest: &str) -> String {
-    manifest
-        .lines()
-        .skip_while(|line| !line.starts_with("# BEGIN GENERATED"))
-        .take_while(|line| !line.starts_with("# END GENERATED"))
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
-/// [`routes`] of the workspace's manifest.
-pub(crate) fn current_routes() -> Result<String> {
-    Ok(routes(&fs::read_to_string(root().join("Cargo.toml"))?))
+/// The functions that serve an API's operations, by its OpenAPI document.
+fn operations(openapi: &Value) -> Vec<String> {
+    let paths = openapi["paths"].as_object().into_iter().flatten();
+    paths
+        .filter_map(|(_, methods)| methods.as_object())
+        .flat_map(|methods| methods.values())
+        .filter_map(|operation| Some(operation["operationId"].as_str()?.to_owned()))
+        .collect()
 }
 
 /// What to do about a function of [`missing`].
@@ -80,13 +74,6 @@ pub(crate) fn describe_missing(name: &str) -> String {
     )
 }
 
-/// The functions that routes name.
-fn routed(routes: &str) -> impl Iterator<Item = &str> {
-    routes
-        .lines()
-        .filter_map(|line| line.split_once("function = \"")?.1.split('"').next())
-}
-
 /// The processes of these functions.
 pub(crate) fn launches<'a>(
     stack: &Stack,
@@ -95,28 +82,25 @@ pub(crate) fn launches<'a>(
 ) -> Result<Vec<Launch>> {
     let mut launches = Vec::new();
     for name in names {
-        for _ in 0..instances(name) {
+        for _ in 0..INSTANCES {
             launches.push(launch(stack, relay, name)?);
         }
     }
     Ok(launches)
 }
 
-/// The number of processes of a function.
-pub(crate) fn instances(name: &str) -> usize {
-    if name == NO_ROUTE { 1 } else { INSTANCES }
-}
-
 /// One process of a function.
 pub(crate) fn launch(stack: &Stack, relay: &Relay, name: &str) -> Result<Launch> {
-    // The API without a function's name is that of cargo-lambda's default function.
-    let (id, api) = relay.admit((name != NO_ROUTE).then_some(name));
+    let (id, api) = relay.admit(name);
     let mut command = Command::new(stack.program(name));
     command
         .env("AWS_LAMBDA_RUNTIME_API", api)
         .env("AWS_LAMBDA_FUNCTION_NAME", name)
         .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
         .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
+        // As in template.yaml.
+        .env("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "true")
+        .env("CORS_ORIGIN", "*")
         .envs(stack.environment()?);
     Ok(Launch {
         name: name.to_owned(),
@@ -136,7 +120,7 @@ impl FirstCalls {
     pub(crate) fn begin(stack: &Stack) -> Result<Self> {
         let names = names()?;
         let total = names.len();
-        let endpoint = stack.description().lambda_endpoint;
+        let endpoint = stack.cargo_lambda();
         let queue = Arc::new(Mutex::new(names.into_iter()));
         let (sender, outcomes) = mpsc::channel();
         for _ in 0..AT_ONCE {
@@ -157,9 +141,7 @@ impl FirstCalls {
 
 /// Calls a function that some process of it may still be waiting to serve.
 pub(crate) fn probe(stack: &Stack, name: &str) -> Result<()> {
-    // cargo-lambda's name for its default function.
-    let name = if name == NO_ROUTE { "_" } else { name };
-    call(&stack.description().lambda_endpoint, name)
+    call(&stack.cargo_lambda(), name)
 }
 
 /// Without an event: a function that works answers with an error and logs no call.
@@ -183,11 +165,11 @@ mod tests {
     }
 
     #[test]
-    fn the_routes_name_functions() {
-        let manifest = "[a]\n# BEGIN GENERATED: x\n\"/signup\" = [\n\
-            { method = \"POST\", function = \"auth-signup\" },\n]\n# END GENERATED\n\
-            { function = \"other\" }\n";
-        let routes = routes(manifest);
-        assert_eq!(routed(&routes).collect::<Vec<_>>(), ["auth-signup"]);
+    fn the_operations_of_an_api_name_functions() {
+        let openapi = serde_json::json!({"paths": {
+            "/a": {"get": {"operationId": "a-get"}, "post": {"operationId": "a-create"}},
+            "/b": {"get": {"operationId": "b-get"}, "parameters": []},
+        }});
+        assert_eq!(operations(&openapi), ["a-get", "a-create", "b-get"]);
     }
 }

@@ -25,19 +25,21 @@ pub(crate) enum Part {
     Kafka,
     Postgres,
     Functions,
+    Api,
     EventSource,
     Gateway,
 }
 
 impl Part {
     /// All parts in the order of their start.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Traces,
         Self::Prometheus,
         Self::Ministack,
         Self::Kafka,
         Self::Postgres,
         Self::Functions,
+        Self::Api,
         Self::EventSource,
         Self::Gateway,
     ];
@@ -51,6 +53,7 @@ impl Part {
             Self::Kafka => "kafka",
             Self::Postgres => "postgres",
             Self::Functions => "functions",
+            Self::Api => "api",
             Self::EventSource => "event-source",
             Self::Gateway => "gateway",
         }
@@ -145,6 +148,12 @@ impl Part {
                     .args(["--invoke-port", &ports.lambda.to_string()])
                     .current_dir(root());
             }
+            Self::Api => {
+                command = Command::new(stack.program("local-api"));
+                command
+                    .arg(format!("127.0.0.1:{}", ports.rest))
+                    .arg(stack.cargo_lambda());
+            }
             Self::EventSource => {
                 let queue = stack.description().call_log_queue_url;
                 command = Command::new(stack.program("event-source"));
@@ -184,6 +193,7 @@ impl Part {
             Self::Kafka => port::accepts(ports.kafka),
             Self::Postgres => stack.cluster.is_ready(ports.postgres),
             Self::Functions => port::accepts(ports.lambda),
+            Self::Api => port::accepts(ports.rest),
             // It waits for the others by itself.
             Self::EventSource => true,
             Self::Gateway => http::is_ok(&format!("http://127.0.0.1:{}/readyz", ports.admin)),

@@ -8,7 +8,7 @@ use crate::port::{free, named, shared, taken};
 #[derive(Clone, Copy)]
 pub(crate) struct Ports {
     /// REST, and the Invoke API.
-    pub(crate) lambda: u16,
+    pub(crate) rest: u16,
     pub(crate) gateway: u16,
     pub(crate) grpc: u16,
     pub(crate) kafka: u16,
@@ -16,10 +16,12 @@ pub(crate) struct Ports {
     pub(crate) postgres: u16,
     /// The gateway's pages for operators.
     pub(crate) admin: u16,
+    /// cargo-lambda, which only the stack itself uses.
+    pub(crate) lambda: u16,
 }
 
 /// The ports people know, the variable that moves each, and what listens there.
-const DEFAULTS: [(&str, u16, &str); 7] = [
+const DEFAULTS: [(&str, u16, &str); 8] = [
     ("TRICHROME_PORT_REST", 9000, "REST and the Invoke API"),
     ("TRICHROME_PORT_GATEWAY", 3005, "the gateway"),
     ("TRICHROME_PORT_GRPC", 50051, "gRPC"),
@@ -31,6 +33,7 @@ const DEFAULTS: [(&str, u16, &str); 7] = [
         6060,
         "the gateway's pages for operators",
     ),
+    ("TRICHROME_PORT_LAMBDA", 9001, "cargo lambda watch"),
 ];
 
 impl Ports {
@@ -40,7 +43,7 @@ impl Ports {
     ///
     /// Names every port that is taken or given twice, and the variable that moves it.
     pub(crate) fn fixed() -> Result<Self> {
-        let mut ports = [0; 7];
+        let mut ports = [0; 8];
         let mut problems = Vec::new();
         for (port, (variable, default, what)) in ports.iter_mut().zip(DEFAULTS) {
             *port = named(variable, default)?;
@@ -56,15 +59,16 @@ impl Ports {
     }
 
     /// Each port, with the variable that moves it.
-    pub(crate) fn named(&self) -> [(&'static str, u16); 7] {
+    pub(crate) fn named(&self) -> [(&'static str, u16); 8] {
         let ports = [
-            self.lambda,
+            self.rest,
             self.gateway,
             self.grpc,
             self.kafka,
             self.aws,
             self.postgres,
             self.admin,
+            self.lambda,
         ];
         let mut named = DEFAULTS.map(|(variable, ..)| (variable, 0));
         for ((_, named), port) in named.iter_mut().zip(ports) {
@@ -75,22 +79,23 @@ impl Ports {
 
     /// Ports that were free a moment ago.
     pub(crate) fn free() -> Result<Self> {
-        let mut ports = [0; 7];
+        let mut ports = [0; 8];
         for port in &mut ports {
             *port = free()?;
         }
         Ok(Self::from_array(ports))
     }
 
-    fn from_array([lambda, gateway, grpc, kafka, aws, postgres, admin]: [u16; 7]) -> Self {
+    fn from_array([rest, gateway, grpc, kafka, aws, postgres, admin, lambda]: [u16; 8]) -> Self {
         Self {
-            lambda,
+            rest,
             gateway,
             grpc,
             kafka,
             aws,
             postgres,
             admin,
+            lambda,
         }
     }
 }
@@ -103,7 +108,7 @@ mod tests {
     #[test]
     fn free_ports_differ_and_a_taken_one_is_noticed() {
         let ports = Ports::free().unwrap();
-        assert_ne!(ports.lambda, ports.gateway);
+        assert_ne!(ports.rest, ports.gateway);
         assert!(!accepts(ports.kafka));
         let _listener = bind(ports.kafka).unwrap();
         assert!(accepts(ports.kafka));

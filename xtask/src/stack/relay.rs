@@ -9,12 +9,16 @@
 //!   which cargo-lambda no longer sends there.
 //! - A call whose process has ended is never answered. The relay reports the error that Lambda
 //!   reports, `Runtime.ExitError`.
+//! - It responds to a process's answer before it has read it, and then an answer of megabytes
+//!   sometimes stops until the process is called again. If the caller has gone meanwhile, it closes
+//!   the connection, and the process ends with it. The relay holds the response back until it has
+//!   all of the answer, as Lambda does.
 //! - It hands calls to a process that is about to be replaced. The relay takes a process out of
 //!   service first.
 
 use std::{
     collections::BTreeMap,
-    io::{self, BufReader, ErrorKind, Read as _, Write as _},
+    io::{self, BufReader, ErrorKind, Read, Write as _},
     net::{Ipv4Addr, Shutdown, TcpListener, TcpStream},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -99,14 +103,11 @@ impl Relay {
     }
 
     /// Registers a process of a function and returns the address of its runtime API.
-    pub(crate) fn admit(&self, function: Option<&str>) -> (Id, String) {
+    pub(crate) fn admit(&self, function: &str) -> (Id, String) {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         self.shared.processes().insert(id, Process::default());
-        let mut api = format!("127.0.0.1:{}/{id}/.rt", self.port);
-        if let Some(function) = function {
-            api = format!("{api}/{function}");
-        }
-        (Id(id), format!("http://{api}"))
+        let api = format!("http://127.0.0.1:{}/{id}/.rt/{function}", self.port);
+        (Id(id), api)
     }
 
     /// Whether a process has asked for an event.
@@ -184,9 +185,23 @@ struct Link {
     asked: Mutex<Asked>,
     /// The process whose event came on this connection, until its next request.
     served: Mutex<Option<u64>>,
+    /// While the process sends an answer.
+    sending: Mutex<Option<Sending>>,
     /// The process has closed its end.
     gone: AtomicBool,
 }
+
+/// An answer that the process is sending.
+#[derive(Default)]
+struct Sending {
+    /// What cargo-lambda has responded to it, or nothing.
+    response: Vec<u8>,
+    /// cargo-lambda has closed its connection.
+    cut_off: bool,
+}
+
+/// The response to an answer that can't be passed on, as of Lambda's runtime API.
+const ACCEPTED: &[u8] = b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 /// Serves one connection until the process closes it.
 fn relay(shared: &Arc<Shared>, client: TcpStream) -> io::Result<()> {
@@ -197,6 +212,7 @@ fn relay(shared: &Arc<Shared>, client: TcpStream) -> io::Result<()> {
         client,
         asked: Mutex::new(Asked::Other),
         served: Mutex::new(None),
+        sending: Mutex::new(None),
         gone: AtomicBool::new(false),
     });
     let answers = link.clone();
@@ -215,6 +231,10 @@ impl Link {
         self.served.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn sending(&self) -> MutexGuard<'_, Option<Sending>> {
+        self.sending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Passes requests on until the process closes the connection. cargo-lambda answers a request
     /// before it has read its body, so the next request can follow in the same packet.
     fn pass_requests(&self) -> io::Result<()> {
@@ -222,14 +242,37 @@ impl Link {
         while let Some(text) = head::read(&mut requests)? {
             let head = Head::parse(&text).ok_or(ErrorKind::InvalidData)?;
             let mut body = (&mut requests).take(head.body);
-            if self.begin(&head) {
+            if !self.begin(&head) {
+                io::copy(&mut body, &mut io::sink())?;
+            } else if !head.answers_event() {
                 (&self.upstream).write_all(head.without_id().as_bytes())?;
                 io::copy(&mut body, &mut &self.upstream)?;
-            } else {
-                io::copy(&mut body, &mut io::sink())?;
+            } else if !self.pass_answer(&head, &mut body)? {
+                break;
             }
         }
         Ok(())
+    }
+
+    /// Passes the answer to an event on. If cargo-lambda doesn't take it, the process doesn't notice.
+    /// Returns whether the connection goes on.
+    fn pass_answer(&self, head: &Head<'_>, body: &mut impl Read) -> io::Result<bool> {
+        *self.sending() = Some(Sending::default());
+        let passed = (&self.upstream)
+            .write_all(head.without_id().as_bytes())
+            .and_then(|()| io::copy(body, &mut &self.upstream));
+        // What is left of it, if passing it on failed.
+        io::copy(body, &mut io::sink())?;
+        // Locked until the response is on its way, so that nothing overtakes it.
+        let mut sending = self.sending();
+        let Sending { response, cut_off } = sending.take().unwrap_or_default();
+        let goes_on = passed.is_ok() && !cut_off;
+        if goes_on || !response.is_empty() {
+            (&self.client).write_all(&response)?;
+        } else {
+            (&self.client).write_all(ACCEPTED)?;
+        }
+        Ok(goes_on)
     }
 
     /// Records a request and returns whether to pass it on.
@@ -266,12 +309,22 @@ impl Link {
             if count == 0 {
                 break;
             }
+            if let Some(sending) = &mut *self.sending() {
+                sending.response.extend_from_slice(&buffer[..count]);
+                continue;
+            }
             self.answered(&buffer[..count]);
             if self.gone.load(Ordering::Relaxed)
                 || (&self.client).write_all(&buffer[..count]).is_err()
             {
                 break;
             }
+        }
+        if let Some(sending) = &mut *self.sending() {
+            // The process's connection is closed once all of its answer is here.
+            sending.cut_off = true;
+            let _ = self.upstream.shutdown(Shutdown::Both);
+            return;
         }
         self.close();
     }

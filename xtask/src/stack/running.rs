@@ -56,6 +56,8 @@ pub(crate) struct Ended {
     pub(crate) part: Part,
     pub(crate) name: String,
     pub(crate) relay: Option<relay::Id>,
+    /// Whether it is a function's process that has been ready to serve.
+    pub(crate) served: bool,
     /// Whether it crashed.
     pub(crate) crashed: bool,
 }
@@ -172,6 +174,7 @@ impl Processes {
                 part: running.part,
                 name: running.name.clone(),
                 relay: running.relay,
+                served: false,
                 crashed: !running.killed,
             });
             // Its children, if any are left.

@@ -1,20 +1,21 @@
 //! Starts the parts, watches them, and stops everything that it started.
 
+mod crashes;
 mod replace;
 mod revive;
 
 use std::{
-    collections::{BTreeSet, VecDeque},
     fs, thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use crashes::Crashes;
 use revive::Revived;
 
 use super::{
     Stack, control,
-    functions::{self, FirstCalls, NO_ROUTE},
+    functions::{self, FirstCalls},
     logs,
     parts::Part,
     relay::Relay,
@@ -27,11 +28,6 @@ use crate::{interrupt, process, progress::Step, workspace::binary};
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(20);
 
-/// A process that ended this many times within a minute is started again only after a pause.
-const RESTARTS: usize = 5;
-const RESTARTS_WITHIN: Duration = Duration::from_secs(60);
-const RESTART_PAUSE: Duration = Duration::from_secs(5);
-
 /// A running stack.
 pub(crate) struct Supervisor {
     processes: Processes,
@@ -39,9 +35,7 @@ pub(crate) struct Supervisor {
     relay: Relay,
     /// Processes that ended while something else was being started.
     pending_exits: Vec<Ended>,
-    restarts: VecDeque<(String, Instant)>,
-    /// Parts and functions that crash repeatedly and wait for their next start.
-    paused: BTreeSet<String>,
+    restarts: Crashes,
     /// Parts that were started again after a crash and aren't ready yet.
     reviving: Vec<Revived>,
     /// Processes that ended by themselves.
@@ -52,8 +46,6 @@ pub(crate) struct Supervisor {
     /// The `prepare` that has run, and this program, to notice new builds.
     prepared: Option<Stamp>,
     own: Option<Stamp>,
-    /// The routes that cargo-lambda has read.
-    routes: String,
     /// Dropped last: it holds the stack's lock.
     stack: Stack,
 }
@@ -65,15 +57,13 @@ impl Supervisor {
             processes: Processes::default(),
             relay: Relay::open(stack.ports.lambda)?,
             pending_exits: Vec::new(),
-            restarts: VecDeque::new(),
-            paused: BTreeSet::new(),
+            restarts: Crashes::default(),
             reviving: Vec::new(),
             crashes: 0,
             up: false,
             reload: None,
             prepared: None,
             own: Stamp::of(&binary("xtask")),
-            routes: String::new(),
             stack,
         };
         let mut stores = supervisor.stack.stores();
@@ -147,6 +137,9 @@ impl Supervisor {
     }
 
     fn answer(&mut self, line: &str) -> String {
+        if line == "crashes" {
+            return format!("ok {}", self.crashes);
+        }
         let outcome = match line.split_once(' ') {
             Some(("stop", name)) => part(name).map(|part| self.stop(part)),
             Some(("kill", name)) => self.kill(name),
@@ -214,9 +207,8 @@ impl Supervisor {
             self.stack.ensure_database()?;
         }
         if part == Part::Functions {
-            self.routes = functions::current_routes()?;
             let names = functions::names()?;
-            let names = names.iter().map(String::as_str).chain([NO_ROUTE]);
+            let names = names.iter().map(String::as_str);
             let launches = functions::launches(&self.stack, &self.relay, names)?;
             self.processes.start(&self.stack, part, launches)?;
             self.first_calls(started, step)?;
@@ -267,10 +259,11 @@ impl Supervisor {
     }
 
     fn reap(&mut self) -> Vec<Ended> {
-        let ended = self.processes.reap(&self.stack);
-        for process in &ended {
+        let mut ended = self.processes.reap(&self.stack);
+        for process in &mut ended {
             self.crashes += usize::from(process.crashed);
             if let Some(id) = process.relay {
+                process.served = self.relay.is_ready(id);
                 self.relay.forget(id);
             }
         }

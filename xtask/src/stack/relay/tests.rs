@@ -70,7 +70,7 @@ const RESPONSE: &str = "/2018-06-01/runtime/invocation/e-1/response";
 #[test]
 fn a_process_is_busy_from_an_event_to_its_next_request() {
     let (relay, lambda) = open();
-    let (id, api) = relay.admit(Some("f"));
+    let (id, api) = relay.admit("f");
     assert!(api.ends_with(&format!("/{}/.rt/f", id.0)), "{api}");
     assert!(!relay.is_ready(id));
     let (mut process, mut server) = connect(&relay, &lambda, id, "GET", NEXT);
@@ -89,7 +89,7 @@ fn a_process_is_busy_from_an_event_to_its_next_request() {
 #[test]
 fn a_retired_process_finishes_its_event_and_gets_no_other() {
     let (relay, lambda) = open();
-    let (id, _) = relay.admit(Some("f"));
+    let (id, _) = relay.admit("f");
     let (mut process, mut server) = connect(&relay, &lambda, id, "GET", NEXT);
     relay.retire(id);
     assert!(relay.is_waiting(id) && !relay.is_idle(id));
@@ -107,7 +107,7 @@ fn a_retired_process_finishes_its_event_and_gets_no_other() {
 #[test]
 fn an_ended_processs_extension_stays_until_the_next_event() {
     let (relay, lambda) = open();
-    let (id, _) = relay.admit(Some("f"));
+    let (id, _) = relay.admit("f");
     let (extension, mut notices) = connect(&relay, &lambda, id, "GET", NOTICE);
     let (process, mut events) = connect(&relay, &lambda, id, "GET", NEXT);
     drop(extension);
@@ -121,7 +121,7 @@ fn an_ended_processs_extension_stays_until_the_next_event() {
 #[test]
 fn the_call_of_a_process_that_ends_is_answered() {
     let (relay, lambda) = open();
-    let (id, _) = relay.admit(Some("f"));
+    let (id, _) = relay.admit("f");
     let (mut process, mut server) = connect(&relay, &lambda, id, "GET", NEXT);
     pass(&mut server, &mut process, EVENT);
     drop(process);
@@ -136,7 +136,7 @@ fn the_call_of_a_process_that_ends_is_answered() {
 #[test]
 fn a_request_may_follow_a_body_at_once() {
     let (relay, lambda) = open();
-    let (id, _) = relay.admit(Some("f"));
+    let (id, _) = relay.admit("f");
     let (mut process, mut server) = connect(&relay, &lambda, id, "GET", NEXT);
     pass(&mut server, &mut process, EVENT);
     let body = "x".repeat(3 * CHUNK);
@@ -155,4 +155,36 @@ fn a_request_may_follow_a_body_at_once() {
     server.read_exact(&mut passed).unwrap();
     assert_eq!(String::from_utf8(passed).unwrap(), expected);
     drop(sender.join().unwrap());
+}
+
+/// cargo-lambda responds early, and its caller has gone: the process sends all of its answer first,
+/// and gets a response in any case.
+#[test]
+fn an_answer_that_is_cut_off_is_taken_to_its_end() {
+    for responds in [false, true] {
+        let (relay, lambda) = open();
+        let (id, _) = relay.admit("f");
+        let (mut process, mut server) = connect(&relay, &lambda, id, "GET", NEXT);
+        pass(&mut server, &mut process, EVENT);
+        let length = 8 * 1024 * 1024;
+        let head = format!(
+            "POST /{}/.rt/f{RESPONSE} HTTP/1.1\r\ncontent-length: {length}\r\n\r\n",
+            id.0
+        );
+        process.write_all(head.as_bytes()).unwrap();
+        assert_eq!(request(&mut server), format!("POST /.rt/f{RESPONSE}"));
+        if responds {
+            server.write_all(ACCEPTED.as_bytes()).unwrap();
+            assert!(is_open(&mut process), "the response comes too early");
+        }
+        drop(server);
+        // More than the connections' buffers hold.
+        process.write_all(&vec![b'x'; length]).unwrap();
+        process
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        let mut rest = String::new();
+        process.read_to_string(&mut rest).unwrap();
+        assert!(rest.starts_with("HTTP/1.1 202 "), "{rest:?}");
+    }
 }

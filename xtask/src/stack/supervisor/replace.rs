@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 
 use super::{
     super::{
-        functions::{self, NO_ROUTE},
+        functions::{self, INSTANCES},
         parts::Part,
         relay,
         running::{Stamp, log},
@@ -38,10 +38,10 @@ impl Supervisor {
 
     /// Restarts a part or a function on request.
     pub(super) fn restart(&mut self, name: &str) -> Result<()> {
-        self.restarts.retain(|(other, _)| other != name);
+        self.restarts.forget(name);
         match Part::from_name(name) {
             Some(part) => self.restart_part(part),
-            None if functions::names()?.contains(name) || name == NO_ROUTE => self.replace(name),
+            None if functions::names()?.contains(name) => self.replace(name),
             None => self.unknown(name),
         }
     }
@@ -64,7 +64,7 @@ impl Supervisor {
     /// Starts a function's missing processes.
     pub(super) fn fill(&mut self, name: &str) -> Result<()> {
         let running = self.processes.of_function(name).len();
-        let launches = (running..functions::instances(name))
+        let launches = (running..INSTANCES)
             .map(|_| functions::launch(&self.stack, &self.relay, name))
             .collect::<Result<_>>()?;
         self.processes.start(&self.stack, Part::Functions, launches)
@@ -177,12 +177,7 @@ impl Supervisor {
         for name in functions::missing()? {
             say(format!("! {}", functions::describe_missing(&name)));
         }
-        // cargo-lambda reads its routes when it starts.
-        if functions::current_routes()? != self.routes {
-            return self.restart_part(Part::Functions);
-        }
-        let mut wanted = functions::names()?;
-        wanted.insert(NO_ROUTE.to_owned());
+        let wanted = functions::names()?;
         let running = self.processes.functions();
         for name in &running - &wanted {
             let ids = self.processes.of_function(&name);

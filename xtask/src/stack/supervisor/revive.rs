@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::{
     super::{parts::Part, running::log},
-    RESTART_PAUSE, RESTARTS, RESTARTS_WITHIN, START_TIMEOUT, Supervisor,
+    START_TIMEOUT, Supervisor,
 };
 use crate::{port, progress::say};
 
@@ -26,16 +26,22 @@ impl Supervisor {
         ended.extend(self.reap());
         let mut parts: Vec<Part> = Vec::new();
         let mut functions = BTreeSet::new();
+        let mut crashed = BTreeSet::new();
+        let now = Instant::now();
         for process in ended {
-            if self.crashes_repeatedly(&process.name) {
+            if self.restarts.pause(&process, now) {
                 self.pending_exits.push(process);
                 continue;
+            }
+            if !process.served {
+                crashed.insert(process.name.clone());
             }
             match process.part {
                 Part::Functions if process.relay.is_some() => drop(functions.insert(process.name)),
                 part => parts.push(part),
             }
         }
+        self.restarts.restarted(crashed, now);
         if !functions.is_empty() {
             // cargo-lambda is about to stop, and the functions are restarted with it.
             if self.processes.is_killed(Part::Functions) {
@@ -56,32 +62,8 @@ impl Supervisor {
         }
     }
 
-    /// Whether a part or function crashed so often that it is restarted only after a pause, which
-    /// is reported once.
-    fn crashes_repeatedly(&mut self, name: &str) -> bool {
-        self.restarts
-            .retain(|(_, at)| at.elapsed() <= RESTARTS_WITHIN);
-        let lately = self.restarts.iter().filter(|(other, _)| other == name);
-        let last = lately.clone().next_back();
-        if lately.count() < RESTARTS {
-            self.paused.remove(name);
-            return false;
-        }
-        let waits = last.is_some_and(|(_, at)| at.elapsed() < RESTART_PAUSE);
-        if self.paused.insert(name.to_owned()) {
-            say(format!(
-                "! {name} has ended more than {RESTARTS} times within a minute: it is started \
-                 again every {} s. To see why, read its log; `cargo xtask restart {name}` starts \
-                 it at once",
-                RESTART_PAUSE.as_secs()
-            ));
-        }
-        waits
-    }
-
     /// Restarts a part or a function.
     fn restart_crashed(&mut self, name: &str, start: impl FnOnce(&mut Self) -> Result<()>) {
-        self.restarts.push_back((name.to_owned(), Instant::now()));
         say(format!("! starting {name} again"));
         if let Err(error) = start(self) {
             say(format!("! {error:#}"));
@@ -156,6 +138,5 @@ impl Supervisor {
     pub(super) fn forget_crashes(&mut self, part: Part) {
         self.pending_exits.retain(|ended| ended.part != part);
         self.reviving.retain(|revived| revived.part != part);
-        self.paused.remove(part.name());
     }
 }
