@@ -9,6 +9,7 @@ mod after;
 mod call_log;
 mod emf;
 mod env;
+mod event;
 mod function;
 mod logs;
 mod origin;

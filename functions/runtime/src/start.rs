@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lambda_http::{Request, service_fn};
+use lambda_http::{Adapter, Request, service_fn, tower::ServiceExt as _};
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use tracing::{Instrument as _, Span, field::Empty, info_span};
 use trichrome_proto::{
@@ -26,6 +26,7 @@ use crate::{
     after::{self, After, Finished},
     call_log::CallLog,
     emf::Sample,
+    event,
     function::{EventFunction, Function},
     logs, origin,
     shell::Shell,
@@ -90,7 +91,7 @@ pub fn run<F: Function>() -> ExitCode {
 async fn serve<F: Function>(shell: Shell<F>, after: After) -> Result<(), RuntimeError> {
     let (outbox, extension) = after::register(after).await;
     let (shell, outbox) = (Arc::new(shell), Arc::new(outbox));
-    let function = lambda_http::run(service_fn(move |request: Request| {
+    let service = Adapter::from(service_fn(move |request: Request| {
         let (shell, outbox) = (shell.clone(), outbox.clone());
         async move {
             let handled = shell.handle(request).await;
@@ -98,6 +99,7 @@ async fn serve<F: Function>(shell: Shell<F>, after: After) -> Result<(), Runtime
             Ok::<_, Infallible>(handled.response)
         }
     }));
+    let function = lambda_runtime::run(service.map_request(event::keep_all_values));
     match extension {
         None => function.await,
         Some(extension) => tokio::try_join!(function, extension).map(|_| ()),
