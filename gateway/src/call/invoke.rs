@@ -7,7 +7,7 @@ use aws_sdk_lambda::{
     config::{
         BehaviorVersion, StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig,
     },
-    error::{ProvideErrorMetadata, SdkError},
+    error::SdkError,
     operation::invoke::{InvokeError as SdkInvokeError, InvokeOutput},
     primitives::Blob,
 };
@@ -255,12 +255,6 @@ fn read_failure(function: &str, error: SdkError<SdkInvokeError, HttpResponse>) -
         (SdkError::ServiceError(_), Some(404)) => InvokeError::Missing(function.to_owned()),
         (SdkError::ServiceError(_), Some(429)) => InvokeError::Throttled,
         (SdkError::ServiceError(_), Some(413)) => InvokeError::TooLarge,
-        // cargo-lambda answers 500 for a function that failed. AWS does so for its own faults,
-        // which have an error code.
-        (SdkError::ServiceError(service), Some(500)) if service.err().code().is_none() => {
-            let body = service.raw().body().bytes().unwrap_or_default();
-            read_function_error(body)
-        }
         (SdkError::ServiceError(_), Some(500..)) => InvokeError::Unreachable(error.into()),
         (SdkError::ServiceError(_) | SdkError::ConstructionFailure(_), _) => {
             InvokeError::Refused(error.into())
@@ -490,9 +484,9 @@ pub(crate) mod tests {
         }
 
         #[tokio::test]
-        async fn cargo_lambdas_500_is_the_function() {
+        async fn a_functions_error_has_status_200_and_a_header() {
             let body = r#"{"errorType":"UNAVAILABLE","errorMessage":"m"}"#;
-            let lambda = lambda((StatusCode::INTERNAL_SERVER_ERROR, body)).await;
+            let lambda = lambda(([("x-amz-function-error", "Unhandled")], body)).await;
             assert_eq!(code(&lambda).await, Err(ErrorCode::Unavailable));
         }
 

@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use axum::response::Response;
 use bytes::Bytes;
-use futures::stream::{FuturesUnordered, StreamExt as _};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request, Uri,
     header::{CONTENT_TYPE, RETRY_AFTER},
@@ -17,7 +16,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use rustls::{ClientConfig, RootCertStore};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument as _, Span, info_span};
 use trichrome_proto::{
     binding,
@@ -40,14 +39,6 @@ use crate::call::{
 /// The timeout for connecting to the API.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A read without an answer is repeated after this time, and the first answer is returned. The
-/// local API (cargo-lambda 1.9.2) sometimes holds back an answer of megabytes until the same
-/// instance of its function is called again, and any API has occasional slow requests.
-const REPEAT_AFTER: Duration = Duration::from_secs(2);
-
-/// How often a read is sent at most.
-const MAX_READS: usize = 4;
-
 /// A client of the REST API. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Rest {
@@ -56,7 +47,6 @@ pub(crate) struct Rest {
     base: String,
     host: String,
     port: Option<u16>,
-    repeat_after: Duration,
 }
 
 impl Rest {
@@ -82,7 +72,6 @@ impl Rest {
             base: base.as_str().trim_end_matches('/').to_owned(),
             host: base.host_str().unwrap_or_default().to_owned(),
             port: base.port_or_known_default(),
-            repeat_after: REPEAT_AFTER,
         })
     }
 
@@ -103,13 +92,8 @@ impl Rest {
         let span = self.span(operation, target);
         let context = context.at(&span);
         let request = self.request(operation, target, content_type, body, &context)?;
-        let answer = async {
-            match operation.http.method {
-                "GET" => self.read(request).await,
-                _ => self.send(request).await,
-            }
-        };
-        let (parts, body) = timeout_at(deadline, answer.instrument(span.clone()))
+        let answer = self.send(request).instrument(span.clone());
+        let (parts, body) = timeout_at(deadline, answer)
             .await
             .unwrap_or_else(|_| Err(timed_out()))
             .inspect_err(|error| telemetry::failed(&span, error.code.as_str()))?;
@@ -162,7 +146,7 @@ impl Rest {
         if let Some(client) = context.client {
             request = request.header(FORWARDED_FOR, client.to_string());
         }
-        // Without a content type, API Gateway and the local API don't treat a body as JSON.
+        // Without a content type, API Gateway doesn't treat a body as JSON.
         let json = HeaderValue::from_static("application/json");
         if operation.http.body {
             request = request.header(CONTENT_TYPE, content_type.unwrap_or(&json));
@@ -171,19 +155,6 @@ impl Rest {
             tracing::error!(%error, "cannot build a request for the REST API");
             internal()
         })
-    }
-
-    /// Sends a request that may be repeated, because it changes nothing.
-    async fn read(&self, request: Request<Full<Bytes>>) -> Result<(Parts, Bytes), ApiError> {
-        let mut reads = FuturesUnordered::new();
-        while reads.len() < MAX_READS {
-            reads.push(self.send(request.clone()));
-            if let Ok(Some(answer)) = timeout(self.repeat_after, reads.next()).await {
-                return answer;
-            }
-            tracing::debug!("no answer yet; repeating the read");
-        }
-        reads.next().await.unwrap_or_else(|| Err(timed_out()))
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<(Parts, Bytes), ApiError> {
@@ -258,46 +229,32 @@ mod tests {
 
     use super::*;
 
-    /// The result of calling an API that never answers the first two requests, and the number of
-    /// requests.
-    async fn called(function: &str) -> (Result<u16, ErrorCode>, u32) {
+    /// Whatever the method, the API gets a request once: a repeat could have a second effect, or
+    /// double the load on an API that is slow.
+    #[tokio::test]
+    async fn a_request_without_an_answer_times_out_and_is_not_repeated() {
         let requests = Arc::new(AtomicU32::new(0));
         let count = Arc::clone(&requests);
         let answer = async move || {
-            if count.fetch_add(1, Ordering::SeqCst) < 2 {
-                std::future::pending::<()>().await;
-            }
-            "{}"
+            count.fetch_add(1, Ordering::SeqCst);
+            std::future::pending::<()>().await;
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let router = Router::new().fallback(any(answer));
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let rest = Rest {
-            repeat_after: Duration::from_millis(100),
-            ..Rest::new(&base.parse().unwrap()).unwrap()
-        };
-        let operation = by_function(function).unwrap();
-        let reads = operation.http.method == "GET";
-        let timeout = Duration::from_millis(if reads { 10_000 } else { 500 });
+        let rest = Rest::new(&base.parse().unwrap()).unwrap();
         let context = Context::read(|_| None);
-        let deadline = Instant::now() + timeout;
-        let answer = rest
-            .call(operation, "/it", None, Bytes::new(), &context, deadline)
-            .await;
-        let answer = answer.map(|it| it.status().as_u16());
-        (
-            answer.map_err(|error| error.code),
-            requests.load(Ordering::SeqCst),
-        )
-    }
-
-    #[tokio::test]
-    async fn a_read_without_an_answer_is_made_again_and_nothing_else_is() {
-        let (answer, requests) = called("pictures-get").await;
-        assert_eq!(answer, Ok(200));
-        assert!(requests >= 3, "{requests}");
-        let late = Err(ErrorCode::DeadlineExceeded);
-        assert_eq!(called("pictures-delete").await, (late, 1));
+        for function in ["pictures-get", "pictures-delete"] {
+            requests.store(0, Ordering::SeqCst);
+            let operation = by_function(function).unwrap();
+            let deadline = Instant::now() + Duration::from_millis(500);
+            let answer = rest
+                .call(operation, "/it", None, Bytes::new(), &context, deadline)
+                .await;
+            let code = answer.map_err(|error| error.code).map(|_| ());
+            assert_eq!(code, Err(ErrorCode::DeadlineExceeded), "{function}");
+            assert_eq!(requests.load(Ordering::SeqCst), 1, "{function}");
+        }
     }
 }
