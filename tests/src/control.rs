@@ -15,7 +15,7 @@ use crate::stack::Stack;
 /// restarting the part already.
 const TIMEOUT: Duration = Duration::from_secs(150);
 
-/// Stops a part: `ministack`, `kafka`, `postgres`, `functions` or `gateway`.
+/// Stops a part: `ministack`, `kafka`, `postgres`, `functions`, `api` or `gateway`.
 pub async fn stop(stack: &Stack, part: &str) -> Result<()> {
     stack.stopped().insert(part.to_owned());
     command(stack, &format!("stop {part}")).await
@@ -47,7 +47,21 @@ pub async fn kill(stack: &Stack, part: &str) -> Result<()> {
     command(stack, &format!("kill {part}")).await
 }
 
+/// The number of processes that have ended by themselves since the stack's start.
+pub async fn crashes(stack: &Stack) -> Result<usize> {
+    let answer = ask(stack, "crashes").await?;
+    let count = answer.strip_prefix("ok ");
+    let count = count.with_context(|| format!("the supervisor answered {answer:?}"))?;
+    Ok(count.parse()?)
+}
+
 async fn command(stack: &Stack, command: &str) -> Result<()> {
+    let answer = ask(stack, command).await?;
+    ensure!(answer == "ok", "`{command}`: {answer}");
+    Ok(())
+}
+
+async fn ask(stack: &Stack, command: &str) -> Result<String> {
     let path = &stack.description.control_socket;
     let exchange = async {
         let mut socket = UnixStream::connect(path).await?;
@@ -60,6 +74,5 @@ async fn command(stack: &Stack, command: &str) -> Result<()> {
         .await
         .with_context(|| format!("`{command}` took longer than {TIMEOUT:?}"))?
         .with_context(|| format!("the supervisor at {}", path.display()))?;
-    ensure!(answer.trim() == "ok", "`{command}`: {}", answer.trim());
-    Ok(())
+    Ok(answer.trim().to_owned())
 }

@@ -14,14 +14,6 @@ use uuid::Uuid;
 
 use crate::{account::Account, reply::Reply, scenario::Scenario, transport::Transport};
 
-/// A read from the REST API is repeated after this time without a response, as the facade does
-/// (`gateway/src/http/facade/rest.rs`). cargo-lambda 1.9.2 sometimes holds back a response of
-/// several megabytes until the same function instance is called again.
-const LATE_READ: Duration = Duration::from_secs(5);
-
-/// The number of attempts for such a read.
-const LATE_READS: u32 = 5;
-
 /// The timeout of a call. The gateway's own deadline is ten seconds.
 const PATIENCE: Duration = Duration::from_secs(25);
 
@@ -178,20 +170,8 @@ async fn once(scenario: &Scenario, transport: Transport, call: Outgoing) -> Resu
     let (operation, trace) = (call.operation, call.trace);
     let request_id = call.request_id.clone();
     let what = format!("{} over {transport}", operation.function);
-    let reads = transport == Transport::Rest && operation.http.method == "GET";
-    let mut carried = None;
-    for _ in 0..if reads { LATE_READS } else { 0 } {
-        let read = transport.carry(scenario.stack(), call.clone());
-        carried = timeout(LATE_READ, read).await.ok();
-        if carried.is_some() {
-            break;
-        }
-    }
-    let carried = match carried {
-        Some(carried) => Ok(carried),
-        None => timeout(PATIENCE, transport.carry(scenario.stack(), call)).await,
-    };
-    let mut reply = carried
+    let mut reply = timeout(PATIENCE, transport.carry(scenario.stack(), call))
+        .await
         .with_context(|| format!("{what}: no reply within {PATIENCE:?}"))?
         .with_context(|| what.clone())?;
     if reply.request_id != request_id {

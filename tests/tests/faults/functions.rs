@@ -101,9 +101,7 @@ async fn down(run: Scenario) -> Result<()> {
     let gateway = run.stack().description.gateway_url.clone();
     let http = &run.stack().http;
     without(&run, "functions", async || {
-        // The REST API itself is down, so it can't return an error.
-        let others = Transport::ALL.into_iter().filter(|&t| t != Transport::Rest);
-        over_each(others, async |transport| {
+        over_each(Transport::ALL, async |transport| {
             unavailable(&run, transport, &account, "users-get", user.clone()).await?;
             unavailable(&run, transport, &account, "pictures-list", json!({})).await?;
             Ok(())

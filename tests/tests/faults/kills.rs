@@ -25,7 +25,14 @@ use uuid::Uuid;
 use crate::outage::all_serve;
 
 pub(crate) fn add(suite: &mut Suite) {
-    for part in ["kafka", "postgres", "ministack", "functions", "gateway"] {
+    for part in [
+        "kafka",
+        "postgres",
+        "ministack",
+        "functions",
+        "api",
+        "gateway",
+    ] {
         suite.once(
             &format!("faults::{part}_is_killed_under_load"),
             move |run| killed(run, part),

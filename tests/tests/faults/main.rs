@@ -10,6 +10,7 @@ mod batches;
 mod flood;
 mod functions;
 mod gateway;
+mod hang_ups;
 mod kafka;
 mod kills;
 mod logs;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         postgres::add,
         aws::add,
         functions::add,
+        hang_ups::add,
         kafka::add,
         batches::add,
         flood::add,

@@ -179,9 +179,10 @@ async fn matrix(run: Scenario, operation: &'static Operation) -> Result<()> {
         account: &owner,
         picture_id: &picture_id,
     };
+    let deployed = run.stack().description.is_deployed();
     for credential in CREDENTIALS {
-        // cargo-lambda 1.9.2 drops the second header. API Gateway passes both on.
-        if (credential, run.transport()) == (Credential::Twice, Transport::Rest) {
+        // MiniStack's API Gateway keeps one value of a header. AWS's keeps all.
+        if deployed && (credential, run.transport()) == (Credential::Twice, Transport::Rest) {
             continue;
         }
         let args = Value::Object(good(operation, &subject)?);

@@ -93,8 +93,8 @@ async fn bodies(run: Scenario) -> Result<()> {
     for operation in OPERATIONS.iter().filter(|operation| operation.http.body) {
         let url = format!("{base}{}", some_path(operation));
         for (body, saying) in bad {
-            // The local stand-in for API Gateway doesn't pass on bodies that aren't text.
-            if run.transport() == Transport::Rest && std::str::from_utf8(body).is_err() {
+            // API Gateway without binary media types replaces what isn't UTF-8.
+            if is_replaced(&run, body) {
                 continue;
             }
             let answer = stack
@@ -108,6 +108,12 @@ async fn bodies(run: Scenario) -> Result<()> {
         }
     }
     stack.stored.holds(&account.id, Amount::NOTHING).await
+}
+
+/// Whether API Gateway changes this body before a function gets it.
+fn is_replaced(run: &Scenario, body: &[u8]) -> bool {
+    let deployed = run.stack().description.is_deployed();
+    deployed && run.transport() == Transport::Rest && std::str::from_utf8(body).is_err()
 }
 
 /// A call that is refused because of its body is logged too.
@@ -156,6 +162,12 @@ async fn routes(run: Scenario) -> Result<()> {
         ("GET", "/pictures/a/b", ErrorCode::NotFound),
         ("PUT", "/pictures", ErrorCode::MethodNotAllowed),
         ("DELETE", "/login", ErrorCode::MethodNotAllowed),
+        // Not a user of that id.
+        (
+            "GET",
+            "/users/validate-password",
+            ErrorCode::MethodNotAllowed,
+        ),
         (
             "PATCH",
             "/users/0190b6a0-1234-7000-8000-000000000001",

@@ -21,6 +21,7 @@ mod journey;
 mod paging;
 mod pictures;
 mod renames;
+mod rest_api;
 mod revocation;
 mod traces;
 mod typed_clients;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         bad_fields::add,
         bad_pictures::add,
         bad_bodies::add,
+        rest_api::add,
         call_logs::add,
         events::add,
         grpc::add,
