@@ -18,6 +18,7 @@ use crate::outage::{over_each, unavailable, without};
 
 pub(crate) fn add(suite: &mut Suite) {
     suite.once("faults::the_functions_are_down", down);
+    suite.once("faults::the_api_is_down", api_down);
     suite.once("faults::a_function_is_replaced", replaced);
     suite.once("faults::a_function_is_killed", killed);
 }
@@ -104,6 +105,27 @@ async fn down(run: Scenario) -> Result<()> {
         over_each(Transport::ALL, async |transport| {
             unavailable(&run, transport, &account, "users-get", user.clone()).await?;
             unavailable(&run, transport, &account, "pictures-list", json!({})).await?;
+            Ok(())
+        })
+        .await?;
+        let alive = http.get(&format!("{gateway}/healthz")).await?;
+        ensure!(alive.status == 200, "/healthz: {}", alive.status);
+        Ok(())
+    })
+    .await
+}
+
+/// The gateway isn't ready without the Invoke API.
+async fn api_down(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let user = json!({"user_id": account.id});
+    let gateway = run.stack().description.gateway_url.clone();
+    let http = &run.stack().http;
+    without(&run, "api", async || {
+        // The REST API itself is down, so it can't return an error.
+        let others = Transport::ALL.into_iter().filter(|&t| t != Transport::Rest);
+        over_each(others, async |transport| {
+            unavailable(&run, transport, &account, "users-get", user.clone()).await?;
             Ok(())
         })
         .await?;
