@@ -6,7 +6,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::{header::HOST, request::Parts};
 use serde::Serialize;
 use time::OffsetDateTime;
-use trichrome_proto::contract::Operation;
+use trichrome_proto::{contract::Operation, wire::header::FORWARDED_FOR};
 use url::form_urlencoded;
 
 use super::text;
@@ -134,12 +134,15 @@ fn headers<'a>(parts: &'a Parts, host: &Cow<'a, str>) -> BTreeMap<&'a str, Vec<C
         headers.entry(name.as_str()).or_default().push(text(value));
     }
     headers.insert(HOST.as_str(), vec![host.clone()]);
+    // The proxies before the caller come first.
+    let mut forwarded = headers.remove(FORWARDED_FOR).unwrap_or_default();
+    forwarded.push(SOURCE_IP.into());
     for (name, value) in [
-        ("x-forwarded-for", SOURCE_IP),
-        ("x-forwarded-port", "443"),
-        ("x-forwarded-proto", "https"),
+        (FORWARDED_FOR, forwarded.join(", ").into()),
+        ("x-forwarded-port", "443".into()),
+        ("x-forwarded-proto", "https".into()),
     ] {
-        headers.insert(name, vec![value.into()]);
+        headers.insert(name, vec![value]);
     }
     headers
 }
@@ -221,6 +224,7 @@ mod tests {
         let request = http::Request::post("/login")
             .header("authorization", "Bearer a")
             .header("authorization", "Bearer b")
+            .header("x-forwarded-for", "203.0.113.7")
             .header(
                 "x-latin",
                 http::HeaderValue::from_bytes(b"caf\xe9").unwrap(),
@@ -232,6 +236,7 @@ mod tests {
         assert_eq!(all.iter().collect::<Vec<_>>(), ["Bearer a", "Bearer b"]);
         assert_eq!(event.headers["authorization"], "Bearer b");
         assert_eq!(event.headers["x-latin"].as_bytes(), "café".as_bytes());
+        assert_eq!(event.headers[FORWARDED_FOR], "203.0.113.7, 127.0.0.1");
     }
 
     #[test]
