@@ -84,8 +84,8 @@ impl Readiness {
     }
 }
 
-/// Checks that a URL's port accepts connections. A request would be more expensive: the local
-/// REST API would build and start a function for it.
+/// Checks that a URL's port accepts connections. A request would invoke a function, which AWS
+/// charges for.
 pub(crate) fn tcp_check(url: &Url) -> Check {
     let host = url.host_str().unwrap_or_default().to_owned();
     // `host_str` keeps the brackets of an IPv6 address, which the resolver doesn't take.
