@@ -136,7 +136,7 @@ pub(crate) fn check_sizes(headers: &HeaderMap) -> Result<(), ApiError> {
     }
 }
 
-/// Refuses a body that can't be read, whoever sends it: one that is compressed or isn't text.
+/// Refuses a body that can't be read: one that is compressed or isn't text.
 pub(crate) fn check_body(operation: &Operation, request: &Request) -> Result<(), ApiError> {
     check_coding(request.headers())?;
     if operation.http.body {

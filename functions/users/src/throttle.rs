@@ -12,7 +12,7 @@
 //! minute. An attempt during the delay is refused before the password is looked at, and doesn't
 //! extend it. A failure is forgotten after a quarter of an hour without another one.
 //!
-//! So a stranger delays nobody else: a block where the user signed up or logged in within 90 days
+//! So a stranger doesn't delay others: a block where the user signed up or logged in within 90 days
 //! has a counter of its own. If strangers fail from so many blocks that all new ones are delayed,
 //! an attempt from a new block passes once a minute at most.
 //!

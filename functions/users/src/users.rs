@@ -43,8 +43,8 @@ impl Users {
     }
 
     /// Creates a user with the name's form ([`Username`]), or returns the one that an earlier call
-    /// with the same name, `idempotency_key` and password created. The key alone isn't enough:
-    /// whoever learns it must not get the account.
+    /// with the same name, `idempotency_key` and password created. The key alone isn't enough,
+    /// because someone else may have learned it.
     ///
     /// # Errors
     /// [`Error::Username`], [`Error::Taken`], [`Error::TooManySignups`], [`Error::Conflict`] and

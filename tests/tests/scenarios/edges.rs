@@ -58,6 +58,10 @@ async fn token(run: Scenario) -> Result<()> {
     let reply = call()?.token(&large).send().await?;
     reply.refused(ErrorCode::HeadersTooLarge)?;
     call()?.by(&account).send().await?.ok()?;
+    // API Gateway refuses it itself, without a call log. MiniStack passes it on.
+    if run.transport() == Transport::Rest && !run.stack().description.is_deployed() {
+        return Ok(());
+    }
     run.all_logged().await
 }
 

@@ -85,8 +85,8 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
     Exception {
         pattern: "* segment 0 (E0)",
         difference: Refused,
-        reason: "Chromium shows this only where it is told that it is JPEG: by its first bytes, \
-            which the service and `<img>` go by, it isn't.",
+        reason: "Chromium shows this only if it is declared as JPEG; by its first bytes, which the \
+            service and `<img>` go by, it isn't.",
     },
     Exception {
         pattern: "*.jpg cut * its end marker at *",
