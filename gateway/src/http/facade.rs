@@ -48,7 +48,7 @@ pub(crate) struct Facade {
     /// The gateway's own gRPC port.
     pub(crate) grpc: grpc::client::Client,
     pub(crate) events: events::Events,
-    /// Logs the calls that are refused before they reach the gRPC port or Kafka.
+    /// Logs the calls that the facade refuses itself.
     pub(crate) calls: Calls,
     /// Rate limits for `/rest`, which bypasses [`Calls`].
     pub(crate) limits: Arc<RateLimits>,
@@ -190,7 +190,11 @@ impl Facade {
             let refused = head::check(&parts.uri, &parts.headers)
                 .and(coding)
                 .and_then(|()| context.check())
-                .and_then(|()| request.check_text(&body));
+                .and_then(|()| request.check_text(&body))
+                .and_then(|()| match transport {
+                    Transport::Rest => self.limits.check(operation),
+                    Transport::Grpc | Transport::Events => Ok(()),
+                });
             if let Err(error) = refused {
                 let call = request.call(transport, Args::default());
                 self.calls.refuse(&call, &error).await;
@@ -210,14 +214,12 @@ impl Facade {
     }
 
     async fn over_rest(&self, request: ApiRequest<'_>, body: Bytes) -> Result<Response, Refusal> {
-        let operation = request.operation;
-        self.limits.check(operation)?;
         let target = match request.query {
             "" => request.path.to_owned(),
             query => format!("{}?{query}", request.path),
         };
         let response = self.rest.call(
-            operation,
+            request.operation,
             &target,
             request.content_type,
             body,

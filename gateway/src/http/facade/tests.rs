@@ -28,6 +28,10 @@ async fn app(answer: Value) -> Router {
 }
 
 async fn app_and_metrics(answer: Value) -> (Router, Arc<Metrics>) {
+    app_with_log(answer, Arc::default()).await
+}
+
+async fn app_with_log(answer: Value, log: Arc<Logged>) -> (Router, Arc<Metrics>) {
     let upstream = rest_api(answer.clone()).await;
     let invoke = FakeInvoke::answering(move |_, _| Ok(answer.clone()));
     let port = serve(&invoke).await;
@@ -42,7 +46,7 @@ async fn app_and_metrics(answer: Value) -> (Router, Arc<Metrics>) {
         calls: Calls::new(
             Arc::clone(&invoke) as _,
             Arc::clone(&limits),
-            CallLog::new(Arc::new(Logged::default())),
+            CallLog::new(log as _),
             Arc::clone(&metrics),
         ),
         rest: rest::Rest::new(&config.rest_url).unwrap(),
@@ -466,4 +470,21 @@ async fn strange_paths_are_the_callers_mistakes() {
             assert!((400..500).contains(&status), "{path}: {}", answered.body);
         }
     }
+}
+
+#[tokio::test]
+async fn calls_over_the_rate_limit_are_logged() {
+    let log = Arc::new(Logged::default());
+    // Other answers are logged by the function.
+    let (app, _) = app_with_log(json!({"statusCode": 204}), Arc::clone(&log)).await;
+    let mut limited = 0;
+    for _ in 0..40 {
+        let answered = ask(&app, "POST", "/rest/users/validate-password", "{}").await;
+        if answered.status == 429 {
+            assert_error(&answered, 429, "RESOURCE_EXHAUSTED");
+            limited += 1;
+        }
+    }
+    assert!(limited > 0);
+    assert_eq!(log.count(), limited);
 }
