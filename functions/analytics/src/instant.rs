@@ -31,7 +31,7 @@ pub(crate) fn micros(at: OffsetDateTime) -> i64 {
     i64::try_from(at.unix_timestamp_nanos().div_euclid(1000)).unwrap_or(i64::MAX)
 }
 
-/// The time that many milliseconds after 1970. A negative number means that there is none.
+/// Converts Unix milliseconds. `None` if they are negative: Kafka sends -1 if it has no time.
 pub(crate) fn from_millis(millis: i64) -> Option<OffsetDateTime> {
     u64::try_from(millis).ok()?;
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).ok()

@@ -29,7 +29,7 @@ pub(crate) enum Args<'a> {
     Fields(Map<String, Value>),
     /// The JSON text that the caller sent.
     Text(ObjectText<'a>),
-    /// An HTTP request as it came, which need not be valid.
+    /// An unchanged HTTP request, valid or not.
     Http {
         target: Target,
         body: Option<&'a str>,

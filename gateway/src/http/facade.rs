@@ -131,7 +131,7 @@ impl ApiRequest<'_> {
         Ok(args)
     }
 
-    /// The request as it came, for the function to refuse.
+    /// The unchanged request, for the function to refuse.
     fn as_sent<'a>(&self, body: &'a [u8]) -> Result<Args<'a>, ApiError> {
         let query = form_urlencoded::parse(self.query.as_bytes());
         let target = Target {

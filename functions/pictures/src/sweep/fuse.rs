@@ -59,7 +59,7 @@ impl Fuse {
                 object_age: age(oldest),
             });
         }
-        // Far below 2^53, and a fraction of an object is none.
+        // Exact, since the counts are below 2^53. Rounded down.
         let share = (swept.objects as f64 * self.max_percent / 100.0) as u64;
         let limit = share.max(FLOOR);
         (swept.orphans > limit).then_some(Refusal::Share {
