@@ -1,6 +1,6 @@
 //! Call logs in Postgres.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use anyhow::{Result, bail, ensure};
 use serde_json::json;
@@ -91,6 +91,21 @@ pub async fn one(postgres: &PgPool, trace: Uuid) -> Result<Logged> {
             Some(row) => Ok(row),
             None => bail!("no call log with the trace {trace}"),
         }
+    })
+    .await
+}
+
+/// Waits until the traces have as many call logs as there are traces.
+pub async fn all(postgres: &PgPool, traces: &[Uuid], within: Duration) -> Result<()> {
+    eventually(within, async || {
+        let logged = of(postgres, traces).await?;
+        ensure!(
+            logged.len() == traces.len(),
+            "{} of {} logged",
+            logged.len(),
+            traces.len()
+        );
+        Ok(())
     })
     .await
 }

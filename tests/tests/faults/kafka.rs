@@ -68,18 +68,8 @@ async fn down(run: Scenario) -> Result<()> {
     })
     .await?;
     // The gateway buffers call logs until Kafka accepts them.
-    eventually(Duration::from_secs(60), async || {
-        let traces = traces.map(|(_, trace)| trace);
-        let logged = call_logs::of(&run.stack().postgres, &traces).await?;
-        ensure!(
-            logged.len() == traces.len(),
-            "{} of {} logged",
-            logged.len(),
-            traces.len()
-        );
-        Ok(())
-    })
-    .await
+    let traces = traces.map(|(_, trace)| trace);
+    call_logs::all(&run.stack().postgres, &traces, Duration::from_secs(60)).await
 }
 
 /// What `/readyz` says.

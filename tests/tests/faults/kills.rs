@@ -163,17 +163,7 @@ async fn killed(run: Scenario, part: &'static str) -> Result<()> {
             .flat_map(|it| it.acknowledged.borrow().clone())
             .map(|(_, trace)| trace)
             .collect();
-        eventually(LOGGED, async || {
-            let logged = call_logs::of(&run.stack().postgres, &traces).await?;
-            ensure!(
-                logged.len() == traces.len(),
-                "{} of {} logged",
-                logged.len(),
-                traces.len()
-            );
-            Ok(())
-        })
-        .await?;
+        call_logs::all(&run.stack().postgres, &traces, LOGGED).await?;
     }
     Ok(())
 }

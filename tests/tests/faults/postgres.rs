@@ -79,17 +79,7 @@ async fn waiting(run: &Scenario) -> Result<usize> {
 
 /// Waits until each of these traces has a call log.
 async fn are_logged(run: &Scenario, traces: &[Uuid]) -> Result<()> {
-    eventually(LOGGED, async || {
-        let logged = call_logs::of(&run.stack().postgres, traces).await?;
-        ensure!(
-            logged.len() == traces.len(),
-            "{} of {} logged",
-            logged.len(),
-            traces.len()
-        );
-        Ok(())
-    })
-    .await
+    call_logs::all(&run.stack().postgres, traces, LOGGED).await
 }
 
 async fn down(run: Scenario) -> Result<()> {

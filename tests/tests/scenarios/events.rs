@@ -22,7 +22,7 @@ use trichrome_tests::{
     stored::Amount,
     token,
     transport::Transport,
-    wait::{SOON, eventually},
+    wait::SOON,
 };
 use uuid::Uuid;
 
@@ -485,17 +485,7 @@ async fn ingested_with_garbage(run: Scenario) -> Result<()> {
             .await?;
         traces.push(trace);
     }
-    eventually(SOON, async || {
-        let logged = call_logs::of(&stack.postgres, &traces).await?;
-        ensure!(
-            logged.len() == traces.len(),
-            "{} of {} logged",
-            logged.len(),
-            traces.len()
-        );
-        Ok(())
-    })
-    .await?;
+    call_logs::all(&stack.postgres, &traces, SOON).await?;
     letters
         .wait_for(|record| garbage.contains(&record.value))
         .await?;
