@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::{
     Error, Picture, PictureStore, content,
     picture::visible_title,
-    store::{Creation, Insertion, KeyUse, NotInserted},
+    store::{Creation, Insertion, KeyUse, Layout, NotInserted, ObjectKey},
 };
 
 /// Extra time allowed for rolling back before the error is returned.
@@ -75,10 +75,8 @@ impl NewPictures {
         }
 
         let content_type = image.format.content_type();
-        let stored = self
-            .store
-            .objects
-            .put(caller, picture.id, content_type, bytes);
+        let object = ObjectKey::original(picture.layout, caller, picture.id);
+        let stored = self.store.objects.put(object, content_type, bytes);
         if let Err(error) = stored.await {
             // It may have been stored, and only the response lost.
             self.roll_back(&picture).await;
@@ -119,7 +117,11 @@ impl NewPictures {
     /// Deletes the object of a picture that could not be stored. A failure is only logged,
     /// because the caller gets the first error.
     async fn roll_back(&self, picture: &Picture) {
-        let deleted = self.store.objects.delete(&picture.user_id, picture.id);
+        // S3 may have notified `pictures-derive` of the object, so there may be derivatives.
+        let deleted = self
+            .store
+            .objects
+            .delete(picture.layout, &picture.user_id, picture.id);
         let error: &dyn std::error::Error = match timeout(ROLLBACK_TIMEOUT, deleted).await {
             Ok(Ok(())) => return,
             Ok(Err(error)) => &{ error },
@@ -177,6 +179,7 @@ fn metadata(
             .map_err(|_| Error::unexpected("measure a picture", "over 4 GiB"))?,
         width: image.size.width,
         height: image.size.height,
+        layout: Layout::default(),
     })
 }
 

@@ -1,8 +1,8 @@
 //! Deleting a picture.
 //!
-//! The row is marked, which hides the picture. Then the object is deleted, and then the row. A
+//! The row is marked, which hides the picture. Then its objects are deleted, and then the row. A
 //! failure in between leaves a hidden row, and a repeated call continues from there. If the row
-//! were deleted first, a failure would leave an object without a row; if the object were, a
+//! were deleted first, a failure would leave objects without a row; if the objects were, a
 //! picture that can't be opened. The idempotency key is remembered when the row is deleted.
 
 use trichrome_proto::pictures::DeleteUserPictureRequest;
@@ -34,14 +34,14 @@ impl PictureStore {
         {
             return Ok(());
         }
-        if !self.rows.begin_delete(caller, id).await? {
+        let Some(picture) = self.rows.begin_delete(caller, id).await? else {
             return match key {
                 // A concurrent call with the same key may have deleted it since.
                 Some(key) if self.was_deleted(caller, key, id).await? => Ok(()),
                 _ => Err(Error::NotFound(id)),
             };
-        }
-        self.objects.delete(caller, id).await?;
+        };
+        self.objects.delete(picture.layout, caller, id).await?;
         let Some(key) = key else {
             return self.rows.delete(caller, id).await;
         };
@@ -69,7 +69,7 @@ mod tests {
 
     use super::*;
     use crate::testing::{
-        Answer, Replay, USER, cancelled, object, object_error, replay, row, row_error,
+        Answer, Replay, USER, cancelled, item, object, object_error, replay, row, row_error,
     };
 
     const ID: &str = "0190b6a0-1234-7000-8000-000000000001";
@@ -87,13 +87,24 @@ mod tests {
         (replay.store.delete(USER, key, &request).await, replay)
     }
 
+    /// The row after it was marked.
+    fn marked() -> Answer {
+        let mut marked = item(ID, "A dot", 5);
+        marked["layout"] = json!({ "S": "prefixed" });
+        row(json!({ "Attributes": marked }))
+    }
+
+    fn deleted() -> Answer {
+        object("<DeleteResult/>")
+    }
+
     #[tokio::test]
     async fn the_row_is_hidden_first_and_deleted_last() {
-        let (result, replay) = delete(vec![row(json!({})), object(""), row(json!({}))]).await;
+        let (result, replay) = delete(vec![marked(), deleted(), row(json!({}))]).await;
         result.unwrap();
         assert_eq!(
             replay.operations(),
-            ["UpdateItem", "DeleteObject", "DeleteItem"]
+            ["UpdateItem", "DeleteObjects", "DeleteItem"]
         );
         let seen = replay.seen();
         assert_eq!(
@@ -101,8 +112,27 @@ mod tests {
             "attribute_exists(picture_id)"
         );
         assert_eq!(seen[0].json()["Key"]["user_id"]["S"], USER);
-        assert!(seen[1].path.starts_with(&format!("/bytes/{USER}/{ID}")));
+        let objects = String::from_utf8(seen[1].body.clone()).unwrap();
+        for key in [
+            format!("originals/{USER}/{ID}"),
+            format!("derived/{USER}/{ID}/thumbnail.webp"),
+            format!("derived/{USER}/{ID}/preview.webp"),
+        ] {
+            assert!(objects.contains(&format!("<Key>{key}</Key>")), "{objects}");
+        }
         assert_eq!(seen[2].json()["Key"]["picture_id"]["S"], ID);
+    }
+
+    #[tokio::test]
+    async fn a_picture_from_before_is_deleted_where_it_is() {
+        let flat = row(json!({ "Attributes": item(ID, "A dot", 5) }));
+        let (result, replay) = delete(vec![flat, deleted(), row(json!({}))]).await;
+        result.unwrap();
+        let objects = String::from_utf8(replay.seen()[1].body.clone()).unwrap();
+        assert!(
+            objects.contains(&format!("<Key>{USER}/{ID}</Key>")),
+            "{objects}"
+        );
     }
 
     #[tokio::test]
@@ -115,10 +145,10 @@ mod tests {
 
     #[tokio::test]
     async fn the_row_stays_as_long_as_the_object() {
-        let answers = vec![row(json!({})), object_error(500, "InternalError")];
+        let answers = vec![marked(), object_error(500, "InternalError")];
         let (result, replay) = delete(answers).await;
         assert_eq!(result.unwrap_err().code(), ErrorCode::Unavailable);
-        assert_eq!(replay.operations(), ["UpdateItem", "DeleteObject"]);
+        assert_eq!(replay.operations(), ["UpdateItem", "DeleteObjects"]);
     }
 
     /// An idempotency item that says this.
@@ -132,7 +162,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_key_is_remembered_with_the_deletion() {
-        let answers = vec![row(json!({})), row(json!({})), object(""), row(json!({}))];
+        let answers = vec![row(json!({})), marked(), deleted(), row(json!({}))];
         let (result, replay) = delete_with(Some("k"), answers).await;
         result.unwrap();
         assert_eq!(
@@ -140,7 +170,7 @@ mod tests {
             [
                 "GetItem",
                 "UpdateItem",
-                "DeleteObject",
+                "DeleteObjects",
                 "TransactWriteItems"
             ]
         );
@@ -174,8 +204,8 @@ mod tests {
         let taken = cancelled(&["None", "ConditionalCheckFailed"]);
         let answers = vec![
             row(json!({})),
-            row(json!({})),
-            object(""),
+            marked(),
+            deleted(),
             taken,
             key_item("deleted_id", ID),
         ];

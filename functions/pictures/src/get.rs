@@ -2,7 +2,7 @@
 
 use trichrome_proto::pictures::{GetUserPictureRequest, PictureMessage};
 
-use crate::{Error, PictureStore, picture::parse_id};
+use crate::{Error, ObjectKey, PictureStore, picture::parse_id};
 
 impl PictureStore {
     /// Returns a picture of the caller, with its bytes.
@@ -21,7 +21,8 @@ impl PictureStore {
             .get(caller, id)
             .await?
             .ok_or(Error::NotFound(id))?;
-        match self.objects.get(caller, id).await? {
+        let object = ObjectKey::original(picture.layout, caller, id);
+        match self.objects.get(object).await? {
             Some(base64) => Ok(picture.into_message(base64)),
             None => {
                 // Probably deleted between the two reads.
@@ -71,6 +72,20 @@ mod tests {
         assert_eq!(seen[0].json()["Key"]["picture_id"]["S"], ID);
         assert_eq!(seen[0].json()["ConsistentRead"], true);
         assert!(seen[1].path.starts_with(&format!("/bytes/{USER}/{ID}")));
+    }
+
+    #[tokio::test]
+    async fn a_pictures_bytes_are_read_where_its_row_says() {
+        let mut prefixed = item(ID, "A dot", 5);
+        prefixed["layout"] = json!({ "S": "prefixed" });
+        let answers = vec![row(json!({ "Item": prefixed })), object("bytes")];
+        let (result, replay) = get(ID, answers).await;
+        result.unwrap();
+        let path = &replay.seen()[1].path;
+        assert!(
+            path.starts_with(&format!("/bytes/originals/{USER}/{ID}")),
+            "{path}"
+        );
     }
 
     #[tokio::test]

@@ -20,11 +20,12 @@ mod sweep;
 #[cfg(test)]
 mod testing;
 mod update;
+mod upload;
 mod wiring;
 
 pub use create::{NewPictures, UsersTable};
 pub use error::Error;
 pub use picture::Picture;
 pub use purge::Purged;
-pub use store::{PictureStore, Places};
+pub use store::{Content, Derivative, Layout, ORIGINALS, ObjectKey, PictureStore, Places};
 pub use sweep::{Fuse, Mode, Refusal, Swept};

@@ -3,7 +3,7 @@
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use trichrome_proto::pictures::{GetUserPicturesRequest, PictureMessage, PicturesMessage};
 
-use crate::{Error, Picture, PictureStore, content::encoded_len, cursor};
+use crate::{Error, ObjectKey, Picture, PictureStore, content::encoded_len, cursor};
 
 /// The number of pictures in a page if the request has no limit.
 const DEFAULT_LIMIT: u32 = 20;
@@ -74,7 +74,8 @@ impl PictureStore {
     ) -> Result<Vec<PictureMessage>, Error> {
         stream::iter(page)
             .map(async |picture| {
-                let base64 = self.objects.get(caller, picture.id).await?;
+                let object = ObjectKey::original(picture.layout, caller, picture.id);
+                let base64 = self.objects.get(object).await?;
                 if base64.is_none() {
                     tracing::warn!(
                         user_id = caller,

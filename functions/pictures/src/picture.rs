@@ -4,7 +4,7 @@ use prost_types::Timestamp;
 use trichrome_proto::pictures::PictureMessage;
 use uuid::Uuid;
 
-use crate::Error;
+use crate::{Error, Layout};
 
 /// The metadata of a stored picture.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +23,8 @@ pub struct Picture {
     pub width: u32,
     /// The height in pixels, as stored.
     pub height: u32,
+    /// Where its bytes are.
+    pub layout: Layout,
 }
 
 impl Picture {

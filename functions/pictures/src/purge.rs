@@ -14,7 +14,7 @@ pub struct Purged {
 impl PictureStore {
     /// Deletes all pictures of a user who is marked as being deleted and so gets no new ones.
     /// Objects are deleted first, and found by their keys, not by the rows, so that those of
-    /// failed uploads are included. A repeated call continues after a failure.
+    /// failed and open uploads are included. A repeated call continues after a failure.
     ///
     /// Idempotency items remain: they expire and contain no picture.
     ///
@@ -33,12 +33,16 @@ mod tests {
     use trichrome_proto::error::{ErrorCode, Fault as _};
 
     use super::*;
-    use crate::testing::{USER, object, object_error, replay, row};
+    use crate::testing::{Answer, USER, object, object_error, replay, row};
 
     fn keys(count: usize) -> Value {
         let keys = (0..count)
             .map(|n| json!({ "user_id": { "S": USER }, "picture_id": { "S": n.to_string() } }));
         keys.collect()
+    }
+
+    fn no_uploads() -> Answer {
+        object("<ListMultipartUploadsResult/>")
     }
 
     fn listing(keys: &[&str]) -> String {
@@ -54,10 +58,18 @@ mod tests {
         let left = json!([{ "DeleteRequest": { "Key": {
             "user_id": { "S": USER }, "picture_id": { "S": "7" },
         }}}]);
+        let upload = "<Upload><Key>originals/u/c</Key><UploadId>open</UploadId></Upload>";
+        let uploads = format!("<ListMultipartUploadsResult>{upload}</ListMultipartUploadsResult>");
         let replay = replay(vec![
             object(listing(&["u/a", "u/b&amp;c"])),
             object("<DeleteResult/>"),
             object(listing(&[])),
+            no_uploads(),
+            object(listing(&[])),
+            no_uploads(),
+            object(listing(&[])),
+            object(uploads),
+            object(""),
             row(json!({ "Items": keys(26) })),
             row(json!({ "UnprocessedItems": { "pictures": left } })),
             row(json!({ "UnprocessedItems": {} })),
@@ -78,6 +90,12 @@ mod tests {
                 "ListObjectsV2",
                 "DeleteObjects",
                 "ListObjectsV2",
+                "ListMultipartUploads",
+                "ListObjectsV2",
+                "ListMultipartUploads",
+                "ListObjectsV2",
+                "ListMultipartUploads",
+                "AbortMultipartUpload",
                 "Query",
                 "BatchWriteItem",
                 "BatchWriteItem",
@@ -86,21 +104,28 @@ mod tests {
             ]
         );
         let seen = replay.seen();
-        assert!(
-            seen[0].path.contains(&format!("prefix={USER}%2F")),
-            "{}",
-            seen[0].path
-        );
+        for (at, prefix) in [(0, ""), (4, "derived%2F"), (6, "originals%2F")] {
+            let path = &seen[at].path;
+            assert!(
+                path.contains(&format!("prefix={prefix}{USER}%2F")),
+                "{path}"
+            );
+        }
         let batch = |at: usize| {
             let body = seen[at].json();
             body["RequestItems"]["pictures"].as_array().unwrap().len()
         };
-        assert_eq!([batch(4), batch(5), batch(6)], [25, 1, 1]);
+        assert_eq!([batch(10), batch(11), batch(12)], [25, 1, 1]);
     }
 
     #[tokio::test]
     async fn a_user_without_pictures_is_no_error() {
-        let replay = replay(vec![object(listing(&[])), row(json!({ "Items": [] }))]);
+        let mut answers = Vec::new();
+        for _ in 0..3 {
+            answers.extend([object(listing(&[])), no_uploads()]);
+        }
+        answers.push(row(json!({ "Items": [] })));
+        let replay = replay(answers);
         assert_eq!(replay.store.purge(USER).await.unwrap(), Purged::default());
     }
 

@@ -7,27 +7,36 @@
 
 mod insert;
 mod keys;
+mod multipart;
+mod object_key;
 mod objects;
+mod presign;
 mod rows;
 
 use aws_types::SdkConfig;
 use trichrome_aws::Failure;
 
+pub use self::object_key::{Content, Derivative, Layout, ORIGINALS, ObjectKey};
 pub(crate) use self::{
     insert::{Insertion, NotInserted},
     keys::{Creation, KeyUse, Keyed},
-    objects::{Objects, key, owner_and_picture},
+    multipart::Marker,
+    objects::Objects,
+    presign::{Presigned, Presigner},
     rows::{READ_BATCH, Rows},
 };
 use crate::Error;
 
-/// The names of table and bucket.
+/// The names of table and bucket, and the address of S3 for clients.
 #[derive(Clone, Debug)]
 pub struct Places {
     /// The DynamoDB table of pictures (`PICTURES_TABLE`).
     pub table: String,
     /// The S3 bucket of pictures (`PICTURES_BUCKET`).
     pub bucket: String,
+    /// The address where clients reach S3 (`S3_PUBLIC_URL`), if they need another than the
+    /// functions.
+    pub public_url: Option<String>,
 }
 
 /// All pictures of all users.
@@ -35,6 +44,7 @@ pub struct Places {
 pub struct PictureStore {
     pub(crate) rows: Rows,
     pub(crate) objects: Objects,
+    pub(crate) presigner: Presigner,
 }
 
 impl PictureStore {
@@ -42,6 +52,7 @@ impl PictureStore {
     pub fn new(dynamodb: &SdkConfig, s3: &SdkConfig, places: Places) -> Self {
         Self {
             rows: Rows::new(dynamodb, places.table),
+            presigner: Presigner::new(s3, places.bucket.clone(), places.public_url),
             objects: Objects::new(s3, places.bucket),
         }
     }

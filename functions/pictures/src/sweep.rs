@@ -1,15 +1,22 @@
-//! Deleting the objects of interrupted uploads.
+//! Deleting the objects of interrupted and abandoned uploads.
 //!
 //! An upload stores its object before its row. A process that ends in between (out of time, out
-//! of memory, a lost machine) leaves an object without a row, which is invisible. S3's lifecycle
-//! rules can't tell it from a picture; only the table can.
+//! of memory, a lost machine), or a client that never completes its upload, leaves an object
+//! without a row, which is invisible. A derivative that is written while its picture is deleted
+//! has no row either. S3's lifecycle rules can't tell them from those of a picture; only the table
+//! can.
+//!
+//! Multipart uploads that were never completed are aborted. On AWS a lifecycle rule does it, too.
 //!
 //! A table that was restored or replaced lacks rows of pictures that exist, and a sweep would delete
 //! them. So it counts first, and a [`Fuse`] may refuse to delete.
 
 mod fuse;
 
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, SystemTime},
+};
 
 use serde::Serialize;
 use tokio::time::Instant;
@@ -18,11 +25,12 @@ use uuid::Uuid;
 pub use self::fuse::{Fuse, Refusal};
 use crate::{
     Error, PictureStore,
-    store::{READ_BATCH, key, owner_and_picture},
+    store::{Marker, ObjectKey, READ_BATCH},
+    upload::UPLOAD_LIFE,
 };
 
-/// A younger object may belong to an upload in progress, which takes seconds.
-const MIN_AGE: Duration = Duration::from_secs(60 * 60);
+/// The objects of a younger picture may belong to an upload in progress.
+const MIN_AGE: Duration = UPLOAD_LIFE.saturating_add(Duration::from_secs(60 * 60));
 
 /// Objects that one sweep deletes at most. The next one continues.
 const MAX_REMOVED: usize = 10_000;
@@ -49,6 +57,8 @@ pub struct Swept {
     pub removed: u64,
     /// Number of objects whose keys aren't those of pictures. They are kept.
     pub foreign: u64,
+    /// Number of abandoned multipart uploads.
+    pub abandoned: u64,
     /// Whether all objects were checked, and those without a row deleted unless it is a dry run.
     pub complete: bool,
     /// Why the fuse refuses to delete; only in a dry run, else it is an error.
@@ -59,18 +69,18 @@ pub struct Swept {
 /// The objects without a row.
 #[derive(Default)]
 struct Orphans {
-    /// Owner and picture, up to [`MAX_REMOVED`].
-    known: Vec<(String, Uuid)>,
+    /// Their keys, up to [`MAX_REMOVED`].
+    known: Vec<String>,
     /// The time of the oldest.
     oldest: Option<SystemTime>,
 }
 
 impl Orphans {
-    fn add(&mut self, user_id: &str, id: Uuid) {
+    fn add(&mut self, key: ObjectKey<'_>) {
         if self.known.len() < MAX_REMOVED {
-            self.known.push((user_id.to_owned(), id));
+            self.known.push(key.to_string());
         }
-        let begun = begun(id);
+        let begun = begun(key.picture);
         self.oldest = match self.oldest {
             None => begun,
             Some(oldest) => Some(begun.map_or(oldest, |begun| begun.min(oldest))),
@@ -79,8 +89,8 @@ impl Orphans {
 }
 
 impl PictureStore {
-    /// Deletes the objects that have no row, unless they are younger than an hour by their
-    /// pictures' ids. Counts them first, within two thirds of the time until `deadline`, and
+    /// Deletes the objects that have no row, unless they are younger than an upload may be by
+    /// their pictures' ids. Counts them first, within two thirds of the time until `deadline`, and
     /// deletes in the rest. Safe to run concurrently with anything else, including another sweep.
     ///
     /// Reads the table for each object: a hundred thousand take about ten seconds.
@@ -91,6 +101,8 @@ impl PictureStore {
     pub async fn sweep(&self, fuse: Fuse, mode: Mode, deadline: Instant) -> Result<Swept, Error> {
         let left = deadline.saturating_duration_since(Instant::now());
         let (mut swept, orphans) = self.count(deadline - left / 3).await?;
+        // Whatever the fuse says: a picture's row is inserted after its parts were joined.
+        swept.abandoned = self.abort_uploads(mode, deadline).await?;
         let refusal = match orphans.oldest {
             Some(oldest) => {
                 let created = self.rows.created().await?;
@@ -114,7 +126,7 @@ impl PictureStore {
             }
             let batch: Vec<_> = batch
                 .iter()
-                .map(|(user, id)| (user.as_str(), *id))
+                .filter_map(|key| ObjectKey::parse(key))
                 .collect();
             swept.removed += self.sweep_batch(&batch).await?;
         }
@@ -129,20 +141,20 @@ impl PictureStore {
         while Instant::now() < deadline {
             let (keys, next) = self.objects.page(None, after).await?;
             swept.objects += keys.len() as u64;
-            let pictures: Vec<_> = keys
+            let parsed: Vec<_> = keys
                 .iter()
-                .filter_map(|key| owner_and_picture(key))
+                .filter_map(|key| ObjectKey::parse(key))
                 .collect();
-            swept.foreign += (keys.len() - pictures.len()) as u64;
+            swept.foreign += (keys.len() - parsed.len()) as u64;
             let now = SystemTime::now();
-            let old: Vec<_> = pictures
+            let old: Vec<_> = parsed
                 .into_iter()
-                .filter(|(_, id)| is_old(*id, now))
+                .filter(|key| is_old(key.picture, now))
                 .collect();
             for batch in old.chunks(READ_BATCH) {
-                for (user_id, id) in self.without_row(batch).await? {
+                for key in self.without_row(batch).await? {
                     swept.orphans += 1;
-                    orphans.add(user_id, id);
+                    orphans.add(key);
                 }
             }
             if next.is_none() {
@@ -154,29 +166,57 @@ impl PictureStore {
         Ok((swept, orphans))
     }
 
-    /// Those of these pictures that have no row.
+    /// Those of these objects, at most [`READ_BATCH`], whose picture has no row.
     async fn without_row<'a>(
         &self,
-        pictures: &[(&'a str, Uuid)],
-    ) -> Result<Vec<(&'a str, Uuid)>, Error> {
-        let existing = self.rows.existing(pictures).await?;
+        objects: &[ObjectKey<'a>],
+    ) -> Result<Vec<ObjectKey<'a>>, Error> {
+        // A picture has several objects, and a request names a row once.
+        let pictures: BTreeSet<_> = objects
+            .iter()
+            .map(|key| (key.user_id, key.picture))
+            .collect();
+        let pictures: Vec<_> = pictures.into_iter().collect();
+        let existing = self.rows.existing(&pictures).await?;
         let has_none =
-            |(user_id, id): &(&str, Uuid)| !existing.contains(&((*user_id).to_owned(), *id));
-        Ok(pictures.iter().copied().filter(has_none).collect())
+            |key: &ObjectKey<'_>| !existing.contains(&(key.user_id.to_owned(), key.picture));
+        Ok(objects.iter().copied().filter(has_none).collect())
     }
 
     /// Deletes those of these objects that still have no row, and returns how many.
-    async fn sweep_batch(&self, pictures: &[(&str, Uuid)]) -> Result<u64, Error> {
-        let orphans = self.without_row(pictures).await?;
-        let keys: Vec<_> = orphans
-            .iter()
-            .map(|(user_id, id)| key(user_id, *id))
-            .collect();
+    async fn sweep_batch(&self, objects: &[ObjectKey<'_>]) -> Result<u64, Error> {
+        let orphans = self.without_row(objects).await?;
+        let keys: Vec<_> = orphans.iter().map(ObjectKey::to_string).collect();
         let count = keys.len() as u64;
         if count > 0 {
             self.objects.delete_batch(keys).await?;
         }
         Ok(count)
+    }
+
+    /// Aborts the multipart uploads of pictures that are too old to be completed, and returns how
+    /// many there were. In a dry run it only counts.
+    async fn abort_uploads(&self, mode: Mode, deadline: Instant) -> Result<u64, Error> {
+        let mut abandoned = 0;
+        let mut after = Some(Marker::default());
+        while let Some(marker) = after
+            && Instant::now() < deadline
+        {
+            let (open, next) = self.objects.open_uploads(None, marker).await?;
+            let now = SystemTime::now();
+            for upload in open {
+                let is_abandoned =
+                    ObjectKey::parse(&upload.key).is_some_and(|key| is_old(key.picture, now));
+                if is_abandoned {
+                    abandoned += 1;
+                    if !matches!(mode, Mode::DryRun) {
+                        self.objects.abort(&upload).await?;
+                    }
+                }
+            }
+            after = next;
+        }
+        Ok(abandoned)
     }
 }
 

@@ -53,6 +53,7 @@ pub(crate) fn replay(answers: Vec<Answer>) -> Replay {
     let places = Places {
         table: "pictures".to_owned(),
         bucket: "bytes".to_owned(),
+        public_url: None,
     };
     Replay {
         store: PictureStore::new(&config, &config, places),
@@ -68,13 +69,16 @@ impl Replay {
             let header = |name| request.headers().get(name).unwrap_or_default().to_owned();
             let target = header("x-amz-target");
             let url: http::Uri = request.uri().parse().unwrap();
-            let is_batch = url.query().is_some_and(|query| query.starts_with("delete"));
+            let query = url.query().unwrap_or_default();
+            let is_batch = query.starts_with("delete");
+            let lists_uploads = query.starts_with("uploads");
             Seen {
                 operation: match (target.rsplit_once('.'), request.method(), is_batch) {
                     (Some((_, operation)), ..) => operation.to_owned(),
                     (None, "POST", true) => "DeleteObjects".to_owned(),
                     (None, "PUT", _) => "PutObject".to_owned(),
-                    (None, "DELETE", _) => "DeleteObject".to_owned(),
+                    (None, "DELETE", _) => "AbortMultipartUpload".to_owned(),
+                    (None, ..) if lists_uploads => "ListMultipartUploads".to_owned(),
                     (None, ..) if url.path() == "/bytes/" => "ListObjectsV2".to_owned(),
                     (None, ..) => "GetObject".to_owned(),
                 },

@@ -89,8 +89,10 @@ const ACTIONS: &[(&str, &[&str])] = &[
             "dynamodb:PutItem on UsersTable",
             "dynamodb:Query on PicturesTable",
             "dynamodb:UpdateItem on UsersTable",
+            "s3:AbortMultipartUpload on objects of PicturesBucket",
             "s3:DeleteObject on objects of PicturesBucket",
             "s3:ListBucket on PicturesBucket",
+            "s3:ListBucketMultipartUploads on PicturesBucket",
         ],
     ),
     // s3:ListBucket: without it, S3 returns 403 for a missing object.
@@ -152,8 +154,10 @@ const ACTIONS: &[(&str, &[&str])] = &[
         &[
             "dynamodb:BatchGetItem on PicturesTable",
             "dynamodb:DescribeTable on PicturesTable",
+            "s3:AbortMultipartUpload on objects of PicturesBucket",
             "s3:DeleteObject on objects of PicturesBucket",
             "s3:ListBucket on PicturesBucket",
+            "s3:ListBucketMultipartUploads on PicturesBucket",
         ],
     ),
 ];

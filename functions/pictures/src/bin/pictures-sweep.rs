@@ -1,4 +1,4 @@
-//! `pictures-sweep`: deletes the objects of interrupted uploads, on a weekly schedule.
+//! `pictures-sweep`: deletes the objects of interrupted and abandoned uploads, on a daily schedule.
 
 use std::{process::ExitCode, time::Duration};
 

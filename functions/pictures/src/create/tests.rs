@@ -65,7 +65,9 @@ async fn the_object_is_stored_before_the_transaction() {
     let seen = replay.seen();
     assert_eq!(replay.operations(), ["PutObject", "TransactWriteItems"]);
     assert!(
-        seen[0].path.starts_with(&format!("/bytes/{USER}/{id}")),
+        seen[0]
+            .path
+            .starts_with(&format!("/bytes/originals/{USER}/{id}")),
         "{}",
         seen[0].path
     );
@@ -165,10 +167,12 @@ async fn a_deleted_user_leaves_no_object() {
     let seen = replay.seen();
     assert_eq!(
         replay.operations(),
-        ["PutObject", "TransactWriteItems", "DeleteObject"]
+        ["PutObject", "TransactWriteItems", "DeleteObjects"]
     );
-    let path = |at: usize| seen[at].path.split('?').next().unwrap().to_owned();
-    assert_eq!(path(0), path(2));
+    let path = seen[0].path.split('?').next().unwrap();
+    let deleted = String::from_utf8(seen[2].body.clone()).unwrap();
+    let key = path.strip_prefix("/bytes/").unwrap();
+    assert!(deleted.contains(&format!("<Key>{key}</Key>")), "{deleted}");
 }
 
 #[tokio::test]
@@ -176,7 +180,7 @@ async fn a_failed_upload_inserts_no_row() {
     let answers = vec![object_error(503, "SlowDown"), object("")];
     let (result, replay) = create(answers, None, request()).await;
     assert_eq!(result.unwrap_err().code(), ErrorCode::Unavailable);
-    assert_eq!(replay.operations(), ["PutObject", "DeleteObject"]);
+    assert_eq!(replay.operations(), ["PutObject", "DeleteObjects"]);
 
     let answers = vec![object_error(403, "AccessDenied"), object("")];
     let (result, _) = create(answers, None, request()).await;
@@ -211,7 +215,7 @@ async fn conflicting_transactions_are_retried() {
     let (result, replay) = create(answers, None, request()).await;
     assert_eq!(result.unwrap_err().code(), ErrorCode::Unavailable);
     assert_eq!(replay.operations().len(), 9);
-    assert_eq!(replay.operations().last().unwrap(), "DeleteObject");
+    assert_eq!(replay.operations().last().unwrap(), "DeleteObjects");
 }
 
 #[tokio::test]
@@ -244,7 +248,7 @@ async fn a_transaction_without_a_response_is_settled_by_reading() {
     let answers = vec![object(""), lost(), row(json!({})), object("")];
     let (result, replay) = create(answers, None, request()).await;
     assert_eq!(result.unwrap_err().code(), ErrorCode::Unavailable);
-    assert_eq!(replay.operations()[2..], ["GetItem", "DeleteObject"]);
+    assert_eq!(replay.operations()[2..], ["GetItem", "DeleteObjects"]);
 
     // The read fails too: the row may exist, so the object is kept.
     let answers = vec![object(""), lost(), lost()];
@@ -323,7 +327,7 @@ async fn a_concurrent_call_with_the_same_key_returns_its_picture() {
             "GetItem",
             "PutObject",
             "TransactWriteItems",
-            "DeleteObject",
+            "DeleteObjects",
             "GetItem"
         ]
     );
@@ -344,7 +348,7 @@ async fn a_store_that_refuses_is_an_internal_error() {
     assert_eq!(error.code(), ErrorCode::Internal);
     assert_eq!(
         replay.operations(),
-        ["PutObject", "TransactWriteItems", "DeleteObject"]
+        ["PutObject", "TransactWriteItems", "DeleteObjects"]
     );
 }
 

@@ -1,8 +1,9 @@
-//! The objects in the pictures bucket: one for each picture, with its unchanged bytes.
+//! The objects in the pictures bucket: for each picture its unchanged bytes, and its derivatives.
 
 use aws_sdk_s3::{
     Client,
     config::{Builder, RequestChecksumCalculation, ResponseChecksumValidation},
+    error::{ProvideErrorMetadata, SdkError},
     primitives::ByteStream,
     types::{Delete, ObjectIdentifier},
 };
@@ -12,14 +13,14 @@ use trichrome_aws::AwsSpans;
 use trichrome_proto::wire::limits::MAX_PICTURE;
 use uuid::Uuid;
 
-use super::failed;
+use super::{Layout, Marker, ObjectKey, failed, object_key};
 use crate::{Error, content::Encoder};
 
 /// The pictures bucket.
 #[derive(Clone, Debug)]
 pub(crate) struct Objects {
-    client: Client,
-    bucket: String,
+    pub(super) client: Client,
+    pub(super) bucket: String,
 }
 
 impl Objects {
@@ -46,15 +47,14 @@ impl Objects {
     /// lost response must not fail because of its own object.
     pub(crate) async fn put(
         &self,
-        user_id: &str,
-        id: Uuid,
+        key: ObjectKey<'_>,
         content_type: &str,
         bytes: Bytes,
     ) -> Result<(), Error> {
         self.client
             .put_object()
             .bucket(&self.bucket)
-            .key(key(user_id, id))
+            .key(key.to_string())
             .content_type(content_type)
             .body(ByteStream::from(bytes))
             .send()
@@ -64,13 +64,13 @@ impl Objects {
     }
 
     /// A picture's bytes, encoded as base64 while they are read; `None` if there is no object.
-    pub(crate) async fn get(&self, user_id: &str, id: Uuid) -> Result<Option<String>, Error> {
+    pub(crate) async fn get(&self, key: ObjectKey<'_>) -> Result<Option<String>, Error> {
         let doing = "read a picture's bytes";
         let sent = self
             .client
             .get_object()
             .bucket(&self.bucket)
-            .key(key(user_id, id))
+            .key(key.to_string())
             .send()
             .await;
         let mut output = match sent {
@@ -92,30 +92,41 @@ impl Objects {
         Ok(Some(encoder.finish()))
     }
 
-    /// Deletes a picture's bytes, if they exist.
-    pub(crate) async fn delete(&self, user_id: &str, id: Uuid) -> Result<(), Error> {
-        self.client
-            .delete_object()
-            .bucket(&self.bucket)
-            .key(key(user_id, id))
-            .send()
-            .await
-            .map_err(|error| failed("delete a picture's bytes", error))?;
-        Ok(())
+    /// Deletes the bytes and the derivatives of a picture, those that exist.
+    pub(crate) async fn delete(
+        &self,
+        layout: Layout,
+        user_id: &str,
+        id: Uuid,
+    ) -> Result<(), Error> {
+        let keys = ObjectKey::all(layout, user_id, id).map(|key| key.to_string());
+        self.delete_batch(keys.collect()).await
     }
 
-    /// Deletes all objects of a user, and returns how many there were.
+    /// Deletes all objects of a user, and returns how many there were. Also ends the uploads of
+    /// parts that are in progress.
     pub(crate) async fn delete_all(&self, user_id: &str) -> Result<u64, Error> {
         let mut deleted = 0;
-        loop {
-            // Always the first page, because the objects of earlier ones are deleted.
-            let (keys, _) = self.page(Some(format!("{user_id}/")), None).await?;
-            if keys.is_empty() {
-                return Ok(deleted);
+        for prefix in object_key::prefixes(user_id) {
+            loop {
+                // Always the first page, because the objects of earlier ones are deleted.
+                let (keys, _) = self.page(Some(prefix.clone()), None).await?;
+                if keys.is_empty() {
+                    break;
+                }
+                deleted += keys.len() as u64;
+                self.delete_batch(keys).await?;
             }
-            deleted += keys.len() as u64;
-            self.delete_batch(keys).await?;
+            let mut after = Some(Marker::default());
+            while let Some(marker) = after {
+                let (open, next) = self.open_uploads(Some(prefix.clone()), marker).await?;
+                for upload in &open {
+                    self.abort(upload).await?;
+                }
+                after = next;
+            }
         }
+        Ok(deleted)
     }
 
     /// A page of the keys of all objects, or of those with a prefix, in order, and the token of
@@ -177,13 +188,7 @@ impl Objects {
     }
 }
 
-/// An object's key: the owner's id, then the picture's.
-pub(crate) fn key(user_id: &str, id: Uuid) -> String {
-    format!("{user_id}/{id}")
-}
-
-/// The owner and the picture of an object's key.
-pub(crate) fn owner_and_picture(key: &str) -> Option<(&str, Uuid)> {
-    let (user_id, id) = key.split_once('/')?;
-    Some((user_id, id.parse().ok()?))
+/// Whether S3 refused a request because the multipart upload is complete, aborted, or never was.
+pub(super) fn is_no_such_upload<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    error.code() == Some("NoSuchUpload")
 }

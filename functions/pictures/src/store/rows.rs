@@ -16,7 +16,7 @@ use aws_types::SdkConfig;
 use trichrome_aws::{AwsSpans, backoff};
 use uuid::Uuid;
 
-use super::failed;
+use super::{Layout, failed};
 use crate::{Error, Picture};
 
 /// The table's partition key: the owner.
@@ -25,6 +25,10 @@ pub(super) const USER_ID: &str = "user_id";
 pub(super) const PICTURE_ID: &str = "picture_id";
 /// Set on a row whose object is being deleted. Readers ignore such a row.
 const DELETING: &str = "deleting";
+
+/// Where a picture's bytes are: [`PREFIXED`], or missing for a picture from before version 0.2.0.
+const LAYOUT: &str = "layout";
+const PREFIXED: &str = "prefixed";
 
 /// The limit of rows in a `BatchGetItem`.
 pub(crate) const READ_BATCH: usize = 100;
@@ -197,8 +201,12 @@ impl Rows {
         }
     }
 
-    /// Marks a row before its object is deleted, and returns whether there is such a row.
-    pub(crate) async fn begin_delete(&self, user_id: &str, id: Uuid) -> Result<bool, Error> {
+    /// Marks a row before its objects are deleted, and returns its picture if there is such a row.
+    pub(crate) async fn begin_delete(
+        &self,
+        user_id: &str,
+        id: Uuid,
+    ) -> Result<Option<Picture>, Error> {
         let marked = self
             .client
             .update_item()
@@ -207,11 +215,12 @@ impl Rows {
             .update_expression("SET deleting = :true")
             .condition_expression("attribute_exists(picture_id)")
             .expression_attribute_values(":true", AttributeValue::Bool(true))
+            .return_values(ReturnValue::AllNew)
             .send()
             .await;
         match marked {
-            Ok(_) => Ok(true),
-            Err(error) if is_refused(&error) => Ok(false),
+            Ok(output) => picture(output.attributes.unwrap_or_default()).map(Some),
+            Err(error) if is_refused(&error) => Ok(None),
             Err(error) => Err(failed("mark a picture's row", error)),
         }
     }
@@ -314,6 +323,12 @@ pub(super) fn item(picture: &Picture) -> Item {
         ("height", number(picture.height)),
     ];
     item.extend(attributes.map(|(name, value)| (name.to_owned(), value)));
+    match picture.layout {
+        Layout::Flat => {}
+        Layout::Prefixed => {
+            item.insert(LAYOUT.to_owned(), text(PREFIXED));
+        }
+    }
     // For people who read the table; the id has the time too.
     if let Some(time) = picture.created_at() {
         item.insert("created_at".to_owned(), text(time.to_string()));
@@ -330,6 +345,11 @@ pub(super) fn picture(mut item: Item) -> Result<Picture, Error> {
         Some(AttributeValue::N(number)) => number.parse().map_err(|_| malformed()),
         _ => Err(malformed()),
     };
+    let layout = match item.get(LAYOUT) {
+        None => Layout::Flat,
+        Some(AttributeValue::S(layout)) if layout == PREFIXED => Layout::Prefixed,
+        Some(_) => return Err(malformed()),
+    };
     Ok(Picture {
         id,
         user_id,
@@ -338,6 +358,7 @@ pub(super) fn picture(mut item: Item) -> Result<Picture, Error> {
         size_bytes: numbers("size_bytes")?,
         width: numbers("width")?,
         height: numbers("height")?,
+        layout,
     })
 }
 

@@ -3,7 +3,10 @@ use trichrome_proto::error::{ErrorCode, Fault as _};
 use uuid::{NoContext, Timestamp};
 
 use super::*;
-use crate::testing::{Answer, Replay, USER, object, replay, row};
+use crate::{
+    store::{Derivative, Layout},
+    testing::{Answer, Replay, USER, object, replay, row},
+};
 
 fn id(age: Duration) -> Uuid {
     let begun = SystemTime::now() - age;
@@ -43,10 +46,24 @@ async fn sweep(replay: &Replay, mode: Mode) -> Result<Swept, Error> {
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Older than any upload.
+const OLD: Duration = Duration::from_secs(26 * 60 * 60);
+
+/// The key of a picture's bytes.
+fn key(user_id: &str, id: Uuid) -> String {
+    ObjectKey::original(Layout::Prefixed, user_id, id).to_string()
+}
+
+/// S3's response if there are no multipart uploads.
+fn no_uploads() -> Answer {
+    object("<ListMultipartUploadsResult/>")
+}
+
 #[tokio::test(start_paused = true)]
 async fn only_old_objects_without_a_row_are_deleted() {
-    let [kept, orphan, late, other] = [id(DAY), id(DAY), id(DAY), id(DAY)];
-    let young = id(Duration::from_secs(60));
+    let [kept, orphan, late, other] = [id(OLD), id(OLD), id(OLD), id(OLD)];
+    // Its upload may still be completed.
+    let young = id(DAY);
     let first = [
         key(USER, kept),
         key(USER, orphan),
@@ -62,6 +79,7 @@ async fn only_old_objects_without_a_row_are_deleted() {
         row(json!({"Responses": {"pictures": keys(&[late])}, "UnprocessedKeys": {}})),
         object(listing(&[key(USER, other)], None)),
         row(json!({"Responses": {"pictures": keys(&[other])}})),
+        no_uploads(),
         table(2 * DAY),
         // Before it is deleted, its row is looked for again.
         row(json!({"Responses": {}})),
@@ -73,6 +91,7 @@ async fn only_old_objects_without_a_row_are_deleted() {
         orphans: 1,
         removed: 1,
         foreign: 1,
+        abandoned: 0,
         complete: true,
         refusal: None,
     };
@@ -86,17 +105,18 @@ async fn only_old_objects_without_a_row_are_deleted() {
         3,
         "without the young one"
     );
-    let deleted = String::from_utf8(seen[7].body.clone()).unwrap();
+    let deleted = String::from_utf8(seen[8].body.clone()).unwrap();
     assert!(deleted.contains(&key(USER, orphan)), "{deleted}");
     assert_eq!(deleted.matches("<Key>").count(), 1, "{deleted}");
 }
 
 /// A sweep that finds this many objects, none of which has a row, in a table of this age.
 fn lost(objects: usize, table_age: Duration, mode: Mode) -> Replay {
-    let all: Vec<_> = (0..objects).map(|_| key(USER, id(DAY))).collect();
+    let all: Vec<_> = (0..objects).map(|_| key(USER, id(OLD))).collect();
     let mut answers = vec![
         object(listing(&all, None)),
         row(json!({"Responses": {}})),
+        no_uploads(),
         table(table_age),
     ];
     if matches!(mode, Mode::Forced) {
@@ -139,7 +159,7 @@ async fn an_operator_may_override_the_fuse() {
 
 #[tokio::test(start_paused = true)]
 async fn an_object_is_kept_if_its_row_cannot_be_read() {
-    let asked = id(DAY);
+    let asked = id(OLD);
     let left = || row(json!({"UnprocessedKeys": {"pictures": {"Keys": keys(&[asked])}}}));
     let mut answers = vec![object(listing(&[key(USER, asked)], None))];
     answers.extend((0..8).map(|_| left()));
@@ -154,4 +174,64 @@ async fn the_deadline_stops_the_sweep() {
     let (store, fuse) = (replay(Vec::new()).store, Fuse::new(10.0));
     let swept = store.sweep(fuse, Mode::Guarded, Instant::now()).await;
     assert_eq!(swept.unwrap(), Swept::default());
+}
+
+#[tokio::test(start_paused = true)]
+async fn objects_of_every_layout_are_those_of_their_picture() {
+    let [kept, orphan] = [id(OLD), id(OLD)];
+    let objects = |id| {
+        let flat = ObjectKey::original(Layout::Flat, USER, id).to_string();
+        let all = ObjectKey::all(Layout::Prefixed, USER, id).map(|key| key.to_string());
+        std::iter::once(flat).chain(all)
+    };
+    let all: Vec<_> = objects(kept).chain(objects(orphan)).collect();
+    let replay = replay(vec![
+        object(listing(&all, None)),
+        row(json!({"Responses": {"pictures": keys(&[kept])}})),
+        no_uploads(),
+        table(2 * DAY),
+        row(json!({"Responses": {}})),
+        object("<DeleteResult/>"),
+    ]);
+    let swept = sweep(&replay, Mode::Guarded).await.unwrap();
+    assert_eq!((swept.objects, swept.orphans, swept.removed), (8, 4, 4));
+    let seen = replay.seen();
+    let asked = &seen[1].json()["RequestItems"]["pictures"]["Keys"];
+    assert_eq!(asked.as_array().unwrap().len(), 2, "each row once");
+    let deleted = String::from_utf8(seen[5].body.clone()).unwrap();
+    let preview = ObjectKey::derivative(Derivative::Preview, USER, orphan);
+    assert!(deleted.contains(&preview.to_string()), "{deleted}");
+    assert!(!deleted.contains(&kept.to_string()), "{deleted}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn abandoned_multipart_uploads_are_aborted() {
+    let upload = |id, name: &str| {
+        let key = key(USER, id);
+        format!("<Upload><Key>{key}</Key><UploadId>{name}</UploadId></Upload>")
+    };
+    let listed = |dry_run: bool| {
+        let (old, young) = (upload(id(OLD), "old"), upload(id(DAY), "young"));
+        let mut answers = vec![
+            object(listing(&[], None)),
+            object(format!(
+                "<ListMultipartUploadsResult>{old}{young}</ListMultipartUploadsResult>"
+            )),
+        ];
+        if !dry_run {
+            answers.push(object(""));
+        }
+        replay(answers)
+    };
+    let replay = listed(false);
+    let swept = sweep(&replay, Mode::Guarded).await.unwrap();
+    assert_eq!((swept.abandoned, swept.complete), (1, true));
+    let aborted = &replay.seen()[2];
+    assert_eq!(aborted.operation, "AbortMultipartUpload");
+    assert!(aborted.path.contains("uploadId=old"), "{}", aborted.path);
+
+    let replay = listed(true);
+    let swept = sweep(&replay, Mode::DryRun).await.unwrap();
+    assert_eq!(swept.abandoned, 1);
+    assert_eq!(replay.operations().len(), 2);
 }
