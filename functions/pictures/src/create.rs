@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     Error, Picture, PictureStore, content,
-    picture::visible_title,
+    picture::{Derivation, visible_title},
     store::{Creation, Insertion, KeyUse, Layout, NotInserted, ObjectKey},
 };
 
@@ -180,6 +180,7 @@ fn metadata(
         width: image.size.width,
         height: image.size.height,
         layout: Layout::default(),
+        derivation: Derivation::default(),
     })
 }
 

@@ -25,7 +25,7 @@ mod wiring;
 
 pub use create::{NewPictures, UsersTable};
 pub use error::Error;
-pub use picture::Picture;
+pub use picture::{Derivation, Derived, Picture};
 pub use purge::Purged;
 pub use store::{Content, Derivative, Layout, ORIGINALS, ObjectKey, PictureStore, Places};
 pub use sweep::{Fuse, Mode, Refusal, Swept};

@@ -25,6 +25,64 @@ pub struct Picture {
     pub height: u32,
     /// Where its bytes are.
     pub layout: Layout,
+    /// What `pictures-derive` found out.
+    pub derivation: Derivation,
+}
+
+/// What `pictures-derive` found out about a picture.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Derivation {
+    /// Nothing yet.
+    #[default]
+    Processing,
+    /// It can be decoded, or its decoding is left to browsers.
+    Ready(Derived),
+    /// It can't be decoded. The text says why, for its owner.
+    Damaged(String),
+}
+
+impl Derivation {
+    /// The contract's states.
+    pub(crate) const PROCESSING: &str = "processing";
+    pub(crate) const READY: &str = "ready";
+    pub(crate) const DAMAGED: &str = "damaged";
+
+    /// The contract's state.
+    pub const fn state(&self) -> &'static str {
+        match self {
+            Self::Processing => Self::PROCESSING,
+            Self::Ready(_) => Self::READY,
+            Self::Damaged(_) => Self::DAMAGED,
+        }
+    }
+
+    /// What is known of a picture that is ready.
+    pub const fn derived(&self) -> Option<&Derived> {
+        match self {
+            Self::Ready(derived) => Some(derived),
+            Self::Processing | Self::Damaged(_) => None,
+        }
+    }
+
+    /// Whether there are a thumbnail and a preview.
+    pub fn has_derivatives(&self) -> bool {
+        self.derived()
+            .is_some_and(|derived| derived.placeholder.is_some())
+    }
+}
+
+/// What is known of a picture that is ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Derived {
+    /// The width in pixels as displayed: turned as its metadata says.
+    pub displayed_width: u32,
+    /// The height in pixels as displayed.
+    pub displayed_height: u32,
+    /// When it was taken: the local time of that place in ISO 8601, with the UTC offset if known.
+    pub taken_at: Option<String>,
+    /// A ThumbHash in base64. A picture whose decoding is left to browsers has none, and has no
+    /// thumbnail and preview either.
+    pub placeholder: Option<String>,
 }
 
 impl Picture {

@@ -5,6 +5,7 @@
 //! [`PictureStore::sweep`] deletes those of processes that ended in between, and
 //! [`PictureStore::purge`] deletes them with their user.
 
+mod derivation;
 mod insert;
 mod keys;
 mod multipart;

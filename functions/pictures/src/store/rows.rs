@@ -16,8 +16,8 @@ use aws_types::SdkConfig;
 use trichrome_aws::{AwsSpans, backoff};
 use uuid::Uuid;
 
-use super::{Layout, failed};
-use crate::{Error, Picture};
+use super::{Layout, derivation, failed};
+use crate::{Error, Picture, picture::Derivation};
 
 /// The table's partition key: the owner.
 pub(super) const USER_ID: &str = "user_id";
@@ -201,6 +201,34 @@ impl Rows {
         }
     }
 
+    /// Sets what was found out about a picture, and returns whether there is such a picture that
+    /// isn't being deleted. Repeated calls have one effect.
+    #[expect(dead_code, reason = "for pictures-derive")]
+    pub(crate) async fn set_derivation(
+        &self,
+        user_id: &str,
+        id: Uuid,
+        derivation: &Derivation,
+    ) -> Result<bool, Error> {
+        let update = derivation::Update::to(derivation);
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(user_id, id)))
+            .update_expression(update.expression)
+            .condition_expression("attribute_exists(picture_id) AND attribute_not_exists(deleting)")
+            .set_expression_attribute_names(Some(update.names.into_iter().collect()))
+            .set_expression_attribute_values(Some(update.values.into_iter().collect()))
+            .send()
+            .await;
+        match updated {
+            Ok(_) => Ok(true),
+            Err(error) if is_refused(&error) => Ok(false),
+            Err(error) => Err(failed("set what was derived from a picture", error)),
+        }
+    }
+
     /// Marks a row before its objects are deleted, and returns its picture if there is such a row.
     pub(crate) async fn begin_delete(
         &self,
@@ -329,6 +357,7 @@ pub(super) fn item(picture: &Picture) -> Item {
             item.insert(LAYOUT.to_owned(), text(PREFIXED));
         }
     }
+    item.extend(derivation::attributes(&picture.derivation));
     // For people who read the table; the id has the time too.
     if let Some(time) = picture.created_at() {
         item.insert("created_at".to_owned(), text(time.to_string()));
@@ -359,6 +388,7 @@ pub(super) fn picture(mut item: Item) -> Result<Picture, Error> {
         width: numbers("width")?,
         height: numbers("height")?,
         layout,
+        derivation: derivation::read(&item)?,
     })
 }
 
@@ -376,7 +406,7 @@ fn take_text(item: &mut Item, name: &str) -> Result<String, Error> {
     }
 }
 
-fn malformed() -> Error {
+pub(super) fn malformed() -> Error {
     Error::unexpected(
         "read a picture's row",
         "an attribute is missing or has another type",
