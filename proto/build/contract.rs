@@ -105,6 +105,7 @@ fn read_kind(field: &FieldDescriptor, packages: &[&str], report: &mut Report) ->
         Kind::String => FieldKind::Simple("String"),
         Kind::Bool => FieldKind::Simple("Bool"),
         Kind::Uint32 => FieldKind::Simple("Uint32"),
+        Kind::Bytes if !field.is_list() => FieldKind::Simple("Bytes"),
         Kind::Double => FieldKind::Simple("Double"),
         Kind::Message(kind) if kind.full_name() == TIMESTAMP => FieldKind::Simple("Timestamp"),
         Kind::Message(kind) if packages.contains(&kind.package_name()) && !kind.is_map_entry() => {
@@ -114,7 +115,7 @@ fn read_kind(field: &FieldDescriptor, packages: &[&str], report: &mut Report) ->
             report.field(
                 field,
                 "the field's type isn't supported; supported are string, bool, uint32, double, \
-                 Timestamp and messages of the contract",
+                 single bytes, Timestamp and messages of the contract",
             );
             FieldKind::Simple("String")
         }

@@ -29,6 +29,7 @@ enum Format {
     Line,
     Secret,
     Base64,
+    Link,
 }
 
 impl Rules {
@@ -44,6 +45,7 @@ impl Rules {
             Format::Line => "Line",
             Format::Secret => "Secret",
             Format::Base64 => "Base64",
+            Format::Link => "Link",
         }
     }
 }
@@ -56,6 +58,7 @@ pub(crate) fn read(field: &FieldDescriptor, report: &mut Report) -> Rules {
         rules.format = match value.as_enum_number() {
             Some(1) => Format::Secret,
             Some(2) => Format::Base64,
+            Some(3) => Format::Link,
             _ => Format::Line,
         };
     }

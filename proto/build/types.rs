@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use prost_reflect::Kind;
 
-use crate::contract::{Contract, Message};
+use crate::contract::{Contract, Field, Message};
 
 /// Writes `<package>.rs` and, for messages that hold secrets or pictures, `redacted.rs`.
 pub(crate) fn generate(
@@ -33,8 +33,11 @@ pub(crate) fn generate(
                     config.field_attribute(&path, "#[serde(with = \"crate::timestamp\")]");
                 }
             }
+            if matches!(field.kind(), Kind::Bytes) {
+                config.field_attribute(&path, "#[serde(with = \"crate::bytes\")]");
+            }
         }
-        if message.fields.iter().any(|field| field.rules.hides()) {
+        if message.fields.iter().any(is_hidden) {
             hidden.push(name.to_owned());
             redacted.push_str(&redacted_debug(message));
         }
@@ -51,6 +54,11 @@ pub(crate) fn generate(
     #[cfg(not(feature = "client"))]
     config.compile_fds(files).context("message types")?;
     Ok(())
+}
+
+/// Whether a field's values must not be logged: bytes are always a file.
+fn is_hidden(field: &Field) -> bool {
+    field.rules.hides() || matches!(field.descriptor.kind(), Kind::Bytes)
 }
 
 /// A `Debug` that prints the message's name alone.

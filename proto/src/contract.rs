@@ -160,6 +160,8 @@ impl Field {
 pub enum Kind {
     /// Text.
     String,
+    /// Bytes; base64 (RFC 4648, section 4) in JSON. Never logged.
+    Bytes,
     /// `true` or `false`.
     Bool,
     /// A whole number from 0 to 2^32 - 1.
@@ -201,6 +203,8 @@ pub enum Format {
     Secret,
     /// Base64 (RFC 4648) of a picture; never logged.
     Base64,
+    /// A URL that lets anyone who has it read or write something; never logged.
+    Link,
 }
 
 include!(concat!(env!("OUT_DIR"), "/table.rs"));

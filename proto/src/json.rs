@@ -184,6 +184,9 @@ pub(crate) fn decode_value(field: &Field, value: &mut Value) -> Result<(), Strin
     match field.kind {
         Kind::String if value.is_string() => Ok(()),
         Kind::String => Err("must be text".to_owned()),
+        // Text of megabytes, which is decoded only once, into the message.
+        Kind::Bytes if value.is_string() => Ok(()),
+        Kind::Bytes => Err("must be base64".to_owned()),
         Kind::Bool if value.is_boolean() => Ok(()),
         Kind::Bool => Err("must be true or false".to_owned()),
         Kind::Uint32 => {

@@ -6,6 +6,7 @@
 //! document and the tests use that table.
 
 pub mod binding;
+mod bytes;
 pub mod contract;
 pub mod error;
 pub mod generate;

@@ -100,7 +100,7 @@ fn check_text(field: &Field, text: &mut str) -> Result<(), String> {
             text.make_ascii_lowercase();
             Ok(())
         }
-        Format::Line | Format::Secret | Format::Base64 => Ok(()),
+        Format::Line | Format::Secret | Format::Base64 | Format::Link => Ok(()),
     }
 }
 

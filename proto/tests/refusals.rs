@@ -419,6 +419,6 @@ fn refuses_rules_that_do_not_fit() {
 
 #[test]
 fn reports_every_problem() {
-    let text = service("").replace("string name", "bytes name");
+    let text = service("").replace("string name", "int64 name");
     assert_eq!(read(&text).err().unwrap().len(), 3);
 }

@@ -107,6 +107,8 @@ impl Picture {
             size_bytes: self.size_bytes,
             width: self.width,
             height: self.height,
+            state: "ready".to_owned(),
+            ..PictureMessage::default()
         }
     }
 }

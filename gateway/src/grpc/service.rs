@@ -248,11 +248,12 @@ fn response(
     response
 }
 
-/// Whether a message's fields are worth compressing. Files in base64 aren't: pictures are
+/// Whether a message's fields are worth compressing. Files aren't, in base64 or not: pictures are
 /// compressed already, and it would take a hundred milliseconds for a quarter of the size.
 fn is_compressible(message: &Message) -> bool {
     message.fields.iter().all(|field| match field.kind {
         Kind::Message(message) => is_compressible(message),
+        Kind::Bytes => false,
         _ => field.rules.format != Format::Base64,
     })
 }

@@ -168,6 +168,7 @@ fn fields(page: &mut String, title: &str, message: &Message) {
 fn kind(field: &Field) -> String {
     let mut text = match field.kind {
         Kind::String => "text".to_owned(),
+        Kind::Bytes => "bytes, in JSON as base64".to_owned(),
         Kind::Bool => "true or false".to_owned(),
         Kind::Uint32 => "whole number".to_owned(),
         Kind::Double => "number".to_owned(),
@@ -181,6 +182,7 @@ fn kind(field: &Field) -> String {
     match rules.format {
         Format::Uuid => text.push_str(", a UUID"),
         Format::Base64 => text.push_str(", base64"),
+        Format::Link => text.push_str(", a URL"),
         Format::Line | Format::Secret => {}
     }
     if rules.required {

@@ -308,6 +308,7 @@ impl Schemas {
     fn field(&mut self, field: &'static Field) -> Value {
         let schema = match &field.kind {
             Kind::String => text(&field.rules),
+            Kind::Bytes => json!({"type": "string", "contentEncoding": "base64"}),
             Kind::Bool => json!({"type": "boolean"}),
             Kind::Uint32 => {
                 let most = field.rules.lte.unwrap_or(u32::MAX);
@@ -370,7 +371,8 @@ fn text(rules: &Rules) -> Value {
     match rules.format {
         Format::Uuid => schema["format"] = "uuid".into(),
         Format::Base64 => schema["contentEncoding"] = "base64".into(),
-        Format::Line | Format::Secret => {}
+        // An empty text is a link that isn't there yet.
+        Format::Line | Format::Secret | Format::Link => {}
     }
     schema
 }

@@ -136,6 +136,7 @@ impl Mistakes {
         let name = field.name;
         let (as_text, expected): (&[&str], _) = match field.kind {
             Kind::String => (&[], "text"),
+            Kind::Bytes => (&[], "base64"),
             Kind::Bool => (&["yes", "1"], "true or false"),
             Kind::Uint32 => (&["many", "-1", "1.5", "0x10", ""], "whole number"),
             Kind::Double => (&["fast", "NaN", "Infinity", ""], "number"),
@@ -158,7 +159,7 @@ impl Mistakes {
                 self.add("has another type", name, value, expected);
             }
             let scalar = match field.kind {
-                Kind::String => json!(7),
+                Kind::String | Kind::Bytes => json!(7),
                 Kind::Uint32 => json!(true),
                 _ => json!("true"),
             };
