@@ -5,6 +5,43 @@ import refresh from 'eslint-plugin-react-refresh';
 import globals from 'globals';
 import tseslint from 'typescript-eslint';
 
+/** The folders of `src`, each of which may import those before it. */
+const LAYERS = [
+  ['lib'],
+  ['ui', 'api'],
+  ['transports'],
+  ['pictures'],
+  ['download', 'uploads'],
+  ['account', 'analytics', 'viewer'],
+  ['timeline'],
+  ['app'],
+];
+
+/** Forbids imports against the order of the layers, or between folders of the same layer. */
+const importDirection = LAYERS.flatMap((folders, level) =>
+  folders.map((folder) => {
+    const allowed = [folder, ...LAYERS.slice(0, level).flat()];
+    const forbidden = LAYERS.flat().filter((other) => !allowed.includes(other));
+    return {
+      files: [`src/${folder}/**/*.{ts,tsx}`],
+      ignores: ['**/*.test.{ts,tsx}'],
+      rules: {
+        'no-restricted-imports': [
+          'error',
+          {
+            patterns: [
+              {
+                regex: `^(\\.\\./)+(test|${forbidden.join('|')})/`,
+                message: `src/${folder} may import only ${allowed.join(', ')}.`,
+              },
+            ],
+          },
+        ],
+      },
+    };
+  }),
+);
+
 export default tseslint.config(
   { ignores: ['dist', 'gallery', 'lighthouse', 'src/api/schema.d.ts'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
@@ -32,6 +69,7 @@ export default tseslint.config(
     ],
     languageOptions: { globals: globals.browser },
   },
+  ...importDirection,
   {
     files: ['public/**/*.js'],
     languageOptions: { globals: globals.browser, sourceType: 'script' },

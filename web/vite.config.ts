@@ -3,10 +3,10 @@ import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
 /** The gateway for `npm run dev`; by default the one started by `cargo xtask up`. */
-const gateway = process.env['TRICHROME_GATEWAY'] ?? 'http://127.0.0.1:3005';
+const gateway = process.env.TRICHROME_GATEWAY ?? 'http://127.0.0.1:3005';
 
-/** Modules that `src/boot.ts` imports after the first paint. */
-const AFTER_PAINT = ['/src/prefetchPage.ts', '/src/main.tsx'];
+/** Modules that `src/app/boot.ts` imports after the first paint. */
+const AFTER_PAINT = ['/src/app/prefetchPage.ts', '/src/app/main.tsx'];
 
 /** Adds preload links to index.html, so that importing late doesn't mean downloading late. */
 function preloadApp(): Plugin {
@@ -52,6 +52,8 @@ export default defineConfig({
     target: 'es2023',
     // The Content-Security-Policy forbids data: URLs.
     assetsInlineLimit: 0,
+    // One style sheet, which the first paint waits for: pages don't flash or shift when their parts load.
+    cssCodeSplit: false,
     modulePreload: { polyfill: false },
     rolldownOptions: {
       output: {
@@ -61,11 +63,11 @@ export default defineConfig({
           groups: [
             {
               name: 'boot',
-              test: /src\/boot\.ts|vite\/preload-helper|rolldown.runtime/,
+              test: /src\/app\/boot\.ts|vite\/preload-helper|rolldown.runtime/,
               priority: 4,
             },
-            { name: 'prefetch', test: /src\/prefetchPage\.ts/, priority: 3 },
-            { name: 'app', test: /src\/main\.tsx/, priority: 2 },
+            { name: 'prefetch', test: /src\/app\/prefetchPage\.ts/, priority: 3 },
+            { name: 'app', test: /src\/app\/main\.tsx/, priority: 2 },
             { name: 'floating', test: /src\/ui\/floating\//, priority: 1 },
           ],
         },

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { LIMITS } from '../src/limits';
-import { TRANSPORTS } from '../src/transports';
+import { LIMITS } from '../src/lib/limits';
+import { TRANSPORTS } from '../src/lib/transports';
 
 interface Schema {
   readonly properties: Readonly<

@@ -12,7 +12,7 @@ useBrowser();
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** The folder for screenshots, set by `npm run screenshots`. */
-const gallery = process.env['TRICHROME_GALLERY'];
+const gallery = process.env.TRICHROME_GALLERY;
 
 async function violations(page: Page): Promise<string[]> {
   // Injected through the debugger, which bypasses the page's Content-Security-Policy.

@@ -53,5 +53,5 @@ it('applies the chosen colour scheme before the first paint', async () => {
   await page.evaluate(() => localStorage.setItem('trichrome.scheme', 'dark'));
   await page.route('**/assets/*.js', () => undefined); // the app never loads
   await page.reload({ waitUntil: 'commit' });
-  await page.waitForFunction(() => document.documentElement.dataset['scheme'] === 'dark');
+  await page.waitForFunction(() => document.documentElement.dataset.scheme === 'dark');
 });

@@ -46,7 +46,7 @@ it('keeps the session over a reload and the token out of storage', async () => {
   const page = await newPage();
   const tokens: string[] = [];
   page.on('request', (request) => {
-    const token = request.headers()['authorization'];
+    const token = request.headers().authorization;
     if (token !== undefined) tokens.push(token.replace('Bearer ', ''));
   });
   await signUp(page, person);

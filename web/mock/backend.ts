@@ -3,9 +3,9 @@
  * (`npm run dev:mock`). It isn't part of the built app. Its responses are typed by the contract; the
  * end-to-end tests check the real service.
  */
-import { isTransport, type Transport } from '../src/transports';
+import { isTransport, type Transport } from '../src/lib/transports';
 import type { LogEntry, Picture, Totals } from '../src/api/types';
-import { LIMITS } from '../src/limits';
+import { LIMITS } from '../src/lib/limits';
 import { imageTypeOf } from '../src/uploads/checkFile';
 
 interface User {

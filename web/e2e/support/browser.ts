@@ -52,7 +52,7 @@ async function cleanUp<T>(items: readonly T[], clean: (item: T) => Promise<void>
 
 /** Saves a screenshot of each page of a failed test in `TRICHROME_SCREENSHOTS`. */
 async function keepScreenshots(test: string): Promise<void> {
-  const folder = process.env['TRICHROME_SCREENSHOTS'];
+  const folder = process.env.TRICHROME_SCREENSHOTS;
   if (folder === undefined) return;
   for (const [index, { page }] of opened.entries()) {
     const path = join(folder, `${test.replace(/[^\p{L}\d]+/gu, ' ').trim()} ${index + 1}.png`);

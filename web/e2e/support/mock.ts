@@ -11,7 +11,7 @@ export default async function startMock(): Promise<() => Promise<void>> {
   const closeSocket = await startControlSocket(control_socket, backend);
   const path = join(folder, 'stack.json');
   writeFileSync(path, JSON.stringify({ gateway_url: url, control_socket }));
-  process.env['TRICHROME_STACK'] = path;
+  process.env.TRICHROME_STACK = path;
   return async () => {
     await close();
     await closeSocket();

@@ -18,7 +18,7 @@ const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** Reads the description file in `TRICHROME_STACK`, or that of a running `cargo xtask up`. */
 export function readStack(): Stack {
-  const path = resolve(ROOT, process.env['TRICHROME_STACK'] ?? '.local/up/stack.json');
+  const path = resolve(ROOT, process.env.TRICHROME_STACK ?? '.local/up/stack.json');
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as Stack;
   } catch (cause) {

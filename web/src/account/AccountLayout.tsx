@@ -1,7 +1,8 @@
 import type { ReactNode } from 'react';
-import { LastCall } from '../shell/LastCall';
-import { TransportSwitch } from '../shell/TransportSwitch';
+import { cx } from '../lib/cx';
+import { Connection } from '../transports/Connection';
 import { Mark } from '../ui/Brand';
+import styles from './account.module.css';
 
 interface AccountLayoutProps {
   readonly title: string;
@@ -10,20 +11,21 @@ interface AccountLayoutProps {
   readonly footer: ReactNode;
 }
 
-/** The layout of the login and signup pages. Both make calls, so it has the transport switch. */
+/** The layout of the login and signup pages. Both make calls, so it has the connection's dot. */
 export function AccountLayout({ title, children, footer }: AccountLayoutProps) {
   return (
-    <main className="account">
+    <main className={styles.layout}>
       <header>
-        <Mark size={48} />
+        <Mark size={96} />
         <h1 className="h1">{title}</h1>
-        <p className="quiet">One place for your pictures, three ways to reach it.</p>
+        <p className={cx(styles.promise, 'quiet')}>
+          Your photos, whole and in order of the days you took them. On every screen you own.
+        </p>
       </header>
-      <div className="card">{children}</div>
-      <p className="small">{footer}</p>
-      <footer>
-        <TransportSwitch />
-        <LastCall />
+      <div className={cx(styles.form, 'card')}>{children}</div>
+      <footer className={cx(styles.footer, 'small')}>
+        <span>{footer}</span>
+        <Connection />
       </footer>
     </main>
   );

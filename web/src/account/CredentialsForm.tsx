@@ -1,8 +1,9 @@
 import { type SubmitEvent, useState } from 'react';
-import { LIMITS } from '../limits';
+import { LIMITS } from '../lib/limits';
 import { Alert } from '../ui/Alert';
 import { Button } from '../ui/Button';
 import { TextField } from '../ui/TextField';
+import styles from './account.module.css';
 import { PasswordField } from './PasswordField';
 import type { Credentials } from './queries';
 
@@ -30,7 +31,7 @@ export function CredentialsForm({
 
   const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
-    // Uncontrolled fields: people may type into the prerendered page before this code has loaded.
+    // Uncontrolled fields: password managers fill them without events that React sees.
     const typed = new FormData(event.currentTarget);
     const text = (name: keyof Credentials) => {
       const value = typed.get(name);
@@ -45,7 +46,7 @@ export function CredentialsForm({
   };
 
   return (
-    <form className="credentials" noValidate onSubmit={submit}>
+    <form className={styles.credentials} noValidate onSubmit={submit}>
       {failure !== undefined && <Alert severity="error">{failure}</Alert>}
       <TextField
         id="username"

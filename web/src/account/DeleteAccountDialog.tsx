@@ -1,4 +1,5 @@
 import { useState } from 'react';
+import { describeError } from '../api/errors';
 import { Confirm } from '../ui/floating/Confirm';
 import { TextField } from '../ui/TextField';
 import { useDeleteAccount } from './queries';
@@ -22,7 +23,6 @@ export function DeleteAccountDialog({ open, username, onClose }: DeleteAccountDi
   return (
     <Confirm
       open={open}
-      id="delete-account"
       title="Delete your account?"
       text={
         <>
@@ -32,7 +32,7 @@ export function DeleteAccountDialog({ open, username, onClose }: DeleteAccountDi
       }
       ready={typed === username}
       pending={deletion.isPending}
-      error={deletion.error}
+      failure={deletion.isError ? describeError(deletion.error) : undefined}
       onConfirm={() => deletion.mutate()}
       onClose={close}
     >

@@ -1,7 +1,7 @@
 import { Link, Navigate, useLocation } from 'react-router';
 import { ApiError, describeError } from '../api/errors';
 import { sessionStore } from '../api/session';
-import { useStore } from '../useStore';
+import { useStore } from '../lib/useStore';
 import { useDocumentTitle } from '../ui/useDocumentTitle';
 import { AccountLayout } from './AccountLayout';
 import { CredentialsForm } from './CredentialsForm';

@@ -1,12 +1,13 @@
 import { useDeferredValue, useState } from 'react';
 import type { LogEntry, LogFilters } from '../api/types';
-import { formatMs, formatPreciseTime } from '../format';
-import { isTransport, TRANSPORT_LABELS } from '../transports';
+import { formatMs, formatPreciseTime } from '../lib/format';
+import { isTransport, TRANSPORT_LABELS } from '../lib/transports';
 import { Button } from '../ui/Button';
 import { NextIcon, PreviousIcon } from '../ui/icons';
 import { ProgressBar } from '../ui/ProgressBar';
-import { Failure, Loading } from '../ui/states';
-import { TransportDot } from '../ui/TransportDot';
+import { Failure } from '../transports/Failure';
+import { Loading } from '../ui/states';
+import { TransportDot } from '../transports/TransportDot';
 import { useLogs } from './queries';
 import { LOG_PAGE_SIZE } from './requests';
 

@@ -1,5 +1,5 @@
-import { TRANSPORT_LABELS, TRANSPORTS } from '../transports';
-import { DownIcon } from '../ui/icons';
+import { TRANSPORT_LABELS, TRANSPORTS } from '../lib/transports';
+import { Choice } from '../ui/Choice';
 import { type Filters, type Range, RANGES, toQuery } from './filters';
 import { useTotals } from './queries';
 
@@ -18,25 +18,25 @@ export function FilterBar({ filters, now, onChange }: FilterBarProps) {
   if (filters.operation !== '') operations.add(filters.operation);
   return (
     <div role="group" aria-label="Filters" className="filters">
-      <Choice
+      <Filter
         label="Time"
         value={filters.range}
         options={Object.entries(RANGES).map(([value, { label }]) => [value, label])}
         onChange={(range) => onChange({ ...filters, range: range as Range })}
       />
-      <Choice
+      <Filter
         label="Transport"
         value={filters.transport}
         options={[['', 'All'], ...TRANSPORTS.map((t) => [t, TRANSPORT_LABELS[t]] as const)]}
         onChange={(transport) => onChange({ ...filters, transport })}
       />
-      <Choice
+      <Filter
         label="Operation"
         value={filters.operation}
         options={[['', 'All'], ...[...operations].sort().map((name) => [name, name] as const)]}
         onChange={(operation) => onChange({ ...filters, operation })}
       />
-      <Choice
+      <Filter
         label="Outcome"
         value={filters.outcome}
         options={[
@@ -51,31 +51,13 @@ export function FilterBar({ filters, now, onChange }: FilterBarProps) {
   );
 }
 
-interface ChoiceProps {
+interface FilterProps {
   readonly label: string;
   readonly value: string;
   readonly options: readonly (readonly [value: string, label: string])[];
   readonly onChange: (value: string) => void;
 }
 
-function Choice({ label, value, options, onChange }: ChoiceProps) {
-  const id = `filter-${label.toLowerCase()}`;
-  const known = options.some(([option]) => option === value);
-  return (
-    <div className="field size-small">
-      <label htmlFor={id}>{label}</label>
-      <div className="field-box">
-        <select id={id} value={value} onChange={(event) => onChange(event.target.value)}>
-          {/* An unknown value in the URL is shown as no choice. */}
-          {!known && <option value={value} hidden />}
-          {options.map(([option, text]) => (
-            <option key={option} value={option}>
-              {text}
-            </option>
-          ))}
-        </select>
-        <DownIcon />
-      </div>
-    </div>
-  );
+function Filter(props: FilterProps) {
+  return <Choice id={`filter-${props.label.toLowerCase()}`} {...props} />;
 }

@@ -1,6 +1,6 @@
 import type { Totals } from '../api/types';
-import { formatCount, formatMs } from '../format';
-import { isTransport, TRANSPORT_LABELS, TRANSPORTS } from '../transports';
+import { formatCount, formatMs } from '../lib/format';
+import { isTransport, TRANSPORT_LABELS, TRANSPORTS } from '../lib/transports';
 import type { Drawing } from './charts/options';
 
 /** A figure's content, as a chart and as a table. */

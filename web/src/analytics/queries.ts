@@ -1,7 +1,7 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { takePrefetched } from '../api/prefetch';
 import type { LogFilters } from '../api/types';
-import { keys } from '../queryKeys';
+import { keys } from '../api/queryKeys';
 import { fetchLogs, fetchTotals } from './requests';
 
 export function useTotals(filters: LogFilters) {

@@ -1,5 +1,5 @@
-import { createStore } from '../store';
-import type { Transport } from '../transports';
+import { createStore } from '../lib/store';
+import type { Transport } from '../lib/transports';
 
 /** A call made by the app, as shown to the user. */
 export interface CallRecord {

@@ -4,7 +4,7 @@ import { isAbort, toApiError, unreachable } from './errors';
 import type { paths } from './schema';
 import { authorize } from './session';
 import { transportStore } from './transport';
-import { type Transport } from '../transports';
+import { type Transport } from '../lib/transports';
 import type { Filled } from './types';
 
 type Send = (request: Request) => Promise<Response>;

@@ -1,5 +1,5 @@
 import { traceIdOf } from './calls';
-import { TRANSPORT_LABELS, type Transport } from '../transports';
+import { TRANSPORT_LABELS, type Transport } from '../lib/transports';
 
 /** A failed call: an error response of the contract, or no response. */
 export class ApiError extends Error {

@@ -1,4 +1,4 @@
-import { createStore } from '../store';
+import { createStore } from '../lib/store';
 import { saveSession, takeSavedSession } from './reloadSession';
 
 /*
@@ -37,25 +37,7 @@ export type SessionState =
 
 let token: string | null = null;
 
-/** The session on prerendered pages, which are the same for every logged-in user. */
-const ANY_USER: SessionState = { session: { username: '' } };
-
-const prerendered = (state: SessionState) => (state.session === null ? state : ANY_USER);
-
-let frozen: SessionState | undefined;
-
-export const sessionStore = createStore<SessionState>(
-  { session: null, reason: 'start' },
-  (state) => frozen ?? prerendered(state),
-);
-
-/**
- * Fixes the session that hydration sees. React can't hydrate a page that changes to another one in
- * the meantime, for example because the session ends.
- */
-export function freezePrerendered(): void {
-  frozen = prerendered(sessionStore.get());
-}
+export const sessionStore = createStore<SessionState>({ session: null, reason: 'start' });
 
 function restoreSession(): void {
   try {

@@ -1,5 +1,5 @@
-import { createChoice } from '../choice';
-import { TRANSPORTS } from '../transports';
+import { createChoice } from '../lib/choice';
+import { TRANSPORTS } from '../lib/transports';
 
 /** The transport of every call. */
 export const { store: transportStore, choose: chooseTransport } = createChoice(

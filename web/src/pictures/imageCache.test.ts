@@ -1,6 +1,6 @@
 import { QueryClient, QueryObserver } from '@tanstack/react-query';
 import { expect, it } from 'vitest';
-import { keys } from '../queryKeys';
+import { keys } from '../api/queryKeys';
 import { limitImageCache } from './imageCache';
 
 const picture = () => ({ blob: new Blob([new Uint8Array(100)]) });

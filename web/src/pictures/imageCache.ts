@@ -1,5 +1,5 @@
 import type { QueryClient } from '@tanstack/react-query';
-import { keys } from '../queryKeys';
+import { keys } from '../api/queryKeys';
 
 /** The most bytes to keep for pictures that are not on screen. */
 const MAX_UNSEEN_BYTES = 64 * 1024 * 1024;

@@ -1,6 +1,6 @@
 import { type InfiniteData, QueryClient, QueryObserver } from '@tanstack/react-query';
 import { expect, it } from 'vitest';
-import { keys } from '../queryKeys';
+import { keys } from '../api/queryKeys';
 import { addToCache, forgetImage } from './queries';
 import type { Page, PictureInfo } from './requests';
 

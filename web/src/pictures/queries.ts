@@ -9,7 +9,7 @@ import {
 import { takePrefetched } from '../api/prefetch';
 import { api, unwrap } from '../api/client';
 import { ApiError } from '../api/errors';
-import { keys } from '../queryKeys';
+import { keys } from '../api/queryKeys';
 import {
   fetchList,
   fetchPicture,

@@ -2,8 +2,8 @@ import { render } from '@testing-library/react';
 import userEvent, { type UserEvent } from '@testing-library/user-event';
 import { MemoryRouter } from 'react-router';
 import { startSession } from '../api/session';
-import { App } from '../App';
-import { createQueryClient } from '../queryClient';
+import { App } from '../app/App';
+import { createQueryClient } from '../app/queryClient';
 import { backend } from './backend';
 
 export const USER = { username: 'ada', password: 'correct horse' } as const;

@@ -1,4 +1,6 @@
 import type { ReactNode } from 'react';
+import { cx } from '../lib/cx';
+import styles from './Alert.module.css';
 import { AlertIcon, CheckIcon } from './icons';
 
 export type Severity = 'error' | 'success' | 'info';
@@ -6,17 +8,17 @@ export type Severity = 'error' | 'success' | 'info';
 interface AlertProps {
   readonly severity: Severity;
   readonly title?: string;
-  readonly className?: string;
+  readonly className?: string | undefined;
   readonly children: ReactNode;
 }
 
 /** A message that screen readers announce when it appears. */
-export function Alert({ severity, title, className = '', children }: AlertProps) {
+export function Alert({ severity, title, className, children }: AlertProps) {
   return (
-    <div role="alert" className={`alert ${severity} ${className}`}>
+    <div role="alert" className={cx(styles.alert, styles[severity], className)}>
       <SeverityIcon severity={severity} />
       <div>
-        {title !== undefined && <p className="alert-title">{title}</p>}
+        {title !== undefined && <p className={styles.title}>{title}</p>}
         {children}
       </div>
     </div>

@@ -1,8 +1,10 @@
-import type { ButtonHTMLAttributes, ReactNode } from 'react';
+import type { ButtonHTMLAttributes, ReactNode, Ref } from 'react';
+import { cx } from '../lib/cx';
 import { type ButtonLook, buttonClass } from './buttonClass';
 import { Spinner } from './Spinner';
 
 interface ButtonProps extends ButtonLook, ButtonHTMLAttributes<HTMLButtonElement> {
+  readonly ref?: Ref<HTMLButtonElement>;
   readonly startIcon?: ReactNode;
   /** Shows a spinner and disables the button. */
   readonly loading?: boolean;
@@ -15,7 +17,7 @@ export function Button({
   startIcon,
   loading = false,
   disabled = false,
-  className = '',
+  className,
   children,
   ...rest
 }: ButtonProps) {
@@ -23,7 +25,7 @@ export function Button({
   return (
     <button
       type="button"
-      className={`${buttonClass(look)} ${className}`}
+      className={cx(buttonClass(look), className)}
       disabled={disabled || loading}
       aria-busy={loading || undefined}
       {...rest}

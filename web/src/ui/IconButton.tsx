@@ -1,6 +1,9 @@
-import type { ButtonHTMLAttributes, FocusEvent, KeyboardEvent, PointerEvent } from 'react';
+import type { ButtonHTMLAttributes, FocusEvent, KeyboardEvent, PointerEvent, Ref } from 'react';
+import { cx } from '../lib/cx';
+import styles from './IconButton.module.css';
 
 interface IconButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
+  readonly ref?: Ref<HTMLButtonElement>;
   /** The accessible name, also shown as a hint below the button. */
   readonly label: string;
   readonly size?: 'small' | 'medium';
@@ -12,13 +15,13 @@ export function IconButton({
   label,
   size = 'medium',
   hint = 'left',
-  className = '',
+  className,
   ...rest
 }: IconButtonProps) {
   return (
     <button
       type="button"
-      className={`icon-button size-${size} ${className}`}
+      className={cx(styles.button, size === 'small' && styles.small, className)}
       aria-label={label}
       data-hint={hint}
       onKeyDown={hideHint}
@@ -31,9 +34,9 @@ export function IconButton({
 
 /** Escape hides the hint, which may cover other content. */
 function hideHint(event: KeyboardEvent<HTMLElement>): void {
-  if (event.key === 'Escape') event.currentTarget.dataset['hintHidden'] = '';
+  if (event.key === 'Escape') event.currentTarget.dataset.hintHidden = '';
 }
 
 function restoreHint(event: FocusEvent<HTMLElement> | PointerEvent<HTMLElement>): void {
-  delete event.currentTarget.dataset['hintHidden'];
+  delete event.currentTarget.dataset.hintHidden;
 }

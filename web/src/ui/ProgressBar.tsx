@@ -1,3 +1,6 @@
+import { cx } from '../lib/cx';
+import styles from './ProgressBar.module.css';
+
 interface ProgressBarProps {
   readonly label: string;
   /** The share that is done, 0 to 1; indeterminate if undefined. */
@@ -13,7 +16,7 @@ export function ProgressBar({ label, progress, thin = false }: ProgressBarProps)
       aria-label={label}
       aria-valuemin={0}
       aria-valuemax={100}
-      className={`bar ${progress === undefined ? 'unknown' : ''} ${thin ? 'thin' : ''}`}
+      className={cx(styles.bar, progress === undefined && styles.unknown, thin && styles.thin)}
       {...known}
     >
       <span style={progress === undefined ? undefined : { width: `${progress * 100}%` }} />

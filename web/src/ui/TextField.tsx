@@ -1,4 +1,6 @@
 import type { InputHTMLAttributes, ReactNode } from 'react';
+import { cx } from '../lib/cx';
+import styles from './TextField.module.css';
 
 interface TextFieldProps extends Omit<InputHTMLAttributes<HTMLInputElement>, 'size'> {
   readonly id: string;
@@ -23,9 +25,9 @@ export function TextField({
 }: TextFieldProps) {
   const message = error ?? help;
   return (
-    <div className={`field size-${size}`}>
+    <div className={cx(styles.field, size === 'small' && styles.small)}>
       <label htmlFor={id}>{label}</label>
-      <div className="field-box">
+      <div className={styles.box}>
         <input
           id={id}
           aria-invalid={error !== undefined}
@@ -35,7 +37,7 @@ export function TextField({
         {end}
       </div>
       {message !== undefined && (
-        <p id={`${id}-help`} className="field-helper">
+        <p id={`${id}-help`} className={styles.helper}>
           {message}
         </p>
       )}

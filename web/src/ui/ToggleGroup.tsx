@@ -1,4 +1,6 @@
 import { type KeyboardEvent, type ReactNode, useState } from 'react';
+import { cx } from '../lib/cx';
+import styles from './ToggleGroup.module.css';
 
 interface ToggleGroupProps<T extends string> {
   readonly label: string;
@@ -8,8 +10,7 @@ interface ToggleGroupProps<T extends string> {
     readonly label?: string;
     readonly content: ReactNode;
   }[];
-  /** Undefined while it isn't known yet. */
-  readonly value: T | undefined;
+  readonly value: T;
   readonly onChange: (value: T) => void;
   /** Whether the group fills the width of its container. */
   readonly full?: boolean;
@@ -48,7 +49,7 @@ export function ToggleGroup<T extends string>({
     <div
       role="group"
       aria-label={label}
-      className={full ? 'toggle-group full' : 'toggle-group'}
+      className={cx(styles.group, full && styles.full)}
       onKeyDown={moveFocus}
       onBlur={(event) => {
         if (!event.currentTarget.contains(event.relatedTarget)) setFocused(undefined);

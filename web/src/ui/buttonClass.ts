@@ -1,3 +1,6 @@
+import { cx } from '../lib/cx';
+import styles from './Button.module.css';
+
 export interface ButtonLook {
   readonly variant?: 'text' | 'outlined' | 'contained';
   readonly tone?: 'primary' | 'error' | 'inherit';
@@ -10,5 +13,5 @@ export function buttonClass({
   tone = 'primary',
   size = 'medium',
 }: ButtonLook = {}): string {
-  return `button ${variant} ${tone} size-${size}`;
+  return cx(styles.button, styles[variant], styles[tone], styles[size]);
 }

@@ -19,7 +19,8 @@ it('keeps its state when it is rendered again', async () => {
 
 it('renders at once when preloaded', async () => {
   const Lazy = lazyWithPreload(() => Promise.resolve(Counter), 'Loading');
-  await Lazy.load();
+  Lazy.preload();
+  await Promise.resolve();
   render(<Lazy />);
   expect(screen.getByRole('button', { name: '0' })).toBeVisible();
 });

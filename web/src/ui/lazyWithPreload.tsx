@@ -1,16 +1,13 @@
 import { type ComponentType, lazy, type ReactNode, Suspense, useState } from 'react';
 
 type Component<P> = ComponentType<P> & {
-  /** Loads the component's code. */
-  readonly load: () => Promise<unknown>;
   /** Loads the code speculatively. A failure is ignored: rendering loads it again. */
   readonly preload: () => void;
 };
 
 /**
  * Creates a component whose code is loaded on first render or earlier. If the code has already
- * loaded, it renders synchronously. React's own `lazy` would suspend once more, which breaks the
- * hydration of a prerendered page.
+ * loaded, it renders synchronously, without the flash of a fallback that React's `lazy` shows.
  */
 export function lazyWithPreload<P extends object>(
   load: () => Promise<ComponentType<P>>,
@@ -32,5 +29,5 @@ export function lazyWithPreload<P extends object>(
     );
   }
   const preload = () => void once().catch(() => undefined);
-  return Object.assign(LazyWithPreload, { load: once, preload });
+  return Object.assign(LazyWithPreload, { preload });
 }

@@ -1,66 +1,16 @@
 import type { ReactNode } from 'react';
-import { ApiError, describeError, isTransportDown } from '../api/errors';
-import { chooseTransport } from '../api/transport';
-import { TRANSPORT_LABELS, TRANSPORTS } from '../transports';
-import { Alert } from './Alert';
-import { Button } from './Button';
+import { cx } from '../lib/cx';
+import { Mark } from './Brand';
 import { Spinner } from './Spinner';
+import styles from './states.module.css';
 
 /** A loading indicator, announced to screen readers. */
 export function Loading({ label }: { readonly label: string }) {
   return (
-    <div role="status" className="loading">
-      <Spinner size={28} />
+    <div role="status" className={styles.loading}>
+      <Spinner size={36} />
       <span>{label}</span>
     </div>
-  );
-}
-
-interface FailureProps {
-  /** What failed, for example "Couldn’t load your pictures". */
-  readonly title: string;
-  readonly error: unknown;
-  readonly onRetry: () => void;
-}
-
-/**
- * A failure and what to do about it. If the transport is down, it offers the others; switching
- * fetches the data again (see `queryClient.ts`).
- */
-export function Failure({ title, error, onRetry }: FailureProps) {
-  const down =
-    error instanceof ApiError && error.status !== 0 && isTransportDown(error)
-      ? error.transport
-      : undefined;
-  const { requestId, traceId } = error instanceof ApiError ? error : { requestId: '', traceId: '' };
-  return (
-    <Alert severity="error" title={title} className="failure">
-      <p>{describeError(error)}</p>
-      {down !== undefined && <p>The other transports reach the same service.</p>}
-      <div className="failure-actions">
-        <Button size="small" variant="outlined" tone="inherit" onClick={onRetry}>
-          Try again
-        </Button>
-        {down !== undefined &&
-          TRANSPORTS.filter((transport) => transport !== down).map((transport) => (
-            <Button
-              key={transport}
-              size="small"
-              variant="outlined"
-              tone="inherit"
-              onClick={() => chooseTransport(transport)}
-            >
-              Switch to {TRANSPORT_LABELS[transport]}
-            </Button>
-          ))}
-      </div>
-      {requestId !== '' && (
-        <p className="caption quiet">
-          Request {requestId}
-          {traceId !== '' && `, trace ${traceId}`}
-        </p>
-      )}
-    </Alert>
   );
 }
 
@@ -73,15 +23,18 @@ interface EmptyProps {
   readonly level?: 1 | 2;
 }
 
-/** An empty state with an explanation and an optional action. */
+/** An empty state with an explanation and an optional action, on the mark's three circles. */
 export function Empty({ icon, title, children, action, level = 2 }: EmptyProps) {
   const Heading = level === 1 ? 'h1' : 'h2';
   return (
-    <div className="empty">
-      <div className="empty-icon">{icon}</div>
+    <div className={styles.empty}>
+      <div className={styles.icon}>
+        <Mark size={112} quiet />
+        {icon}
+      </div>
       <Heading className="h2">{title}</Heading>
-      {children !== undefined && <p className="quiet">{children}</p>}
-      {action !== undefined && <div className="empty-action">{action}</div>}
+      {children !== undefined && <p className={cx(styles.text, 'quiet')}>{children}</p>}
+      {action !== undefined && <div className={styles.action}>{action}</div>}
     </div>
   );
 }

@@ -1,12 +1,11 @@
-import { useEffect, useRef } from 'react';
-import { formatBytes } from '../format';
-import { LIMITS } from '../limits';
+import { useRef } from 'react';
+import { formatBytes } from '../lib/format';
+import { LIMITS } from '../lib/limits';
 import { IMAGE_TYPES } from '../pictures/image';
-import { useStore } from '../useStore';
+import { useStore } from '../lib/useStore';
 import { Button } from '../ui/Button';
 import { Dialog } from '../ui/floating/Dialog';
 import { UploadIcon } from '../ui/icons';
-import { useMediaQuery } from '../ui/useMediaQuery';
 import { ACCEPTED_TYPES } from './checkFile';
 import type { Upload } from './UploadQueue';
 import { UploadRow } from './UploadRow';
@@ -15,16 +14,9 @@ import { closeUploads, uploads } from './uploads';
 /** The dialog to choose pictures, edit their titles and follow their upload. */
 export function UploadDialog({ open }: { readonly open: boolean }) {
   const all = useStore(uploads.store);
-  const narrow = useMediaQuery('(width < 600px)');
   const ready = all.filter(({ state }) => state.kind === 'ready');
   const untitled = ready.some(({ title }) => title.trim() === '');
   const underWay = all.some(({ state }) => state.kind === 'waiting' || state.kind === 'sending');
-
-  // Keeps the focus in the dialog when the focused button or row disappears.
-  const paper = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    if (open && document.activeElement === document.body) paper.current?.focus();
-  });
 
   // Closing keeps pictures that haven't been uploaded: Escape is easily pressed by accident.
   const close = () => {
@@ -40,16 +32,19 @@ export function UploadDialog({ open }: { readonly open: boolean }) {
     <Dialog
       open={open}
       onClose={close}
-      fullScreen={narrow}
-      fullWidth
-      maxWidth="sm"
-      aria-labelledby="upload-title"
-      slotProps={{ paper: { ref: paper, tabIndex: -1 } }}
+      title="Upload pictures"
+      actions={
+        <>
+          {!underWay && ready.length > 0 && <Button onClick={discard}>Cancel</Button>}
+          {ready.length > 0 && (
+            <Button variant="contained" disabled={untitled} onClick={() => uploads.start()}>
+              {ready.length === 1 ? 'Upload 1 picture' : `Upload ${ready.length} pictures`}
+            </Button>
+          )}
+        </>
+      }
     >
-      <h2 id="upload-title" className="h2 dialog-title">
-        Upload pictures
-      </h2>
-      <div className="dialog-body uploads">
+      <div className="uploads">
         <FileChooser compact={all.length > 0} />
         {all.length > 0 && (
           <ul aria-label="Pictures to upload">
@@ -61,18 +56,6 @@ export function UploadDialog({ open }: { readonly open: boolean }) {
         <div role="status" className="visually-hidden">
           {summary(all)}
         </div>
-      </div>
-      <div className="dialog-actions">
-        {underWay || ready.length === 0 ? (
-          <Button onClick={close}>Close</Button>
-        ) : (
-          <Button onClick={discard}>Cancel</Button>
-        )}
-        {ready.length > 0 && (
-          <Button variant="contained" disabled={untitled} onClick={() => uploads.start()}>
-            {ready.length === 1 ? 'Upload 1 picture' : `Upload ${ready.length} pictures`}
-          </Button>
-        )}
       </div>
     </Dialog>
   );

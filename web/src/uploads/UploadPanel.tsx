@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react';
 import { UploadIcon } from '../ui/icons';
 import { lazyWithPreload } from '../ui/lazyWithPreload';
-import { useStore } from '../useStore';
+import { useStore } from '../lib/useStore';
 import { overall } from './UploadQueue';
 import { UploadStatus } from './UploadStatus';
 import { uploadDialogStore, uploads } from './uploads';

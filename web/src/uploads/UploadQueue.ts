@@ -3,7 +3,7 @@ import { describeError, isAbort } from '../api/errors';
 import type { OnProgress } from '../api/xhr';
 import type { ImageType } from '../pictures/image';
 import type { PictureInfo } from '../pictures/requests';
-import { createStore, type Store } from '../store';
+import { createStore, type Store } from '../lib/store';
 import { checkFile, type FileCheck } from './checkFile';
 import { cleanTitle, titleOf } from './title';
 

@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import { formatBytes } from '../format';
+import { formatBytes } from '../lib/format';
 import { typeName } from '../pictures/image';
 import { BlobImage } from '../ui/BlobImage';
 import { IconButton } from '../ui/IconButton';

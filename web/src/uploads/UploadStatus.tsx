@@ -1,6 +1,6 @@
 import { AlertIcon } from '../ui/icons';
 import { Spinner } from '../ui/Spinner';
-import { useStore } from '../useStore';
+import { useStore } from '../lib/useStore';
 import { overall } from './UploadQueue';
 import { openUploads, uploads } from './uploads';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { LIMITS } from '../limits';
+import { LIMITS } from '../lib/limits';
 import { fileOf, HEADS } from '../test/images';
 import { checkFile, imageTypeOf } from './checkFile';
 

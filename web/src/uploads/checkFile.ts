@@ -1,5 +1,5 @@
-import { formatBytes } from '../format';
-import { LIMITS } from '../limits';
+import { formatBytes } from '../lib/format';
+import { LIMITS } from '../lib/limits';
 import type { ImageType } from '../pictures/image';
 
 export type FileCheck =

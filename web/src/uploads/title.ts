@@ -1,4 +1,4 @@
-import { LIMITS } from '../limits';
+import { LIMITS } from '../lib/limits';
 
 /** Derives a picture's initial title from its file name. */
 export function titleOf(name: string): string {

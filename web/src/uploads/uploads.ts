@@ -1,7 +1,7 @@
 import { api, sendingWith, unwrap } from '../api/client';
 import { sendWithProgress } from '../api/xhr';
 import { toBase64 } from '../pictures/image';
-import { createStore } from '../store';
+import { createStore } from '../lib/store';
 import { UploadQueue } from './UploadQueue';
 
 /** The app's upload queue. Each upload uses the transport chosen when it starts. */

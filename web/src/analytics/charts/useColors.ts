@@ -13,7 +13,7 @@ function follow(changed: () => void): () => void {
 
 /** The colours of the current scheme, for canvases, which CSS can't style. */
 export function useColors(): ColorOf {
-  const scheme = useSyncExternalStore(follow, () => page().dataset['scheme']);
+  const scheme = useSyncExternalStore(follow, () => page().dataset.scheme);
   return useMemo(
     () => {
       const style = getComputedStyle(page());

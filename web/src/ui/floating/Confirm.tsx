@@ -1,21 +1,21 @@
-import type { ReactNode } from 'react';
-import { describeError } from '../../api/errors';
+import { type ReactNode, useRef } from 'react';
 import { Alert } from '../Alert';
 import { Button } from '../Button';
-import { Dialog } from './Dialog';
+import { Dialog, DialogText } from './Dialog';
 
 interface ConfirmProps {
   readonly open: boolean;
-  /** The prefix of element ids, unique on the page. */
-  readonly id: string;
   readonly title: string;
   readonly text: ReactNode;
   /** Extra content, for example a field to fill in first. */
   readonly children?: ReactNode;
+  /** The label of the button that confirms. */
+  readonly action?: string;
   /** Whether the action can be confirmed. */
   readonly ready?: boolean;
   readonly pending: boolean;
-  readonly error: Error | null;
+  /** Why the last attempt failed. */
+  readonly failure?: string | undefined;
   readonly onConfirm: () => void;
   readonly onClose: () => void;
 }
@@ -23,53 +23,45 @@ interface ConfirmProps {
 /** Asks before something is deleted for good. */
 export function Confirm({
   open,
-  id,
   title,
   text,
   children,
+  action = 'Delete for good',
   ready = true,
   pending,
-  error,
+  failure,
   onConfirm,
   onClose,
 }: ConfirmProps) {
+  // Enter in a new dialog must not delete.
+  const keep = useRef<HTMLButtonElement>(null);
   return (
     <Dialog
+      isAlert
       open={open}
       onClose={onClose}
-      role="alertdialog"
-      aria-labelledby={`${id}-title`}
-      aria-describedby={`${id}-text`}
+      title={title}
+      initialFocus={keep}
+      actions={
+        <>
+          <Button ref={keep} onClick={onClose} disabled={pending}>
+            Keep it
+          </Button>
+          <Button
+            tone="error"
+            variant="contained"
+            disabled={!ready}
+            loading={pending}
+            onClick={onConfirm}
+          >
+            {action}
+          </Button>
+        </>
+      }
     >
-      <h2 id={`${id}-title`} className="h2 dialog-title">
-        {title}
-      </h2>
-      <div className="dialog-body">
-        <p id={`${id}-text`} className="quiet">
-          {text}
-        </p>
-        {children}
-        {error !== null && <Alert severity="error">{describeError(error)}</Alert>}
-      </div>
-      <div className="dialog-actions">
-        <Button
-          onClick={onClose}
-          // eslint-disable-next-line jsx-a11y/no-autofocus -- Enter in a new dialog must not delete
-          autoFocus
-          disabled={pending}
-        >
-          Keep it
-        </Button>
-        <Button
-          tone="error"
-          variant="contained"
-          disabled={!ready}
-          loading={pending}
-          onClick={onConfirm}
-        >
-          Delete for good
-        </Button>
-      </div>
+      <DialogText>{text}</DialogText>
+      {children}
+      {failure !== undefined && <Alert severity="error">{failure}</Alert>}
     </Dialog>
   );
 }

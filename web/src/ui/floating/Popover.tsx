@@ -1,31 +1,39 @@
-import MuiPopover from '@mui/material/Popover';
-import { ThemeProvider } from '@mui/material/styles';
+import { Popover as Base } from '@base-ui/react/popover';
 import type { ReactNode } from 'react';
-import { theme } from './theme';
+import styles from './Popover.module.css';
 
 interface PopoverProps {
   readonly label: string;
   /** The element to attach to; the popover is closed if null. */
   readonly anchor: HTMLElement | null;
-  readonly width: number | string;
   readonly onClose: () => void;
   readonly children: ReactNode;
 }
 
 /** A small dialog below the element that opened it. */
-export function Popover({ label, anchor, width, onClose, children }: PopoverProps) {
+export function Popover({ label, anchor, onClose, children }: PopoverProps) {
   return (
-    <ThemeProvider theme={theme}>
-      <MuiPopover
-        open={anchor !== null}
-        anchorEl={anchor}
-        onClose={onClose}
-        anchorOrigin={{ vertical: 'bottom', horizontal: 'right' }}
-        transformOrigin={{ vertical: 'top', horizontal: 'right' }}
-        slotProps={{ paper: { role: 'dialog', 'aria-label': label, style: { width } } }}
-      >
-        {children}
-      </MuiPopover>
-    </ThemeProvider>
+    <Base.Root
+      open={anchor !== null}
+      modal
+      onOpenChange={(open) => {
+        if (!open) onClose();
+      }}
+    >
+      <Base.Portal>
+        <Base.Positioner
+          className={styles.positioner}
+          anchor={anchor}
+          align="end"
+          sideOffset={6}
+          collisionPadding={8}
+        >
+          <Base.Popup className={styles.popup} aria-label={label} finalFocus={() => anchor}>
+            {children}
+            <Base.Close className="visually-hidden">Close</Base.Close>
+          </Base.Popup>
+        </Base.Positioner>
+      </Base.Portal>
+    </Base.Root>
   );
 }

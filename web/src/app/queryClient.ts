@@ -1,0 +1,74 @@
+import { QueryClient } from '@tanstack/react-query';
+import { forgetCalls } from '../api/calls';
+import { ApiError } from '../api/errors';
+import { sessionStore } from '../api/session';
+import { transportStore } from '../api/transport';
+import { limitImageCache } from '../pictures/imageCache';
+import { addToCache } from '../pictures/queries';
+import { keys } from '../api/queryKeys';
+import { uploads } from '../uploads/uploads';
+
+/** Data older than this is fetched again when it is shown. */
+const STALE_MS = 30_000;
+
+/** Creates the query cache and connects it to the stores that clear or refresh it. */
+export function createQueryClient(): QueryClient {
+  const client = new QueryClient({
+    defaultOptions: {
+      queries: {
+        // An offline browser can still reach a stack on the same machine.
+        networkMode: 'always',
+        refetchOnReconnect: true,
+        staleTime: STALE_MS,
+        // Retries lost connections only. A transport that reports being down has already used up
+        // its deadline, so the user shouldn't wait for it twice.
+        retry: (failures, error) => failures < 1 && error instanceof ApiError && error.status === 0,
+        retryDelay: 400,
+      },
+      mutations: { networkMode: 'always' },
+    },
+  });
+  limitImageCache(client);
+  followTransport(client);
+  followSession(client);
+  uploads.onStored = (picture, file) => addToCache(client, picture, file);
+  uploads.onOutcomeUnknown = () => void client.invalidateQueries({ queryKey: keys.list });
+  return client;
+}
+
+/** Fetches the data on screen again when the transport changes. */
+function followTransport(client: QueryClient): void {
+  transportStore.subscribe(() => {
+    void refetch(client, keys.list);
+    void refetch(client, keys.analytics);
+    // A picture's bytes never change, so only failed ones are fetched again.
+    void client.refetchQueries({
+      queryKey: keys.images,
+      type: 'active',
+      predicate: (query) => query.state.status === 'error',
+    });
+  });
+}
+
+/** Invalidates queries and cancels first loads still pending on the previous transport. */
+async function refetch(client: QueryClient, queryKey: readonly string[]): Promise<void> {
+  await client.cancelQueries({ queryKey, predicate: ({ state }) => state.data === undefined });
+  await client.invalidateQueries({ queryKey });
+}
+
+/** Clears the data of one user before the next one logs in. */
+function followSession(client: QueryClient): void {
+  let lastUser = sessionStore.get().session?.username;
+  sessionStore.subscribe(() => {
+    const { session, reason } = sessionStore.get();
+    if (session === null) {
+      client.clear();
+      forgetCalls();
+      if (reason === 'logged-out') uploads.clear();
+      return;
+    }
+    // After a session expires, the same user can continue interrupted uploads.
+    if (lastUser !== session.username) uploads.clear();
+    lastUser = session.username;
+  });
+}
