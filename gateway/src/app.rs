@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 use rdkafka::error::KafkaError;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use trichrome_kafka::Connection;
 use trichrome_proto::contract::{self, TRIGGERS};
 use trichrome_telemetry::Telemetry;
 use url::Url;
@@ -17,7 +18,7 @@ use crate::{
     call::{
         Calls,
         call_log::CallLog,
-        invoke::{Invoke, Lambda},
+        invoke::{self, Invoke, Lambda},
         rate_limit::RateLimits,
     },
     config::Config,
@@ -69,7 +70,7 @@ pub enum StartError {
         source: std::io::Error,
     },
     /// librdkafka rejects its settings.
-    #[error("KAFKA_BROKERS or KAFKA_GROUP is invalid")]
+    #[error("KAFKA_BROKERS, KAFKA_GROUP or a file of the KAFKA_ variables is invalid")]
     Kafka(#[from] KafkaError),
     /// The system's root certificates cannot be read.
     #[error("cannot read root certificates for the REST API; install ca-certificates")]
@@ -118,9 +119,12 @@ pub async fn run(config: Config, telemetry: Telemetry) -> Result<(), StartError>
         (task, spans)
     });
     let limits = Arc::new(RateLimits::from_contract());
+    let aws = invoke::shared_config().await;
+    // Without a token the gateway isn't ready, and goes on trying.
+    let _logged = config.kafka.start(async || aws.clone()).await;
     let log_sink = Arc::new(KafkaLogSink::new(&config, Arc::clone(&metrics))?);
     let producer = Producer::new(&config, Arc::clone(&metrics))?;
-    let lambda = Arc::new(Lambda::connect(&config, Arc::clone(&metrics)).await);
+    let lambda = Arc::new(Lambda::connect(&config, &aws, Arc::clone(&metrics)));
     let calls = Calls::new(
         Arc::clone(&lambda) as Arc<dyn Invoke>,
         Arc::clone(&limits),
@@ -286,7 +290,7 @@ impl Readers {
                 consumer,
                 delivery: Delivery {
                     trigger,
-                    bootstrap: config.kafka_brokers.clone(),
+                    bootstrap: config.kafka.brokers().to_owned(),
                     invoke: Arc::clone(lambda) as Arc<dyn Invoke>,
                     dead_letters: Arc::new(dead_letters.clone()),
                     metrics: Arc::clone(metrics),
@@ -352,7 +356,7 @@ fn checks(
         Url::parse(&format!("https://lambda.{region}.amazonaws.com/")).ok()
     };
     let mut checks = vec![
-        ("kafka", kafka_check(producer.clone())),
+        ("kafka", kafka_check(&config.kafka, producer)),
         ("results", results_check(Arc::clone(awaiter))),
         ("rest_api", health::tcp_check(&config.rest_url)),
     ];
@@ -365,14 +369,20 @@ fn checks(
     checks
 }
 
-fn kafka_check(producer: Producer) -> Check {
+fn kafka_check(connection: &Connection, producer: &Producer) -> Check {
+    let (connection, producer) = (connection.clone(), producer.clone());
     Arc::new(move || {
-        let producer = producer.clone();
+        let (connection, producer) = (connection.clone(), producer.clone());
         Box::pin(async move {
             let probe = move || producer.probe(Duration::from_millis(1500));
             match tokio::task::spawn_blocking(probe).await {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(error)) => Err(format!("no broker answers: {error}")),
+                Ok(Ok(())) => {
+                    connection.note_success();
+                    Ok(())
+                }
+                Ok(Err(error)) => Err(connection
+                    .refusal()
+                    .unwrap_or_else(|| format!("no broker answers: {error}"))),
                 Err(_) => Err("the check failed".to_owned()),
             }
         })

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use http::HeaderValue;
+use trichrome_kafka::Connection;
 use trichrome_proto::wire::TrustedProxies;
 use trichrome_startup::{InvalidEnvironment, Variables};
 use url::Url;
@@ -25,8 +26,8 @@ pub struct Config {
     /// `GATEWAY_TRUSTED_PROXIES`: addresses and networks of proxies and load balancers, comma
     /// separated, whose `x-forwarded-for` names the caller.
     pub(crate) gateway_trusted_proxies: TrustedProxies,
-    /// `KAFKA_BROKERS`: bootstrap brokers, `host:port`, comma separated.
-    pub(crate) kafka_brokers: String,
+    /// `KAFKA_BROKERS`, and `KAFKA_…` variables for TLS and the login.
+    pub(crate) kafka: Connection,
     /// `KAFKA_GROUP`: the consumer group that all replicas share.
     pub(crate) kafka_group: String,
     /// `ANALYTICS_TRIGGER`: `on` (default) or `off`. Whether the gateway passes batches of call
@@ -90,11 +91,7 @@ impl Config {
                     |text| text.parse().ok(),
                 )
                 .unwrap_or_default(),
-            kafka_brokers: variables
-                .required_with("KAFKA_BROKERS", "brokers such as localhost:29092", |text| {
-                    Some(text.to_owned())
-                })
-                .unwrap_or_default(),
+            kafka: Connection::read(variables),
             kafka_group: variables
                 .optional("KAFKA_GROUP")
                 .unwrap_or_else(|| "gateway".into()),
@@ -199,6 +196,7 @@ mod tests {
             ("CALL_TIMEOUT_MS", "soon"),
             ("INVOKE_CONCURRENCY", "0"),
             ("ANALYTICS_TRIGGER", "no"),
+            ("KAFKA_SECURITY_PROTOCOL", "TLS"),
             ("WEB_ORIGINS", "http://localhost:5173/"),
             ("WEB_ROOT", "/nowhere"),
         ])
@@ -210,6 +208,7 @@ mod tests {
             "GATEWAY_MAX_CONNECTIONS must be",
             "GATEWAY_MAX_CONNECTIONS_PER_ADDRESS must be",
             "KAFKA_BROKERS is not set",
+            "KAFKA_SECURITY_PROTOCOL must be",
             "REST_URL must be",
             "CALL_TIMEOUT_MS",
             "INVOKE_CONCURRENCY",

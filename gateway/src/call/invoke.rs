@@ -2,6 +2,7 @@
 
 use std::{error::Error as StdError, sync::Arc, time::Duration};
 
+use aws_config::SdkConfig;
 use aws_sdk_lambda::{
     Client,
     config::{
@@ -130,30 +131,34 @@ pub(crate) struct Lambda {
     metrics: Arc<Metrics>,
 }
 
+/// The AWS configuration by the SDK's default chain: credentials, region and endpoint come from the
+/// environment, the profile or the machine's role.
+pub(crate) async fn shared_config() -> SdkConfig {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(
+            tls::rustls_provider::CryptoMode::Ring,
+        ))
+        .build_https();
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http)
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .build(),
+        )
+        // Every call has its own deadline, which also ends a stalled answer.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        // The SDK's retries, and the throttling that causes them, would be in no metric.
+        .retry_config(RetryConfig::disabled())
+        .load()
+        .await
+}
+
 impl Lambda {
-    /// Builds a client by the SDK's default chain: credentials, region and endpoint come from the
-    /// environment, the profile or the machine's role.
-    pub(crate) async fn connect(config: &Config, metrics: Arc<Metrics>) -> Self {
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(tls::Provider::Rustls(
-                tls::rustls_provider::CryptoMode::Ring,
-            ))
-            .build_https();
-        let shared = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(CONNECT_TIMEOUT)
-                    .build(),
-            )
-            // Every call has its own deadline, which also ends a stalled answer.
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            // The SDK's retries, and the throttling that causes them, would be in no metric.
-            .retry_config(RetryConfig::disabled())
-            .load()
-            .await;
+    /// Builds a client.
+    pub(crate) fn connect(config: &Config, shared: &SdkConfig, metrics: Arc<Metrics>) -> Self {
         Self {
-            client: Client::new(&shared),
+            client: Client::new(shared),
             prefix: config.function_prefix.clone(),
             slots: Semaphore::new(config.invoke_concurrency),
             region: shared.region().map(ToString::to_string),

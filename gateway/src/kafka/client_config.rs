@@ -9,13 +9,14 @@ use rdkafka::{
     statistics::{Partition, Topic},
 };
 
+use trichrome_kafka::Connection;
+
 use crate::{call::limits, ops::metrics::Metrics};
 
 /// Settings for every client.
-pub(crate) fn base(brokers: &str) -> ClientConfig {
-    let mut config = ClientConfig::new();
+pub(crate) fn base(connection: &Connection) -> ClientConfig {
+    let mut config = connection.client_config();
     config
-        .set("bootstrap.servers", brokers)
         .set("client.id", "trichrome-gateway")
         // Reconnect to a restarted broker within two seconds, not ten.
         .set("reconnect.backoff.ms", "100")
@@ -28,8 +29,8 @@ pub(crate) fn base(brokers: &str) -> ClientConfig {
 }
 
 /// Settings for every consumer.
-pub(crate) fn consumer(brokers: &str) -> ClientConfig {
-    let mut config = base(brokers);
+pub(crate) fn consumer(connection: &Connection) -> ClientConfig {
+    let mut config = base(connection);
     config
         // The tracker decides which offsets are committed.
         .set("enable.auto.offset.store", "false")
@@ -57,6 +58,7 @@ pub(crate) struct Reporter {
     /// The client's name in the log and the metrics.
     pub(crate) name: &'static str,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) connection: Connection,
 }
 
 impl ClientContext for Reporter {
@@ -67,10 +69,12 @@ impl ClientContext for Reporter {
             | RDKafkaLogLevel::Alert
             | RDKafkaLogLevel::Critical
             | RDKafkaLogLevel::Error
-            | RDKafkaLogLevel::Warning => {
+            | RDKafkaLogLevel::Warning
+                if !is_refusal(message) =>
+            {
                 tracing::warn!(client, facility, "kafka: {message}");
             }
-            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
+            _ => {
                 tracing::debug!(client, facility, "kafka: {message}");
             }
         }
@@ -78,6 +82,7 @@ impl ClientContext for Reporter {
 
     fn error(&self, error: KafkaError, reason: &str) {
         let client = self.name;
+        self.connection.note_error(&error, reason);
         // Log an outage once, not for each broker and attempt.
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
             tracing::warn!(client, "kafka: no broker can be reached");
@@ -93,6 +98,12 @@ impl ClientContext for Reporter {
             }
         }
     }
+}
+
+/// Whether librdkafka reports that the broker refuses the connection. It does so at each attempt of
+/// each client, and as an error, which [`Connection::note_error`] logs once.
+fn is_refusal(message: &str) -> bool {
+    message.contains("authentication") || message.contains("SSL handshake failed")
 }
 
 /// The lag over the partitions assigned to this client; `None` until it is known. For revoked

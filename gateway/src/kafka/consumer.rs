@@ -23,6 +23,7 @@ use tokio::{
 
 use super::{
     client_config::{self, Reporter},
+    inspect::Inspection,
     reader::{Reader, ReaderContext},
     tracker::{Ticket, Tracker},
     watch::Watch,
@@ -52,7 +53,7 @@ impl GroupConsumer {
         topics: &[&str],
         metrics: Arc<Metrics>,
     ) -> Result<Self, KafkaError> {
-        let mut settings = client_config::consumer(&config.kafka_brokers);
+        let mut settings = client_config::consumer(&config.kafka);
         settings
             .set("group.id", group)
             // A new group also serves the records that were produced before it joined.
@@ -61,17 +62,22 @@ impl GroupConsumer {
             // Take over from a replica that was killed after ten seconds, not 45.
             .set("session.timeout.ms", "10000")
             .set("heartbeat.interval.ms", "3000");
-        let inspection = client_config::consumer(&config.kafka_brokers);
+        let inspection = Inspection::new(&config.kafka);
         let (sender, assigned) = unbounded_channel();
         let reader = Reader::new(&settings, inspection, Arc::clone(&metrics), |watch| {
             GroupContext {
-                reporter: Reporter { name, metrics },
+                reporter: Reporter {
+                    name,
+                    metrics,
+                    connection: config.kafka.clone(),
+                },
                 tracker: StdMutex::default(),
                 membership: StdMutex::default(),
                 watch,
                 assigned: sender,
             }
         })?;
+        config.kafka.attach(reader.consumer());
         reader.consumer().subscribe(topics)?;
         Ok(Self {
             reader,

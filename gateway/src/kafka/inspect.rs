@@ -9,7 +9,7 @@ use std::{
 };
 
 use rdkafka::{
-    ClientConfig, ClientContext, Offset, Statistics, TopicPartitionList,
+    ClientContext, Offset, Statistics, TopicPartitionList,
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer as _, ConsumerContext},
     error::{KafkaError, RDKafkaErrorCode},
@@ -17,7 +17,9 @@ use rdkafka::{
 };
 use uuid::Uuid;
 
-use super::watch::Suspect;
+use trichrome_kafka::Connection;
+
+use super::{client_config, watch::Suspect};
 
 /// How often a position is tried before its batch is skipped.
 const TRIES: u32 = 3;
@@ -51,14 +53,27 @@ enum Outcome {
     Unknown,
 }
 
+/// The settings of consumers that inspect a partition.
+#[derive(Clone)]
+pub(crate) struct Inspection(Connection);
+
+impl Inspection {
+    pub(crate) fn new(connection: &Connection) -> Self {
+        Self(connection.clone())
+    }
+}
+
 /// Inspects a position. Blocks for up to the time that a few fetches take, and more for a batch
 /// of many records.
 ///
 /// # Errors
 ///
 /// No broker answers, or the settings are rejected.
-pub(crate) fn inspect(config: &ClientConfig, suspect: &Suspect) -> Result<Finding, KafkaError> {
-    let mut config = config.clone();
+pub(crate) fn inspect(
+    Inspection(connection): &Inspection,
+    suspect: &Suspect,
+) -> Result<Finding, KafkaError> {
+    let mut config = client_config::consumer(connection);
     let consumer: BaseConsumer<Probe> = config
         .set(
             "group.id",
@@ -70,6 +85,7 @@ pub(crate) fn inspect(config: &ClientConfig, suspect: &Suspect) -> Result<Findin
         .set("fetch.error.backoff.ms", "10")
         .set("statistics.interval.ms", "250")
         .create_with_context(Probe::default())?;
+    connection.log_in(&consumer);
     let Suspect {
         topic,
         partition,

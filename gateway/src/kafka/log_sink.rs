@@ -26,7 +26,7 @@ const QUEUE: &str = "100000";
 
 /// Writes call logs to their topic.
 pub(crate) struct KafkaLogSink {
-    producer: ThreadedProducer<CountingReporter>,
+    producer: Arc<ThreadedProducer<CountingReporter>>,
     topic: &'static str,
     metrics: Arc<Metrics>,
 }
@@ -42,7 +42,7 @@ impl KafkaLogSink {
             .iter()
             .find(|trigger| trigger.function == INGEST)
             .map_or("analyticsdata", |trigger| trigger.topic);
-        let producer = client_config::base(&config.kafka_brokers)
+        let producer: ThreadedProducer<CountingReporter> = client_config::base(&config.kafka)
             .set("acks", "all")
             .set("enable.idempotence", "true")
             // Answers wait for these. Under load, full batches form while others are in flight.
@@ -55,7 +55,10 @@ impl KafkaLogSink {
             .create_with_context(CountingReporter(Reporter {
                 name: "call-logs",
                 metrics: Arc::clone(&metrics),
+                connection: config.kafka.clone(),
             }))?;
+        let producer = Arc::new(producer);
+        config.kafka.attach(&producer);
         Ok(Self {
             producer,
             topic,

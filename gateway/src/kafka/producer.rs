@@ -91,7 +91,7 @@ impl Produced {
 /// Produces records and waits until Kafka acknowledges them. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Producer {
-    inner: FutureProducer<Reporter>,
+    inner: Arc<FutureProducer<Reporter>>,
 }
 
 impl Producer {
@@ -104,7 +104,7 @@ impl Producer {
         // A third of a call's time, so that callers soon learn that Kafka is down. Records that
         // must be produced are retried.
         let timeout = (config.call_timeout / 3).as_millis().to_string();
-        let inner = client_config::base(&config.kafka_brokers)
+        let inner: FutureProducer<Reporter> = client_config::base(&config.kafka)
             .set("acks", "all")
             .set("enable.idempotence", "true")
             // A caller waits for each record.
@@ -116,7 +116,10 @@ impl Producer {
             .create_with_context(Reporter {
                 name: "producer",
                 metrics,
+                connection: config.kafka.clone(),
             })?;
+        let inner = Arc::new(inner);
+        config.kafka.attach(&inner);
         Ok(Self { inner })
     }
 

@@ -14,7 +14,7 @@ use tokio::sync::{
 };
 
 use super::{
-    inspect::{self, Finding},
+    inspect::{self, Finding, Inspection},
     watch::{Received, Suspect, Watch},
 };
 use crate::ops::metrics::Metrics;
@@ -49,8 +49,7 @@ struct News {
 /// A consumer that moves on, whatever a batch contains.
 pub(crate) struct Reader<C: ReaderContext> {
     inner: Arc<StreamConsumer<C>>,
-    /// The settings of consumers that inspect a partition.
-    config: ClientConfig,
+    inspection: Inspection,
     watch: Arc<Watch>,
     news: Mutex<News>,
     inspected: UnboundedSender<Inspected>,
@@ -65,7 +64,7 @@ impl<C: ReaderContext> Reader<C> {
     /// librdkafka rejects the settings.
     pub(crate) fn new(
         config: &ClientConfig,
-        inspection: ClientConfig,
+        inspection: Inspection,
         metrics: Arc<Metrics>,
         context: impl FnOnce(Arc<Watch>) -> C,
     ) -> Result<Self, KafkaError> {
@@ -75,7 +74,7 @@ impl<C: ReaderContext> Reader<C> {
         let inner = config.create_with_context(context(Arc::clone(&watch)))?;
         Ok(Self {
             inner: Arc::new(inner),
-            config: inspection,
+            inspection,
             watch,
             news: Mutex::new(News {
                 suspects,
@@ -192,9 +191,9 @@ impl<C: ReaderContext> Reader<C> {
         let client = self.context().name();
         tracing::debug!(client, ?suspect, "inspecting a partition");
         self.log_failure(self.inner.pause(&just(&suspect)));
-        let (config, inspected) = (self.config.clone(), self.inspected.clone());
+        let (inspection, inspected) = (self.inspection.clone(), self.inspected.clone());
         drop(tokio::task::spawn_blocking(move || {
-            let finding = inspect::inspect(&config, &suspect);
+            let finding = inspect::inspect(&inspection, &suspect);
             // Sending fails only if the reader has stopped.
             let _ignored = inspected.send(Inspected { suspect, finding });
         }));

@@ -32,6 +32,7 @@ use uuid::Uuid;
 
 use super::{
     client_config::{self, Reporter},
+    inspect::Inspection,
     reader::{Reader, ReaderContext},
     watch::Watch,
 };
@@ -180,8 +181,8 @@ impl Results {
         awaiter: Arc<Awaiter>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, KafkaError> {
-        let inspection = client_config::consumer(&config.kafka_brokers);
-        let mut settings = inspection.clone();
+        let inspection = Inspection::new(&config.kafka);
+        let mut settings = client_config::consumer(&config.kafka);
         settings
             // librdkafka requires a group, which is never joined or committed to.
             .set(
@@ -194,10 +195,15 @@ impl Results {
         let reader = Reader::new(&settings, inspection, Arc::clone(&metrics), |watch| {
             let name = "results";
             ResultsContext {
-                reporter: Reporter { name, metrics },
+                reporter: Reporter {
+                    name,
+                    metrics,
+                    connection: config.kafka.clone(),
+                },
                 watch,
             }
         })?;
+        config.kafka.attach(reader.consumer());
         Ok(Self {
             reader: Arc::new(reader),
             awaiter,

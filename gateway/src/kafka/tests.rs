@@ -418,7 +418,7 @@ async fn call_logs_are_passed_to_their_function_in_batches() {
             consumer: Arc::clone(&consumer),
             delivery: Delivery {
                 trigger,
-                bootstrap: kafka.config.kafka_brokers.clone(),
+                bootstrap: kafka.config.kafka.brokers().to_owned(),
                 invoke: Arc::clone(invoke) as _,
                 dead_letters: Arc::new(dead_letters),
                 metrics: Arc::clone(&kafka.metrics),
