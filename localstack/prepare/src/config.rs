@@ -3,9 +3,10 @@
 use std::{path::PathBuf, time::Duration};
 
 use trichrome_analytics::Database;
+use trichrome_kafka::Connection;
 use trichrome_startup::{InvalidEnvironment, Variables};
 
-use crate::steps::Step;
+use crate::{steps::Step, topics::Layout};
 
 /// The default of `PREPARE_TIMEOUT_SECONDS`.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -22,8 +23,8 @@ pub struct Config {
     pub keys: Option<Keys>,
     /// For `key-files`.
     pub key_files: Option<KeyFiles>,
-    /// For `topics`: `KAFKA_BROKERS`
-    pub kafka_brokers: Option<String>,
+    /// For `topics`.
+    pub topics: Option<Topics>,
     /// For `schema`: `DATABASE_URL`
     pub database: Option<Database>,
     /// `PREPARE_TIMEOUT_SECONDS`: time allowed for each dependency to become available.
@@ -41,6 +42,18 @@ pub struct Storage {
     pub pictures_bucket: String,
     /// The name in `CALL_LOG_QUEUE_URL`.
     pub call_log_queue: String,
+}
+
+/// The Kafka topics.
+#[derive(Debug)]
+pub struct Topics {
+    /// `KAFKA_BROKERS`, and the variables for TLS and the login.
+    pub connection: Connection,
+    /// `KAFKA_TOPIC_PARTITIONS` and `KAFKA_TOPIC_REPLICATION`
+    pub layout: Layout,
+    /// `KAFKA_TOPICS_CORRECT`: `on` or `off` (default). Whether to change the settings of existing
+    /// topics to ours.
+    pub correct: bool,
 }
 
 /// The token key in Secrets Manager.
@@ -94,7 +107,11 @@ impl Config {
                 key_file: vars.required("TOKEN_KEY_FILE").into(),
                 jwks_file: vars.required("TOKEN_JWKS_FILE").into(),
             }),
-            kafka_brokers: wanted(Step::Topics).then(|| vars.required("KAFKA_BROKERS")),
+            topics: wanted(Step::Topics).then(|| Topics {
+                connection: Connection::read(&mut vars),
+                layout: Layout::read(&mut vars),
+                correct: vars.switch_or("KAFKA_TOPICS_CORRECT", false),
+            }),
             database: wanted(Step::Schema)
                 .then(|| vars.required_with("DATABASE_URL", DATABASE_URL, |url| url.parse().ok()))
                 .flatten(),
@@ -144,6 +161,7 @@ mod tests {
             "DATABASE_URL" => Some("postgres://u:p@127.0.0.1:54320/d".into()),
             "CALL_LOG_QUEUE_URL" => Some("http://127.0.0.1:4566/000000000000/logs".into()),
             "TOKEN_KEY_FILE" | "PREPARE_TIMEOUT_SECONDS" => None,
+            optional if optional.starts_with("KAFKA_") && optional != "KAFKA_BROKERS" => None,
             other => Some(other.to_lowercase()),
         })
         .unwrap();
@@ -159,7 +177,7 @@ mod tests {
     fn only_requested_steps_are_configured() {
         let brokers = |name: &str| (name == "KAFKA_BROKERS").then(|| "k:9092".to_owned());
         let config = Config::read(&[Step::Topics], brokers).unwrap();
-        assert_eq!(config.kafka_brokers.as_deref(), Some("k:9092"));
+        assert_eq!(config.topics.unwrap().connection.brokers(), "k:9092");
         assert!(config.storage.is_none() && config.keys.is_none());
         assert!(config.database.is_none());
         let error = Config::read(&[Step::KeyFiles], brokers).unwrap_err();

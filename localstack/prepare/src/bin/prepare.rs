@@ -11,7 +11,7 @@ use std::{env, process::ExitCode};
 
 use trichrome_prepare::{
     aws, bucket,
-    config::{Config, KeyFiles, Keys, Storage},
+    config::{Config, KeyFiles, Keys, Storage, Topics},
     queues,
     retry::until,
     schema, secret,
@@ -104,11 +104,27 @@ async fn prepare(config: &Config) -> anyhow::Result<()> {
         Ok(())
     };
     let kafka = async {
-        let Some(brokers) = &config.kafka_brokers else {
+        let Some(Topics {
+            connection,
+            layout,
+            correct,
+        }) = &config.topics
+        else {
             return Ok(());
         };
-        until(timeout, "the topics", || topics::ensure(brokers)).await?;
+        connection.start(aws::config).await?;
+        let differences = until(timeout, "the topics", || {
+            topics::ensure(connection, layout, *correct)
+        })
+        .await
+        .map_err(|error| match connection.refusal() {
+            Some(refusal) => error.context(refusal),
+            None => error,
+        })?;
         println!("topics exist");
+        for difference in differences {
+            println!("! {difference}");
+        }
         Ok(())
     };
     let database = async {
