@@ -38,8 +38,13 @@ pub(crate) fn create_topics(broker: &Broker, request: CreateTopicsRequest) -> Cr
             wanted => wanted,
         };
         let outcome = create(broker, &topic, partitions, request.validate_only);
+        let message = match &outcome {
+            Err(Error::Config(message)) => Some(message.clone().into()),
+            _ => None,
+        };
         CreatableTopicResult::default()
             .with_error_code(code(&outcome))
+            .with_error_message(message)
             .with_topic_id(outcome.unwrap_or_default())
             .with_num_partitions(partitions)
             .with_replication_factor(1)
@@ -67,6 +72,7 @@ fn create(
         partitions,
         config: configs.collect(),
     };
+    description.check().map_err(Error::Config)?;
     let id = description.id;
     broker
         .store()

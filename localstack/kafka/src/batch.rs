@@ -29,6 +29,8 @@ pub(crate) struct Head {
     pub(crate) epoch: i16,
     /// The first record's sequence number.
     pub(crate) sequence: i32,
+    /// The number of records; 0 for a [marker](Batch::marker).
+    pub(crate) records: i32,
 }
 
 impl Head {
@@ -42,7 +44,13 @@ impl Head {
             producer: i64::from_be_bytes(field(header, 43)),
             epoch: i16::from_be_bytes(field(header, 51)),
             sequence: i32::from_be_bytes(field(header, 53)),
+            records: i32::from_be_bytes(field(header, 57)),
         }
+    }
+
+    /// Offset after the last record.
+    pub(crate) fn end(&self) -> i64 {
+        self.first + i64::from(self.last_delta) + 1
     }
 }
 
@@ -78,11 +86,34 @@ impl Batch {
         if crc32c::crc32c(&bytes[CHECKED..]) != checksum {
             return Err(ResponseError::CorruptMessage);
         }
-        let records = i32::from_be_bytes(field(header, 57));
-        if head.last_delta < 0 || records.checked_sub(1) != Some(head.last_delta) {
+        if head.last_delta < 0 || head.records.checked_sub(1) != Some(head.last_delta) {
             return Err(ResponseError::InvalidRecord);
         }
         Ok(Self { head, bytes })
+    }
+
+    /// A batch without records at the offset before `next`. A log whose records have all expired
+    /// consists of one, so that offsets go on after a restart.
+    pub(crate) fn marker(next: i64) -> [u8; HEADER] {
+        let mut bytes = [0; HEADER];
+        bytes[..8].copy_from_slice(&(next - 1).to_be_bytes());
+        bytes[8..12].copy_from_slice(&(HEADER as i32 - PREFIX as i32).to_be_bytes());
+        bytes[16] = FORMAT;
+        // No producer: -1 in its id, epoch and sequence.
+        bytes[43..57].fill(0xff);
+        let checksum = crc32c::crc32c(&bytes[CHECKED..]);
+        bytes[17..21].copy_from_slice(&checksum.to_be_bytes());
+        bytes
+    }
+
+    /// Whether a stored batch is as it was written. The checksum covers all but the offset, the
+    /// length and the leader's epoch.
+    pub(crate) fn is_intact(bytes: &[u8]) -> bool {
+        let Some(header) = bytes.first_chunk::<HEADER>() else {
+            return false;
+        };
+        let checksum = u32::from_be_bytes(field(header, 17));
+        header[16] == FORMAT && crc32c::crc32c(&bytes[CHECKED..]) == checksum
     }
 
     /// The batch with its base offset set, which the checksum doesn't cover.

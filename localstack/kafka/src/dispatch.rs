@@ -108,6 +108,9 @@ async fn serve(broker: &Broker, key: ApiKey, sender: &Sender, call: Call) -> Res
         }
         ApiKey::SyncGroup => call.response(&groups::sync(broker, call.request()?).await),
         ApiKey::Heartbeat => call.response(&groups::heartbeat(broker, &call.request()?)),
+        ApiKey::ConsumerGroupHeartbeat => {
+            call.response(&groups::refuse_heartbeat(&call.request()?))
+        }
         ApiKey::LeaveGroup => call.response(&groups::leave(broker, &call.request()?)),
         ApiKey::OffsetCommit => call.response(&groups::commit(broker, call.request()?)),
         ApiKey::OffsetFetch => call.response(&groups::committed(broker, call.request()?)),

@@ -10,6 +10,9 @@ pub(crate) enum Error {
     /// An error that Kafka has a code for.
     #[error("{0}")]
     Refused(ResponseError),
+    /// A topic's configuration isn't supported: `INVALID_CONFIG`.
+    #[error("{0}")]
+    Config(String),
     /// A file can't be read or written: `KAFKA_STORAGE_ERROR`.
     #[error("storage: {0}")]
     Storage(#[from] io::Error),
@@ -26,6 +29,7 @@ impl Error {
     pub(crate) fn code(&self) -> i16 {
         match self {
             Self::Refused(error) => error.code(),
+            Self::Config(_) => ResponseError::InvalidConfig.code(),
             Self::Storage(error) => {
                 eprintln!("storage: {error}");
                 ResponseError::KafkaStorageError.code()

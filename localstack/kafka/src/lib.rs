@@ -2,7 +2,8 @@
 //!
 //! It implements Kafka's protocol (messages from the `kafka-protocol` crate), stores record
 //! batches as clients send them, and coordinates consumer groups. It has one node, and no
-//! replication, transactions, compaction or access control: it is for development only.
+//! replication, transactions, static members, compaction or access control: it is for development
+//! only. What it doesn't support it refuses, so that a client gets an error at once.
 
 mod admin;
 mod batch;
@@ -22,11 +23,14 @@ mod store;
 mod topics;
 mod versions;
 
-use std::{io, path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, task::JoinSet};
 
 use broker::Broker;
+
+/// How often old records are deleted.
+const EXPIRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Serves the topics in `directory`. Dropping the future closes all connections.
 ///
@@ -38,6 +42,13 @@ pub async fn serve(listener: TcpListener, directory: &Path) -> io::Result<()> {
     let mut tasks = JoinSet::new();
     let watched = Arc::clone(&broker);
     tasks.spawn(async move { watched.groups().watch().await });
+    let expiring = Arc::clone(&broker);
+    tasks.spawn(async move {
+        loop {
+            tokio::time::sleep(EXPIRY_INTERVAL).await;
+            expiring.store().expire();
+        }
+    });
     loop {
         tokio::select! {
             accepted = listener.accept() => {

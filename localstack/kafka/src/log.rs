@@ -1,6 +1,8 @@
 //! A partition's records: a file of record batches as clients send them, with an index in
 //! memory.
 
+mod scan;
+
 use std::{
     collections::{HashMap, VecDeque},
     fs::{self, File, OpenOptions},
@@ -15,6 +17,7 @@ use kafka_protocol::error::ResponseError;
 use crate::{
     batch::{Batch, HEADER, Head},
     error::Error,
+    topics::Retention,
 };
 
 /// Files larger than this are cut to half of it when the broker starts.
@@ -52,65 +55,100 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Opens or creates the file. Drops a last batch that is incomplete.
+    /// Opens or creates the file. Drops a last batch that is incomplete, and skips batches that
+    /// are damaged.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let mut log = Self::scan(path)?;
         if log.end > RETAINED_BYTES {
-            log.cut(RETAINED_BYTES / 2)?;
-            log = Self::scan(path)?;
+            log.keep(RETAINED_BYTES / 2)?;
         }
         Ok(log)
     }
 
-    fn scan(path: &Path) -> io::Result<Self> {
+    fn create(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .open(path)?;
-        let length = file.metadata()?.len();
-        let mut log = Self {
+        Ok(Self {
             file,
             path: path.to_owned(),
             end: 0,
             next: 0,
             entries: VecDeque::new(),
             producers: HashMap::new(),
-        };
-        let mut header = [0; HEADER];
-        while log.end + (HEADER as u64) <= length {
-            log.file.read_exact_at(&mut header, log.end)?;
-            let head = Head::parse(&header);
-            if head.bytes < HEADER as u64 || log.end + head.bytes > length {
-                break;
-            }
-            log.index(&head);
-        }
-        if log.end < length {
-            log.file.set_len(log.end)?;
-        }
-        Ok(log)
+        })
     }
 
-    /// Keeps the newest batches, up to `keep` bytes, but at least one, so that the next offset
-    /// is known.
-    fn cut(&self, keep: u64) -> io::Result<()> {
-        let Some(last) = self.entries.back() else {
-            return Ok(());
-        };
-        let from = self
+    /// Deletes the oldest batches that exceed the topic's retention at `now`, in Unix
+    /// milliseconds. Their space is freed once it is half of the file.
+    pub(crate) fn expire(&mut self, retention: Retention, now: i64) -> io::Result<()> {
+        let oldest = retention.age.map(|age| now.saturating_sub(age));
+        let mut bytes: u64 = self.entries.iter().map(|entry| entry.bytes).sum();
+        while let Some(first) = self.entries.front() {
+            let is_old = oldest.is_some_and(|oldest| first.timestamp < oldest);
+            let is_beyond = retention
+                .bytes
+                .is_some_and(|limit| bytes - first.bytes >= limit);
+            if !is_old && !is_beyond {
+                break;
+            }
+            bytes -= first.bytes;
+            self.entries.pop_front();
+        }
+        let used = self
             .entries
-            .iter()
-            .find(|entry| self.end - entry.position <= keep)
-            .unwrap_or(last)
-            .position;
+            .front()
+            .map_or(0, |first| self.end - first.position);
+        let is_marker = self.end == HEADER as u64 && self.entries.is_empty();
+        if self.end - used > used && !is_marker {
+            self.shrink()?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the newest batches, up to `bytes`, but at least one.
+    fn keep(&mut self, bytes: u64) -> io::Result<()> {
+        while let Some(first) = self.entries.front()
+            && self.entries.len() > 1
+            && self.end - first.position > bytes
+        {
+            self.entries.pop_front();
+        }
+        self.shrink()
+    }
+
+    /// Writes the file again without what is before the first batch, or as a marker of the next
+    /// offset if there is none. A killed broker leaves the old file.
+    fn shrink(&mut self) -> io::Result<()> {
         let shorter = self.path.with_extension("cut");
-        let mut target = File::create(&shorter)?;
-        let mut source = File::open(&self.path)?;
-        io::Seek::seek(&mut source, io::SeekFrom::Start(from))?;
-        io::copy(&mut source, &mut target)?;
-        fs::rename(shorter, &self.path)
+        let mut target = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&shorter)?;
+        let removed = match self.entries.front() {
+            Some(first) => {
+                let mut source = File::open(&self.path)?;
+                io::Seek::seek(&mut source, io::SeekFrom::Start(first.position))?;
+                io::copy(&mut source, &mut target)?;
+                first.position
+            }
+            None => {
+                target.write_all_at(&Batch::marker(self.next), 0)?;
+                self.end - HEADER as u64
+            }
+        };
+        fs::rename(shorter, &self.path)?;
+        self.file = target;
+        self.end -= removed;
+        for entry in &mut self.entries {
+            entry.position -= removed;
+        }
+        Ok(())
     }
 
     fn index(&mut self, head: &Head) {
@@ -122,7 +160,10 @@ impl Log {
             timestamp: head.timestamp,
         };
         self.end += head.bytes;
-        self.next = entry.last + 1;
+        self.next = head.end();
+        if head.records == 0 {
+            return;
+        }
         self.entries.push_back(entry);
         if head.producer >= 0 {
             let producer = self.producers.entry(head.producer).or_insert(Producer {
@@ -194,7 +235,9 @@ impl Log {
         };
         let mut total = 0;
         for entry in self.entries.range(start..) {
-            if total + entry.bytes > max_bytes && !(at_least_one && total == 0) {
+            let is_full = total + entry.bytes > max_bytes && !(at_least_one && total == 0);
+            // A damaged batch may be in between.
+            if is_full || entry.position != first.position + total {
                 break;
             }
             total += entry.bytes;
@@ -250,6 +293,9 @@ const fn next_sequence(sequence: i32) -> i32 {
 mod tests {
     use super::*;
     use crate::batch::samples::batch;
+
+    /// The size of a sample batch.
+    const BATCH: u64 = HEADER as u64 + 100;
 
     fn place(name: &str) -> PathBuf {
         let path = std::env::temp_dir().join(format!("local-kafka-{name}-{}", std::process::id()));
@@ -326,9 +372,57 @@ mod tests {
         for _ in 0..10 {
             log.append(batch(1, -1, -1)).unwrap();
         }
-        log.cut(2 * (HEADER as u64 + 100)).unwrap();
-        let log = Log::open(&path).unwrap();
+        log.keep(2 * BATCH).unwrap();
         assert_eq!((log.start(), log.next()), (8, 10));
+        assert_eq!(log.append(batch(1, -1, -1)).unwrap(), 10);
+        let log = Log::open(&path).unwrap();
+        assert_eq!((log.start(), log.next()), (8, 11));
+        log.remove().unwrap();
+    }
+
+    #[test]
+    fn old_batches_expire() {
+        let path = place("expired");
+        let mut log = Log::open(&path).unwrap();
+        for _ in 0..4 {
+            log.append(batch(1, -1, -1)).unwrap();
+        }
+        // The sample batches are of second 1.
+        let retention = Retention {
+            age: Some(500),
+            bytes: None,
+        };
+        log.expire(retention, 1_500).unwrap();
+        assert_eq!((log.start(), log.next()), (0, 4));
+        log.expire(retention, 1_501).unwrap();
+        assert_eq!((log.start(), log.next()), (4, 4));
+        assert_eq!(log.end, HEADER as u64, "nothing of the records is left");
+        log.expire(retention, 1_502).unwrap();
+        assert!(log.read(4, 1_000, true).unwrap().is_empty());
+        let mut log = Log::open(&path).unwrap();
+        assert_eq!((log.start(), log.next()), (4, 4));
+        assert_eq!(log.append(batch(2, -1, -1)).unwrap(), 4);
+        assert_eq!(log.read(4, 1_000, true).unwrap().len() as u64, BATCH);
+        let log = Log::open(&path).unwrap();
+        assert_eq!((log.start(), log.next()), (4, 6));
+        log.remove().unwrap();
+    }
+
+    #[test]
+    fn a_log_is_kept_below_its_size() {
+        let path = place("size");
+        let mut log = Log::open(&path).unwrap();
+        for _ in 0..10 {
+            log.append(batch(1, -1, -1)).unwrap();
+        }
+        let retention = Retention {
+            age: None,
+            bytes: Some(3 * BATCH),
+        };
+        log.expire(retention, i64::MAX).unwrap();
+        assert_eq!((log.start(), log.next()), (7, 10));
+        assert_eq!(log.end, 3 * BATCH);
+        assert_eq!(log.read(7, 1_000, true).unwrap().len() as u64, 3 * BATCH);
         log.remove().unwrap();
     }
 }

@@ -1,15 +1,12 @@
 //! Writes records.
 
 use bytes::Bytes;
-use kafka_protocol::{
-    error::ResponseError,
-    messages::{
-        InitProducerIdRequest, InitProducerIdResponse, ProduceRequest, ProduceResponse, ProducerId,
-        produce_response::{PartitionProduceResponse, TopicProduceResponse},
-    },
+use kafka_protocol::messages::{
+    InitProducerIdRequest, InitProducerIdResponse, ProduceRequest, ProduceResponse, ProducerId,
+    produce_response::{PartitionProduceResponse, TopicProduceResponse},
 };
 
-use crate::{batch::Batch, broker::Broker, error::Error};
+use crate::{batch::Batch, broker::Broker, error::Error, groups::requests::TRANSACTION_REFUSED};
 
 /// Answers [`ProduceRequest`]; `None` if the client wants no acknowledgement.
 pub(crate) fn answer(broker: &Broker, request: ProduceRequest) -> Option<ProduceResponse> {
@@ -36,7 +33,7 @@ fn append(
     records: Bytes,
 ) -> Result<(i64, i64), Error> {
     if transactional {
-        return Err(ResponseError::UnsupportedVersion.into());
+        return Err(TRANSACTION_REFUSED.into());
     }
     broker
         .store()
@@ -63,7 +60,7 @@ fn written(index: i32, outcome: Result<(i64, i64), Error>) -> PartitionProduceRe
 pub(crate) fn identify(broker: &Broker, request: &InitProducerIdRequest) -> InitProducerIdResponse {
     if request.transactional_id.is_some() {
         return InitProducerIdResponse::default()
-            .with_error_code(ResponseError::UnsupportedVersion.code())
+            .with_error_code(TRANSACTION_REFUSED.code())
             .with_producer_id(ProducerId(-1))
             .with_producer_epoch(-1);
     }

@@ -56,7 +56,8 @@ impl Store {
         let mut logs = HashMap::new();
         for (name, topic) in topics.all() {
             for partition in 0..topic.partitions {
-                let log = Log::open(&file(directory, name, partition))?;
+                let mut log = Log::open(&file(directory, name, partition))?;
+                log.expire(topic.retention(), now())?;
                 logs.insert((name.clone(), partition), Arc::new(Mutex::new(log)));
             }
         }
@@ -157,6 +158,19 @@ impl Store {
         Ok((offset, start))
     }
 
+    /// Deletes the records that are older than their topics keep them.
+    pub(crate) fn expire(&self) {
+        for (name, topic) in self.topics() {
+            for partition in 0..topic.partitions {
+                if let Some(log) = self.log(&name, partition)
+                    && let Err(error) = lock(&log).expire(topic.retention(), now())
+                {
+                    eprintln!("{name}-{partition}: deleting old records: {error}");
+                }
+            }
+        }
+    }
+
     /// Notified after every append, so that fetches don't have to poll.
     pub(crate) fn appended(&self) -> &Notify {
         &self.appended
@@ -175,8 +189,16 @@ fn file(directory: &Path, topic: &str, partition: i32) -> PathBuf {
 }
 
 fn first_producer() -> i64 {
-    let since = SystemTime::now()
+    i64::try_from(since_epoch().as_micros()).unwrap_or_default()
+}
+
+/// The current time in Unix milliseconds.
+fn now() -> i64 {
+    i64::try_from(since_epoch().as_millis()).unwrap_or_default()
+}
+
+fn since_epoch() -> Duration {
+    SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .unwrap_or(Duration::ZERO);
-    i64::try_from(since.as_micros()).unwrap_or_default()
+        .unwrap_or(Duration::ZERO)
 }

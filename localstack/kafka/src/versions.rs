@@ -10,9 +10,10 @@ use kafka_protocol::{
 /// Every supported request with its oldest and newest version.
 ///
 /// The versions of the groups' requests end before static membership (KIP-345), which isn't
-/// supported. Produce starts at 0 although old versions are refused, as in Kafka 4: otherwise
+/// supported, except for joining: in an older version, a client joins as an ordinary member
+/// without saying so. Produce starts at 0 although old versions are refused, as in Kafka 4: otherwise
 /// librdkafka doesn't compress (KAFKA-18659).
-const SUPPORTED: [(ApiKey, i16, i16); 20] = [
+const SUPPORTED: [(ApiKey, i16, i16); 21] = [
     (ApiKey::Produce, 0, 11),
     (ApiKey::Fetch, 4, 16),
     (ApiKey::ListOffsets, 1, 7),
@@ -20,7 +21,7 @@ const SUPPORTED: [(ApiKey, i16, i16); 20] = [
     (ApiKey::OffsetCommit, 2, 6),
     (ApiKey::OffsetFetch, 1, 7),
     (ApiKey::FindCoordinator, 0, 4),
-    (ApiKey::JoinGroup, 0, 4),
+    (ApiKey::JoinGroup, 0, 5),
     (ApiKey::Heartbeat, 0, 2),
     (ApiKey::LeaveGroup, 0, 2),
     (ApiKey::SyncGroup, 0, 2),
@@ -33,6 +34,8 @@ const SUPPORTED: [(ApiKey, i16, i16); 20] = [
     (ApiKey::DescribeConfigs, 1, 4),
     (ApiKey::DeleteGroups, 0, 2),
     (ApiKey::DescribeCluster, 0, 1),
+    // Refused in every version: without it, librdkafka waits forever.
+    (ApiKey::ConsumerGroupHeartbeat, 0, 1),
 ];
 
 /// Whether a request is supported in this version.

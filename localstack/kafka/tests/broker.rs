@@ -7,12 +7,13 @@ use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use kafka_protocol::{
     error::ResponseError,
     messages::{
-        ApiVersionsRequest, CreateTopicsRequest, DeleteGroupsRequest, DeleteTopicsRequest,
-        DescribeClusterRequest, DescribeConfigsRequest, DescribeGroupsRequest, FetchRequest,
-        FindCoordinatorRequest, GroupId, HeartbeatRequest, InitProducerIdRequest, JoinGroupRequest,
-        JoinGroupResponse, LeaveGroupRequest, ListGroupsRequest, ListOffsetsRequest,
-        MetadataRequest, OffsetCommitRequest, OffsetFetchRequest, ProduceRequest, RequestHeader,
-        ResponseHeader, SyncGroupRequest, TopicName,
+        ApiVersionsRequest, ConsumerGroupHeartbeatRequest, CreateTopicsRequest,
+        DeleteGroupsRequest, DeleteTopicsRequest, DescribeClusterRequest, DescribeConfigsRequest,
+        DescribeGroupsRequest, FetchRequest, FindCoordinatorRequest, GroupId, HeartbeatRequest,
+        InitProducerIdRequest, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
+        ListGroupsRequest, ListOffsetsRequest, MetadataRequest, OffsetCommitRequest,
+        OffsetFetchRequest, ProduceRequest, RequestHeader, ResponseHeader, SyncGroupRequest,
+        TopicName,
         create_topics_request::{CreatableTopic, CreatableTopicConfig},
         delete_topics_request::DeleteTopicState,
         describe_configs_request::DescribeConfigsResource,
@@ -121,14 +122,18 @@ impl Client {
     }
 
     async fn create(&mut self, topic: &str) {
-        let size = CreatableTopicConfig::default()
-            .with_name("max.message.bytes".into())
-            .with_value(Some("1000".into()));
+        // The batches of these tests are of 1970.
+        let configs = [("max.message.bytes", "1000"), ("retention.ms", "-1")];
+        let configs = configs.map(|(name, value)| {
+            CreatableTopicConfig::default()
+                .with_name(name.into())
+                .with_value(Some(value.into()))
+        });
         let topic = CreatableTopic::default()
             .with_name(name(topic))
             .with_num_partitions(2)
             .with_replication_factor(1)
-            .with_configs(vec![size]);
+            .with_configs(configs.to_vec());
         let request = CreateTopicsRequest::default().with_topics(vec![topic]);
         let response = self.call(5, request).await;
         assert_eq!(response.topics[0].error_code, 0);
@@ -526,6 +531,9 @@ async fn every_reported_version_is_answered() {
     each!(SyncGroupRequest, |_| SyncGroupRequest::default());
     each!(HeartbeatRequest, |_| HeartbeatRequest::default());
     each!(LeaveGroupRequest, |_| LeaveGroupRequest::default());
+    each!(ConsumerGroupHeartbeatRequest, |_| {
+        ConsumerGroupHeartbeatRequest::default()
+    });
     each!(OffsetCommitRequest, |_| {
         let of = |topic: &str| {
             OffsetCommitRequestTopic::default()

@@ -5,7 +5,8 @@ use std::time::Duration;
 use kafka_protocol::{
     error::ResponseError,
     messages::{
-        DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
+        ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, DeleteGroupsRequest,
+        DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
         FindCoordinatorRequest, FindCoordinatorResponse, GroupId, HeartbeatRequest,
         HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
         LeaveGroupResponse, ListGroupsRequest, ListGroupsResponse, OffsetCommitRequest,
@@ -41,6 +42,15 @@ const COORDINATORS: i16 = 4;
 /// The offset of a partition without a committed one.
 const NOTHING: i64 = -1;
 
+/// Why a transactional producer is refused.
+pub(crate) const NO_TRANSACTIONS: &str =
+    "the local broker has no transactions; `cargo xtask up --kafka apache` runs Apache Kafka";
+
+/// The error for a transactional producer. It is the one that every client takes as fatal: after
+/// others, librdkafka and Java look for a coordinator until they time out.
+pub(crate) const TRANSACTION_REFUSED: ResponseError =
+    ResponseError::TransactionalIdAuthorizationFailed;
+
 /// Answers [`FindCoordinatorRequest`]: this broker, for any group.
 pub(crate) fn find_coordinator(
     broker: &Broker,
@@ -55,8 +65,10 @@ pub(crate) fn find_coordinator(
                 .with_host(broker.host().into())
                 .with_port(broker.port())
         } else {
+            eprintln!("{:?} is refused: {NO_TRANSACTIONS}", coordinator.key);
             coordinator
-                .with_error_code(ResponseError::CoordinatorNotAvailable.code())
+                .with_error_code(TRANSACTION_REFUSED.code())
+                .with_error_message(Some(NO_TRANSACTIONS.into()))
                 .with_node_id((-1).into())
                 .with_port(-1)
         }
@@ -65,6 +77,7 @@ pub(crate) fn find_coordinator(
         let one = found(request.key);
         return FindCoordinatorResponse::default()
             .with_error_code(one.error_code)
+            .with_error_message(one.error_message)
             .with_node_id(one.node_id)
             .with_host(one.host)
             .with_port(one.port);
@@ -106,6 +119,14 @@ pub(crate) async fn join(
     };
     let outcome = if request.group_id.is_empty() {
         Err(ResponseError::InvalidGroupId.into())
+    } else if let Some(instance) = &request.group_instance_id {
+        // Of this error, Java's client says that group.instance.id must be unset.
+        eprintln!(
+            "group {:?}: the static member {instance:?} is refused: the local broker has no static \
+             membership; unset group.instance.id",
+            &*request.group_id
+        );
+        Err(ResponseError::UnsupportedVersion.into())
     } else {
         broker.groups().join(&request.group_id, join).await
     };
@@ -163,6 +184,17 @@ pub(crate) fn heartbeat(broker: &Broker, request: &HeartbeatRequest) -> Heartbea
             .groups()
             .heartbeat(&request.group_id, request.generation_id, &request.member_id);
     HeartbeatResponse::default().with_error_code(error_code(outcome))
+}
+
+/// Answers [`ConsumerGroupHeartbeatRequest`], the protocol of groups since Kafka 4 (KIP-848).
+pub(crate) fn refuse_heartbeat(
+    request: &ConsumerGroupHeartbeatRequest,
+) -> ConsumerGroupHeartbeatResponse {
+    const REASON: &str = "the local broker has classic groups only; unset group.protocol=consumer";
+    eprintln!("group {:?} is refused: {REASON}", &*request.group_id);
+    ConsumerGroupHeartbeatResponse::default()
+        .with_error_code(ResponseError::UnsupportedVersion.code())
+        .with_error_message(Some(REASON.into()))
 }
 
 /// Answers [`LeaveGroupRequest`].
