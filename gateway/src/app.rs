@@ -32,11 +32,13 @@ use crate::{
         },
     },
     kafka::{
+        answers::Answers,
         commands::Commands,
         consumer::GroupConsumer,
         dead_letters::DeadLetters,
         log_sink::KafkaLogSink,
         producer::Producer,
+        reply_topics::ReplyTopics,
         results::{Awaiter, Results},
         trigger::{Batches, Delivery},
     },
@@ -260,10 +262,11 @@ impl Readers {
         let topics = contract::command_topics();
         let consumer = join(&config.kafka_group, "commands", &topics)?;
         readers.consumers.push(("commands", Arc::clone(&consumer)));
+        let reply_topics = ReplyTopics::new(Arc::clone(&consumer) as _);
         let commands = Commands {
             consumer,
             calls: calls.clone(),
-            producer: producer.clone(),
+            answers: Answers::new(producer.clone(), reply_topics),
             dead_letters: dead_letters.clone(),
             metrics: Arc::clone(metrics),
             call_timeout: config.call_timeout,
@@ -402,10 +405,8 @@ fn results_check(awaiter: Arc<Awaiter>) -> Check {
 fn consumer_check(consumer: &Arc<GroupConsumer>) -> Check {
     let consumer = Arc::downgrade(consumer);
     Arc::new(move || {
-        let problem = "the group has assigned no partitions yet; after a crash it first waits for \
-                       the lost replica's session to end";
-        let reading = consumer.upgrade().is_some_and(|it| it.is_reading());
-        let result = reading.then_some(()).ok_or_else(|| problem.to_owned());
+        let stopped = || Err("the consumer has stopped".to_owned());
+        let result = consumer.upgrade().map_or_else(stopped, |it| it.check());
         Box::pin(std::future::ready(result))
     })
 }

@@ -30,6 +30,14 @@ pub struct Config {
     pub(crate) kafka: Connection,
     /// `KAFKA_GROUP`: the consumer group that all replicas share.
     pub(crate) kafka_group: String,
+    /// `KAFKA_SESSION_TIMEOUT_MS`: after this time without a heartbeat, the group gives a killed
+    /// replica's partitions to the others. The brokers must allow it
+    /// (`group.min.session.timeout.ms`, 6000 by default).
+    pub(crate) kafka_session_timeout: Duration,
+    /// `KAFKA_INSTANCE_ID`: makes the replica a static member of its groups (KIP-345). It then
+    /// keeps its partitions over a restart, for as long as its session lasts. Each replica needs an
+    /// id of its own.
+    pub(crate) kafka_instance_id: Option<String>,
     /// `ANALYTICS_TRIGGER`: `on` (default) or `off`. Whether the gateway passes batches of call
     /// logs to `analytics-ingest`; off where one of Lambda's Kafka event sources does.
     pub(crate) analytics_trigger: bool,
@@ -95,6 +103,9 @@ impl Config {
             kafka_group: variables
                 .optional("KAFKA_GROUP")
                 .unwrap_or_else(|| "gateway".into()),
+            kafka_session_timeout: variables
+                .millis_or("KAFKA_SESSION_TIMEOUT_MS", Duration::from_secs(6)),
+            kafka_instance_id: variables.optional("KAFKA_INSTANCE_ID"),
             analytics_trigger: variables.switch_or("ANALYTICS_TRIGGER", true),
             rest_url: variables
                 .required_with("REST_URL", URL, http_url)
@@ -181,6 +192,8 @@ mod tests {
         assert_eq!(config.gateway_grpc_addr.port(), 50051);
         assert!(config.gateway_admin_addr.ip().is_loopback());
         assert_eq!(config.kafka_group, "gateway");
+        assert_eq!(config.kafka_session_timeout, Duration::from_secs(6));
+        assert_eq!(config.kafka_instance_id, None);
         assert_eq!(config.call_timeout, Duration::from_secs(10));
         assert!(config.lambda_endpoint.is_none());
     }

@@ -223,11 +223,18 @@ pub fn by_grpc_path(path: &str) -> Option<&'static Operation> {
         .find(|operation| operation.grpc_path == path)
 }
 
-/// Finds the operation of a Kafka record's topic and key.
+/// Finds the operation of a Kafka command: its topic, and what its header or its key names.
 pub fn by_command(topic: &str, key: &str) -> Option<&'static Operation> {
     OPERATIONS
         .iter()
         .find(|operation| operation.command.topic == topic && operation.command.keys.contains(&key))
+}
+
+/// The operations whose commands are on a topic.
+pub fn commands_on(topic: &str) -> impl Iterator<Item = &'static Operation> {
+    OPERATIONS
+        .iter()
+        .filter(move |operation| operation.command.topic == topic)
 }
 
 /// The topics of all commands, without duplicates.

@@ -98,7 +98,7 @@ impl Stack {
     }
 
     /// The path of a program.
-    fn program(&self, name: &str) -> PathBuf {
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
         self.programs
             .get(name)
             .cloned()
@@ -227,6 +227,8 @@ impl Stack {
             ("DATABASE_URL", description.database_url),
             ("CALL_LOG_QUEUE_URL", description.call_log_queue_url),
             ("KAFKA_BROKERS", description.kafka_brokers),
+            // The local brokers allow it; Apache Kafka's default minimum is 6 s.
+            ("KAFKA_SESSION_TIMEOUT_MS", "3000".to_owned()),
         ]);
         if let Some(observe) = self.observe {
             variables.push(("OTEL_EXPORTER_OTLP_ENDPOINT", observe.endpoint()));

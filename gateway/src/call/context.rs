@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use http::HeaderMap;
 use tracing::Span;
 use trichrome_proto::{
-    error::ApiError,
+    contract::{Access, Operation},
+    error::{ApiError, ErrorCode},
     wire::header::{
         AUTHORIZATION, IDEMPOTENCY_KEY, REQUEST_ID, TRACEPARENT, TRACESTATE,
         invalid_idempotency_key, is_idempotency_key, is_request_id,
@@ -24,7 +25,7 @@ const BINARY_IDEMPOTENCY_KEY: &str = "idempotency-key-bin";
 #[derive(Clone)]
 pub(crate) struct Context {
     /// The caller's token, as `Bearer …`. Never logged.
-    pub(crate) authorization: Option<String>,
+    pub(crate) authorization: Authorization,
     /// Makes a create take effect only once.
     pub(crate) idempotency_key: IdempotencyKey,
     /// The caller's request id, or a new one.
@@ -33,6 +34,32 @@ pub(crate) struct Context {
     pub(crate) trace: Trace,
     /// The caller's address. Commands have none.
     pub(crate) client: Option<IpAddr>,
+}
+
+/// The caller's authorization. One that can't be an HTTP header isn't passed on, and a call that
+/// needs one is refused.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Authorization {
+    Absent,
+    Given(String),
+    Invalid,
+}
+
+impl Authorization {
+    pub(crate) fn read(value: Option<&str>) -> Self {
+        match value {
+            None | Some("") => Self::Absent,
+            Some(value) if is_header_text(value) => Self::Given(value.to_owned()),
+            Some(_) => Self::Invalid,
+        }
+    }
+
+    pub(crate) fn as_deref(&self) -> Option<&str> {
+        match self {
+            Self::Given(value) => Some(value),
+            Self::Absent | Self::Invalid => None,
+        }
+    }
 }
 
 /// The caller's idempotency key. A call with an invalid one is refused: without its key, a
@@ -71,11 +98,6 @@ impl Context {
     /// Reads the context of a request and makes `span` part of the caller's trace, with the
     /// request's id. The span must not have been entered yet.
     pub(crate) fn begin<'a>(span: &Span, header: impl Fn(&str) -> Option<&'a str>) -> Self {
-        let text = |name| {
-            header(name)
-                .filter(|value| is_header_text(value))
-                .map(str::to_owned)
-        };
         let request_id = header(REQUEST_ID)
             .filter(|id| is_request_id(id))
             .map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
@@ -83,7 +105,7 @@ impl Context {
         span.record("request_id", request_id.as_str());
         span.record("trace_id", trace.id());
         Self {
-            authorization: text(AUTHORIZATION),
+            authorization: Authorization::read(header(AUTHORIZATION)),
             idempotency_key: IdempotencyKey::read(header(IDEMPOTENCY_KEY)),
             request_id,
             trace,
@@ -96,13 +118,21 @@ impl Context {
         Self { client, ..self }
     }
 
-    /// Refuses a call whose context isn't valid.
+    /// Refuses a call of an operation whose context isn't valid.
     ///
     /// # Errors
     ///
     /// `HEADERS_TOO_LARGE` for an authorization that no head of a request can have, such as in a
-    /// Kafka record; `INVALID_ARGUMENT` for an invalid idempotency key.
-    pub(crate) fn check(&self) -> Result<(), ApiError> {
+    /// Kafka record; `UNAUTHENTICATED` for one that isn't text; `INVALID_ARGUMENT` for an invalid
+    /// idempotency key.
+    pub(crate) fn check(&self, operation: &Operation) -> Result<(), ApiError> {
+        if self.authorization == Authorization::Invalid && operation.access != Access::Public {
+            return Err(ApiError::new(
+                ErrorCode::Unauthenticated,
+                "the authorization must be `Bearer <token>`, without line breaks or other \
+                 characters than ASCII's",
+            ));
+        }
         let authorization = self.authorization.as_deref().unwrap_or_default();
         if authorization.len() > limits::MAX_HEAD {
             return Err(limits::head_too_large());
@@ -175,9 +205,13 @@ fn is_header_text(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
-    use trichrome_proto::error::ErrorCode;
+    use trichrome_proto::contract::by_function;
 
     use super::*;
+
+    fn check(context: &Context, function: &str) -> Result<(), ApiError> {
+        context.check(by_function(function).unwrap())
+    }
 
     fn read(headers: &[(&str, &'static str)]) -> Context {
         Context::read(|name| headers.iter().find(|(n, _)| *n == name).map(|(_, v)| *v))
@@ -215,7 +249,7 @@ mod tests {
             let mut headers = headers.clone();
             headers.append("authorization", second.parse().unwrap());
             let twice = Context::read(|name| http_header(&headers, name));
-            assert_eq!(twice.authorization, None, "{second}");
+            assert!(twice.authorization == Authorization::Absent, "{second}");
         }
     }
 
@@ -232,7 +266,8 @@ mod tests {
         let long = [b'k'; 256];
         let valid = read(&[(NAME, b"k-1")]);
         assert_eq!(valid.idempotency_key.as_deref(), Some("k-1"));
-        assert!(valid.check().is_ok() && read(&[]).check().is_ok());
+        let check = |context: &Context| check(context, "pictures-create");
+        assert!(check(&valid).is_ok() && check(&read(&[])).is_ok());
         for values in [
             &[(NAME, "clé-1".as_bytes())][..],
             &[(NAME, b"cl\xe9-1")],
@@ -247,7 +282,7 @@ mod tests {
             &[(NAME, b"k"), ("idempotency-key-bin", b"aw")],
         ] {
             let context = read(values);
-            let error = context.check().unwrap_err();
+            let error = check(&context).unwrap_err();
             assert_eq!(error.code, ErrorCode::InvalidArgument, "{values:?}");
             // It isn't passed on either.
             assert_eq!(context.headers().count(), 2, "{values:?}");
@@ -259,7 +294,7 @@ mod tests {
         let code = |length| {
             let value = "a".repeat(length);
             let context = Context::read(|name| (name == AUTHORIZATION).then_some(&*value));
-            context.check().map_err(|error| error.code)
+            check(&context, "pictures-get").map_err(|error| error.code)
         };
         assert_eq!(code(limits::MAX_HEAD), Ok(()));
         assert_eq!(code(limits::MAX_HEAD + 1), Err(ErrorCode::HeadersTooLarge));
@@ -271,8 +306,23 @@ mod tests {
             let context = read(&[("x-request-id", odd)]);
             assert!(Uuid::parse_str(&context.request_id).is_ok(), "{odd:?}");
         }
-        let context = read(&[("authorization", "Bearer \u{1}")]);
-        assert_eq!(context.authorization, None);
-        assert_eq!(context.headers().count(), 2);
+    }
+
+    #[test]
+    fn an_authorization_that_is_not_text_is_refused_where_it_counts() {
+        for odd in ["Bearer \u{1}", "Bearer t\r\n", "Bearer é", "\u{fffd}"] {
+            let context = read(&[("authorization", odd)]);
+            assert_eq!(context.headers().count(), 2, "{odd:?} is not passed on");
+            let error = check(&context, "pictures-get").unwrap_err();
+            assert_eq!(error.code, ErrorCode::Unauthenticated, "{odd:?}");
+            assert!(error.message.contains("Bearer <token>"), "{odd:?}");
+            assert_eq!(check(&context, "auth-login"), Ok(()), "{odd:?}");
+        }
+        let empty = read(&[("authorization", "")]);
+        assert_eq!(
+            check(&empty, "pictures-get"),
+            Ok(()),
+            "the function refuses it"
+        );
     }
 }

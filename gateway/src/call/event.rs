@@ -132,6 +132,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::call::context::Authorization;
 
     fn fields(args: Value) -> Args<'static> {
         match args {
@@ -157,7 +158,7 @@ mod tests {
     #[test]
     fn a_create_is_a_post_with_a_body() {
         let mut context = Context::read(|_| None);
-        context.authorization = Some("Bearer t".into());
+        context.authorization = Authorization::Given("Bearer t".into());
         let args = fields(json!({"title": "a \"b\"", "base64": "AA=="}));
         let event = written("pictures-create", args, &context).unwrap();
         let event: ApiGatewayV2httpRequest = serde_json::from_slice(&event).unwrap();

@@ -189,7 +189,7 @@ impl Facade {
             // that the connection can be used for another request.
             let refused = head::check(&parts.uri, &parts.headers)
                 .and(coding)
-                .and_then(|()| context.check())
+                .and_then(|()| context.check(operation))
                 .and_then(|()| request.check_text(&body))
                 .and_then(|()| match transport {
                     Transport::Rest => self.limits.check(operation),

@@ -92,8 +92,20 @@ impl ClientContext for Reporter {
     }
 
     fn stats(&self, statistics: Statistics) {
+        self.set_lags(&statistics, |_, _| false);
+    }
+}
+
+impl Reporter {
+    /// Sets the lag of each topic. `is_done` tells whether all records of a partition that were
+    /// read have been processed.
+    pub(crate) fn set_lags(
+        &self,
+        statistics: &Statistics,
+        is_done: impl Fn(&str, &Partition) -> bool,
+    ) {
         for (name, topic) in &statistics.topics {
-            if let Some(records) = lag(topic) {
+            if let Some(records) = lag(topic, |partition| is_done(name, partition)) {
                 self.metrics.set_lag(self.name, name, records);
             }
         }
@@ -108,7 +120,7 @@ fn is_refusal(message: &str) -> bool {
 
 /// The lag over the partitions assigned to this client; `None` until it is known. For revoked
 /// partitions, librdkafka keeps reporting the last known lag.
-fn lag(topic: &Topic) -> Option<i64> {
+fn lag(topic: &Topic, is_done: impl Fn(&Partition) -> bool) -> Option<i64> {
     let mut own = topic
         .partitions
         .values()
@@ -118,10 +130,20 @@ fn lag(topic: &Topic) -> Option<i64> {
     if own.peek().is_none() {
         return Some(0);
     }
-    own.filter_map(partition_lag).reduce(|sum, more| sum + more)
+    own.filter_map(|partition| partition_lag(partition, is_done(partition)))
+        .reduce(|sum, more| sum + more)
 }
 
-fn partition_lag(partition: &Partition) -> Option<i64> {
+fn partition_lag(partition: &Partition, is_done: bool) -> Option<i64> {
+    // Control records and those of aborted transactions are never processed, so the last
+    // processed record says too little. The position is behind them.
+    let end = match partition.ls_offset {
+        unknown if unknown < 0 => partition.hi_offset,
+        stable => stable,
+    };
+    if is_done && partition.next_offset >= 0 && end >= partition.next_offset {
+        return Some(end - partition.next_offset);
+    }
     if partition.consumer_lag >= 0 {
         return Some(partition.consumer_lag);
     }
@@ -143,16 +165,19 @@ mod tests {
             committed_offset: -1001,
             lo_offset: -1001,
             hi_offset: -1001,
+            ls_offset: -1001,
+            next_offset: -1001,
             ..Partition::default()
         }
     }
 
     fn lag_of(partitions: impl IntoIterator<Item = Partition>) -> Option<i64> {
         let partitions = partitions.into_iter();
-        lag(&Topic {
+        let topic = Topic {
             partitions: partitions.map(|it| (it.partition, it)).collect(),
             ..Topic::default()
-        })
+        };
+        lag(&topic, |_| false)
     }
 
     #[test]
@@ -172,5 +197,19 @@ mod tests {
         assert_eq!(lag_of([new.clone(), partition(1, 2)]), Some(7));
         new.committed_offset = 15;
         assert_eq!(lag_of([new]), None);
+    }
+
+    #[test]
+    fn records_that_are_never_processed_are_no_lag() {
+        // An aborted transaction of 120 records, and its control record.
+        let mut aborted = partition(0, 121);
+        (aborted.ls_offset, aborted.hi_offset) = (125, 130);
+        aborted.next_offset = 125;
+        assert_eq!(partition_lag(&aborted, true), Some(0));
+        assert_eq!(partition_lag(&aborted, false), Some(121));
+        aborted.next_offset = 100;
+        assert_eq!(partition_lag(&aborted, true), Some(25));
+        aborted.ls_offset = -1001;
+        assert_eq!(partition_lag(&aborted, true), Some(30));
     }
 }

@@ -1,4 +1,4 @@
-//! Serves commands: reads records, calls operations, answers on `results` and commits.
+//! Serves commands: reads records, calls operations, answers them and commits.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -8,7 +8,7 @@ use std::{
 
 use futures::FutureExt as _;
 use rdkafka::message::{Headers as _, Message as _, OwnedMessage};
-use tokio::{sync::Notify, task::JoinSet, time::Instant};
+use tokio::{pin, sync::Notify, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span, field::Empty, info_span};
 use trichrome_proto::{
@@ -16,29 +16,26 @@ use trichrome_proto::{
     error::{ApiError, ErrorCode},
     wire::{
         Transport,
-        header::{REQUEST_ID, RETRY_AFTER, TRACEPARENT},
-        record::{DEADLINE, EVENT_ID, RESPONSE_KEY, RESULTS, STATUS},
+        header::AUTHORIZATION,
+        record::{DEADLINE, OPERATION, REPLY_TO, RESULTS},
     },
 };
-use trichrome_startup::error_chain;
 use trichrome_telemetry as telemetry;
 use uuid::Uuid;
 
 use super::{
+    answers::{Answers, Outcome},
     consumer::GroupConsumer,
     dead_letters::{DeadLetterReason, DeadLetterSink as _, DeadLetters},
-    envelope::{self, Command, Envelope, Raw, Rejected},
-    lanes::{Lane, LaneSlots, Queue, Slots},
-    producer::{self, ProduceError, Producer, Record},
+    envelope::{self, Raw, Rejected},
+    headers::header,
+    lanes::{Held, Lane, LaneSlots, Queue, Slots},
     tracker::Ticket,
+    turns::{Place, Turns},
 };
 use crate::{
     call::{
-        Call, Calls, Failures,
-        args::Args,
-        call_log::Receipt,
-        context::{self, Context},
-        fault::internal,
+        Call, Calls, Failures, args::Args, call_log::Receipt, context::Context, fault::internal,
     },
     ops::metrics::{Metrics, RecordOutcome},
 };
@@ -47,7 +44,7 @@ use crate::{
 pub(crate) struct Commands {
     pub(crate) consumer: Arc<GroupConsumer>,
     pub(crate) calls: Calls,
-    pub(crate) producer: Producer,
+    pub(crate) answers: Answers,
     pub(crate) dead_letters: DeadLetters,
     pub(crate) metrics: Arc<Metrics>,
     /// The time limit for one command, retries included.
@@ -104,7 +101,7 @@ impl Commands {
         while workers.join_next().await.is_some() {}
     }
 
-    /// Serves the commands of one lane.
+    /// Serves the commands of one lane, each when it is its turn.
     async fn work(
         self: Arc<Self>,
         mut queue: Queue<Waiting>,
@@ -112,29 +109,41 @@ impl Commands {
         stop: CancellationToken,
         abandon: CancellationToken,
     ) {
+        let mut turns: Turns<Held<Waiting>> = Turns::default();
         let mut tasks = JoinSet::new();
+        // Kept from round to round, so that it keeps its place among the lanes that wait.
+        let slot = slots.acquire();
+        pin!(slot);
         loop {
-            let next = async {
-                let waiting = queue.next().await?;
-                Some((waiting, slots.acquire().await?))
-            };
-            let next = tokio::select! {
+            let slot_of_next = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                next = next => next,
+                () = turns.ended() => continue,
+                acquired = &mut slot, if turns.is_ready() => acquired,
+                next = queue.next() => {
+                    let Some(held) = next else {
+                        break;
+                    };
+                    turns.push(place(&held.get().1), held);
+                    continue;
+                }
             };
-            let Some(((ticket, message), slot)) = next else {
+            slot.set(slots.acquire());
+            while tasks.try_join_next().is_some() {}
+            let Some(slot_of_next) = slot_of_next else {
                 break;
             };
-            while tasks.try_join_next().is_some() {}
-            // The partition has moved to another replica, which serves the record.
-            if !self.consumer.holds(&ticket) {
+            // Records of a partition that has moved to another replica are served there.
+            let next = std::iter::from_fn(|| turns.next())
+                .map(|(turn, held)| (turn, held.take()))
+                .find(|(_, (ticket, _))| self.consumer.holds(ticket));
+            let Some((turn, (ticket, message))) = next else {
                 continue;
-            }
+            };
             let this = Arc::clone(&self);
             tasks.spawn(async move {
                 let receipt = this.serve(&message).await;
-                drop((message, slot));
+                drop((message, slot_of_next, turn));
                 // Call logs are at least once, too: a command whose entry Kafka has not
                 // acknowledged is read again after a crash.
                 receipt.outcome().await;
@@ -170,28 +179,39 @@ impl Commands {
     }
 
     async fn try_serve(&self, topic: &'static str, message: &OwnedMessage) -> Receipt {
-        let raw = Raw {
-            topic,
-            partition: message.partition(),
-            offset: message.offset(),
-            timestamp: timestamp(message),
-            key: message.key(),
-            value: message.payload(),
-        };
         let header = |name: &str| header(message, name);
         let span = self.span(topic, message);
-        match envelope::parse(&raw) {
-            Ok(command) => {
+        let reply_to = self.answers.topic(header(REPLY_TO)).await;
+        let command = envelope::parse(&raw(topic, message)).and_then(|command| {
+            let invalid = reply_to.as_ref().err().cloned();
+            let deadline = deadline(header(DEADLINE), self.call_timeout);
+            match invalid.map_or(deadline, Err) {
+                Ok(deadline) => Ok((command, deadline)),
+                Err(error) => Err(Rejected {
+                    operation: Some(command.operation),
+                    event_id: command.event_id,
+                    error,
+                    reason: DeadLetterReason::InvalidHeader,
+                }),
+            }
+        });
+        let reply_to = reply_to.unwrap_or(RESULTS);
+        match command {
+            Ok((command, deadline)) => {
                 span.record("operation", command.operation.function);
                 telemetry::set(&span, "messaging.message.id", command.event_id.clone());
                 let context = envelope::context(&span, &command.event_id, header);
-                let call = self.call(topic, message, command, context);
+                let call = Call {
+                    deadline,
+                    ..self.to_call(message, command.operation, command.args, context)
+                };
+                let call = self.call(topic, message, call, &command.event_id, reply_to);
                 call.instrument(span).await
             }
             Err(rejected) => {
                 let context = Context::begin(&span, header);
                 telemetry::failed(&span, rejected.error.code.as_str());
-                let reject = self.reject(topic, message, rejected, context);
+                let reject = self.reject(topic, message, rejected, context, reply_to);
                 reject.instrument(span).await
             }
         }
@@ -225,6 +245,7 @@ impl Commands {
         message: &OwnedMessage,
         rejected: Rejected,
         context: Context,
+        reply_to: &str,
     ) -> Receipt {
         let Rejected {
             operation,
@@ -236,7 +257,9 @@ impl Commands {
             let call = self.to_call(message, operation, Args::default(), context.clone());
             self.calls.refused(&call, &error)
         });
-        self.answer(&event_id, &context, Err(&error)).await;
+        self.answers
+            .send(reply_to, &event_id, &context, Err(&error))
+            .await;
         self.dead_letters.put(topic, message, reason, &error).await;
         receipt
     }
@@ -245,19 +268,28 @@ impl Commands {
         &self,
         topic: &'static str,
         message: &OwnedMessage,
-        command: Command<'_>,
-        context: Context,
+        call: Call<'_>,
+        event_id: &str,
+        reply_to: &str,
     ) -> Receipt {
-        let call = self.to_call(message, command.operation, command.args, context.clone());
+        let (operation, context) = (call.operation, call.context.clone());
+        let answer = async |outcome: Outcome<'_>| {
+            self.answers
+                .send(reply_to, event_id, &context, outcome)
+                .await;
+        };
+        let answered = || {
+            self.metrics
+                .records_processed(topic, RecordOutcome::Answered, 1);
+        };
         if call.deadline <= Instant::now() {
             let error = ApiError::new(
                 ErrorCode::DeadlineExceeded,
                 "the command's deadline passed before it could be served; it was not run",
             );
             let receipt = self.calls.refused(&call, &error);
-            self.answer(&command.event_id, &context, Err(&error)).await;
-            self.metrics
-                .records_processed(topic, RecordOutcome::Answered, 1);
+            answer(Err(&error)).await;
+            answered();
             return receipt;
         }
         let (result, receipt) = self.calls.call_with_receipt(call).await;
@@ -266,27 +298,23 @@ impl Commands {
         {
             telemetry::failed(&Span::current(), error.code.as_str());
         }
-        let status = command.operation.http.success;
-        let answer = result
+        let message_text = result
             .as_ref()
             .map_err(Clone::clone)
             .and_then(|reply| reply.message());
-        match answer {
+        match message_text {
             Ok(data) => {
-                self.answer(&command.event_id, &context, Ok((status, &data)))
-                    .await;
-                self.metrics
-                    .records_processed(topic, RecordOutcome::Answered, 1);
+                answer(Ok((operation.http.success, &data))).await;
+                answered();
             }
             Err(error) => {
-                self.answer(&command.event_id, &context, Err(&error)).await;
+                answer(Err(&error)).await;
                 if error.code.is_fault() {
                     self.dead_letters
                         .put(topic, message, DeadLetterReason::Failed, &error)
                         .await;
                 } else {
-                    self.metrics
-                        .records_processed(topic, RecordOutcome::Answered, 1);
+                    answered();
                 }
             }
         }
@@ -305,79 +333,10 @@ impl Commands {
             args,
             context,
             transport: Transport::Events,
-            deadline: deadline(header(message, DEADLINE), self.call_timeout),
+            deadline: Instant::now() + self.call_timeout,
             log_id: log_id(message),
             failures: Failures::Retry,
         }
-    }
-
-    async fn answer(
-        &self,
-        event_id: &str,
-        context: &Context,
-        result: Result<(u16, &str), &ApiError>,
-    ) {
-        let failure;
-        let mut wait = None;
-        let (status, data) = match result {
-            Ok(success) => success,
-            Err(error) => {
-                failure = envelope::failure_data(error, context);
-                wait = error.retry_after_header();
-                (error.code.http(), failure.as_str())
-            }
-        };
-        let wait = wait.as_deref();
-        let produced = self.produce(event_id, context, status, data, wait).await;
-        if let Err(error) = produced {
-            tracing::error!(
-                request_id = context.request_id,
-                error = error_chain(&error),
-                "an answer was rejected; does the topic \"results\" exist?"
-            );
-            // The answer is probably too large for a record. Tell the caller so.
-            let code = ErrorCode::Internal;
-            let error = ApiError::new(code, "the answer is too large for Kafka");
-            let data = envelope::failure_data(&error, context);
-            if let Err(error) = self
-                .produce(event_id, context, code.http(), &data, None)
-                .await
-            {
-                tracing::error!(error = error_chain(&error), "the error was rejected, too");
-            }
-        }
-    }
-
-    async fn produce(
-        &self,
-        event_id: &str,
-        context: &Context,
-        status: u16,
-        data: &str,
-        retry_after: Option<&str>,
-    ) -> Result<(), ProduceError> {
-        let span = producer::span(RESULTS, Some(RESPONSE_KEY));
-        telemetry::set(&span, "messaging.message.id", event_id.to_owned());
-        let context = context.at(&span);
-        let value = Envelope { event_id, data }.to_bytes(data.len());
-        let status = status.to_string();
-        let mut headers = vec![
-            (STATUS, status.as_bytes()),
-            (EVENT_ID, event_id.as_bytes()),
-            (REQUEST_ID, context.request_id.as_bytes()),
-            (TRACEPARENT, context.trace.parent().as_bytes()),
-        ];
-        headers.extend(retry_after.map(|wait| (RETRY_AFTER, wait.as_bytes())));
-        self.producer
-            .produce_until_accepted(&Record {
-                topic: RESULTS,
-                key: Some(RESPONSE_KEY.as_bytes()),
-                value: Some(&value),
-                headers: &headers,
-            })
-            .instrument(span.clone())
-            .await
-            .inspect_err(|_| telemetry::failed(&span, "rejected"))
     }
 }
 
@@ -402,15 +361,48 @@ fn size(message: &OwnedMessage) -> usize {
     FRAME + length(message.key()) + length(message.payload()) + headers
 }
 
-/// When a command must be served: after `timeout`, or earlier if its header says so. An invalid
-/// header is ignored.
-fn deadline(header: Option<&str>, timeout: Duration) -> Instant {
+/// When a command must be served: after `timeout`, or earlier if its header [`DEADLINE`] says so.
+///
+/// # Errors
+///
+/// `INVALID_ARGUMENT` if the header isn't a time.
+fn deadline(header: Option<&str>, timeout: Duration) -> Result<Instant, ApiError> {
     let now = Instant::now();
-    let requested = header.and_then(|text| text.parse().ok()).map(|millis| {
-        let at = UNIX_EPOCH + Duration::from_millis(millis);
-        at.duration_since(SystemTime::now()).unwrap_or_default()
-    });
-    now + requested.map_or(timeout, |left| left.min(timeout))
+    let Some(text) = header else {
+        return Ok(now + timeout);
+    };
+    let millis = text.parse().map_err(|_| {
+        ApiError::invalid(format!(
+            "the header {DEADLINE:?} must be a time in Unix milliseconds"
+        ))
+    })?;
+    let at = UNIX_EPOCH + Duration::from_millis(millis);
+    let left = at.duration_since(SystemTime::now()).unwrap_or_default();
+    Ok(now + left.min(timeout))
+}
+
+/// The parts of a record that say what its command is.
+fn raw<'a>(topic: &'a str, message: &'a OwnedMessage) -> Raw<'a> {
+    Raw {
+        topic,
+        partition: message.partition(),
+        offset: message.offset(),
+        timestamp: timestamp(message),
+        operation: header(message, OPERATION),
+        key: message.key(),
+        value: message.payload(),
+    }
+}
+
+/// A command's place in the order. What names no operation or caller waits for nothing.
+fn place(message: &OwnedMessage) -> Place {
+    let raw = raw(message.topic(), message);
+    let operation = raw.operation().ok();
+    let caller = operation.and_then(|it| raw.caller(it, header(message, AUTHORIZATION)));
+    Place {
+        line: caller.map(|caller| (message.partition(), caller)),
+        reads: operation.is_some_and(|operation| operation.http.method == "GET"),
+    }
 }
 
 fn timestamp(message: &OwnedMessage) -> i64 {
@@ -422,15 +414,6 @@ fn known_topic(topic: &str) -> Option<&'static str> {
     contract::command_topics()
         .into_iter()
         .find(|known| *known == topic)
-}
-
-fn header<'a>(message: &'a OwnedMessage, name: &str) -> Option<&'a str> {
-    let values = message
-        .headers()?
-        .iter()
-        .filter(|header| header.key.eq_ignore_ascii_case(name))
-        .map(|header| std::str::from_utf8(header.value?).ok());
-    context::select(name, values)
 }
 
 /// The call log's id. It is derived from the record, so that a redelivered command has one
@@ -448,56 +431,12 @@ fn log_id(message: &OwnedMessage) -> Uuid {
 
 #[cfg(test)]
 mod tests {
-    use rdkafka::{
-        Timestamp,
-        message::{Header, OwnedHeaders},
-    };
-
     use super::*;
-
-    fn message(offset: i64, headers: OwnedHeaders) -> OwnedMessage {
-        OwnedMessage::new(
-            None,
-            None,
-            "auth".into(),
-            Timestamp::CreateTime(1),
-            0,
-            offset,
-            Some(headers),
-        )
-    }
-
-    #[test]
-    fn header_names_are_case_insensitive() {
-        let headers = OwnedHeaders::new()
-            .insert(Header {
-                key: "Authorization",
-                value: Some("Bearer t"),
-            })
-            .insert(Header {
-                key: "x-request-id",
-                value: Some(b"\xff".as_slice()),
-            });
-        let message = message(1, headers);
-        assert_eq!(header(&message, "authorization"), Some("Bearer t"));
-        assert_eq!(header(&message, "x-request-id"), None);
-        assert_eq!(header(&message, "traceparent"), None);
-    }
-
-    #[test]
-    fn a_repeated_authorization_is_dropped() {
-        let twice = ["Authorization", "authorization"].map(|key| Header {
-            key,
-            value: Some("Bearer t"),
-        });
-        let [one, other] = twice;
-        let headers = OwnedHeaders::new().insert(one).insert(other);
-        assert_eq!(header(&message(1, headers), "authorization"), None);
-    }
+    use crate::kafka::headers::tests::record;
 
     #[test]
     fn a_redelivered_record_has_the_same_log_id() {
-        let at = |offset| log_id(&message(offset, OwnedHeaders::new()));
+        let at = |offset| log_id(&record(offset, &[]));
         assert_eq!(at(1), at(1));
         assert_ne!(at(1), at(2));
     }
@@ -507,10 +446,12 @@ mod tests {
         const TIMEOUT: Duration = Duration::from_secs(10);
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let after = |millis: i128| (unix.as_millis() as i128 + millis).to_string();
-        let left = |header: Option<&str>| deadline(header, TIMEOUT) - Instant::now();
-        for invalid in [None, Some(""), Some("soon"), Some("-1"), Some("1e3")] {
-            assert_eq!(left(invalid), TIMEOUT, "{invalid:?}");
+        for invalid in ["", "soon", "-1", "1e3", " 1", "2026-01-31T12:00:00Z"] {
+            let error = deadline(Some(invalid), TIMEOUT).unwrap_err();
+            assert_eq!(error.code, ErrorCode::InvalidArgument, "{invalid:?}");
         }
+        let left = |header: Option<&str>| deadline(header, TIMEOUT).unwrap() - Instant::now();
+        assert_eq!(left(None), TIMEOUT);
         assert_eq!(left(Some(&after(3_600_000))), TIMEOUT);
         assert_eq!(left(Some(&after(-1))), Duration::ZERO);
         assert_eq!(left(Some("0")), Duration::ZERO);

@@ -8,7 +8,9 @@ use std::{
 use rdkafka::{
     ClientContext, Statistics, TopicPartitionList,
     config::RDKafkaLogLevel,
-    consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance},
+    consumer::{
+        BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance, StreamConsumer,
+    },
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
     message::{Message as _, OwnedMessage},
 };
@@ -34,6 +36,9 @@ use crate::{config::Config, ops::metrics::Metrics};
 /// unless something is wrong.
 const REBALANCE_TIME: Duration = Duration::from_secs(3);
 
+/// The longest time between a member's heartbeats, which is how soon it learns of a rebalance.
+const MAX_HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Reads the topics of a group.
 pub(crate) struct GroupConsumer {
     reader: Reader<GroupContext>,
@@ -58,10 +63,16 @@ impl GroupConsumer {
             .set("group.id", group)
             // A new group also serves the records that were produced before it joined.
             .set("auto.offset.reset", "earliest")
-            .set("auto.commit.interval.ms", "500")
-            // Take over from a replica that was killed after ten seconds, not 45.
-            .set("session.timeout.ms", "10000")
-            .set("heartbeat.interval.ms", "3000");
+            .set("auto.commit.interval.ms", "500");
+        let session = config.kafka_session_timeout;
+        // Kafka advises a third at most.
+        let heartbeat = (session / 4).min(MAX_HEARTBEAT_INTERVAL);
+        settings
+            .set("session.timeout.ms", session.as_millis().to_string())
+            .set("heartbeat.interval.ms", heartbeat.as_millis().to_string());
+        if let Some(instance) = &config.kafka_instance_id {
+            settings.set("group.instance.id", instance);
+        }
         let inspection = Inspection::new(&config.kafka);
         let (sender, assigned) = unbounded_channel();
         let reader = Reader::new(&settings, inspection, Arc::clone(&metrics), |watch| {
@@ -106,6 +117,10 @@ impl GroupConsumer {
         }
     }
 
+    pub(crate) const fn consumer(&self) -> &Arc<StreamConsumer<GroupContext>> {
+        self.reader.consumer()
+    }
+
     /// Whether a record's partition still belongs to this consumer.
     pub(crate) fn holds(&self, ticket: &Ticket) -> bool {
         self.reader.context().tracker().holds(ticket)
@@ -121,13 +136,22 @@ impl GroupConsumer {
         self.reader.resume(topic);
     }
 
-    /// Whether the group has assigned this consumer its partitions, which may be none.
-    pub(crate) fn is_reading(&self) -> bool {
-        match *self.reader.context().membership() {
-            Membership::Joining => false,
-            Membership::Assigned => true,
-            Membership::Revoked(at) => at.elapsed() < REBALANCE_TIME,
-        }
+    /// Checks that the group has assigned this consumer its partitions, which may be none.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let problem = match &*self.reader.context().membership() {
+            Membership::Assigned => return Ok(()),
+            Membership::Revoked(at) if at.elapsed() < REBALANCE_TIME => return Ok(()),
+            Membership::Joining | Membership::Revoked(_) => {
+                "the group has assigned no partitions yet; after a crash it first waits for the \
+                 lost replica's session to end"
+            }
+            Membership::Refused(problem) => *problem,
+        };
+        Err(problem.to_owned())
     }
 
     /// Marks a record as processed, so that it isn't read again.
@@ -173,9 +197,32 @@ enum Membership {
     Joining,
     Assigned,
     Revoked(Instant),
+    /// The group doesn't take the consumer, for this reason.
+    Refused(&'static str),
 }
 
-struct GroupContext {
+/// Why a group doesn't take a consumer; `None` if the error says nothing about that.
+fn refusal(error: &KafkaError) -> Option<&'static str> {
+    match error.rdkafka_error_code()? {
+        RDKafkaErrorCode::InvalidSessionTimeout => Some(
+            "the brokers don't allow this KAFKA_SESSION_TIMEOUT_MS; see their \
+             group.min.session.timeout.ms and group.max.session.timeout.ms",
+        ),
+        RDKafkaErrorCode::FencedInstanceId => Some(
+            "another gateway has the same KAFKA_INSTANCE_ID and has taken over; give each its \
+             own, and restart this one",
+        ),
+        RDKafkaErrorCode::UnsupportedVersion => {
+            Some("the broker has no static membership; unset KAFKA_INSTANCE_ID")
+        }
+        RDKafkaErrorCode::InconsistentGroupProtocol => {
+            Some("the members of KAFKA_GROUP are not all gateways of a compatible version")
+        }
+        _ => None,
+    }
+}
+
+pub(crate) struct GroupContext {
     reporter: Reporter,
     tracker: StdMutex<Tracker>,
     membership: StdMutex<Membership>,
@@ -200,6 +247,17 @@ impl ReaderContext for GroupContext {
         self.reporter.name
     }
 
+    fn failed(&self, error: &KafkaError) {
+        let Some(problem) = refusal(error) else {
+            return;
+        };
+        let mut membership = self.membership();
+        if !matches!(*membership, Membership::Refused(known) if known == problem) {
+            tracing::error!(client = self.reporter.name, "kafka: {problem}");
+        }
+        *membership = Membership::Refused(problem);
+    }
+
     fn skipped(&self, topic: &str, partition: i32, last: i64) -> Option<i64> {
         let mut tracker = self.tracker();
         let ticket = tracker.begin(topic, partition, last);
@@ -214,7 +272,11 @@ impl ClientContext for GroupContext {
 
     fn stats(&self, statistics: Statistics) {
         self.watch.observe(&statistics);
-        self.reporter.stats(statistics);
+        self.reporter.set_lags(&statistics, |topic, partition| {
+            partition.fetchq_cnt == 0
+                && !self.watch.is_held(topic, partition.partition)
+                && self.tracker().is_idle(topic, partition.partition)
+        });
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -264,5 +326,28 @@ impl ConsumerContext for GroupContext {
                 .metrics
                 .offsets_committed(self.reporter.name, result.is_ok()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_its_variable() {
+        for (code, name) in [
+            (
+                RDKafkaErrorCode::InvalidSessionTimeout,
+                "KAFKA_SESSION_TIMEOUT_MS",
+            ),
+            (RDKafkaErrorCode::FencedInstanceId, "KAFKA_INSTANCE_ID"),
+            (RDKafkaErrorCode::UnsupportedVersion, "KAFKA_INSTANCE_ID"),
+            (RDKafkaErrorCode::InconsistentGroupProtocol, "KAFKA_GROUP"),
+        ] {
+            let problem = refusal(&KafkaError::MessageConsumption(code));
+            assert!(problem.is_some_and(|it| it.contains(name)), "{code}");
+        }
+        let down = KafkaError::MessageConsumption(RDKafkaErrorCode::AllBrokersDown);
+        assert_eq!(refusal(&down), None);
     }
 }

@@ -21,8 +21,10 @@ use crate::ops::metrics::{Metrics, RecordOutcome};
 pub(crate) enum DeadLetterReason {
     /// The value isn't a request message.
     Unparsable,
-    /// The topic has no command with the record's key.
-    UnknownKey,
+    /// The record names no operation of its topic.
+    UnknownOperation,
+    /// A header isn't valid.
+    InvalidHeader,
     /// The command, or the function on a batch, kept failing.
     Failed,
     /// The function kept reporting the record as failed.
@@ -36,7 +38,8 @@ impl DeadLetterReason {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Unparsable => "unparsable",
-            Self::UnknownKey => "unknown_key",
+            Self::UnknownOperation => "unknown_operation",
+            Self::InvalidHeader => "invalid_header",
             Self::Failed => "failed",
             Self::Reported => "reported",
             Self::Panic => "panic",
@@ -102,6 +105,7 @@ impl DeadLetterSink for DeadLetters {
                 key: record.key(),
                 value: record.payload(),
                 headers: &headers,
+                partition: None,
             };
             let mut result = self.producer.produce_until_accepted(&dead_letter).await;
             if matches!(result, Err(ProduceError::Rejected(_))) {

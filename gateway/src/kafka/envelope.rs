@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tracing::Span;
 use trichrome_proto::{
-    contract::{Operation, by_command},
-    error::{ApiError, ErrorBody, ErrorCode},
+    contract::{Access, Operation},
+    error::{ApiError, ErrorBody},
     json,
     wire::{
         limits::MAX_EVENT_ID,
@@ -16,7 +16,11 @@ use trichrome_proto::{
     },
 };
 
-use super::dead_letters::DeadLetterReason;
+use super::{
+    caller::{ACCESS_TOKEN, Caller, USERNAME},
+    dead_letters::DeadLetterReason,
+    format, operation,
+};
 use crate::call::{
     args::{Args, ObjectText, RawFields, raw_fields},
     context::{Context, IdempotencyKey},
@@ -29,6 +33,8 @@ pub(crate) struct Raw<'a> {
     pub(crate) offset: i64,
     /// In Unix milliseconds; 0 if the record has none.
     pub(crate) timestamp: i64,
+    /// The header that names the operation.
+    pub(crate) operation: Option<&'a str>,
     pub(crate) key: Option<&'a [u8]>,
     pub(crate) value: Option<&'a [u8]>,
 }
@@ -38,6 +44,39 @@ impl Raw<'_> {
     /// again has the same offsets, but not at the same times.
     pub(crate) fn default_event_id(&self) -> String {
         default_event_id(self.topic, self.partition, self.offset, self.timestamp)
+    }
+
+    /// The operation that the record names.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_FOUND`, with the reason.
+    pub(crate) fn operation(&self) -> Result<&'static Operation, ApiError> {
+        operation::find(self.topic, self.operation, self.key)
+    }
+
+    /// Whose command of this operation the record is, as far as it can be read.
+    pub(crate) fn caller(
+        &self,
+        operation: &Operation,
+        authorization: Option<&str>,
+    ) -> Option<Caller> {
+        if operation.access != Access::Public {
+            return Caller::of(operation, authorization, |_| None);
+        }
+        let (_, request) = parse_value(self);
+        let named = [USERNAME, ACCESS_TOKEN].map(|name| operation.input.field(name));
+        let named: Vec<_> = named.into_iter().flatten().collect();
+        let fields = match args(operation, request.ok()?).ok()? {
+            Args::Text(text) => text.fields_of(&named).ok()?,
+            Args::Fields(fields) => fields,
+            Args::Http { .. } => return None,
+        };
+        Caller::of(operation, authorization, |name| {
+            let field = operation.input.field(name)?;
+            let value = fields.iter().find(|(given, _)| field.is_named(given));
+            Some(value?.1.as_str()?.to_owned())
+        })
     }
 }
 
@@ -51,7 +90,7 @@ pub(crate) struct Command<'a> {
 
 /// A record that isn't a valid command.
 pub(crate) struct Rejected {
-    /// The operation that the key names, if any.
+    /// The operation that the record names, if any.
     pub(crate) operation: Option<&'static Operation>,
     /// The EventId of its answer.
     pub(crate) event_id: String,
@@ -63,13 +102,12 @@ pub(crate) struct Rejected {
 ///
 /// # Errors
 ///
-/// The key names no operation, or the value is not JSON.
+/// The record names no operation, or the value is not JSON.
 pub(crate) fn parse<'a>(record: &Raw<'a>) -> Result<Command<'a>, Rejected> {
     let (event_id, request) = parse_value(record);
-    let key = record.key.and_then(|key| std::str::from_utf8(key).ok());
-    let operation = key.and_then(|key| by_command(record.topic, key));
-    let (reason, error) = match operation {
-        Some(operation) => match request.and_then(|request| args(operation, request)) {
+    let operation = record.operation();
+    let (reason, error) = match &operation {
+        Ok(operation) => match request.and_then(|request| args(operation, request)) {
             Ok(args) => {
                 return Ok(Command {
                     operation,
@@ -79,16 +117,10 @@ pub(crate) fn parse<'a>(record: &Raw<'a>) -> Result<Command<'a>, Rejected> {
             }
             Err(error) => (DeadLetterReason::Unparsable, error),
         },
-        None => {
-            let message = format!("topic {} has no command with this key", record.topic);
-            (
-                DeadLetterReason::UnknownKey,
-                ApiError::new(ErrorCode::NotFound, message),
-            )
-        }
+        Err(error) => (DeadLetterReason::UnknownOperation, error.clone()),
     };
     Err(Rejected {
-        operation,
+        operation: operation.ok(),
         event_id,
         error,
         reason,
@@ -113,6 +145,10 @@ fn parse_value<'a>(record: &Raw<'a>) -> (String, Result<Request<'a>, ApiError>) 
         None | Some([]) => return (record.default_event_id(), Ok(Request::Empty)),
         Some(value) => value,
     };
+    if let Some(found) = format::of_value(value) {
+        let message = format!("the value is {found}; send JSON in UTF-8");
+        return (record.default_event_id(), Err(ApiError::invalid(message)));
+    }
     let fields = json::text(value).and_then(|text| Ok((text, raw_fields(text)?)));
     let (text, mut fields) = match fields {
         Ok(fields) => fields,
@@ -227,8 +263,10 @@ pub(crate) fn failure_data(error: &ApiError, context: &Context) -> String {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
+    use trichrome_proto::error::ErrorCode;
 
     use super::*;
+    use crate::kafka::caller::tests::token;
 
     fn raw<'a>(topic: &'a str, key: &'a str, value: &'a str) -> Raw<'a> {
         Raw {
@@ -236,6 +274,7 @@ mod tests {
             partition: 2,
             offset: 7,
             timestamp: 1_700_000_000_000,
+            operation: None,
             key: Some(key.as_bytes()),
             value: Some(value.as_bytes()),
         }
@@ -324,7 +363,7 @@ mod tests {
         assert_eq!(unknown.error.code, ErrorCode::NotFound);
         assert_eq!(
             (unknown.reason, unknown.event_id.as_str()),
-            (DeadLetterReason::UnknownKey, "e")
+            (DeadLetterReason::UnknownOperation, "e")
         );
     }
 
@@ -373,8 +412,58 @@ mod tests {
         };
         assert_eq!(
             parse(&record).err().unwrap().reason,
-            DeadLetterReason::UnknownKey
+            DeadLetterReason::UnknownOperation
         );
+    }
+
+    #[test]
+    fn the_caller_is_found_in_both_forms() {
+        let caller = |topic, key, value: &str, authorization: Option<&str>| {
+            let record = raw(topic, key, value);
+            let operation = record.operation().unwrap();
+            let caller = record.caller(operation, authorization)?;
+            Some(caller.as_str().to_owned())
+        };
+        let named = Some("n".to_owned());
+        for value in [
+            r#"{"username":"n","password":"p"}"#,
+            r#"{"EventId":"e","Data":"{\"username\":\"n\"}"}"#,
+            r#"{"EventId":"e","Data":{"username":"n"}}"#,
+        ] {
+            assert_eq!(caller("auth", "login", value, None), named, "{value}");
+            assert_eq!(caller("auth", "signup", value, None), named, "{value}");
+        }
+        for value in ["", "{", r#"{"username":7}"#, r#"{"user":"n"}"#] {
+            assert_eq!(caller("auth", "login", value, None), None, "{value}");
+        }
+        let (own, other) = (token("u1"), token("u2"));
+        let authorization = format!("Bearer {own}");
+        let got = caller("pictures", "getpicture", "garbage", Some(&authorization));
+        assert_eq!(got.as_deref(), Some("u1"));
+        let validated = json!({"accessToken": other}).to_string();
+        let key = "validateeventsrequest";
+        let got = caller("auth", key, &validated, Some(&authorization));
+        assert_eq!(got.as_deref(), Some("u2"));
+    }
+
+    #[test]
+    fn another_format_is_named() {
+        for (value, cause) in [
+            (
+                "\0\0\0\0\u{7}{}",
+                "schema registry's framing, with schema id 7",
+            ),
+            ("Obj\u{1}avro", "an Avro file"),
+            ("{\0\"\0}\0", "in UTF-16"),
+        ] {
+            let rejected = rejected("auth", "login", value);
+            assert!(rejected.error.message.starts_with("the value is "));
+            assert!(
+                rejected.error.message.contains(cause),
+                "{value:?}: {}",
+                rejected.error.message
+            );
+        }
     }
 
     #[test]

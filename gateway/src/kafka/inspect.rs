@@ -81,6 +81,8 @@ pub(crate) fn inspect(
         )
         .set("enable.auto.commit", "false")
         .set("enable.partition.eof", "true")
+        // A batch can be decoded whether or not its transaction is committed.
+        .set("isolation.level", "read_uncommitted")
         .set("auto.offset.reset", "error")
         .set("fetch.error.backoff.ms", "10")
         .set("statistics.interval.ms", "250")

@@ -38,6 +38,7 @@ impl Load {
 }
 
 /// An item's part of a lane's load, until it is dropped.
+#[derive(Debug)]
 struct Share {
     load: Arc<Load>,
     bytes: usize,
@@ -67,12 +68,30 @@ impl Drop for Share {
 /// The sending end of a lane.
 pub(crate) struct Lane<T> {
     topic: &'static str,
-    items: UnboundedSender<(Share, T)>,
+    items: UnboundedSender<Held<T>>,
     load: Arc<Load>,
 }
 
 /// The receiving end of a lane.
-pub(crate) struct Queue<T>(UnboundedReceiver<(Share, T)>);
+pub(crate) struct Queue<T>(UnboundedReceiver<Held<T>>);
+
+/// An item that counts as part of its lane until it is taken.
+#[derive(Debug)]
+pub(crate) struct Held<T> {
+    item: T,
+    _share: Share,
+}
+
+impl<T> Held<T> {
+    pub(crate) const fn get(&self) -> &T {
+        &self.item
+    }
+
+    /// Takes the item out of its lane.
+    pub(crate) fn take(self) -> T {
+        self.item
+    }
+}
 
 impl<T> Lane<T> {
     /// A lane that notifies `freed` when its topic should be resumed.
@@ -92,9 +111,9 @@ impl<T> Lane<T> {
     /// Adds an item of `bytes` bytes. Returns whether the topic is to be paused: it has more
     /// items than the lane should hold.
     pub(crate) fn push(&self, item: T, bytes: usize) -> bool {
-        let share = Share::take(&self.load, bytes);
+        let _share = Share::take(&self.load, bytes);
         // Sending fails if the lane's worker has stopped, when the record is read again.
-        drop(self.items.send((share, item)));
+        drop(self.items.send(Held { item, _share }));
         let over = self.load.is_over(1);
         if over {
             self.load.paused.store(true, Ordering::Release);
@@ -112,8 +131,8 @@ impl<T> Lane<T> {
 
 impl<T> Queue<T> {
     /// The next item, in order; `None` once the lane is dropped and empty. Cancel safe.
-    pub(crate) async fn next(&mut self) -> Option<T> {
-        self.0.recv().await.map(|(_, item)| item)
+    pub(crate) async fn next(&mut self) -> Option<Held<T>> {
+        self.0.recv().await
     }
 }
 
@@ -204,9 +223,11 @@ mod tests {
             assert!(paused[fits - 1]);
             for n in 0..fits / 2 {
                 assert!(!lane.should_resume());
-                assert_eq!(queue.next().await, Some(n));
+                assert_eq!(queue.next().await.map(Held::take), Some(n));
             }
-            assert_eq!(queue.next().await, Some(fits / 2));
+            let held = queue.next().await.unwrap();
+            assert!(!lane.should_resume(), "it still counts");
+            assert_eq!(held.take(), fits / 2);
             freed.notified().now_or_never().expect("it was notified");
             assert!(lane.should_resume());
             assert!(!lane.should_resume());

@@ -23,12 +23,14 @@ pub(crate) struct Record<'a> {
     pub(crate) key: Option<&'a [u8]>,
     pub(crate) value: Option<&'a [u8]>,
     pub(crate) headers: &'a [(&'a str, &'a [u8])],
+    /// The partition; `None` leaves it to the key, or without one to chance.
+    pub(crate) partition: Option<u32>,
 }
 
 /// Why a record was not produced.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProduceError {
-    /// Kafka rejects the record: it is too large, or its topic doesn't exist.
+    /// Kafka rejects the record: it is too large, or its topic or partition doesn't exist.
     #[error("kafka rejected the record")]
     Rejected(#[source] KafkaError),
     /// Kafka did not acknowledge the record in time.
@@ -45,6 +47,7 @@ impl From<KafkaError> for ProduceError {
                 | RDKafkaErrorCode::InvalidRecord
                 | RDKafkaErrorCode::UnknownTopic
                 | RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::UnknownPartition
                 | RDKafkaErrorCode::TopicAuthorizationFailed,
             ) => Self::Rejected(error),
             _ => Self::Unavailable(error),
@@ -107,6 +110,9 @@ impl Producer {
         let inner: FutureProducer<Reporter> = client_config::base(&config.kafka)
             .set("acks", "all")
             .set("enable.idempotence", "true")
+            // The partitioner of Kafka's own clients, so that commands of one caller share a
+            // partition whichever client sends them.
+            .set("partitioner", "murmur2_random")
             // A caller waits for each record.
             .set("linger.ms", "0")
             .set("message.timeout.ms", timeout)
@@ -150,6 +156,7 @@ impl Producer {
         let mut out = FutureRecord::<[u8], [u8]>::to(record.topic).headers(headers);
         out.key = record.key;
         out.payload = record.value;
+        out.partition = record.partition.and_then(|it| i32::try_from(it).ok());
         // A full queue means an outage, so waiting for room in it is no use.
         match self.inner.send_result(out) {
             Ok(delivery) => Ok(Produced(delivery)),

@@ -30,6 +30,9 @@ pub(crate) trait ReaderContext: ConsumerContext + 'static {
     /// The client's name in the log and the metrics.
     fn name(&self) -> &'static str;
 
+    /// Notes an error of the consumer.
+    fn failed(&self, _: &KafkaError) {}
+
     /// Notes that the records up to `last` were skipped. Returns the offset that may be stored.
     fn skipped(&self, topic: &str, partition: i32, last: i64) -> Option<i64>;
 }
@@ -127,6 +130,7 @@ impl<C: ReaderContext> Reader<C> {
                     }
                 }
                 Err(error) => {
+                    self.context().failed(&error);
                     let client = self.context().name();
                     tracing::debug!(client, %error, "kafka: nothing to read");
                     // The watch finds the partition of a batch that can't be decoded. Meanwhile

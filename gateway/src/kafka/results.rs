@@ -51,7 +51,7 @@ const NO_PARTITIONS_INTERVAL: Duration = Duration::from_millis(500);
 const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The answer to a command.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     /// The response message, or the error, as JSON text.
@@ -60,9 +60,23 @@ pub(crate) struct Answer {
     pub(crate) retry_after: Option<String>,
 }
 
+/// A call that waits for an answer.
+struct Waiting {
+    /// The operation's status on success.
+    success: u16,
+    sender: oneshot::Sender<Answer>,
+}
+
+impl Waiting {
+    /// Whether a gateway can have answered the call with this status.
+    fn accepts(&self, status: u16) -> bool {
+        status == self.success || ErrorCode::ALL.iter().any(|code| code.http() == status)
+    }
+}
+
 /// The calls that wait for an answer, by EventId.
 pub(crate) struct Awaiter {
-    awaited: Mutex<HashMap<String, oneshot::Sender<Answer>>>,
+    awaited: Mutex<HashMap<String, Waiting>>,
     /// Whether answers are being read; until then, no call may wait for one.
     reading: AtomicBool,
     metrics: Arc<Metrics>,
@@ -82,12 +96,17 @@ impl Awaiter {
         self.reading.load(Ordering::Acquire)
     }
 
-    /// Starts to wait for the answer to a command that is about to be produced.
+    /// Starts to wait for the answer to a command that is about to be produced, whose operation
+    /// has the status `success` on success.
     ///
     /// # Errors
     ///
     /// `UNAVAILABLE` if answers are not being read yet, or if too many calls wait.
-    pub(crate) fn expect(self: &Arc<Self>, event_id: &str) -> Result<Awaited, ApiError> {
+    pub(crate) fn expect(
+        self: &Arc<Self>,
+        event_id: &str,
+        success: u16,
+    ) -> Result<Awaited, ApiError> {
         if !self.is_reading() {
             return Err(ApiError::new(
                 ErrorCode::Unavailable,
@@ -103,7 +122,7 @@ impl Awaiter {
                     "too many calls wait for an answer; try again shortly",
                 ));
             }
-            awaited.insert(event_id.to_owned(), sender);
+            awaited.insert(event_id.to_owned(), Waiting { success, sender });
             self.metrics.set_awaited(awaited.len());
         }
         Ok(Awaited {
@@ -118,16 +137,35 @@ impl Awaiter {
         self.lock().contains_key(event_id)
     }
 
-    /// Passes an answer to the call that waits for it, if any.
+    /// Passes an answer to the call that waits for it, if any. Drops one that no gateway can have
+    /// given: the call goes on waiting.
     fn deliver(&self, event_id: &str, answer: Answer) {
-        let sender = self.lock().remove(event_id);
-        if let Some(sender) = sender {
+        let waiting = {
+            let mut awaited = self.lock();
+            match awaited.get(event_id) {
+                None => return,
+                Some(waiting) if waiting.accepts(answer.status) => awaited.remove(event_id),
+                Some(_) => None,
+            }
+        };
+        match waiting {
             // Sending fails if the call has just been cancelled.
-            drop(sender.send(answer));
+            Some(waiting) => drop(waiting.sender.send(answer)),
+            None => self.drop_foreign(event_id),
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, oneshot::Sender<Answer>>> {
+    /// Counts a record that says it is an answer to a waiting call, and can't be one.
+    fn drop_foreign(&self, event_id: &str) {
+        tracing::warn!(
+            event_id,
+            "a record on \"results\" that is no answer of a gateway was dropped; only gateways \
+             should be allowed to write there"
+        );
+        self.metrics.foreign_result();
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Waiting>> {
         self.awaited.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -190,6 +228,8 @@ impl Results {
                 format!("{}-{}", config.kafka_group, Uuid::new_v4()),
             )
             .set("enable.auto.commit", "false")
+            // Otherwise one open transaction of a stranger would hold back every answer.
+            .set("isolation.level", "read_uncommitted")
             // All records of a topic that was created again are new.
             .set("auto.offset.reset", "earliest");
         let reader = Reader::new(&settings, inspection, Arc::clone(&metrics), |watch| {
@@ -279,12 +319,17 @@ impl Results {
             let header = headers.iter().find(|header| header.key == name)?;
             std::str::from_utf8(header.value?).ok()
         };
-        if header(EVENT_ID).is_some_and(|event_id| !self.awaiter.awaits(event_id)) {
+        let event_id = header(EVENT_ID);
+        if event_id.is_some_and(|event_id| !self.awaiter.awaits(event_id)) {
             return;
         }
-        if let Some((event_id, mut answer)) = parse(message.payload(), header(STATUS)) {
-            answer.retry_after = header(RETRY_AFTER).map(str::to_owned);
-            self.awaiter.deliver(&event_id, answer);
+        match (parse(message.payload(), header(STATUS)), event_id) {
+            (Some((event_id, mut answer)), _) => {
+                answer.retry_after = header(RETRY_AFTER).map(str::to_owned);
+                self.awaiter.deliver(&event_id, answer);
+            }
+            (None, Some(event_id)) => self.awaiter.drop_foreign(event_id),
+            (None, None) => {}
         }
     }
 }
@@ -398,8 +443,8 @@ mod tests {
     #[tokio::test]
     async fn an_answer_reaches_the_call_that_waits_for_it() {
         let awaiter = awaiter();
-        let mut one = awaiter.expect("1").unwrap();
-        let mut two = awaiter.expect("2").unwrap();
+        let mut one = awaiter.expect("1", 200).unwrap();
+        let mut two = awaiter.expect("2", 200).unwrap();
         awaiter.deliver("2", answer());
         assert_eq!(two.answer().await, Some(answer()));
         let waiting = tokio::time::timeout(Duration::from_millis(10), one.answer());
@@ -407,9 +452,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_impossible_answer_is_dropped_and_counted() {
+        let awaiter = awaiter();
+        let mut created = awaiter.expect("1", 201).unwrap();
+        let of_status = |status| Answer { status, ..answer() };
+        for status in [0, 100, 200, 204, 304, 418, 599, 700, u16::MAX] {
+            awaiter.deliver("1", of_status(status));
+        }
+        awaiter.deliver("1", of_status(201));
+        assert_eq!(created.answer().await, Some(of_status(201)));
+        let metrics = awaiter.metrics.to_openmetrics();
+        let counted = "trichrome_gateway_results_foreign_total 9";
+        assert!(metrics.contains(counted), "{metrics}");
+        for code in ErrorCode::ALL {
+            let mut refused = awaiter.expect("2", 201).unwrap();
+            awaiter.deliver("2", of_status(code.http()));
+            assert!(refused.answer().await.is_some(), "{code:?}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_cancelled_wait_is_forgotten() {
         let awaiter = awaiter();
-        drop(awaiter.expect("1").unwrap());
+        drop(awaiter.expect("1", 200).unwrap());
         assert!(!awaiter.awaits("1"));
         awaiter.deliver("1", answer());
     }
@@ -417,7 +482,7 @@ mod tests {
     #[test]
     fn no_call_waits_before_answers_are_read() {
         let awaiter = Awaiter::new(Arc::new(Metrics::new()));
-        let error = awaiter.expect("1").err().unwrap();
+        let error = awaiter.expect("1", 200).err().unwrap();
         assert_eq!(error.code, ErrorCode::Unavailable);
     }
 
@@ -425,14 +490,14 @@ mod tests {
     fn the_number_of_waiting_calls_is_limited() {
         let awaiter = awaiter();
         let waiting: Vec<_> = (0..MAX_AWAITED)
-            .map(|n| awaiter.expect(&n.to_string()).unwrap())
+            .map(|n| awaiter.expect(&n.to_string(), 200).unwrap())
             .collect();
         assert_eq!(
-            awaiter.expect("one more").err().unwrap().code,
+            awaiter.expect("one more", 200).err().unwrap().code,
             ErrorCode::Unavailable
         );
         drop(waiting);
-        assert!(awaiter.expect("one more").is_ok());
+        assert!(awaiter.expect("one more", 200).is_ok());
     }
 
     #[test]

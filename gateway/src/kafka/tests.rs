@@ -19,15 +19,18 @@ use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 use trichrome_proto::{
     contract::{self, TRIGGERS},
-    wire::record::{RESPONSE_KEY, RESULTS, STATUS, dead_letter_topic},
+    wire::record::{OPERATION, REPLY_TO, RESPONSE_KEY, RESULTS, STATUS, dead_letter_topic},
 };
 use trichrome_telemetry::Trace;
 
 use super::{
+    answers::Answers,
+    caller::tests::token,
     commands::Commands,
     consumer::GroupConsumer,
     dead_letters::DeadLetters,
     producer::{Producer, Record},
+    reply_topics::ReplyTopics,
     results::{Awaiter, Results},
     trigger::{Batches, Delivery},
 };
@@ -45,6 +48,9 @@ use crate::{
     ops::metrics::Metrics,
 };
 
+/// A client's own topic for answers.
+const OWN_RESULTS: &str = "results.billing";
+
 /// A broker with the contract's topics, which have one partition each.
 struct Kafka {
     cluster: MockCluster<'static, DefaultProducerContext>,
@@ -56,9 +62,10 @@ struct Kafka {
 impl Kafka {
     fn start() -> Self {
         let cluster = MockCluster::new(1).unwrap();
-        for topic in contract::command_topics()
-            .into_iter()
-            .chain([RESULTS, TRIGGERS[0].topic])
+        for topic in
+            contract::command_topics()
+                .into_iter()
+                .chain([RESULTS, OWN_RESULTS, TRIGGERS[0].topic])
         {
             cluster.create_topic(topic, 1, 1).unwrap();
             cluster
@@ -86,8 +93,30 @@ impl Kafka {
             key: Some(key.as_bytes()),
             value: Some(value.as_bytes()),
             headers: &[("authorization", b"Bearer t"), ("x-request-id", b"r")],
+            partition: None,
         };
         self.producer.produce(&record).await.unwrap();
+    }
+
+    /// Produces a command in an envelope, named by its header and without a key, and doesn't wait
+    /// for its acknowledgement.
+    fn command(&self, operation: &str, event_id: &str, args: &Value, headers: &[(&str, &str)]) {
+        let operation = contract::by_function(operation).unwrap();
+        let value = json!({"EventId": event_id, "Data": args.to_string()}).to_string();
+        let name = operation.command.keys[0];
+        let headers: Vec<_> = [(OPERATION, name)]
+            .iter()
+            .chain(headers)
+            .map(|(name, value)| (*name, value.as_bytes()))
+            .collect();
+        let record = Record {
+            topic: operation.command.topic,
+            key: None,
+            value: Some(value.as_bytes()),
+            headers: &headers,
+            partition: None,
+        };
+        drop(self.producer.enqueue(&record).unwrap());
     }
 
     /// The first records of a topic.
@@ -127,10 +156,10 @@ impl Kafka {
             consumer: Arc::clone(&consumer),
             calls,
             dead_letters: DeadLetters::new(producer.clone(), Arc::clone(&self.metrics)),
-            producer,
+            answers: Answers::new(producer, ReplyTopics::new(Arc::clone(&consumer) as _)),
             metrics: Arc::clone(&self.metrics),
             call_timeout: Duration::from_secs(10),
-            concurrency: 8,
+            concurrency: CONCURRENCY,
             group: "commands".to_owned(),
         };
         Running::start(consumer, |stop, abandon| {
@@ -138,6 +167,9 @@ impl Kafka {
         })
     }
 }
+
+/// The number of commands that the tests' gateway serves at once.
+const CONCURRENCY: usize = 8;
 
 /// A running member of a consumer group.
 struct Running {
@@ -321,6 +353,204 @@ async fn after_a_crash_only_uncommitted_records_are_read_again() {
         ["b", "c"],
         "\"a\" was committed; \"c\" followed \"b\", which was not"
     );
+}
+
+/// Functions that take a while, and record each call's user and number at its start and end.
+#[derive(Default)]
+struct Slow {
+    took: Duration,
+    /// The user whose calls fail through no fault of theirs.
+    fails_for: Option<&'static str>,
+    /// User, number and whether the call has ended.
+    calls: Mutex<Vec<(String, u64, bool)>>,
+}
+
+impl Slow {
+    fn calls(self: &Arc<Self>) -> Calls {
+        Calls::new(
+            Arc::clone(self) as _,
+            Arc::new(RateLimits::from_contract()),
+            CallLog::new(Arc::new(Logged::default())),
+            Arc::new(Metrics::new()),
+        )
+    }
+
+    /// A user's calls in the order of their starts and ends.
+    fn of(&self, user: &str) -> Vec<(u64, bool)> {
+        let calls = self.calls.lock().unwrap();
+        let own = calls.iter().filter(|(of, _, _)| of == user);
+        own.map(|(_, number, ended)| (*number, *ended)).collect()
+    }
+}
+
+impl Invoke for Slow {
+    fn invoke<'a>(
+        &'a self,
+        _: &'a str,
+        event: &'a Bytes,
+        _: Option<&'a Trace>,
+        _: Instant,
+    ) -> BoxFuture<'a, Result<Bytes, InvokeError>> {
+        Box::pin(async move {
+            let event: Value = serde_json::from_slice(event).unwrap();
+            let body: Value = serde_json::from_str(event["body"].as_str().unwrap_or("{}")).unwrap();
+            let title = body["title"].as_str().unwrap_or("nobody 0").to_owned();
+            let (user, number) = title.split_once(' ').unwrap();
+            let mut call = (user.to_owned(), number.parse().unwrap(), false);
+            self.calls.lock().unwrap().push(call.clone());
+            tokio::time::sleep(self.took).await;
+            if self.fails_for == Some(user) {
+                return Err(InvokeError::Busy);
+            }
+            call.2 = true;
+            self.calls.lock().unwrap().push(call);
+            Ok(Bytes::from_static(b"{\"statusCode\":201,\"body\":\"{}\"}"))
+        })
+    }
+}
+
+/// Sends the creates of one user and returns the number of records that answer them.
+fn creates(kafka: &Kafka, user: &str, numbers: std::ops::Range<u64>) -> usize {
+    let authorization = format!("Bearer {}", token(user));
+    let count = numbers.clone().count();
+    for number in numbers {
+        let args = json!({"title": format!("{user} {number}"), "base64": "AA=="});
+        let headers = [("authorization", authorization.as_str())];
+        kafka.command(
+            "pictures-create",
+            &format!("{user}-{number}"),
+            &args,
+            &headers,
+        );
+    }
+    count
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_of_one_caller_take_effect_in_order() {
+    let kafka = Kafka::start();
+    let slow = Arc::new(Slow {
+        took: Duration::from_millis(5),
+        ..Slow::default()
+    });
+    let running = kafka.commands(slow.calls());
+    let sent = creates(&kafka, "a", 0..30) + creates(&kafka, "b", 0..30);
+    kafka.read(RESULTS, sent).await;
+    running.stop().await;
+    for user in ["a", "b"] {
+        let in_order: Vec<_> = (0..30).flat_map(|n| [(n, false), (n, true)]).collect();
+        assert_eq!(slow.of(user), in_order, "{user}");
+    }
+    let calls = slow.calls.lock().unwrap();
+    let first_of_b = calls.iter().position(|(user, _, _)| user == "b");
+    let last_of_a = calls.iter().rposition(|(user, _, _)| user == "a");
+    assert!(first_of_b < last_of_a, "callers run in parallel");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retries_hold_back_the_same_callers_commands_only() {
+    let kafka = Kafka::start();
+    let slow = Arc::new(Slow {
+        fails_for: Some("a"),
+        ..Slow::default()
+    });
+    let running = kafka.commands(slow.calls());
+    creates(&kafka, "a", 0..3);
+    let started = Instant::now();
+    let sent = creates(&kafka, "b", 0..20);
+    let answered = answers(&kafka.read(RESULTS, sent).await);
+    assert!(
+        answered.iter().all(|(id, _, _)| id.starts_with("b-")),
+        "{answered:?}"
+    );
+    assert!(
+        started.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        started.elapsed()
+    );
+    let tried = slow.of("a");
+    assert!(tried.iter().all(|call| *call == (0, false)), "{tried:?}");
+    running.crash().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_goes_to_the_topic_that_its_command_names() {
+    let kafka = Kafka::start();
+    let invoke = FakeInvoke::answering(|_, _| Ok(json!({"statusCode": 200, "body": "{}"})));
+    let (calls, _) = calls(&invoke);
+    let running = kafka.commands(calls);
+    let args = json!({"user_id": "u"});
+    for (event_id, topic) in [
+        ("own", OWN_RESULTS),
+        ("none", "results.none"),
+        ("other", "auth"),
+        ("default", RESULTS),
+    ] {
+        kafka.command("users-get", event_id, &args, &[(REPLY_TO, topic)]);
+    }
+    let own = answers(&kafka.read(OWN_RESULTS, 1).await);
+    assert_eq!((own[0].0.as_str(), own[0].1.as_str()), ("own", "200"));
+    let answered = answers(&kafka.read(RESULTS, 3).await);
+    let statuses: Vec<_> = answered
+        .iter()
+        .map(|(id, status, _)| (id.as_str(), status.as_str()))
+        .collect();
+    assert_eq!(
+        statuses,
+        [("default", "200"), ("none", "400"), ("other", "400")]
+    );
+    for (answer, cause) in [(1, "doesn't exist"), (2, "begins with results.")] {
+        let message = answered[answer].2["error"]["message"].as_str().unwrap();
+        assert!(
+            message.contains("reply-to") && message.contains(cause),
+            "{message}"
+        );
+    }
+    let dead_letters = kafka.read("users.dlq", 2).await;
+    for dead_letter in &dead_letters {
+        assert_eq!(header(dead_letter, "dlq-reason").unwrap(), "invalid_header");
+    }
+    assert_eq!(invoke.calls(), 2, "commands with a bad topic are not run");
+    running.stop().await;
+}
+
+/// Commands of different callers run as fast as those without an order. Run with
+/// `cargo test -p trichrome-gateway --lib -- --ignored --nocapture throughput`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement of half a minute"]
+async fn throughput_with_a_thousand_callers() {
+    const CALLERS: u64 = 1000;
+    const COMMANDS: u64 = 10;
+    for round in 0..3 {
+        for (what, ordered) in [("without an order", false), ("in order", true)] {
+            let kafka = Kafka::start();
+            let slow = Arc::new(Slow {
+                took: Duration::from_millis(2),
+                ..Slow::default()
+            });
+            for number in 0..COMMANDS {
+                for caller in 0..CALLERS {
+                    if ordered {
+                        creates(&kafka, &format!("u{caller}"), number..number + 1);
+                    } else {
+                        let args =
+                            json!({"title": format!("u{caller} {number}"), "base64": "AA=="});
+                        let event_id = format!("{caller}-{number}");
+                        let headers = [("authorization", "Bearer none")];
+                        kafka.command("pictures-create", &event_id, &args, &headers);
+                    }
+                }
+            }
+            let started = Instant::now();
+            let running = kafka.commands(slow.calls());
+            while slow.calls.lock().unwrap().len() < (2 * CALLERS * COMMANDS) as usize {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            let rate = (CALLERS * COMMANDS) as f64 / started.elapsed().as_secs_f64();
+            eprintln!("round {round}, {what}: {rate:.0} commands a second");
+            running.stop().await;
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -85,6 +85,12 @@ impl Tracker {
             .is_some_and(|window| window.assignment == ticket.assignment)
     }
 
+    /// Whether every record of a partition that was read is processed.
+    pub(crate) fn is_idle(&self, topic: &str, partition: i32) -> bool {
+        let window = self.partitions.get(&(topic.to_owned(), partition));
+        window.is_none_or(|window| window.records.is_empty())
+    }
+
     /// Marks a record as processed. Returns the last offset of the processed prefix if it has
     /// grown; that offset may be stored.
     pub(crate) fn end(&mut self, ticket: &Ticket) -> Option<i64> {
@@ -160,6 +166,7 @@ mod tests {
         assert_eq!(tracker.end(&quick), Some(1));
         assert_eq!(tracker.end(&other), Some(1));
         assert_eq!(tracker.len(), 1);
+        assert!(tracker.is_idle("t", 1) && !tracker.is_idle("t", 0));
     }
 
     #[test]

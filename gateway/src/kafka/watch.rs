@@ -110,6 +110,13 @@ impl Watch {
         }
     }
 
+    /// Whether a partition isn't read at the moment: its topic is paused, or it is inspected.
+    pub(crate) fn is_held(&self, topic: &str, partition: i32) -> bool {
+        let state = self.lock();
+        let progress = state.partitions.get(&(topic.to_owned(), partition));
+        state.paused.contains(topic) || progress.is_some_and(|progress| progress.inspected)
+    }
+
     /// Notes that a record was read.
     pub(crate) fn received(&self, topic: &str, partition: i32, offset: i64) -> Received {
         let mut state = self.lock();
@@ -248,6 +255,7 @@ mod tests {
         }
         assert_eq!(found.try_recv(), Ok(suspect(7)));
         assert!(found.try_recv().is_err(), "it is inspected once");
+        assert!(watch.is_held("users", 1) && !watch.is_held("users", 0));
         assert_eq!(watch.received("users", 1, 7), Received::Dropped);
         watch.inspected("users", 1, 8, false);
         assert_eq!(watch.received("users", 1, 8), Received::Next);

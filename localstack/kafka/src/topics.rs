@@ -18,6 +18,9 @@ const DEFAULT_RETENTION_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 const RETENTION_MS: &str = "retention.ms";
 const RETENTION_BYTES: &str = "retention.bytes";
 const CLEANUP_POLICY: &str = "cleanup.policy";
+/// How long Kafka appends to a segment before it may delete it. Here each batch is deleted by
+/// itself, which is sooner.
+const SEGMENT_MS: &str = "segment.ms";
 
 /// How long a topic's records are kept. `None` stands for no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,13 +68,14 @@ impl Topic {
             let number = value.parse::<i64>();
             let valid = match name.as_str() {
                 MAX_MESSAGE_BYTES => number.is_ok_and(|number| number >= 0),
+                SEGMENT_MS => number.is_ok_and(|number| number >= 1),
                 RETENTION_MS | RETENTION_BYTES => number.is_ok_and(|number| number >= -1),
                 CLEANUP_POLICY => value == "delete",
                 _ => {
                     return Err(format!(
                         "{name} isn't supported by the local broker, which knows \
-                         {MAX_MESSAGE_BYTES}, {RETENTION_MS}, {RETENTION_BYTES} and \
-                         {CLEANUP_POLICY}=delete; `cargo xtask up --kafka apache` runs Apache Kafka"
+                         {MAX_MESSAGE_BYTES}, {RETENTION_MS}, {RETENTION_BYTES}, \
+                         {SEGMENT_MS} and {CLEANUP_POLICY}=delete; `cargo xtask up --kafka apache` runs Apache Kafka"
                     ));
                 }
             };
@@ -175,6 +179,7 @@ mod tests {
             (MAX_MESSAGE_BYTES, "8388608"),
             (RETENTION_MS, "-1"),
             (CLEANUP_POLICY, "delete"),
+            (SEGMENT_MS, "600000"),
         ] {
             assert_eq!(topic(&[good]).check(), Ok(()), "{good:?}");
         }
@@ -182,7 +187,8 @@ mod tests {
             (CLEANUP_POLICY, "compact"),
             (RETENTION_MS, "soon"),
             (RETENTION_BYTES, "-2"),
-            ("segment.ms", "1000"),
+            (SEGMENT_MS, "0"),
+            ("segment.bytes", "1000"),
             ("retention.hours", "1"),
         ] {
             let error = topic(&[bad]).check().unwrap_err();

@@ -1,6 +1,6 @@
 //! `stack.json`: where a running stack is, for tests and other programs.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,12 @@ pub(crate) struct Description {
     /// Where Jaeger has those spans, if it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) jaeger_url: Option<String>,
+    /// The gateway's program, unless it runs in a container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) gateway_program: Option<String>,
+    /// The gateway's environment, for tests that start another one.
+    #[serde(default)]
+    pub(crate) gateway_environment: BTreeMap<String, String>,
 }
 
 impl Stack {
@@ -67,6 +73,8 @@ impl Stack {
             state: self.state.display().to_string(),
             otlp_endpoint: self.observe().map(Observe::endpoint),
             jaeger_url: self.observe().and_then(|observe| observe.jaeger).map(url),
+            gateway_program: None,
+            gateway_environment: BTreeMap::new(),
         };
         self.describe_deployment(&mut description);
         description

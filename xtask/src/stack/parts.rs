@@ -202,7 +202,7 @@ impl Part {
 }
 
 /// The gateway's environment.
-fn gateway_variables(stack: &Stack) -> Result<Vec<(&'static str, String)>> {
+pub(super) fn gateway_variables(stack: &Stack) -> Result<Vec<(&'static str, String)>> {
     let ports = stack.ports;
     let mut variables = vec![
         ("GATEWAY_HTTP_ADDR", format!("127.0.0.1:{}", ports.gateway)),

@@ -17,7 +17,7 @@ use super::{
     Stack, control,
     functions::{self, FirstCalls},
     logs,
-    parts::Part,
+    parts::{self, Part},
     relay::Relay,
     reload::Reload,
     running::{Ended, Launch, Processes, Stamp, log},
@@ -87,7 +87,15 @@ impl Supervisor {
         for part in servers {
             supervisor.await_ready(part)?;
         }
-        let description = supervisor.stack.description();
+        let mut description = supervisor.stack.description();
+        if supervisor.stack.image().is_none() {
+            let program = supervisor.stack.program("gateway");
+            description.gateway_program = Some(program.display().to_string());
+            description.gateway_environment = parts::gateway_variables(&supervisor.stack)?
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect();
+        }
         description.write(&supervisor.stack.state)?;
         supervisor.up = true;
         Ok(supervisor)

@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 use trichrome_proto::{
     contract::Operation,
     error::{ApiError, ErrorCode},
-    wire::record::DEADLINE,
+    wire::record::{DEADLINE, OPERATION},
 };
 use trichrome_startup::error_chain;
 use trichrome_telemetry as telemetry;
@@ -26,6 +26,7 @@ use crate::{
         limits,
     },
     kafka::{
+        caller::Caller,
         envelope::Envelope,
         producer::{self, ProduceError, Producer, Record},
         results::{Answer, Awaiter},
@@ -58,26 +59,33 @@ impl Events {
     ) -> Result<String, ApiError> {
         // Unique: two requests with the same idempotency key wait for two answers.
         let event_id = Uuid::new_v4().to_string();
+        // Commands of one caller share a partition, so that they take effect in order.
+        let caller = Caller::of(operation, context.authorization.as_deref(), |name| {
+            let field = operation.input.field(name)?;
+            let value = args.iter().find(|(given, _)| field.is_named(given));
+            Some(value?.1.as_str()?.to_owned())
+        });
         let value = encode(&event_id, args)?;
-        let key = operation.command.keys.first().ok_or_else(internal)?;
-        let span = producer::span(operation.command.topic, Some(key));
+        let name = operation.command.keys.first().ok_or_else(internal)?;
+        let span = producer::span(operation.command.topic, None);
         telemetry::set(&span, "messaging.message.id", event_id.clone());
         let context = context.at(&span);
         let unix_deadline = unix_millis(deadline).to_string();
         let headers: Vec<_> = context
             .headers()
-            .chain([(DEADLINE, unix_deadline.as_str())])
+            .chain([(OPERATION, *name), (DEADLINE, unix_deadline.as_str())])
             .map(|(name, value)| (name, value.as_bytes()))
             .collect();
 
         // Subscribe before producing: the answer may arrive first.
-        let mut awaited = self.awaiter.expect(&event_id)?;
+        let mut awaited = self.awaiter.expect(&event_id, operation.http.success)?;
         let enqueued = span.in_scope(|| {
             self.producer.enqueue(&Record {
                 topic: operation.command.topic,
-                key: Some(key.as_bytes()),
+                key: caller.as_ref().map(|caller| caller.as_str().as_bytes()),
                 value: Some(&value),
                 headers: &headers,
+                partition: None,
             })
         });
         // The producer has a copy, and this gateway may soon read the record, too.

@@ -20,6 +20,7 @@ pub(super) struct KafkaMetrics {
     pub(super) unreadable: Family<LagLabels, Counter>,
     lag: Family<LagLabels, Gauge>,
     awaited: Gauge,
+    foreign: Counter,
 }
 
 impl KafkaMetrics {
@@ -72,6 +73,12 @@ impl KafkaMetrics {
                 "results_awaited",
                 "Facade calls that wait for a result from Kafka",
                 Gauge::default(),
+            ),
+            foreign: register(
+                registry,
+                "results_foreign",
+                "Records on results for a waiting call that no gateway can have produced",
+                Counter::default(),
             ),
         }
     }
@@ -145,6 +152,11 @@ impl Metrics {
             .call_logs
             .get_or_create(&OutcomeLabels { outcome })
             .inc();
+    }
+
+    /// Counts a record for a waiting call that no gateway can have produced.
+    pub(crate) fn foreign_result(&self) {
+        self.kafka.foreign.inc();
     }
 
     /// Sets how many facade calls wait for a result.
