@@ -11,6 +11,7 @@ pub mod account;
 pub mod call_logs;
 pub mod clients;
 pub mod control;
+pub mod gateway;
 pub mod harness;
 pub mod images;
 pub mod logs;

@@ -1,7 +1,7 @@
 //! The running stack, read from its description file, and a client for each part.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -68,6 +68,12 @@ pub struct Description {
     /// Where Jaeger has those spans; the tests then read them there.
     #[serde(default)]
     pub jaeger_url: Option<String>,
+    /// The gateway's program, unless it runs in a container.
+    #[serde(default)]
+    pub gateway_program: Option<PathBuf>,
+    /// The gateway's environment.
+    #[serde(default)]
+    pub gateway_environment: BTreeMap<String, String>,
 }
 
 impl Description {

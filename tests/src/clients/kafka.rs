@@ -1,6 +1,9 @@
 //! A Kafka client that sends commands, reads replies, and can read any other topic.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, anyhow};
 use rdkafka::{
@@ -8,15 +11,19 @@ use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
     consumer::{Consumer as _, StreamConsumer},
+    error::KafkaError,
     message::{Header, Message as _, OwnedHeaders},
-    producer::{FutureProducer, FutureRecord},
+    producer::{FutureProducer, FutureRecord, Producer as _},
 };
 use serde_json::{Value, json};
 use tokio::time::timeout;
-use trichrome_proto::wire::{
-    header::{AUTHORIZATION, IDEMPOTENCY_KEY, REQUEST_ID, RETRY_AFTER},
-    limits::MAX_RECORD,
-    record::default_event_id,
+use trichrome_proto::{
+    contract::Operation,
+    wire::{
+        header::{AUTHORIZATION, IDEMPOTENCY_KEY, REQUEST_ID, RETRY_AFTER},
+        limits::MAX_RECORD,
+        record::{OPERATION, default_event_id},
+    },
 };
 use uuid::Uuid;
 
@@ -51,6 +58,12 @@ impl Record {
             headers: Vec::new(),
             partition: None,
         }
+    }
+
+    /// Creates a command whose operation is named by its header, so that its key is free.
+    pub fn command(operation: &Operation, key: &str, event_id: &str, args: &Value) -> Self {
+        let value = envelope(event_id, args);
+        Self::new(operation.command.topic, key, value).header(OPERATION, operation.command.keys[0])
     }
 
     /// Sets the partition.
@@ -112,6 +125,14 @@ impl Kafka {
         send(&self.producer, record).await
     }
 
+    /// Produces records in this order, without waiting in between.
+    pub async fn produce_all(&self, records: &[Record]) -> Result<()> {
+        // Each is enqueued when its future is polled first, which is in this order.
+        let sent = records.iter().map(|record| self.produce(record));
+        futures::future::try_join_all(sent).await?;
+        Ok(())
+    }
+
     /// Produces a record in a batch compressed with this codec.
     pub async fn produce_compressed(&self, record: &Record, codec: &str) -> Result<Place> {
         let producer = base(&self.brokers)
@@ -132,6 +153,30 @@ impl Kafka {
         let event_id = self.produce(record).await?.event_id;
         let answer = self.expect(&event_id).answer().await?;
         Ok((event_id, answer))
+    }
+
+    /// A producer of transactions; `None` if the broker has none and says so at once.
+    pub async fn transactions(&self) -> Result<Option<FutureProducer>> {
+        let producer: FutureProducer = base(&self.brokers)
+            .set(
+                "transactional.id",
+                format!("trichrome-tests-{}", Uuid::new_v4()),
+            )
+            .create()?;
+        let begun = Instant::now();
+        let initialized = tokio::task::spawn_blocking(move || {
+            let result = producer.init_transactions(TIMEOUT);
+            result.map(|()| producer)
+        });
+        match initialized.await? {
+            Ok(producer) => Ok(Some(producer)),
+            Err(KafkaError::Transaction(error)) if error.is_fatal() => {
+                let took = begun.elapsed();
+                anyhow::ensure!(took < TIMEOUT / 2, "refused after {took:?} only: {error}");
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Deletes a topic.
@@ -207,6 +252,7 @@ pub struct Tail {
 /// A record that was read.
 #[derive(Debug)]
 pub struct Received {
+    pub partition: i32,
     pub key: Vec<u8>,
     pub value: Option<Vec<u8>>,
     pub headers: HashMap<String, String>,
@@ -222,6 +268,7 @@ impl Tail {
                     continue;
                 };
                 let record = Received {
+                    partition: message.partition(),
                     key: message.key().unwrap_or_default().to_vec(),
                     value: message.payload().map(<[u8]>::to_vec),
                     headers: headers(&message),
@@ -244,15 +291,16 @@ pub(crate) async fn call(kafka: &Kafka, call: Outgoing) -> Result<Reply> {
         .idempotency_key
         .clone()
         .unwrap_or_else(|| Uuid::new_v4().to_string());
-    let mut record = Record::new(operation.command.topic, operation.command.keys[0], "");
     let headers = call.headers();
+    // The key of a command is free.
+    let args = Value::Object(call.args);
+    let mut record = Record::command(operation, &event_id, &event_id, &args);
     for (name, value) in headers {
         // The EventId is the idempotency key.
         if name != IDEMPOTENCY_KEY {
             record = record.header(name, &value);
         }
     }
-    record.value = Some(envelope(&event_id, &Value::Object(call.args)).into_bytes());
     let mut expected = kafka.expect(&event_id);
     kafka.produce(&record).await?;
     loop {
@@ -264,7 +312,7 @@ pub(crate) async fn call(kafka: &Kafka, call: Outgoing) -> Result<Reply> {
     }
 }
 
-fn reply(operation: &trichrome_proto::contract::Operation, answer: Answer) -> Result<Reply> {
+fn reply(operation: &Operation, answer: Answer) -> Result<Reply> {
     let status = answer.status()?;
     let request_id = answer.headers.get(REQUEST_ID).cloned().unwrap_or_default();
     if status >= 400 {
@@ -295,6 +343,8 @@ pub(crate) async fn reader(brokers: &str, topics: &[&str]) -> Result<StreamConsu
         .set("group.id", format!("trichrome-tests-{}", Uuid::new_v4()))
         .set("enable.auto.commit", "false")
         .set("auto.offset.reset", "earliest")
+        // An open transaction on a topic holds back no test.
+        .set("isolation.level", "read_uncommitted")
         .set("fetch.message.max.bytes", MAX_RECORD.to_string())
         // The local broker waits the full time even when data is available.
         .set("fetch.wait.max.ms", "10")

@@ -35,6 +35,7 @@ const MAX_UNCLAIMED: usize = 64;
 /// A reply on `results`.
 #[derive(Clone, Debug)]
 pub struct Answer {
+    pub partition: i32,
     pub key: String,
     /// The EventId of the command.
     pub event_id: String,
@@ -61,6 +62,7 @@ impl Answer {
         let fields = value.as_object().map_or(0, serde_json::Map::len);
         ensure!(fields == 2, "a reply has two fields: {value}");
         Ok(Self {
+            partition: message.partition(),
             key: String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned(),
             event_id: text("EventId")?.to_owned(),
             data: serde_json::from_str(text("Data")?).context("Data is not JSON text")?,

@@ -79,10 +79,10 @@ async fn down(run: Scenario) -> Result<()> {
     run.stack().stored.holds(&account.id, one).await
 }
 
-/// The gateway's Kafka session times out after ten seconds (`gateway/src/kafka/consumer.rs`). Until
-/// then the group keeps the killed member. The rest allows for the gateway's start and a busy
+/// The gateway's Kafka session times out after three seconds here (`KAFKA_SESSION_TIMEOUT_MS`).
+/// Until then the group keeps the killed member. The rest allows for the gateway's start and a busy
 /// machine. The test prints the actual time.
-const TAKEOVER_TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const TAKEOVER_TIMEOUT: Duration = Duration::from_secs(60);
 
 async fn killed(run: Scenario) -> Result<()> {
     let account = run.account().await?;

@@ -7,6 +7,8 @@
 
 mod aws;
 mod batches;
+mod churn;
+mod deadlines;
 mod flood;
 mod functions;
 mod gateway;
@@ -16,6 +18,7 @@ mod kills;
 mod logs;
 mod outage;
 mod postgres;
+mod transactions;
 
 use std::{process::ExitCode, time::Duration};
 
@@ -35,7 +38,10 @@ fn main() -> ExitCode {
         kafka::add,
         batches::add,
         flood::add,
+        deadlines::add,
+        transactions::add,
         gateway::add,
+        churn::add,
         kills::add,
         // Last, so that it reads the logs of all the others.
         logs::add,

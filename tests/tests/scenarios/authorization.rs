@@ -195,7 +195,12 @@ async fn matrix(run: Scenario, operation: &'static Operation) -> Result<()> {
             };
         }
         let reply = call.send().await?;
-        let outcome = match credential.refusal(operation.access) {
+        // Of a record's repeated header the last one counts, which here is the same token.
+        let seen = match (credential, run.transport()) {
+            (Credential::Twice, Transport::Kafka) => Credential::Valid,
+            (other, _) => other,
+        };
+        let outcome = match seen.refusal(operation.access) {
             Some(code) => reply.refused(code).map(|_| Value::Null),
             None => reply.ok(),
         };

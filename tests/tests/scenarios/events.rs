@@ -56,7 +56,7 @@ pub(crate) fn add(suite: &mut Suite) {
 }
 
 /// Checks that a reply has the documented form.
-fn is_answer(answer: &Answer, event_id: &str, status: u16) -> Result<()> {
+pub(crate) fn is_answer(answer: &Answer, event_id: &str, status: u16) -> Result<()> {
     ensure!(answer.key == "response", "the key is {:?}", answer.key);
     ensure!(
         answer.event_id == event_id,
@@ -69,7 +69,7 @@ fn is_answer(answer: &Answer, event_id: &str, status: u16) -> Result<()> {
 }
 
 /// Checks that a reply is this failure.
-fn is_failure(answer: &Answer, event_id: &str, code: ErrorCode) -> Result<()> {
+pub(crate) fn is_failure(answer: &Answer, event_id: &str, code: ErrorCode) -> Result<()> {
     is_answer(answer, event_id, code.http())?;
     let error = &answer.data["error"];
     ensure!(
@@ -336,17 +336,27 @@ async fn garbage(run: Scenario) -> Result<()> {
 async fn unknown_keys(run: Scenario) -> Result<()> {
     let kafka = &run.stack().kafka;
     let letters = kafka.tail("pictures.dlq").await?;
-    for key in ["paintpicture", "login", "GETPICTURE", ""] {
+    for (key, cause) in [
+        ("paintpicture", "it has"),
+        ("login", "on topic auth"),
+        ("GETPICTURE", "its name is getpicture"),
+        ("\"getpicture\"", "without quotes"),
+        ("getpicture\r", "without white space"),
+        ("\0\0\0\0\u{7}getpicture", "schema registry"),
+        ("", "names no operation"),
+    ] {
         let value = json!({"picture_id": Uuid::new_v4().to_string()}).to_string();
         let record = Record::new("pictures", key, value.clone());
         let (event_id, answer) = kafka.bare(&record).await?;
         is_failure(&answer, &event_id, ErrorCode::NotFound).with_context(|| key.to_owned())?;
+        let message = text(&answer.data["error"], "message")?;
+        ensure!(message.contains(cause), "{key:?}: {message}");
         let letter = letters
             .wait_for(|record| record.value.as_deref() == Some(value.as_bytes()))
             .await?;
         let reason = letter.headers.get("dlq-reason");
         ensure!(
-            reason.is_some_and(|reason| reason == "unknown_key"),
+            reason.is_some_and(|reason| reason == "unknown_operation"),
             "{reason:?}"
         );
     }

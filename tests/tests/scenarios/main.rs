@@ -9,6 +9,7 @@ mod bad_bodies;
 mod bad_fields;
 mod bad_pictures;
 mod call_logs;
+mod commands;
 mod edges;
 mod events;
 mod gateway;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         rest_api::add,
         call_logs::add,
         events::add,
+        commands::add,
         grpc::add,
         typed_clients::add,
         gateway::add,
