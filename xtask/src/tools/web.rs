@@ -11,13 +11,12 @@ use super::{
 use crate::job::Job;
 
 /// The inputs of the build, within `web/`.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 8] = [
     "index.html",
     "package.json",
     "package-lock.json",
     "public",
     "scripts/precompress.mjs",
-    "scripts/prerender.mjs",
     "src",
     "tsconfig.json",
     "vite.config.ts",
