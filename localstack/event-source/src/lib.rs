@@ -2,8 +2,12 @@
 //!
 //! It receives messages of a queue, invokes a function with AWS's SQS event, and deletes the
 //! messages that were handled. A mapping on AWS needs `ReportBatchItemFailures` to behave like this.
-//! Unlike AWS, it doesn't wait for the visibility timeout before it delivers a failed message again:
-//! a stack on one machine recovers faster.
+//! Unlike AWS, it doesn't wait for the queue's visibility timeout before it delivers a message again:
+//! a stack on one machine recovers faster. A message that failed comes again after a short pause,
+//! and one whose event source was killed within a minute.
+//!
+//! While a function can't be invoked, its messages wait here and aren't counted as received again,
+//! so an outage of the functions moves none to the dead-letter queue.
 
 mod batch;
 mod mapping;
@@ -24,8 +28,12 @@ use worker::Worker;
 /// Batches of one queue that are handled at the same time.
 const CONCURRENCY: usize = 2;
 
-/// Time allowed for a request: longer than a long poll (20 s), and than a function may take.
+/// Time allowed for a request to SQS: longer than a long poll (20 s).
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Time allowed for an invocation: longer than the 900 s after which the Invoke API itself answers
+/// that the function timed out.
+const INVOCATION_TIMEOUT: Duration = Duration::from_secs(910);
 
 /// The clients of SQS and Lambda.
 #[derive(Clone, Debug)]
@@ -43,8 +51,11 @@ impl Services {
     /// Every variable that is missing or invalid.
     pub fn from_variables(mut variables: Variables<'_>) -> Result<Self, InvalidEnvironment> {
         let clients = Clients::from_variables(&mut variables);
-        let config = |service| patient(&clients.config(service, &variables));
-        let services = Self::new(&config("sqs"), &config("lambda"));
+        let config = |service, timeout| patient(&clients.config(service, &variables), timeout);
+        let services = Self::new(
+            &config("sqs", REQUEST_TIMEOUT),
+            &config("lambda", INVOCATION_TIMEOUT),
+        );
         variables.check()?;
         Ok(services)
     }
@@ -58,14 +69,14 @@ impl Services {
 }
 
 /// Without retries: an invocation isn't repeated at once, and workers pause after a failure.
-fn patient(config: &SdkConfig) -> SdkConfig {
+fn patient(config: &SdkConfig, timeout: Duration) -> SdkConfig {
     config
         .to_builder()
         .retry_config(RetryConfig::disabled())
         .timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(Duration::from_secs(1))
-                .operation_timeout(REQUEST_TIMEOUT)
+                .operation_timeout(timeout)
                 .build(),
         )
         .build()

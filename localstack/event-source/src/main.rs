@@ -1,4 +1,5 @@
-//! `event-source <queue url>=<function> …` invokes functions with the messages of queues.
+//! `event-source <queue url>=<function>[,<batch size>] …` invokes functions with the messages of
+//! queues.
 
 use std::{env, process::ExitCode};
 
@@ -15,7 +16,7 @@ async fn main() -> ExitCode {
     let mappings = match mappings {
         Ok(mappings) if !mappings.is_empty() => mappings,
         Ok(_) => {
-            eprintln!("usage: event-source <queue url>=<function> …");
+            eprintln!("usage: event-source <queue url>=<function>[,<batch size>] …");
             return ExitCode::from(EX_USAGE);
         }
         Err(error) => {

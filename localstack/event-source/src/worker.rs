@@ -1,9 +1,11 @@
 //! Handles one batch of a queue after the other.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
-use anyhow::{Context as _, Result, ensure};
-use aws_sdk_lambda::primitives::Blob;
+use anyhow::{Context as _, Error, Result, anyhow, ensure};
+use aws_sdk_lambda::{
+    config::http::HttpResponse, error::SdkError, operation::invoke::InvokeError, primitives::Blob,
+};
 use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message,
     MessageSystemAttributeName,
@@ -15,11 +17,15 @@ use crate::{
     batch::{Event, failures},
 };
 
-/// Messages of a batch: the most that SQS returns at once.
-const BATCH: i32 = 10;
-
 /// How long a request waits for messages, in seconds: the most that SQS allows.
 const LONG_POLL: i32 = 20;
+
+/// How long messages stay invisible unless the worker that received them says again that it handles
+/// them. After a kill they are delivered again after this time.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// The pause before a function that couldn't be invoked is tried again.
+const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 
 /// The pause after a failure, which doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -55,7 +61,7 @@ impl Worker {
                 received = self.receive() => received,
             };
             let outcome = match received {
-                Ok(messages) => self.handle(&messages).await,
+                Ok(messages) => self.handle(&messages, &mut stop).await,
                 Err(error) => Err(error),
             };
             match outcome {
@@ -80,8 +86,9 @@ impl Worker {
             .sqs
             .receive_message()
             .queue_url(&self.mapping.queue_url)
-            .max_number_of_messages(BATCH)
+            .max_number_of_messages(self.mapping.batch.into())
             .wait_time_seconds(LONG_POLL)
+            .visibility_timeout(seconds(LEASE))
             .message_system_attribute_names(MessageSystemAttributeName::All)
             .message_attribute_names("All")
             .send()
@@ -92,11 +99,11 @@ impl Worker {
 
     /// Invokes the function, deletes the messages that it has handled, and makes the others
     /// visible again after a pause. Fails if the function handled none.
-    async fn handle(&self, messages: &[Message]) -> Result<()> {
+    async fn handle(&self, messages: &[Message], stop: &mut watch::Receiver<bool>) -> Result<()> {
         if messages.is_empty() {
             return Ok(());
         }
-        let response = self.invoke(messages).await;
+        let response = self.holding(messages, self.deliver(messages, stop)).await;
         let failures = match &response {
             Ok(response) => failures(response, messages),
             Err(_) => None,
@@ -116,21 +123,72 @@ impl Worker {
         Ok(())
     }
 
-    async fn invoke(&self, messages: &[Message]) -> Result<Vec<u8>> {
+    /// Does `work` and keeps the messages invisible meanwhile.
+    async fn holding<T>(&self, messages: &[Message], work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        let messages: Vec<_> = messages.iter().collect();
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                () = sleep(LEASE / 3) => {}
+            }
+            if let Err(error) = self.show_again(&messages, |_| LEASE).await {
+                // They may be delivered twice, which functions expect.
+                eprintln!("{}: {error:#}", self.mapping.queue());
+            }
+        }
+    }
+
+    /// Invokes the function, and tries again until `stop` changes while it can't be invoked.
+    async fn deliver(
+        &self,
+        messages: &[Message],
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<Vec<u8>> {
+        let mut waiting = false;
+        loop {
+            let error = match self.invoke(messages).await {
+                Ok(response) => return Ok(response),
+                Err(Failure::Function(error)) => return Err(error),
+                Err(Failure::NotInvoked(error)) => error,
+            };
+            if !waiting {
+                waiting = true;
+                let (queue, function) = (self.mapping.queue(), &self.mapping.function);
+                eprintln!("{queue} waits for {function}: {error:#}");
+            }
+            tokio::select! {
+                _ = stop.changed() => return Err(error),
+                () = sleep(BETWEEN_TRIES) => {}
+            }
+        }
+    }
+
+    async fn invoke(&self, messages: &[Message]) -> Result<Vec<u8>, Failure> {
         let event = Event::new(messages, &self.queue_arn, &self.region);
+        let event = serde_json::to_vec(&event).map_err(|error| Failure::Function(error.into()))?;
         let answer = self
             .services
             .lambda
             .invoke()
             .function_name(&self.mapping.function)
-            .payload(Blob::new(serde_json::to_vec(&event)?))
+            .payload(Blob::new(event))
             .send()
             .await
-            .context("could not invoke the function")?;
-        ensure!(
-            answer.function_error.is_none(),
-            "the function failed, and its messages are delivered again"
-        );
+            .map_err(|error| {
+                let not_invoked = is_not_invoked(&error);
+                let error = Error::from(error).context("could not invoke the function");
+                if not_invoked {
+                    Failure::NotInvoked(error)
+                } else {
+                    Failure::Function(error)
+                }
+            })?;
+        if answer.function_error.is_some() {
+            return Err(Failure::Function(anyhow!(
+                "the function failed, and its messages are delivered again"
+            )));
+        }
         Ok(answer.payload.map(Blob::into_inner).unwrap_or_default())
     }
 
@@ -158,18 +216,30 @@ impl Worker {
 
     /// Makes messages visible after a pause that grows with each delivery.
     async fn release(&self, messages: &[&Message]) -> Result<()> {
-        if messages.is_empty() {
-            return Ok(());
-        }
-        let entry = |message: &&Message| {
+        self.show_again(messages, |message| {
             let deliveries = message
                 .attributes()
                 .and_then(|all| all.get(&MessageSystemAttributeName::ApproximateReceiveCount))
                 .and_then(|count| count.parse().ok());
+            pause(deliveries.unwrap_or(1))
+        })
+        .await
+    }
+
+    /// Makes each message visible after a pause.
+    async fn show_again(
+        &self,
+        messages: &[&Message],
+        after: impl Fn(&Message) -> Duration,
+    ) -> Result<()> {
+        if messages.is_empty() {
+            return Ok(());
+        }
+        let entry = |message: &&Message| {
             ChangeMessageVisibilityBatchRequestEntry::builder()
                 .id(message.message_id().unwrap_or_default())
                 .receipt_handle(message.receipt_handle().unwrap_or_default())
-                .visibility_timeout(seconds(pause(deliveries.unwrap_or(1))))
+                .visibility_timeout(seconds(after(message)))
                 .build()
         };
         let entries = messages.iter().map(entry).collect::<Result<_, _>>()?;
@@ -180,8 +250,28 @@ impl Worker {
             .set_entries(Some(entries))
             .send()
             .await
-            .context("could not release messages, which are delivered again later")?;
+            .context("could not change when messages are delivered again")?;
         Ok(())
+    }
+}
+
+/// Why a batch has no response.
+enum Failure {
+    /// The function can't be invoked at the moment.
+    NotInvoked(Error),
+    /// The function failed, or will never accept this batch.
+    Function(Error),
+}
+
+/// Whether an invocation failed before it reached the function: nothing listens, no process of the
+/// function runs, or too many invocations wait.
+fn is_not_invoked(error: &SdkError<InvokeError, HttpResponse>) -> bool {
+    match error {
+        SdkError::DispatchFailure(_) => true,
+        SdkError::ServiceError(refusal) => {
+            matches!(refusal.raw().status().as_u16(), 404 | 429 | 503)
+        }
+        _ => false,
     }
 }
 
@@ -246,7 +336,8 @@ mod tests {
         );
         let (worker, http) = worker(answers);
         let messages = worker.receive().await.unwrap();
-        let outcome = worker.handle(&messages).await;
+        let (_stop, mut stopped) = watch::channel(false);
+        let outcome = worker.handle(&messages, &mut stopped).await;
         let requests = http.actual_requests().skip(2).map(|request| {
             let target = request.headers().get("x-amz-target").unwrap_or_default();
             let body: Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
@@ -293,6 +384,60 @@ mod tests {
             assert!(outcome.is_err());
             assert_eq!(did_it, [did("ChangeMessageVisibilityBatch", "1 2")]);
         }
+    }
+
+    /// The messages wait for the function, and are handled once.
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_waits_while_the_function_cannot_be_invoked() {
+        let unavailable = |status| answer(status, &[], json!({"Message": "m"}));
+        let (worker, http) = worker(vec![
+            received(["1", "2"]),
+            unavailable(503),
+            unavailable(404),
+            unavailable(429),
+            answer(200, &[], json!({"batchItemFailures": []})),
+            answer(200, &[], json!({"Successful": [], "Failed": []})),
+        ]);
+        let messages = worker.receive().await.unwrap();
+        let (_stop, mut stopped) = watch::channel(false);
+        worker.handle(&messages, &mut stopped).await.unwrap();
+        let last = http.actual_requests().last().unwrap();
+        let target = last.headers().get("x-amz-target");
+        assert_eq!(target, Some("AmazonSQS.DeleteMessageBatch"));
+        assert_eq!(http.actual_requests().count(), 6);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_that_waits_is_released_at_the_end() {
+        let (worker, http) = worker(vec![
+            received(["1", "2"]),
+            answer(503, &[], json!({"Message": "m"})),
+            answer(200, &[], json!({"Successful": [], "Failed": []})),
+        ]);
+        let messages = worker.receive().await.unwrap();
+        let (stop, mut stopped) = watch::channel(false);
+        let stopping = async {
+            sleep(BETWEEN_TRIES / 2).await;
+            stop.send_replace(true);
+        };
+        let (outcome, ()) = tokio::join!(worker.handle(&messages, &mut stopped), stopping);
+        assert!(outcome.is_err());
+        let last = http.actual_requests().last().unwrap();
+        let target = last.headers().get("x-amz-target");
+        assert_eq!(target, Some("AmazonSQS.ChangeMessageVisibilityBatch"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn messages_stay_invisible_while_the_function_works() {
+        let extended = || answer(200, &[], json!({"Successful": [], "Failed": []}));
+        let (worker, http) = worker(vec![received(["1", "2"]), extended(), extended()]);
+        let messages = worker.receive().await.unwrap();
+        worker.holding(&messages, sleep(LEASE * 3 / 4)).await;
+        let bodies = http.actual_requests().skip(1).map(|request| {
+            let body: Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
+            body["Entries"][0]["VisibilityTimeout"].as_u64().unwrap()
+        });
+        assert_eq!(bodies.collect::<Vec<_>>(), [60, 60]);
     }
 
     #[test]
