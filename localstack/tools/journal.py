@@ -2,7 +2,7 @@
 
 MiniStack keeps tables, secrets and queues in memory. Here each request that changes them is appended
 to a journal before it is answered, and the journal is replayed at the next start. S3 writes objects
-to disk itself. Data is handed to the system, not flushed to the disk: it survives a crash of
+to disk itself; the messages that it sends to queues are in the journal, too. Data is handed to the system, not flushed to the disk: it survives a crash of
 MiniStack, not one of the machine.
 
 A snapshot of the whole state starts a new journal, so that the journal stays short. `current` names
@@ -21,7 +21,7 @@ from pathlib import Path
 
 from ministack import app
 from ministack.core import persistence
-from ministack.services import sqs
+from ministack.services import s3, sqs
 
 # A snapshot is taken when the journal has reached this size, or this age.
 MAX_BYTES = 1024 * 1024
@@ -66,6 +66,8 @@ class Journal:
         self.order = asyncio.Lock()
         self.saving = threading.Lock()
         self.file = None
+        self.replaying = False
+        self.keep_events()
 
     def snapshot(self, generation):
         # The first one is where MiniStack itself would keep it.
@@ -82,6 +84,31 @@ class Journal:
         self.writing = generation
         self.since = time.monotonic()
 
+    def write(self, entry):
+        self.file.write(json.dumps(entry) + "\n")
+        self.file.flush()
+
+    def keep_events(self):
+        """Makes S3 send an event before it answers the request that causes it, and keeps the
+        message. MiniStack sends events after the answer, on a thread."""
+        deliver = s3._deliver_event_to_sqs
+
+        def send(bucket, key, event, size=0, etag="", deletion_type=None, **details):
+            if bucket in s3._bucket_notifications:
+                details["sequencer"] = s3._next_event_sequencer(event)
+                s3._fire_s3_event(bucket, key, event, size, etag, deletion_type, **details)
+
+        def keep(arn, payload, region, bucket_name=""):
+            queue = sqs._queue_by_arn(arn)
+            # A request that is replayed has its message in the journal.
+            if queue is None or self.replaying:
+                return
+            deliver(arn, payload, region, bucket_name=bucket_name)
+            self.write({"queue": arn, "message": queue["messages"][-1]})
+
+        s3._fire_s3_event_async = send
+        s3._deliver_event_to_sqs = keep
+
     def serve(self, served):
         async def serve(scope, receive, send):
             if scope["type"] == "lifespan":
@@ -95,8 +122,7 @@ class Journal:
                 await served(scope, again(body), answer.take)
                 if answer.status < 300:
                     entry["ids"] = answer.message_ids()
-                    self.file.write(json.dumps(entry) + "\n")
-                    self.file.flush()
+                    self.write(entry)
             for message in answer.messages:
                 await send(message)
 
@@ -114,6 +140,7 @@ class Journal:
     async def replay(self, served):
         """Repeats the requests since the last snapshot, and takes a new one."""
         count, generation = 0, self.generation
+        self.replaying = True
         while self.path(generation).exists():
             with self.path(generation).open() as lines:
                 for line in lines:
@@ -122,6 +149,7 @@ class Journal:
                         await asyncio.create_task(repeat(served, json.loads(line)))
                         count += 1
             generation += 1
+        self.replaying = False
         self.begin(max(self.generation, generation - 1))
         if count:
             print(f"{count} requests of an earlier run were replayed", flush=True)
@@ -202,7 +230,11 @@ def deletions(scope, body):
 
 
 async def repeat(served, entry):
-    """Repeats a request of the journal with the same effect."""
+    """Repeats an entry of the journal with the same effect."""
+    if "message" in entry:
+        if queue := sqs._queue_by_arn(entry["queue"]):
+            queue["messages"].append(entry["message"])
+        return
     if "deleted" in entry:
         for queue in sqs._queues._data.values():
             queue["messages"] = [it for it in queue["messages"] if it["id"] not in entry["deleted"]]

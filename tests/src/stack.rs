@@ -50,6 +50,8 @@ pub struct Description {
     pub pictures_bucket: String,
     /// The SQS queue of call logs.
     pub call_log_queue_url: String,
+    /// The SQS queue of S3's events of new pictures.
+    pub derive_queue_url: String,
     /// The private key that signs tokens.
     pub token_key_file: PathBuf,
     /// The tokens' issuer.

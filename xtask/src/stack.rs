@@ -39,6 +39,9 @@ use crate::{
     workspace::{binary, local},
 };
 
+/// The port of Vite's development server.
+const VITE: u16 = 5173;
+
 /// A stack, such as `up` or `test`.
 pub(crate) struct Stack {
     pub(crate) ports: Ports,
@@ -159,10 +162,10 @@ impl Stack {
         Ok(Some(lock))
     }
 
-    /// Creates missing tables, bucket, queue, keys, topics and the schema.
+    /// Creates missing tables, bucket, queues, keys, topics and the schema.
     fn prepare(&self) -> Result<()> {
         let description = match self.deployment {
-            None => "Tables, bucket, queue, keys, topics and schema",
+            None => "Tables, bucket, queues, keys, topics and schema",
             Some(_) => "Keys and topics",
         };
         self.run_prepare(self.preparations(), description)
@@ -183,8 +186,19 @@ impl Stack {
     /// Runs steps of `prepare`; all of them if none is named.
     fn run_prepare(&self, steps: &[&str], description: &str) -> Result<()> {
         let mut command = Command::new(binary("prepare"));
-        command.args(steps).envs(self.environment()?);
+        command
+            .args(steps)
+            .envs(self.environment()?)
+            .env("WEB_ORIGINS", self.web_origins().join(","));
         process::run_logged(&mut command, description, &self.logs.join("prepare.log"))
+    }
+
+    /// The origins of the web app: served by the gateway, and by Vite.
+    fn web_origins(&self) -> Vec<String> {
+        [self.ports.gateway, VITE]
+            .iter()
+            .flat_map(|port| ["localhost", "127.0.0.1"].map(|host| format!("http://{host}:{port}")))
+            .collect()
     }
 
     /// Creates the database on the server that runs, where it is missing.
@@ -226,6 +240,7 @@ impl Stack {
             ("TRUSTED_PROXIES", "127.0.0.0/8".to_owned()),
             ("DATABASE_URL", description.database_url),
             ("CALL_LOG_QUEUE_URL", description.call_log_queue_url),
+            ("DERIVE_QUEUE_URL", description.derive_queue_url),
             ("KAFKA_BROKERS", description.kafka_brokers),
             // The local brokers allow it; Apache Kafka's default minimum is 6 s.
             ("KAFKA_SESSION_TIMEOUT_MS", "3000".to_owned()),

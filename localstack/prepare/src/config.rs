@@ -31,7 +31,7 @@ pub struct Config {
     pub timeout: Duration,
 }
 
-/// The tables, the bucket and the queue.
+/// The tables, the bucket and the queues.
 #[derive(Debug)]
 pub struct Storage {
     /// `USERS_TABLE`
@@ -42,6 +42,10 @@ pub struct Storage {
     pub pictures_bucket: String,
     /// The name in `CALL_LOG_QUEUE_URL`.
     pub call_log_queue: String,
+    /// The name in `DERIVE_QUEUE_URL`.
+    pub derive_queue: String,
+    /// `WEB_ORIGINS`: the origins whose pages upload and download pictures. None by default.
+    pub web_origins: Vec<String>,
 }
 
 /// The Kafka topics.
@@ -94,9 +98,9 @@ impl Config {
                 users_table: vars.required("USERS_TABLE"),
                 pictures_table: vars.required("PICTURES_TABLE"),
                 pictures_bucket: vars.required("PICTURES_BUCKET"),
-                call_log_queue: vars
-                    .required_with("CALL_LOG_QUEUE_URL", "a queue's URL", queue_name)
-                    .unwrap_or_default(),
+                call_log_queue: queue(&mut vars, "CALL_LOG_QUEUE_URL"),
+                derive_queue: queue(&mut vars, "DERIVE_QUEUE_URL"),
+                web_origins: origins(vars.optional("WEB_ORIGINS").as_deref().unwrap_or_default()),
             }),
             keys: wanted(Step::Keys).then(|| Keys {
                 secret: vars.required("TOKEN_KEY_SECRET_ID"),
@@ -120,6 +124,21 @@ impl Config {
         vars.check()?;
         Ok(config)
     }
+}
+
+/// The name of the queue whose URL this variable has.
+fn queue(vars: &mut Variables<'_>, variable: &str) -> String {
+    vars.required_with(variable, "a queue's URL", queue_name)
+        .unwrap_or_default()
+}
+
+/// Origins that are separated by commas.
+fn origins(list: &str) -> Vec<String> {
+    let origins = list.split(',').map(str::trim);
+    origins
+        .filter(|origin| !origin.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The name of the queue with this URL: the last part of its path.
@@ -160,6 +179,8 @@ mod tests {
         let config = Config::read(&Step::DEFAULT, |name| match name {
             "DATABASE_URL" => Some("postgres://u:p@127.0.0.1:54320/d".into()),
             "CALL_LOG_QUEUE_URL" => Some("http://127.0.0.1:4566/000000000000/logs".into()),
+            "DERIVE_QUEUE_URL" => Some("http://127.0.0.1:4566/000000000000/derive".into()),
+            "WEB_ORIGINS" => Some("http://localhost:3005, http://localhost:5173,".into()),
             "TOKEN_KEY_FILE" | "PREPARE_TIMEOUT_SECONDS" => None,
             optional if optional.starts_with("KAFKA_") && optional != "KAFKA_BROKERS" => None,
             other => Some(other.to_lowercase()),
@@ -170,7 +191,11 @@ mod tests {
         assert_eq!(keys.secret, "token_key_secret_id");
         assert_eq!(config.timeout, Duration::from_secs(60));
         assert!(config.key_files.is_none());
-        assert_eq!(config.storage.unwrap().call_log_queue, "logs");
+        let storage = config.storage.unwrap();
+        assert_eq!(storage.call_log_queue, "logs");
+        assert_eq!(storage.derive_queue, "derive");
+        let origins = ["http://localhost:3005", "http://localhost:5173"];
+        assert_eq!(storage.web_origins, origins);
     }
 
     #[test]

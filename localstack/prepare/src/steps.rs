@@ -5,7 +5,7 @@ use std::str::FromStr;
 /// A step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Creates the tables, the bucket and the queue, as the template does on AWS.
+    /// Creates the tables, the bucket and the queues, as the template does on AWS.
     Storage,
     /// Creates the token key in Secrets Manager, and its files.
     Keys,

@@ -23,6 +23,8 @@ pub(crate) struct Description {
     pub(crate) pictures_table: String,
     pub(crate) pictures_bucket: String,
     pub(crate) call_log_queue_url: String,
+    /// The queue of S3's events of new pictures.
+    pub(crate) derive_queue_url: String,
     pub(crate) token_jwks_file: String,
     pub(crate) token_key_file: String,
     pub(crate) issuer: String,
@@ -47,6 +49,8 @@ pub(crate) struct Description {
 impl Stack {
     pub(crate) fn description(&self) -> Description {
         let url = |port: u16| format!("http://127.0.0.1:{port}");
+        // With the account that MiniStack uses for other credentials than an account's id.
+        let queue = |name: &str| format!("{}/000000000000/{name}", url(self.ports.aws));
         let mut description = Description {
             rest_url: url(self.ports.rest),
             gateway_url: url(self.ports.gateway),
@@ -62,8 +66,8 @@ impl Stack {
             users_table: "trichrome-users".to_owned(),
             pictures_table: "trichrome-pictures".to_owned(),
             pictures_bucket: "trichrome-pictures".to_owned(),
-            // With the account that MiniStack uses for other credentials than an account's id.
-            call_log_queue_url: url(self.ports.aws) + "/000000000000/trichrome-call-logs",
+            call_log_queue_url: queue("trichrome-call-logs"),
+            derive_queue_url: queue("trichrome-derive"),
             token_jwks_file: self.jwks_file().display().to_string(),
             token_key_file: self.key_file().display().to_string(),
             issuer: "trichrome".to_owned(),

@@ -13,8 +13,12 @@ use crate::{
     workspace::{binary, root},
 };
 
-/// The function that stores call logs.
+/// The function that stores call logs, in batches.
 const INGEST: &str = "analytics-ingest";
+
+/// The function that makes derivatives of a picture, and the size of its batches as in
+/// `template.yaml`: a picture that ends the process delays no other.
+const DERIVE: &str = "pictures-derive,1";
 
 /// A part of the stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,10 +159,11 @@ impl Part {
                     .arg(stack.cargo_lambda());
             }
             Self::EventSource => {
-                let queue = stack.description().call_log_queue_url;
+                let description = stack.description();
                 command = Command::new(stack.program("event-source"));
                 command
-                    .arg(format!("{queue}={INGEST}"))
+                    .arg(format!("{}={INGEST}", description.call_log_queue_url))
+                    .arg(format!("{}={DERIVE}", description.derive_queue_url))
                     .envs(stack.environment()?);
             }
             Self::Gateway => {

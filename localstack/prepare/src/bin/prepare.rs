@@ -10,7 +10,8 @@
 use std::{env, process::ExitCode};
 
 use trichrome_prepare::{
-    aws, bucket,
+    aws,
+    bucket::Bucket,
     config::{Config, KeyFiles, Keys, Storage, Topics},
     queues,
     retry::until,
@@ -58,6 +59,8 @@ async fn prepare(config: &Config) -> anyhow::Result<()> {
             pictures_table,
             pictures_bucket,
             call_log_queue,
+            derive_queue,
+            web_origins,
         }) = &config.storage
         else {
             return Ok(());
@@ -71,15 +74,27 @@ async fn prepare(config: &Config) -> anyhow::Result<()> {
             tables::ensure(&aws, pictures_table, tables::PICTURES)
         })
         .await?;
-        until(timeout, "the bucket", || {
-            bucket::ensure(&aws, pictures_bucket)
+        let bucket = Bucket::new(&aws, pictures_bucket);
+        until(timeout, "the bucket", || bucket.ensure()).await?;
+        until(timeout, "the queue of call logs", || {
+            queues::ensure(&aws, call_log_queue, queues::CALL_LOGS)
         })
         .await?;
-        until(timeout, "the queue", || {
-            queues::ensure(&aws, call_log_queue)
+        let derive = until(timeout, "the queue of new pictures", || {
+            queues::ensure(&aws, derive_queue, queues::DERIVE)
         })
         .await?;
-        println!("tables, bucket and queue exist");
+        until(timeout, "the bucket's notifications", || {
+            bucket.notify(&derive)
+        })
+        .await?;
+        if !web_origins.is_empty() {
+            until(timeout, "the bucket's CORS", || {
+                bucket.allow_origins(web_origins)
+            })
+            .await?;
+        }
+        println!("tables, bucket and queues exist");
         Ok(())
     };
     let keys = async {
