@@ -8,6 +8,8 @@ AWS_PROFILE or AWS_ACCESS_KEY_ID, ...).
     deploy.py down [--stack NAME] [--delete-data]
     deploy.py check [--template FILE] [--code FOLDER]
     deploy.py redrive [--stack NAME]
+    deploy.py backfill [--stack NAME | --table NAME --bucket NAME --queue URL] [--limit N]
+                       [--waiting N] [--damaged]
 
 `up` also reads these variables:
     DATABASE_URL     stored in the secret that the parameter DatabaseUrlSecret names
@@ -17,7 +19,14 @@ AWS_PROFILE or AWS_ACCESS_KEY_ID, ...).
 `check` only checks that AWS answers and that there is code to deploy. `up` prints the stack's outputs
 as one line of JSON, with the REST API's address as `Endpoint`. Running `up` again updates the stack,
 and repairs what a failed run has left. `redrive` delivers the call logs again that could not be
-stored, and prints how many there were; they are stored once, however often they are delivered.
+stored, and the events of pictures whose derivatives could not be made, and prints how many there
+were; each has its effect once, however often it is delivered.
+
+`backfill` has derivatives made of the pictures that have none, such as those from before version
+0.2.0, and prints counts. It sends what S3 sends of a new picture to the queue, at most `--waiting`
+(100) at a time, so that new pictures wait for no more than those. It can be stopped and run again at
+any time: pictures that are done are passed over, and one that is sent twice is done once. `--damaged`
+also repeats those that were found damaged.
 """
 
 import argparse
@@ -507,34 +516,152 @@ def down(options):
         say(f"kept: {name} {identifier}")
 
 
+# Queues whose failed messages can be delivered again: the outputs of the dead-letter queue and the
+# queue.
+REDRIVEN = {
+    "call_logs": ("CallLogDeadLettersUrl", "CallLogQueueUrl"),
+    "derive": ("DeriveDeadLettersUrl", "DeriveQueueUrl"),
+}
+
+
+def outputs_or_problem(aws, options):
+    outputs = outputs_of(Stack(aws, options.stack).describe())
+    if "DeriveQueueUrl" not in outputs:
+        raise Problem(f"the stack {options.stack} doesn't exist, or is older than this script: deploy it")
+    return outputs
+
+
 def redrive(options):
     aws = Aws()
-    outputs = outputs_of(Stack(aws, options.stack).describe())
-    source, target = outputs.get("CallLogDeadLettersUrl"), outputs.get("CallLogQueueUrl")
-    if not source or not target:
-        raise Problem(f"the stack {options.stack} doesn't exist, or has no queue of call logs: deploy it")
+    outputs = outputs_or_problem(aws, options)
     sqs = aws.client("sqs")
+    moved = {
+        name: move(sqs, outputs[source], outputs[target]) for name, (source, target) in REDRIVEN.items()
+    }
+    print(json.dumps({"moved": moved}))
+
+
+def move(sqs, source, target):
+    """Moves a queue's messages to another, and returns how many there were."""
     moved = 0
     # Not StartMessageMoveTask, which emulators lack.
     while messages := receive(sqs, source):
-        entries = [
-            {"Id": str(number), "MessageBody": message["Body"]} for number, message in enumerate(messages)
-        ]
-        sent = sqs.send_message_batch(QueueUrl=target, Entries=entries)
-        if refused := sent.get("Failed"):
-            raise Problem(f"SQS refuses a message ({refused[0]['Code']}); {moved} were moved: run this again")
+        send(sqs, target, [message["Body"] for message in messages])
         entries = [
             {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
             for number, message in enumerate(messages)
         ]
         sqs.delete_message_batch(QueueUrl=source, Entries=entries)
         moved += len(messages)
-    print(json.dumps({"moved": moved}))
+    return moved
 
 
 def receive(sqs, queue):
     answer = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=2)
     return answer.get("Messages", [])
+
+
+def send(sqs, queue, bodies):
+    """Sends up to ten messages."""
+    entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
+    sent = sqs.send_message_batch(QueueUrl=queue, Entries=entries)
+    if refused := sent.get("Failed"):
+        raise Problem(f"SQS refuses a message ({refused[0]['Code']}): run this again")
+
+
+# Messages of one request to SQS.
+SQS_BATCH = 10
+# A picture's id; other items of the table have other sort keys.
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def backfill(options):
+    aws = Aws()
+    given = (options.table, options.bucket, options.queue)
+    if not all(given):
+        if any(given):
+            raise Problem("give --table, --bucket and --queue together, or only --stack")
+        outputs = outputs_or_problem(aws, options)
+        given = (outputs["PicturesTable"], outputs["PicturesBucket"], outputs["DeriveQueueUrl"])
+    table, bucket, queue = given
+    sqs = aws.client("sqs")
+    counts = {"pictures": 0, "ready": 0, "damaged": 0, "sent": 0, "complete": True}
+    batch = []
+    for row in rows(aws.client("dynamodb"), table):
+        state = row.get("state", {}).get("S")
+        counts["pictures"] += 1
+        if state in ("ready", "damaged"):
+            counts[state] += 1
+        if state == "ready" or (state == "damaged" and not options.damaged):
+            continue
+        if counts["sent"] + len(batch) == options.limit:
+            counts["complete"] = False
+            break
+        batch.append(event_of(bucket, row))
+        if len(batch) == SQS_BATCH:
+            send_slowly(sqs, queue, batch, options.waiting)
+            counts["sent"] += len(batch)
+            batch = []
+    if batch:
+        send_slowly(sqs, queue, batch, options.waiting)
+        counts["sent"] += len(batch)
+    print(json.dumps(counts))
+
+
+def rows(dynamodb, table):
+    """The rows of all pictures, with the attributes that matter here."""
+    pages = dynamodb.get_paginator("scan").paginate(
+        TableName=table,
+        ProjectionExpression="user_id, picture_id, #layout, #state",
+        # Also among rows that are being written.
+        ConsistentRead=True,
+        FilterExpression="attribute_exists(size_bytes) AND attribute_exists(width)"
+        " AND attribute_not_exists(deleting)",
+        ExpressionAttributeNames={"#layout": "layout", "#state": "state"},
+    )
+    for page in pages:
+        for row in page["Items"]:
+            if UUID.fullmatch(row["picture_id"]["S"]):
+                yield row
+
+
+def event_of(bucket, row):
+    """What S3 sends of a new picture, as far as pictures-derive reads it. Keys of pictures need no
+    URL encoding."""
+    key = f"{row['user_id']['S']}/{row['picture_id']['S']}"
+    if "layout" in row:
+        key = f"originals/{key}"
+    record = {
+        "eventSource": "aws:s3",
+        "eventName": "ObjectCreated:Backfill",
+        "s3": {"bucket": {"name": bucket}, "object": {"key": key}},
+    }
+    return json.dumps({"Records": [record]})
+
+
+def send_slowly(sqs, queue, bodies, most):
+    """Sends messages once fewer than this many wait."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while waiting(sqs, queue) >= most:
+        if time.monotonic() > deadline:
+            raise Problem(
+                f"the queue {queue} has had {most} messages for {DEADLINE_SECONDS // 60} minutes:"
+                " look at the log of pictures-derive, then run this again"
+            )
+        time.sleep(POLL_SECONDS)
+    send(sqs, queue, bodies)
+
+
+def waiting(sqs, queue):
+    name = "ApproximateNumberOfMessages"
+    return int(sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[name])["Attributes"][name])
+
+
+def count(text):
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
 
 
 def delete_data(aws, s3, kept):
@@ -563,7 +690,8 @@ def delete_role(iam, role):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, run in (("up", up), ("down", down), ("check", check), ("redrive", redrive)):
+    commands_by_name = {"up": up, "down": down, "check": check, "redrive": redrive, "backfill": backfill}
+    for name, run in commands_by_name.items():
         command = commands.add_parser(name)
         command.add_argument("--stack", default="trichrome")
         command.set_defaults(run=run)
@@ -574,6 +702,13 @@ def main():
             command.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE")
         elif name == "down":
             command.add_argument("--delete-data", action="store_true")
+        elif name == "backfill":
+            command.add_argument("--table")
+            command.add_argument("--bucket")
+            command.add_argument("--queue", metavar="URL")
+            command.add_argument("--limit", type=count, metavar="N")
+            command.add_argument("--waiting", type=count, default=100, metavar="N")
+            command.add_argument("--damaged", action="store_true")
     options = parser.parse_args()
     try:
         options.run(options)

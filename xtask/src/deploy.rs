@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use crate::{
     job::Job,
+    stack::Description,
     tools,
     workspace::{root, target},
 };
@@ -21,6 +22,13 @@ pub(crate) const STACK: &str = "trichrome";
 
 /// The variable with the URL of the Postgres that functions elsewhere use.
 const DATABASE_URL: &str = "TRICHROME_DATABASE_URL";
+
+/// Region and credentials for the local AWS.
+pub(crate) const LOCAL_CREDENTIALS: [(&str, &str); 3] = [
+    ("AWS_REGION", "us-east-1"),
+    ("AWS_ACCESS_KEY_ID", "local"),
+    ("AWS_SECRET_ACCESS_KEY", "local"),
+];
 
 /// Where to deploy to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,6 +141,7 @@ pub(crate) struct Outputs {
     pub(crate) pictures_table: String,
     pub(crate) pictures_bucket: String,
     pub(crate) call_log_queue_url: String,
+    pub(crate) derive_queue_url: String,
 }
 
 /// Creates or updates the stack. `variables` have the endpoint, the credentials and the token
@@ -177,6 +186,25 @@ pub(crate) fn down(target: &Target, delete_data: bool) -> Result<()> {
         command.arg("--delete-data");
     }
     finish(target, command)
+}
+
+/// Has derivatives made of the pictures of a running stack that have none, and prints the counts.
+pub(crate) fn backfill(stack: &Description, arguments: &[String]) -> Result<()> {
+    let mut command = program();
+    command
+        .arg("backfill")
+        .args(["--table", &stack.pictures_table])
+        .args(["--bucket", &stack.pictures_bucket])
+        .args(["--queue", &stack.derive_queue_url])
+        .args(arguments);
+    if !stack.aws_endpoint.is_empty() {
+        command
+            .env("AWS_ENDPOINT_URL", &stack.aws_endpoint)
+            .envs(LOCAL_CREDENTIALS);
+    }
+    let status = command.status().context("cannot start Python")?;
+    ensure!(status.success(), "the backfill failed");
+    Ok(())
 }
 
 /// Checks before a build that the target, the code and a Postgres for the functions exist.

@@ -60,6 +60,8 @@ enum Command {
     Logs(commands::logs::Options),
     /// List the newest traces of `up --observe`, or show one.
     Trace(commands::trace::Options),
+    /// Make thumbnails and previews of the pictures of a running `up` that have none.
+    Backfill(commands::backfill::Options),
     /// Measure the performance and cost budgets, on a separate stack.
     Bench(commands::bench::Options),
     /// Check formatting, lints, the contract and the dependencies.
@@ -93,6 +95,7 @@ fn run(command: Command) -> Result<()> {
         Command::Demo(options) => commands::demo::run(&options),
         Command::Logs(options) => commands::logs::run(&options),
         Command::Trace(options) => commands::trace::run(&options),
+        Command::Backfill(options) => commands::backfill::run(&options),
         Command::Bench(options) => commands::bench::run(&options),
         Command::Lint(options) => commands::lint::run(&options),
         Command::Generate => commands::generate::run(),

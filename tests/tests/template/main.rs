@@ -7,6 +7,8 @@
     reason = "a test fails by a panic, in its helpers too"
 )]
 
+mod pictures;
+mod queues;
 mod yaml;
 
 use std::{
@@ -407,55 +409,6 @@ fn kafka_sources_read_the_triggers_topic_and_accept_partial_failures() {
             "ReportBatchItemFailures"
         );
         assert!(source["Condition"].is_string(), "{id} is off by default");
-    }
-}
-
-/// The queue's limits are AWS's recommendations ("Using Lambda with Amazon SQS").
-#[test]
-fn the_queue_of_call_logs_keeps_what_cannot_be_stored() {
-    let template = Template::read();
-    let of = |id: &str| template.resources()[id]["Properties"].clone();
-    let (queue, failed, source) = (
-        of("CallLogQueue"),
-        of("CallLogDeadLetters"),
-        of("CallLogSource"),
-    );
-    let number = |value: &Value| value.as_u64().unwrap_or_else(|| panic!("{value}"));
-    let timeout = number(&template.0["Globals"]["Function"]["Timeout"]);
-    assert!(of("AnalyticsIngestFunction")["Timeout"].is_null());
-    assert!(number(&queue["VisibilityTimeout"]) >= 6 * timeout);
-    let redrive = &queue["RedrivePolicy"];
-    assert!(number(&redrive["maxReceiveCount"]) >= 5);
-    assert_eq!(
-        redrive["deadLetterTargetArn"]["Fn::GetAtt"],
-        "CallLogDeadLetters.Arn"
-    );
-    for queue in [&queue, &failed] {
-        assert_eq!(number(&queue["MessageRetentionPeriod"]), 14 * 24 * 60 * 60);
-        assert_eq!(queue["SqsManagedSseEnabled"], true);
-    }
-    assert_eq!(source["FunctionName"]["Ref"], "AnalyticsIngestFunction");
-    assert_eq!(source["EventSourceArn"]["Fn::GetAtt"], "CallLogQueue.Arn");
-    assert_eq!(
-        source["FunctionResponseTypes"][0],
-        "ReportBatchItemFailures"
-    );
-    assert!(number(&source["BatchSize"]) > 10);
-    let send = &of("CallLogPolicy")["PolicyDocument"]["Statement"][0];
-    assert_eq!(granted(send), ["sqs:SendMessage on CallLogQueue"]);
-    for (queue, metric) in [
-        ("CallLogDeadLetters", "ApproximateNumberOfMessagesVisible"),
-        ("CallLogQueue", "ApproximateAgeOfOldestMessage"),
-    ] {
-        let name = format!("{queue}.QueueName");
-        let alarmed = template
-            .of_type("AWS::CloudWatch::Alarm")
-            .any(|(_, alarm)| {
-                let alarm = &alarm["Properties"];
-                alarm["MetricName"] == metric
-                    && alarm["Dimensions"][0]["Value"]["Fn::GetAtt"] == name.as_str()
-            });
-        assert!(alarmed, "no alarm of {metric} of {queue}");
     }
 }
 

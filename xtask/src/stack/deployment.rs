@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Result, ensure};
 
 use super::{Description, Stack, control, parts::Part};
-use crate::deploy::{self, Outputs, Target};
+use crate::deploy::{self, LOCAL_CREDENTIALS, Outputs, Target};
 
 /// Where a stack's functions are deployed to, and the outputs.
 pub(super) struct Deployment {
@@ -74,10 +74,16 @@ impl Stack {
         };
         let log = self.logs.join("deploy.log");
         let database = self.description().database_url;
+        let mut parameters = Vec::new();
+        if self.has_local_aws() {
+            // Where the gateway serves the web app.
+            parameters.push(format!("WebOrigin=http://localhost:{}", self.ports.gateway));
+        }
+        parameters.extend(deployment.parameters.iter().cloned());
         let outputs = deploy::up(
             &deployment.target,
             &self.environment()?,
-            &deployment.parameters,
+            &parameters,
             &database,
             &log,
         )?;
@@ -91,11 +97,7 @@ impl Stack {
     pub(super) fn aws_variables(&self, description: &Description) -> Vec<(&'static str, String)> {
         let mut variables = Vec::new();
         if self.has_local_aws() {
-            variables.extend([
-                ("AWS_REGION", "us-east-1".to_owned()),
-                ("AWS_ACCESS_KEY_ID", "local".to_owned()),
-                ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
-            ]);
+            variables.extend(local_credentials());
         }
         if !description.aws_endpoint.is_empty() {
             variables.extend([
@@ -133,6 +135,7 @@ impl Stack {
             description.pictures_table = outputs.pictures_table.clone();
             description.pictures_bucket = outputs.pictures_bucket.clone();
             description.call_log_queue_url = outputs.call_log_queue_url.clone();
+            description.derive_queue_url = outputs.derive_queue_url.clone();
         }
     }
 
@@ -154,6 +157,12 @@ impl Stack {
             .envs(self.aws_variables(&description))
             .env("AUTH", enforce_iam.to_string());
     }
+}
+
+fn local_credentials() -> impl Iterator<Item = (&'static str, String)> {
+    LOCAL_CREDENTIALS
+        .into_iter()
+        .map(|(name, value)| (name, value.to_owned()))
 }
 
 /// The name of the running stack: a deployed one if there is one, or else `up`.
@@ -182,11 +191,7 @@ pub(crate) fn deploy_again(target: &Target, parameters: &[String]) -> Result<()>
         ("TOKEN_KEY_FILE", description.token_key_file),
     ];
     if matches!(target, Target::Local { .. }) {
-        variables.extend([
-            ("AWS_REGION", "us-east-1".to_owned()),
-            ("AWS_ACCESS_KEY_ID", "local".to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
-        ]);
+        variables.extend(local_credentials());
     }
     if !description.aws_endpoint.is_empty() {
         variables.push(("AWS_ENDPOINT_URL", description.aws_endpoint));
