@@ -44,6 +44,20 @@ export const STEPS = [
     expect: { title: 'The same pixel', id: '{{picture_id}}', base64: '' },
   },
   {
+    operation: 'uploads-begin',
+    body: { title: 'One pixel', size_bytes: 70, content_type: 'image/png', checksums: ['a3+kNPkqi4CqsC2b8aEuSf/K5CTkATocT2i2fj0rvNA='] },
+    keep: { upload_id: 'id' },
+    expect: { title: 'One pixel', state: 'open' },
+  },
+  { operation: 'uploads-get', path: { upload_id: '{{upload_id}}' }, expect: { id: '{{upload_id}}', state: 'open' } },
+  {
+    operation: 'uploads-complete',
+    name: 'An upload can’t be completed before its bytes have arrived',
+    path: { upload_id: '{{upload_id}}' },
+    fails: { status: 409, code: 'ABORTED' },
+  },
+  { operation: 'uploads-abort', path: { upload_id: '{{upload_id}}' } },
+  {
     operation: 'analytics-log',
     body: { transport: 'rest', service: 'postman', method: 'Run', status: 200, duration_ms: 1.5 },
   },

@@ -127,7 +127,7 @@ fn read_trigger(service: ServiceDescriptor, report: &mut Report) -> Option<Trigg
     let option = message_option(pool, &service.options(), "trichrome.trigger")?;
     let (function, topic) = (text(&option, "function"), text(&option, "topic"));
     let place = service_place(&service);
-    check_function(&function, service.package_name(), |problem| {
+    check_function(&function, |problem| {
         report.add(&place, service.full_name(), problem);
     });
     if topic.is_empty() {

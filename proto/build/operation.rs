@@ -51,7 +51,10 @@ impl Operation {
             None => report.method(method, "add `option (trichrome.operation)`"),
         }
         match message_option(pool, &options, "google.api.http") {
-            Some(rule) => operation.read_http(&rule, report),
+            Some(rule) => {
+                operation.read_http(&rule, report);
+                operation.check_lists(report);
+            }
             None => report.method(method, "add `option (google.api.http)`"),
         }
         operation
@@ -74,11 +77,13 @@ impl Operation {
         }
         for field in method.input().fields() {
             let nested = matches!(field.kind(), Kind::Message(kind) if packages.contains(&kind.package_name()));
-            if field.is_list() || nested {
+            let of_text = matches!(field.kind(), Kind::String);
+            if nested || field.is_list() && !of_text {
                 report.field(
                     &field,
                     format!(
-                        "a request of rpc {} has lists or messages, whose rules aren't checked",
+                        "a request of rpc {} has messages or lists other than of strings, whose \
+                         rules aren't checked",
                         method.full_name()
                     ),
                 );
@@ -86,13 +91,27 @@ impl Operation {
         }
     }
 
+    /// Reports lists that would have to travel in a query.
+    fn check_lists(&self, report: &mut Report) {
+        if self.body {
+            return;
+        }
+        let input = self.method.input();
+        for field in input.fields().filter(FieldDescriptor::is_list) {
+            report.field(
+                &field,
+                format!(
+                    "a list needs a body: add `body: \"*\"` to rpc {}",
+                    self.method.full_name()
+                ),
+            );
+        }
+    }
+
     fn read_operation(&mut self, option: &DynamicMessage, report: &mut Report) {
         let method = &self.method;
-        let package = method.parent_service().package_name().to_owned();
         self.function = text(option, "function");
-        check_function(&self.function, &package, |problem| {
-            report.method(method, problem);
-        });
+        check_function(&self.function, |problem| report.method(method, problem));
 
         self.success = number(option, "success");
         let empty = method.output().full_name() == EMPTY;
@@ -180,24 +199,19 @@ impl Operation {
     }
 }
 
-/// Reports a function's name that isn't kebab-case or doesn't begin with its domain's.
-pub(crate) fn check_function(function: &str, package: &str, mut report: impl FnMut(String)) {
-    let rest = function
-        .strip_prefix(package)
-        .and_then(|rest| rest.strip_prefix('-'));
-    let kebab = rest.is_some_and(|rest| {
-        rest.split('-').all(|word| {
-            !word.is_empty()
-                && word
-                    .bytes()
-                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-        })
-    });
+/// Reports a function's name that isn't kebab-case, or a single word.
+pub(crate) fn check_function(function: &str, mut report: impl FnMut(String)) {
+    let is_word = |word: &str| {
+        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        !word.is_empty() && word.bytes().all(fits)
+    };
+    let kebab = function.contains('-') && function.split('-').all(is_word);
     if function.is_empty() {
         report("set `function`".to_owned());
     } else if !kebab {
         report(format!(
-            "the function {function:?} must be kebab-case and begin with \"{package}-\""
+            "the function {function:?} must be kebab-case, what it is about and what it does: \
+             \"pictures-create\""
         ));
     }
 }

@@ -6,7 +6,7 @@ use crate::{options, report::Report};
 
 const TIMESTAMP: &str = "google.protobuf.Timestamp";
 const SUPPORTED: &str = "supported are required, ignore: IGNORE_IF_ZERO_VALUE, string.min_len, \
-     string.max_len, string.uuid, uint32.gte and uint32.lte";
+     string.max_len, string.uuid, uint32.gte, uint32.lte and repeated.max_items";
 
 /// What a request's field must satisfy.
 #[derive(Default)]
@@ -20,6 +20,7 @@ pub(crate) struct Rules {
     format: Format,
     pub(crate) gte: u32,
     pub(crate) lte: Option<u32>,
+    pub(crate) max_items: Option<u32>,
 }
 
 /// `trichrome.Format`.
@@ -108,7 +109,7 @@ fn read_standard(
             ("required", Value::Bool(required)) => rules.required = *required,
             ("ignore", Value::EnumNumber(0)) => {}
             ("ignore", Value::EnumNumber(1)) => rules.ignore_empty = true,
-            ("string" | "uint32", Value::Message(of_type)) => {
+            ("string" | "uint32" | "repeated", Value::Message(of_type)) => {
                 read_standard(of_type, &format!("{name}."), rules, report);
             }
             ("string.uuid", Value::Bool(uuid)) => rules.uuid = *uuid,
@@ -119,6 +120,10 @@ fn read_standard(
             ("string.max_len", Value::U64(length)) => match u32::try_from(*length) {
                 Ok(length) => rules.max_len = Some(length),
                 Err(_) => report(format!("string.max_len: {length} is too large")),
+            },
+            ("repeated.max_items", Value::U64(most)) => match u32::try_from(*most) {
+                Ok(most) => rules.max_items = Some(most),
+                Err(_) => report(format!("repeated.max_items: {most} is too large")),
             },
             ("uint32.gte", Value::U32(least)) => rules.gte = *least,
             ("uint32.lte", Value::U32(most)) => rules.lte = Some(*most),
@@ -135,11 +140,12 @@ fn read_standard(
 fn check(field: &FieldDescriptor, set: &DynamicMessage, rules: &Rules, report: &mut Report) {
     let kind = field.kind();
     let of_type = match kind {
+        _ if field.is_list() => "repeated",
         Kind::String => "string",
         Kind::Uint32 => "uint32",
         _ => "",
     };
-    for other in ["string", "uint32"] {
+    for other in ["string", "uint32", "repeated"] {
         if set.has_field_by_name(other) && other != of_type {
             report.field(
                 field,
@@ -153,7 +159,10 @@ fn check(field: &FieldDescriptor, set: &DynamicMessage, rules: &Rules, report: &
         _ => false,
     };
     if rules.required && !may_be_required {
-        report.field(field, "`required` is supported on strings and timestamps");
+        report.field(
+            field,
+            "`required` is supported on strings, timestamps and lists of strings",
+        );
     }
     if rules.required && rules.ignore_empty {
         report.field(

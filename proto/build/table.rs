@@ -94,7 +94,7 @@ fn write_message(out: &mut String, message: &Message) -> fmt::Result {
         write!(
             out,
             "\nField {{ name: {:?}, json_name: {:?}, kind: Kind::{kind}, repeated: {}, \
-             rules: Rules {{ required: {}, min_len: {}, max_len: {:?}, format: Format::{}, gte: {}, lte: {:?} }}, doc: {:?} }},",
+             rules: Rules {{ required: {}, min_len: {}, max_len: {:?}, format: Format::{}, gte: {}, lte: {:?}, max_items: {:?} }}, doc: {:?} }},",
             descriptor.name(),
             descriptor.json_name(),
             descriptor.is_list(),
@@ -104,6 +104,7 @@ fn write_message(out: &mut String, message: &Message) -> fmt::Result {
             rules.format(),
             rules.gte,
             rules.lte,
+            rules.max_items,
             doc(&descriptor.parent_file(), descriptor.path()),
         )?;
     }

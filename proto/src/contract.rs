@@ -175,7 +175,7 @@ pub enum Kind {
 }
 
 /// Rules of a request field (`buf.validate`). Lengths count Unicode scalar values. Only
-/// `required` applies to empty text and to zero.
+/// `required` applies to empty text, to an empty list and to zero.
 #[derive(Debug)]
 pub struct Rules {
     /// Whether the field must be present and not empty.
@@ -190,6 +190,8 @@ pub struct Rules {
     pub gte: u32,
     /// The maximum of a number.
     pub lte: Option<u32>,
+    /// The maximum length of a list.
+    pub max_items: Option<u32>,
 }
 
 /// What a text field contains: `string.uuid` or `trichrome.format`.

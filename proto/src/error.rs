@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Declares [`ErrorCode`] and its statuses in one table, so that none can be missing.
 macro_rules! error_codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $http:literal, $grpc:literal;)*) => {
-        /// The kind of an error: gRPC's status codes, and four of HTTP's.
+        /// The kind of an error: gRPC's status codes, four of HTTP's, and a full quota.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum ErrorCode {
             $($(#[$doc])* $name,)*
@@ -42,6 +42,8 @@ error_codes! {
     Unauthenticated = "UNAUTHENTICATED", 401, 16;
     /// The token is valid, but doesn't allow the call.
     PermissionDenied = "PERMISSION_DENIED", 403, 7;
+    /// The caller's pictures would take more than their quota.
+    QuotaExceeded = "QUOTA_EXCEEDED", 403, 8;
     /// The object doesn't exist, or the caller may not see it.
     NotFound = "NOT_FOUND", 404, 5;
     /// The path exists, but not with this method.

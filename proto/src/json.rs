@@ -181,6 +181,19 @@ pub fn decode(message: &Message, args: &mut Map<String, Value>) -> Result<(), Ap
 ///
 /// What the field must be: the end of a sentence that starts with the field's name.
 pub(crate) fn decode_value(field: &Field, value: &mut Value) -> Result<(), String> {
+    if !field.repeated {
+        return decode_single(field, value);
+    }
+    let Value::Array(items) = value else {
+        return Err("must be a list".to_owned());
+    };
+    items
+        .iter_mut()
+        .try_for_each(|item| decode_single(field, item))
+        .map_err(|must| format!("is a list, each item of which {must}"))
+}
+
+fn decode_single(field: &Field, value: &mut Value) -> Result<(), String> {
     match field.kind {
         Kind::String if value.is_string() => Ok(()),
         Kind::String => Err("must be text".to_owned()),

@@ -50,10 +50,31 @@ fn unknown_field(message: &Message, name: &str) -> String {
 fn check(field: &Field, value: &mut Value) -> Result<(), String> {
     json::decode_value(field, value)?;
     match (&field.kind, value) {
+        (_, Value::Array(items)) => check_list(field, items),
         (Kind::String, Value::String(text)) => check_text(field, text),
         (Kind::Uint32, value) => check_number(field, value.as_u64().unwrap_or_default()),
         _ => Ok(()),
     }
+}
+
+fn check_list(field: &Field, items: &mut [Value]) -> Result<(), String> {
+    if items.is_empty() && field.rules.required {
+        return Err("is required".to_owned());
+    }
+    if let Some(most) = field.rules.max_items
+        && items.len() > most as usize
+    {
+        return Err(format!("must have at most {most} items"));
+    }
+    for item in items {
+        if let Value::String(text) = item {
+            if text.is_empty() {
+                return Err("must not have empty items".to_owned());
+            }
+            check_text(field, text)?;
+        }
+    }
+    Ok(())
 }
 
 fn check_number(field: &Field, number: u64) -> Result<(), String> {
@@ -226,6 +247,7 @@ mod tests {
                 format: Format::Line,
                 gte: 3,
                 lte: Some(5),
+                max_items: None,
             },
             doc: "",
         };
@@ -237,6 +259,29 @@ mod tests {
             (6, Err("must be at most 5".to_owned())),
         ] {
             assert_eq!(check(&field, &mut json!(number)), outcome, "{number}");
+        }
+    }
+
+    #[test]
+    fn lists_are_checked_item_by_item() {
+        let begin = |checksums: Value| {
+            outcome(
+                "uploads-begin",
+                json!({"title": "t", "size_bytes": 1, "content_type": "image/png", "checksums": checksums}),
+            )
+        };
+        begin(json!(["a", "b"])).unwrap();
+        for (checksums, part) in [
+            (json!([]), "is required"),
+            (json!("a"), "must be a list"),
+            (json!(["a", 1]), "each item of which must be text"),
+            (json!([["a"]]), "each item of which must be text"),
+            (json!(["a", ""]), "empty items"),
+            (json!(["a\n"]), "control"),
+            (json!(vec!["a"; 1001]), "at most 1000 items"),
+        ] {
+            let message = begin(checksums).unwrap_err();
+            assert!(message.contains(part), "{message:?} lacks {part:?}");
         }
     }
 

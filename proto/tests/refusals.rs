@@ -171,9 +171,9 @@ fn accepts_a_contract_that_is_right() {
     let table = table::generate(&contract).unwrap();
     for part in [
         "function: \"things-get\"",
-        "required: true, min_len: 3, max_len: Some(9), format: Format::Secret, gte: 0, lte: None",
-        "required: false, min_len: 0, max_len: None, format: Format::Uuid, gte: 0, lte: None",
-        "required: false, min_len: 0, max_len: None, format: Format::Line, gte: 2, lte: Some(4)",
+        "required: true, min_len: 3, max_len: Some(9), format: Format::Secret, gte: 0, lte: None, max_items: None",
+        "required: false, min_len: 0, max_len: None, format: Format::Uuid, gte: 0, lte: None, max_items: None",
+        "required: false, min_len: 0, max_len: None, format: Format::Line, gte: 2, lte: Some(4), max_items: None",
     ] {
         assert!(table.contains(part), "{table}\nlacks {part}");
     }
@@ -185,7 +185,7 @@ fn refuses_missing_options() {
     refuses(&service(GET), &[place, "(trichrome.operation)"]);
     refuses(&service(OPERATION), &[place, "(google.api.http)"]);
     refuses_operation("function: \"things-get\"", "", "set `function`");
-    refuses_operation("things-get", "get", "begin with \"things-\"");
+    refuses_operation("things-get", "get", "what it is about and what it does");
     refuses_operation("things-get", "things-Get", "kebab-case");
     refuses_operation("access: ACCESS_PUBLIC", "", "set `access`");
     refuses_operation("success: 200", "", "2xx status");

@@ -1,6 +1,7 @@
 //! Real pictures of every format and size.
 
 mod grow;
+mod noise;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sha2::{Digest as _, Sha256};
@@ -113,6 +114,31 @@ impl Picture {
 
     pub fn hash(&self) -> String {
         hash(&self.bytes)
+    }
+
+    /// The bytes of each part of an upload: all of them up to 16 MiB, else 8 MiB each.
+    pub fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        const MIB: usize = 1024 * 1024;
+        let whole = self.bytes.len() <= 16 * MIB;
+        self.bytes.chunks(if whole { 16 * MIB } else { 8 * MIB })
+    }
+
+    /// The SHA-256 of each part of an upload, in base64.
+    pub fn checksums(&self) -> Vec<String> {
+        self.parts()
+            .map(|part| BASE64_STANDARD.encode(Sha256::digest(part)))
+            .collect()
+    }
+}
+
+/// A PNG of noise that takes some 8 bytes a pixel: 16 bits for each of red, green, blue and alpha, not
+/// compressed.
+pub fn noise_png(width: u32, height: u32) -> Picture {
+    Picture {
+        format: Format::Png,
+        bytes: noise::png(width, height),
+        width,
+        height,
     }
 }
 

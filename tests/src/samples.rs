@@ -25,7 +25,16 @@ pub fn good(operation: &Operation, subject: &Subject<'_>) -> Result<Map<String, 
     let account = subject.account;
     let mut args = Map::new();
     for field in operation.input.fields {
-        let value = match field.name {
+        let tiny = Format::Png.tiny();
+        let text = match field.name {
+            "checksums" => {
+                args.insert(field.name.to_owned(), tiny.checksums().into());
+                continue;
+            }
+            "size_bytes" => {
+                args.insert(field.name.to_owned(), tiny.bytes.len().into());
+                continue;
+            }
             // Operations that create a user get a new name, others the existing one.
             "username" if operation.idempotent_by_key => unused_name(),
             "username" => account.username.clone(),
@@ -34,9 +43,11 @@ pub fn good(operation: &Operation, subject: &Subject<'_>) -> Result<Map<String, 
             "new_password" => NEW_PASSWORD.to_owned(),
             "access_token" => account.token.clone(),
             "user_id" => account.id.clone(),
-            "picture_id" => subject.picture_id.to_owned(),
+            // An upload has the id of the picture that it became.
+            "picture_id" | "upload_id" => subject.picture_id.to_owned(),
             "title" => "a title".to_owned(),
-            "base64" => Format::Png.tiny().base64(),
+            "base64" => tiny.base64(),
+            "content_type" => tiny.format.content_type().to_owned(),
             "transport" if field.rules.required => "rest".to_owned(),
             "service" | "method" if field.rules.required => "tests".to_owned(),
             _ if !field.rules.required => continue,
@@ -46,7 +57,7 @@ pub fn good(operation: &Operation, subject: &Subject<'_>) -> Result<Map<String, 
             ),
         };
         debug_assert!(matches!(field.kind, Kind::String));
-        args.insert(field.name.to_owned(), Value::from(value));
+        args.insert(field.name.to_owned(), Value::from(text));
     }
     Ok(args)
 }

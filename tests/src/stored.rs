@@ -1,14 +1,20 @@
 //! The service's stored data: S3 objects and DynamoDB rows.
 
+use std::{
+    collections::HashMap,
+    time::{Duration, SystemTime},
+};
+
 use anyhow::{Context as _, Result, ensure};
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
+use aws_sdk_s3::presigning::PresigningConfig;
 use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
 };
 
-use crate::stack::Description;
+use crate::{images::Picture, stack::Description};
 
 /// Clients of the stores.
 pub struct Stored {
@@ -29,7 +35,7 @@ pub struct Object {
 /// The number of stored items of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Amount {
-    /// S3 objects.
+    /// S3 objects with pictures' bytes, without derivatives.
     pub objects: usize,
     /// Picture rows.
     pub rows: i32,
@@ -78,7 +84,7 @@ impl Stored {
 
     /// Reads the object of a picture.
     pub async fn object(&self, user_id: &str, picture_id: &str) -> Result<Object> {
-        let key = format!("{user_id}/{picture_id}");
+        let key = format!("originals/{user_id}/{picture_id}");
         let object = self.s3.get_object().bucket(&self.bucket).key(&key).send();
         let object = object.await.with_context(|| format!("no object {key}"))?;
         Ok(Object {
@@ -129,10 +135,94 @@ impl Stored {
             .s3
             .list_objects_v2()
             .bucket(&self.bucket)
-            .prefix(format!("{user_id}/"))
+            .prefix(format!("originals/{user_id}/"))
             .send()
             .await?;
         Ok(listed.contents().len())
+    }
+
+    /// Counts the uploads of a user that aren't complete: their items, and S3's multipart uploads.
+    pub async fn open_uploads(&self, user_id: &str) -> Result<(i32, usize)> {
+        let items = self
+            .rows(&self.pictures, "user_id", &format!("upload#{user_id}"))
+            .await?;
+        let listed = self
+            .s3
+            .list_multipart_uploads()
+            .bucket(&self.bucket)
+            .prefix(format!("originals/{user_id}/"))
+            .send()
+            .await?;
+        Ok((items, listed.uploads().len()))
+    }
+
+    /// What a user's counter says: bytes and pictures.
+    pub async fn usage(&self, user_id: &str) -> Result<Option<(u64, u64)>> {
+        let read = self
+            .dynamodb
+            .get_item()
+            .table_name(&self.pictures)
+            .set_key(Some(counter(user_id)))
+            .consistent_read(true)
+            .send()
+            .await?;
+        let number = |name: &str| -> Result<u64> {
+            let item = read.item().context("no counter")?;
+            let value = item.get(name).and_then(|value| value.as_n().ok());
+            Ok(value.with_context(|| format!("no {name}"))?.parse()?)
+        };
+        Ok(match read.item() {
+            None => None,
+            Some(_) => Some((number("bytes")?, number("pictures")?)),
+        })
+    }
+
+    /// Changes a user's counter, or removes it.
+    pub async fn set_usage(&self, user_id: &str, usage: Option<(u64, u64)>) -> Result<()> {
+        let Some((bytes, pictures)) = usage else {
+            let delete = self.dynamodb.delete_item().table_name(&self.pictures);
+            delete.set_key(Some(counter(user_id))).send().await?;
+            return Ok(());
+        };
+        let mut item = counter(user_id);
+        item.insert("bytes".to_owned(), AttributeValue::N(bytes.to_string()));
+        item.insert(
+            "pictures".to_owned(),
+            AttributeValue::N(pictures.to_string()),
+        );
+        let put = self.dynamodb.put_item().table_name(&self.pictures);
+        put.set_item(Some(item)).send().await?;
+        Ok(())
+    }
+
+    /// A presigned PUT of a picture's bytes whose 15 minutes ended a minute ago: its URL and its
+    /// headers.
+    pub async fn expired_put(
+        &self,
+        user_id: &str,
+        picture: &Picture,
+        picture_id: &str,
+    ) -> Result<(String, Vec<(String, String)>)> {
+        const LIFE: Duration = Duration::from_secs(15 * 60);
+        let config = PresigningConfig::builder()
+            .start_time(SystemTime::now() - LIFE - Duration::from_secs(60))
+            .expires_in(LIFE)
+            .build()?;
+        let signed = self
+            .s3
+            .put_object()
+            .bucket(&self.bucket)
+            .key(format!("originals/{user_id}/{picture_id}"))
+            .content_type(picture.format.content_type())
+            .content_length(picture.bytes.len().try_into()?)
+            .set_checksum_sha256(picture.checksums().pop())
+            .if_none_match("*")
+            .presigned(config)
+            .await?;
+        let headers = signed
+            .headers()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Ok((signed.uri().to_owned(), headers.collect()))
     }
 
     async fn rows(&self, table: &str, attribute: &str, value: &str) -> Result<i32> {
@@ -148,4 +238,18 @@ impl Stored {
             .send();
         Ok(query.await?.count())
     }
+}
+
+/// The key of a user's counter.
+fn counter(user_id: &str) -> HashMap<String, AttributeValue> {
+    HashMap::from([
+        (
+            "user_id".to_owned(),
+            AttributeValue::S(format!("quota#{user_id}")),
+        ),
+        (
+            "picture_id".to_owned(),
+            AttributeValue::S("quota".to_owned()),
+        ),
+    ])
 }

@@ -8,9 +8,14 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use trichrome_startup::error_chain;
 
 /// Transient errors that the SDK's retry classifiers don't list: a write that conflicts with a
-/// transaction (DynamoDB API reference, `TransactionConflictException`), and a clock that
-/// differs from S3's, which a new signature corrects.
-const MORE_TRANSIENT_ERRORS: &[&str] = &["TransactionConflictException", "RequestTimeTooSkewed"];
+/// transaction (DynamoDB API reference, `TransactionConflictException`), a clock that differs from
+/// S3's, which a new signature corrects, and a failure of S3 after it has sent status 200 (Amazon S3
+/// API reference, `CompleteMultipartUpload`).
+const MORE_TRANSIENT_ERRORS: &[&str] = &[
+    "TransactionConflictException",
+    "RequestTimeTooSkewed",
+    "InternalError",
+];
 
 /// A failed request, without the response.
 ///

@@ -1,7 +1,7 @@
 //! Storing a picture.
 //!
-//! The object is stored first. Then one transaction checks that the user exists, and inserts the
-//! row and the idempotency key, all or nothing. If it fails, the object is deleted again.
+//! The object is stored first. Then one transaction checks that the user exists and has room, and
+//! inserts the row and the idempotency key, all or nothing. If it fails, the object is deleted again.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::{
     Error, Picture, PictureStore, content,
     picture::{Derivation, visible_title},
-    store::{Creation, Insertion, KeyUse, Layout, NotInserted, ObjectKey},
+    store::{Creation, Insertion, KeyUse, Layout, NotInserted, ObjectKey, Quota, Source},
 };
 
 /// Extra time allowed for rolling back before the error is returned.
@@ -33,12 +33,17 @@ pub struct UsersTable(pub String);
 pub struct NewPictures {
     store: PictureStore,
     users: UsersTable,
+    quota: Quota,
 }
 
 impl NewPictures {
-    /// Stores pictures of these users in this store.
-    pub fn new(store: PictureStore, users: UsersTable) -> Self {
-        Self { store, users }
+    /// Stores pictures of these users in this store, within the quota.
+    pub fn new(store: PictureStore, users: UsersTable, quota: Quota) -> Self {
+        Self {
+            store,
+            users,
+            quota,
+        }
     }
 
     /// Stores a picture of the caller. A repeated call with the same `key` stores no second one
@@ -49,7 +54,7 @@ impl NewPictures {
     /// # Errors
     /// [`Error::BlankTitle`], [`Error::Content`], [`Error::Image`] and [`Error::LongKey`] for an
     /// invalid request, [`Error::KeyReused`] if the key was used for another picture,
-    /// [`Error::UserGone`] and [`Error::Unavailable`].
+    /// [`Error::Quota`], [`Error::UserGone`] and [`Error::Unavailable`].
     pub async fn create(
         &self,
         caller: &str,
@@ -85,7 +90,12 @@ impl NewPictures {
         let inserted = self
             .store
             .rows
-            .insert(&self.users.0, &picture, key.as_ref())
+            .insert(
+                &self.users.0,
+                &picture,
+                self.quota,
+                Source::Request(key.as_ref()),
+            )
             .await;
         match inserted {
             Ok(Insertion::Done) => Ok(picture.into_message(String::new())),
@@ -93,7 +103,11 @@ impl NewPictures {
                 self.roll_back(&picture).await;
                 Err(Error::UserGone)
             }
-            Ok(Insertion::KeyTaken) => {
+            Ok(Insertion::QuotaExceeded) => {
+                self.roll_back(&picture).await;
+                Err(Error::Quota(self.quota))
+            }
+            Ok(Insertion::SourceTaken) => {
                 self.roll_back(&picture).await;
                 self.concurrent_picture(picture, key).await
             }
@@ -203,7 +217,11 @@ fn fingerprint(title: &str, bytes: &[u8]) -> String {
         .chain_update(title)
         .chain_update(bytes)
         .finalize();
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(&hash)
+}
+
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

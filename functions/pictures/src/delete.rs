@@ -42,13 +42,10 @@ impl PictureStore {
             };
         };
         self.objects.delete(picture.layout, caller, id).await?;
-        let Some(key) = key else {
-            return self.rows.delete(caller, id).await;
-        };
-        match self.rows.delete_with_key(caller, id, key).await? {
-            Keyed::Done => Ok(()),
-            Keyed::KeyTaken if self.was_deleted(caller, key, id).await? => Ok(()),
-            Keyed::Missing | Keyed::KeyTaken => Err(Error::KeyReused),
+        match (self.rows.delete(&picture, key).await?, key) {
+            (Keyed::Done, _) => Ok(()),
+            (_, Some(key)) if self.was_deleted(caller, key, id).await? => Ok(()),
+            _ => Err(Error::KeyReused),
         }
     }
 
@@ -104,7 +101,7 @@ mod tests {
         result.unwrap();
         assert_eq!(
             replay.operations(),
-            ["UpdateItem", "DeleteObjects", "DeleteItem"]
+            ["UpdateItem", "DeleteObjects", "TransactWriteItems"]
         );
         let seen = replay.seen();
         assert_eq!(
@@ -120,7 +117,14 @@ mod tests {
         ] {
             assert!(objects.contains(&format!("<Key>{key}</Key>")), "{objects}");
         }
-        assert_eq!(seen[2].json()["Key"]["picture_id"]["S"], ID);
+        let items = seen[2].json()["TransactItems"].clone();
+        assert_eq!(items[0]["Delete"]["Key"]["picture_id"]["S"], ID);
+        let counter = &items[1]["Update"];
+        assert_eq!(counter["Key"]["user_id"]["S"], format!("quota#{USER}"));
+        assert_eq!(
+            counter["ExpressionAttributeValues"],
+            json!({ ":size": { "N": "5" }, ":one": { "N": "1" } })
+        );
     }
 
     #[tokio::test]
@@ -176,7 +180,7 @@ mod tests {
         );
         let items = replay.seen()[3].json()["TransactItems"].clone();
         assert_eq!(items[0]["Delete"]["Key"]["picture_id"]["S"], ID);
-        let put = &items[1]["Put"];
+        let put = &items[2]["Put"];
         assert_eq!(put["Item"]["user_id"]["S"], format!("idem#{USER}"));
         assert_eq!(put["Item"]["picture_id"]["S"], "k");
         assert_eq!(put["Item"]["deleted_id"]["S"], ID);
@@ -201,7 +205,7 @@ mod tests {
         let (result, _) = delete_with(Some("k"), answers).await;
         result.unwrap();
         // The other call deletes the row after this one has marked it.
-        let taken = cancelled(&["None", "ConditionalCheckFailed"]);
+        let taken = cancelled(&["None", "None", "ConditionalCheckFailed"]);
         let answers = vec![
             row(json!({})),
             marked(),
@@ -211,6 +215,45 @@ mod tests {
         ];
         let (result, _) = delete_with(Some("k"), answers).await;
         result.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_picture_is_given_back_once() {
+        // A concurrent call has deleted the row: only the key is left to remember.
+        let gone = || cancelled(&["ConditionalCheckFailed", "None", "None"]);
+        let answers = vec![row(json!({})), marked(), deleted(), gone(), row(json!({}))];
+        let (result, replay) = delete_with(Some("k"), answers).await;
+        result.unwrap();
+        let items = replay.seen()[4].json()["TransactItems"].clone();
+        assert_eq!(items.as_array().unwrap().len(), 1);
+        assert_eq!(items[0]["Put"]["Item"]["deleted_id"]["S"], ID);
+
+        let (result, replay) = delete(vec![marked(), deleted(), gone()]).await;
+        result.unwrap();
+        assert_eq!(replay.operations().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn the_pictures_of_a_user_from_before_are_counted_first() {
+        let answers = vec![
+            marked(),
+            deleted(),
+            cancelled(&["None", "ConditionalCheckFailed"]),
+            row(json!({ "Items": [{ "size_bytes": { "N": "5" } }] })),
+            row(json!({})),
+            row(json!({})),
+        ];
+        let (result, replay) = delete(answers).await;
+        result.unwrap();
+        assert_eq!(
+            replay.operations()[2..],
+            [
+                "TransactWriteItems",
+                "Query",
+                "PutItem",
+                "TransactWriteItems"
+            ]
+        );
     }
 
     #[tokio::test]

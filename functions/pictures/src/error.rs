@@ -9,7 +9,7 @@ use trichrome_proto::{
 };
 use uuid::Uuid;
 
-use crate::{content::ContentError, sweep::Refusal};
+use crate::{content::ContentError, store::Quota, sweep::Refusal};
 
 /// Why an operation on pictures failed. Messages of statuses below 500 are returned to the caller.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +35,32 @@ pub enum Error {
     /// There is no such picture, or it belongs to another user.
     #[error("you have no picture {0}; list your pictures to see their ids")]
     NotFound(Uuid),
+    /// There is no such upload that is open or complete, or it belongs to another user.
+    #[error("you have no upload {0}, or it has expired; begin a new one")]
+    UploadNotFound(String),
+    /// The file to upload is larger than this service takes.
+    #[error("the file has {size} bytes; the limit is {limit} bytes")]
+    UploadTooLarge {
+        /// The declared size in bytes.
+        size: u32,
+        /// The limit in bytes.
+        limit: u32,
+    },
+    /// A declaration at the beginning of an upload is invalid.
+    #[error("{0}")]
+    Declaration(String),
+    /// Not all parts of an upload have arrived.
+    #[error("the upload lacks {0}; get the upload for requests to send them with")]
+    Incomplete(String),
+    /// The uploaded file isn't a picture, or isn't the declared one. It was deleted.
+    #[error("{0}; begin a new upload")]
+    UploadRefused(String),
+    /// The user's pictures would exceed the quota.
+    #[error(
+        "your pictures would exceed your quota of {} bytes and {} pictures; delete some first",
+        .0.bytes, .0.pictures
+    )]
+    Quota(Quota),
     /// The token is valid, but its user was deleted.
     #[error("the token's user no longer exists; sign up again")]
     UserGone,
@@ -78,16 +104,21 @@ impl Error {
 impl Fault for Error {
     fn code(&self) -> ErrorCode {
         match self {
-            Self::Content(ContentError::TooLarge { .. }) => ErrorCode::PayloadTooLarge,
+            Self::Content(ContentError::TooLarge { .. }) | Self::UploadTooLarge { .. } => {
+                ErrorCode::PayloadTooLarge
+            }
+            Self::Quota(_) => ErrorCode::QuotaExceeded,
             Self::BlankTitle
             | Self::Content(_)
             | Self::Image(_)
             | Self::LongKey(_)
             | Self::Cursor
-            | Self::MalformedId => ErrorCode::InvalidArgument,
-            Self::NotFound(_) => ErrorCode::NotFound,
+            | Self::MalformedId
+            | Self::Declaration(_)
+            | Self::UploadRefused(_) => ErrorCode::InvalidArgument,
+            Self::NotFound(_) | Self::UploadNotFound(_) => ErrorCode::NotFound,
             Self::UserGone => ErrorCode::Unauthenticated,
-            Self::KeyReused | Self::Refused(_) => ErrorCode::Aborted,
+            Self::KeyReused | Self::Incomplete(_) | Self::Refused(_) => ErrorCode::Aborted,
             Self::Unavailable { .. } => ErrorCode::Unavailable,
             Self::Internal { .. } => ErrorCode::Internal,
         }

@@ -75,6 +75,10 @@ mod tests {
             row(json!({ "UnprocessedItems": {} })),
             row(json!({})),
             row(json!({ "Items": [] })),
+            row(json!({ "Items": keys(1) })),
+            row(json!({})),
+            row(json!({ "Items": [] })),
+            row(json!({ "Items": [] })),
         ]);
         let purged = replay.store.purge(USER).await.unwrap();
         assert_eq!(
@@ -101,6 +105,10 @@ mod tests {
                 "BatchWriteItem",
                 "BatchWriteItem",
                 "Query",
+                "Query",
+                "BatchWriteItem",
+                "Query",
+                "Query",
             ]
         );
         let seen = replay.seen();
@@ -110,6 +118,10 @@ mod tests {
                 path.contains(&format!("prefix={prefix}{USER}%2F")),
                 "{path}"
             );
+        }
+        for (at, partition) in [(14, "upload#"), (17, "quota#")] {
+            let asked = &seen[at].json()["ExpressionAttributeValues"][":user_id"]["S"];
+            assert_eq!(asked, &format!("{partition}{USER}"));
         }
         let batch = |at: usize| {
             let body = seen[at].json();
@@ -124,7 +136,7 @@ mod tests {
         for _ in 0..3 {
             answers.extend([object(listing(&[])), no_uploads()]);
         }
-        answers.push(row(json!({ "Items": [] })));
+        answers.extend((0..3).map(|_| row(json!({ "Items": [] }))));
         let replay = replay(answers);
         assert_eq!(replay.store.purge(USER).await.unwrap(), Purged::default());
     }

@@ -12,19 +12,25 @@ mod multipart;
 mod object_key;
 mod objects;
 mod presign;
+mod quota;
 mod rows;
+mod uploads;
 
 use aws_types::SdkConfig;
 use trichrome_aws::Failure;
 
-pub use self::object_key::{Content, Derivative, Layout, ORIGINALS, ObjectKey};
 pub(crate) use self::{
-    insert::{Insertion, NotInserted},
+    insert::{Insertion, NotInserted, Source},
     keys::{Creation, KeyUse, Keyed},
-    multipart::Marker,
+    multipart::{Marker, OpenUpload, StoredPart},
     objects::Objects,
-    presign::{Presigned, Presigner},
+    presign::{Pins, Presigned, Presigner},
     rows::{READ_BATCH, Rows},
+    uploads::{Begun, End, Upload, expires_after},
+};
+pub use self::{
+    object_key::{Content, Derivative, Layout, ORIGINALS, ObjectKey},
+    quota::Quota,
 };
 use crate::Error;
 

@@ -70,17 +70,24 @@ impl Replay {
             let target = header("x-amz-target");
             let url: http::Uri = request.uri().parse().unwrap();
             let query = url.query().unwrap_or_default();
-            let is_batch = query.starts_with("delete");
-            let lists_uploads = query.starts_with("uploads");
+            let of_uploads = query.starts_with("uploads");
+            let of_upload = query.contains("uploadId=");
+            let object_operation = || match request.method() {
+                "POST" if of_uploads => "CreateMultipartUpload",
+                "POST" if of_upload => "CompleteMultipartUpload",
+                "POST" => "DeleteObjects",
+                "PUT" => "PutObject",
+                "DELETE" => "AbortMultipartUpload",
+                "HEAD" => "HeadObject",
+                _ if of_uploads => "ListMultipartUploads",
+                _ if of_upload => "ListParts",
+                _ if url.path() == "/bytes/" => "ListObjectsV2",
+                _ => "GetObject",
+            };
             Seen {
-                operation: match (target.rsplit_once('.'), request.method(), is_batch) {
-                    (Some((_, operation)), ..) => operation.to_owned(),
-                    (None, "POST", true) => "DeleteObjects".to_owned(),
-                    (None, "PUT", _) => "PutObject".to_owned(),
-                    (None, "DELETE", _) => "AbortMultipartUpload".to_owned(),
-                    (None, ..) if lists_uploads => "ListMultipartUploads".to_owned(),
-                    (None, ..) if url.path() == "/bytes/" => "ListObjectsV2".to_owned(),
-                    (None, ..) => "GetObject".to_owned(),
+                operation: match target.rsplit_once('.') {
+                    Some((_, operation)) => operation.to_owned(),
+                    None => object_operation().to_owned(),
                 },
                 path: url.path_and_query().unwrap().to_string(),
                 content_type: header("content-type"),
@@ -131,6 +138,12 @@ pub(crate) fn cancelled(codes: &[&str]) -> Answer {
 /// S3: a successful response.
 pub(crate) fn object(body: impl Into<SdkBody>) -> Answer {
     answer(200, body)
+}
+
+/// S3: an object of this many bytes, and its bytes.
+pub(crate) fn sized_object(body: &[u8]) -> Answer {
+    let response = http::Response::builder().header("content-length", body.len());
+    Answer(response.body(SdkBody::from(body)).unwrap())
 }
 
 /// S3: an error with this code.

@@ -2,7 +2,10 @@
 
 use trichrome_runtime::Env;
 
-use crate::{NewPictures, PictureStore, Places, UsersTable};
+use crate::{NewPictures, PictureStore, Places, Quota, Uploads, UsersTable};
+
+const MIB: u32 = 1024 * 1024;
+const GIB: u64 = 1024 * 1024 * 1024;
 
 impl PictureStore {
     /// The pictures in `PICTURES_TABLE` and `PICTURES_BUCKET`, which clients reach at
@@ -25,7 +28,35 @@ impl NewPictures {
     /// New pictures for [`PictureStore::from_env`], of the users in `USERS_TABLE`.
     pub fn from_env(env: &mut Env) -> Self {
         let store = PictureStore::from_env(env);
-        Self::new(store, UsersTable(env.required("USERS_TABLE")))
+        let quota = Quota::from_env(env);
+        Self::new(store, UsersTable(env.required("USERS_TABLE")), quota)
+    }
+}
+
+impl Uploads {
+    /// Uploads for [`PictureStore::from_env`], of the users in `USERS_TABLE`, of files up to
+    /// `MAX_UPLOAD_BYTES` (default 64 MiB).
+    pub fn from_env(env: &mut Env) -> Self {
+        let store = PictureStore::from_env(env);
+        let quota = Quota::from_env(env);
+        let max_bytes = env.variables().parse_or(
+            "MAX_UPLOAD_BYTES",
+            64 * MIB,
+            "a number of bytes below 4 GiB",
+        );
+        let users = UsersTable(env.required("USERS_TABLE"));
+        Self::new(store, users, quota, max_bytes)
+    }
+}
+
+impl Quota {
+    /// `USER_QUOTA_BYTES` (default 10 GiB) and `USER_QUOTA_PICTURES` (default 10,000), both of one user.
+    pub fn from_env(env: &mut Env) -> Self {
+        let variables = env.variables();
+        Self {
+            bytes: variables.parse_or("USER_QUOTA_BYTES", 10 * GIB, "a number of bytes"),
+            pictures: variables.parse_or("USER_QUOTA_PICTURES", 10_000, "a number of pictures"),
+        }
     }
 }
 

@@ -320,7 +320,14 @@ impl Schemas {
             Kind::Message(message) => self.reference(message),
         };
         if field.repeated {
-            json!({"type": "array", "items": schema})
+            let mut list = json!({"type": "array", "items": schema});
+            if field.rules.required {
+                list["minItems"] = 1.into();
+            }
+            if let Some(most) = field.rules.max_items {
+                list["maxItems"] = most.into();
+            }
+            list
         } else {
             schema
         }

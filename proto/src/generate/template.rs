@@ -13,13 +13,15 @@ pub(super) fn gateway_functions() -> String {
     text
 }
 
-/// Two alarms for each domain: on its functions' errors, and on throttled calls.
+/// Two alarms for each group of functions, by the first word of their names: on errors, and on
+/// throttled calls. CloudWatch adds up at most ten metrics in an alarm.
 pub(super) fn alarms() -> String {
-    let mut domains: Vec<&str> = OPERATIONS
-        .iter()
-        .map(|operation| operation.package)
-        .collect();
-    domains.dedup();
+    let mut domains: Vec<&str> = Vec::new();
+    for (group, _) in functions() {
+        if !domains.contains(&group) {
+            domains.push(group);
+        }
+    }
     let mut text = String::new();
     for domain in domains {
         for (metric, description) in [
@@ -56,7 +58,7 @@ fn alarm(domain: &str, metric: &str, description: &str) -> String {
         - {{Id: total, Label: {metric}, Expression: SUM(METRICS())}}
 "
     );
-    let of_domain = functions().filter(|(package, _)| *package == domain);
+    let of_domain = functions().filter(|(group, _)| *group == domain);
     for (number, (_, function)) in (1..).zip(of_domain) {
         let function = resource(function);
         let _ = write!(
@@ -73,15 +75,13 @@ fn alarm(domain: &str, metric: &str, description: &str) -> String {
     text + "\n"
 }
 
-/// Every function and its domain.
+/// Every function and the first word of its name.
 fn functions() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let operations = OPERATIONS
-        .iter()
-        .map(|operation| (operation.package, operation.function));
-    let triggers = TRIGGERS
-        .iter()
-        .map(|trigger| (trigger.package, trigger.function));
-    operations.chain(triggers)
+    let operations = OPERATIONS.iter().map(|operation| operation.function);
+    let triggers = TRIGGERS.iter().map(|trigger| trigger.function);
+    operations
+        .chain(triggers)
+        .map(|function| (function.split('-').next().unwrap_or(function), function))
 }
 
 /// The name of a function's resource: `PicturesGetFunction` for `pictures-get`.

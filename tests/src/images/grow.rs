@@ -1,8 +1,11 @@
 //! Pads picture files to larger sizes, by the rules of each format.
 
 /// Padding bytes that don't resemble any marker of the formats.
-fn filling(length: usize) -> impl Iterator<Item = u8> {
-    (0..length).map(|at| b'a' + u8::try_from(at % 23).unwrap_or_default())
+fn filling(length: usize) -> Vec<u8> {
+    let pattern: Vec<u8> = (b'a'..b'a' + 23).collect();
+    let mut filling = pattern.repeat(length.div_ceil(pattern.len()));
+    filling.truncate(length);
+    filling
 }
 
 /// Adds a private, ancillary chunk before the last one (PNG specification, section 5.3).

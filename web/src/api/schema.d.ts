@@ -180,6 +180,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begins the upload of a picture of any size. The answer has requests to send the bytes to S3 with: one for each part. Send them, then complete the upload.
+         * @description gRPC: `pictures.Pictures/BeginUpload`. Kafka: topic `pictures`, key `beginupload`.
+         */
+        post: operations["uploads-begin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/uploads/{upload_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns an upload of the caller: which parts have arrived, and new requests for the others.
+         * @description gRPC: `pictures.Pictures/GetUpload`. Kafka: topic `pictures`, key `getupload`.
+         */
+        get: operations["uploads-get"];
+        put?: never;
+        post?: never;
+        /**
+         * Abandons an upload and deletes what has arrived of it. After the upload is complete, it does nothing: delete the picture instead.
+         * @description gRPC: `pictures.Pictures/AbortUpload`. Kafka: topic `pictures`, key `abortupload`.
+         */
+        delete: operations["uploads-abort"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/uploads/{upload_id}/complete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Completes an upload whose parts have all arrived, and returns its picture without its content. Repeated calls return it again.
+         * @description gRPC: `pictures.Pictures/CompleteUpload`. Kafka: topic `pictures`, key `completeupload`.
+         */
+        post: operations["uploads-complete"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/users": {
         parameters: {
             query?: never;
@@ -281,6 +345,21 @@ export interface components {
             /** @description A JSON Web Token (RFC 7519), sent as `Authorization: Bearer <token>`. */
             access_token?: string;
         };
+        BeginUploadRequest: {
+            /** @description The SHA-256 of each part in base64 (44 characters), in order. Up to 16 MiB there is one part, the whole file. A larger file has parts of 8 MiB (8,388,608 bytes), the last one shorter. */
+            checksums: string[];
+            /** @description The media type of the bytes: image/png, image/jpeg, image/gif, image/webp or image/avif. */
+            content_type: string;
+            /** @description The size in bytes: at most 64 MiB, unless the service is set up with another limit. */
+            size_bytes?: number;
+            /** @description The title. */
+            title: string;
+            /**
+             * Format: uuid
+             * @description The caller's id. Optional.
+             */
+            user_id?: string;
+        };
         Bucket: {
             /** @description The number of calls. */
             calls?: number;
@@ -325,7 +404,7 @@ export interface components {
         Error: {
             error: {
                 /** @enum {string} */
-                code: "INVALID_ARGUMENT" | "UNAUTHENTICATED" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "ALREADY_EXISTS" | "ABORTED" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "HEADERS_TOO_LARGE" | "RESOURCE_EXHAUSTED" | "CANCELED" | "INTERNAL" | "UNIMPLEMENTED" | "UNAVAILABLE" | "DEADLINE_EXCEEDED";
+                code: "INVALID_ARGUMENT" | "UNAUTHENTICATED" | "PERMISSION_DENIED" | "QUOTA_EXCEEDED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "ALREADY_EXISTS" | "ABORTED" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "HEADERS_TOO_LARGE" | "RESOURCE_EXHAUSTED" | "CANCELED" | "INTERNAL" | "UNIMPLEMENTED" | "UNAVAILABLE" | "DEADLINE_EXCEEDED";
                 /** @description What is wrong, and what to change. */
                 message: string;
                 /** @description The request's id in the logs. */
@@ -354,6 +433,12 @@ export interface components {
             /** @description The 95th percentile of the duration in milliseconds, accurate to 2 %. */
             p95_ms?: number;
         };
+        Header: {
+            /** @description The name, in lower case. */
+            name?: string;
+            /** @description The value. */
+            value?: string;
+        };
         LogDataRequest: {
             /** @description The call's duration in milliseconds: 0 to 86400000 (a day), rounded to microseconds. */
             duration_ms?: number;
@@ -374,9 +459,24 @@ export interface components {
             /** @description The user's name. */
             username: string;
         };
+        PictureLinks: {
+            /**
+             * Format: date-time
+             * @description When the links expire.
+             */
+            expires_at?: string;
+            /** @description The picture as it was uploaded, with all its metadata. */
+            original?: string;
+            /** @description A WebP of at most 1600 pixels a side, upright, without metadata; empty until derived. */
+            preview?: string;
+            /** @description A WebP of at most 480 pixels a side, upright, without metadata; empty until derived. */
+            thumbnail?: string;
+        };
         PictureMessage: {
             /** @description The picture's bytes in base64 (RFC 4648 section 4, padded); empty if not requested. A picture over 3 MiB exceeds the 4 MiB that gRPC clients accept by default. Raise that limit to 7 MiB: grpc-go `MaxCallRecvMsgSize`, Java `maxInboundMessageSize`, C++, Python and Node.js `grpc.max_receive_message_length`, .NET `MaxReceiveMessageSize`, tonic `max_decoding_message_size`. */
             base64?: string;
+            /** @description The picture's bytes, if requested by `raw`. */
+            content?: string;
             /** @description The media type, detected from the bytes: image/png, image/jpeg, image/gif, image/webp or image/avif. */
             content_type?: string;
             /**
@@ -384,18 +484,45 @@ export interface components {
              * @description When the picture was stored.
              */
             created_at?: string;
+            /** @description Why a picture is `damaged`; otherwise empty. */
+            damage?: string;
+            /** @description The height in pixels as displayed; 0 until derived. */
+            displayed_height?: number;
+            /** @description The width in pixels as displayed, with the EXIF orientation (AVIF: `irot` and `imir`) applied; 0 until derived. */
+            displayed_width?: number;
             /** @description The height in pixels, before any EXIF orientation is applied. */
             height?: number;
             /** @description The picture's id: a UUID of version 7, which sorts by creation time. */
             id?: string;
+            /** @description Presigned links to the picture's bytes. Absent while a picture is being deleted. */
+            links?: components["schemas"]["PictureLinks"];
+            /** @description A ThumbHash (about 25 bytes) in base64, to be shown until the picture is loaded; empty until derived. */
+            placeholder?: string;
             /** @description The size in bytes, before base64 encoding. */
             size_bytes?: number;
+            /** @description `processing`: preview, thumbnail and the fields that are read from the bytes may follow. `ready`: they are there. `damaged`: the bytes can't be decoded, so there is only the original. */
+            state?: string;
+            /** @description When it was taken: the local time of the place, as in ISO 8601, with the offset from UTC and a fraction of the second if known: `2026-07-14T18:03:21+02:00`, `2026-07-14T18:03:21.25`. Empty if unknown. */
+            taken_at?: string;
             /** @description The title. */
             title?: string;
             /** @description The owner's id. */
             user_id?: string;
             /** @description The width in pixels, before any EXIF orientation is applied. */
             width?: number;
+        };
+        PresignedRequest: {
+            /**
+             * Format: date-time
+             * @description When it is no longer valid: after 15 minutes. GetUpload returns new ones.
+             */
+            expires_at?: string;
+            /** @description The headers to send, besides `host` and `content-length`, which HTTP clients set themselves. */
+            headers?: components["schemas"]["Header"][];
+            /** @description The HTTP method. */
+            method?: string;
+            /** @description The URL. */
+            url?: string;
         };
         RevokeTokensRequest: {
             /**
@@ -434,6 +561,35 @@ export interface components {
              * @description The caller's id. Optional.
              */
             user_id?: string;
+        };
+        UploadMessage: {
+            /** @description The media type. */
+            content_type?: string;
+            /**
+             * Format: date-time
+             * @description When the upload is abandoned if it isn't completed. Absent if it is.
+             */
+            expires_at?: string;
+            /** @description The upload's id, and that of the picture it becomes: a UUID of version 7. */
+            id?: string;
+            /** @description The parts in order; empty if the upload is completed. */
+            parts?: components["schemas"]["UploadPart"][];
+            /** @description The size in bytes. */
+            size_bytes?: number;
+            /** @description `open`, or `completed` if the picture is stored. */
+            state?: string;
+            /** @description The title. */
+            title?: string;
+        };
+        UploadPart: {
+            /** @description Whether S3 has stored it. */
+            arrived?: boolean;
+            /** @description Counted from 1. */
+            number?: number;
+            /** @description How to send it. Absent if it has arrived. */
+            request?: components["schemas"]["PresignedRequest"];
+            /** @description The size in bytes. */
+            size_bytes?: number;
         };
         UserMessage: {
             /** @description The user's id (UUID). */
@@ -1029,6 +1185,147 @@ export interface operations {
             400: components["responses"]["INVALID_ARGUMENT"];
             413: components["responses"]["PAYLOAD_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
+            429: components["responses"]["RESOURCE_EXHAUSTED"];
+            431: components["responses"]["HEADERS_TOO_LARGE"];
+            500: components["responses"]["INTERNAL"];
+            503: components["responses"]["UNAVAILABLE"];
+            504: components["responses"]["DEADLINE_EXCEEDED"];
+            default: components["responses"]["ERROR"];
+        };
+    };
+    "uploads-begin": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Requests with the same key have one effect and the same outcome. */
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BeginUploadRequest"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadMessage"];
+                };
+            };
+            400: components["responses"]["INVALID_ARGUMENT"];
+            401: components["responses"]["UNAUTHENTICATED"];
+            403: components["responses"]["PERMISSION_DENIED"];
+            413: components["responses"]["PAYLOAD_TOO_LARGE"];
+            415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
+            429: components["responses"]["RESOURCE_EXHAUSTED"];
+            431: components["responses"]["HEADERS_TOO_LARGE"];
+            500: components["responses"]["INTERNAL"];
+            503: components["responses"]["UNAVAILABLE"];
+            504: components["responses"]["DEADLINE_EXCEEDED"];
+            default: components["responses"]["ERROR"];
+        };
+    };
+    "uploads-get": {
+        parameters: {
+            query?: {
+                /** @description The caller's id. Optional. */
+                user_id?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The upload's id. */
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadMessage"];
+                };
+            };
+            400: components["responses"]["INVALID_ARGUMENT"];
+            401: components["responses"]["UNAUTHENTICATED"];
+            403: components["responses"]["PERMISSION_DENIED"];
+            429: components["responses"]["RESOURCE_EXHAUSTED"];
+            431: components["responses"]["HEADERS_TOO_LARGE"];
+            500: components["responses"]["INTERNAL"];
+            503: components["responses"]["UNAVAILABLE"];
+            504: components["responses"]["DEADLINE_EXCEEDED"];
+            default: components["responses"]["ERROR"];
+        };
+    };
+    "uploads-abort": {
+        parameters: {
+            query?: {
+                /** @description The caller's id. Optional. */
+                user_id?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The upload's id. */
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["INVALID_ARGUMENT"];
+            401: components["responses"]["UNAUTHENTICATED"];
+            403: components["responses"]["PERMISSION_DENIED"];
+            429: components["responses"]["RESOURCE_EXHAUSTED"];
+            431: components["responses"]["HEADERS_TOO_LARGE"];
+            500: components["responses"]["INTERNAL"];
+            503: components["responses"]["UNAVAILABLE"];
+            504: components["responses"]["DEADLINE_EXCEEDED"];
+            default: components["responses"]["ERROR"];
+        };
+    };
+    "uploads-complete": {
+        parameters: {
+            query?: {
+                /** @description The caller's id. Optional. */
+                user_id?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The upload's id. */
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PictureMessage"];
+                };
+            };
+            400: components["responses"]["INVALID_ARGUMENT"];
+            401: components["responses"]["UNAUTHENTICATED"];
+            403: components["responses"]["PERMISSION_DENIED"];
             429: components["responses"]["RESOURCE_EXHAUSTED"];
             431: components["responses"]["HEADERS_TOO_LARGE"];
             500: components["responses"]["INTERNAL"];

@@ -14,6 +14,10 @@ use crate::testing::{
 
 const PNG: &[u8] = include_bytes!("../../../image/tests/fixtures/1x1.png");
 const OK: &str = "None";
+const QUOTA: Quota = Quota {
+    bytes: 1000,
+    pictures: 10,
+};
 const REFUSED: &str = "ConditionalCheckFailed";
 
 fn request() -> CreateUserPictureRequest {
@@ -31,7 +35,7 @@ async fn create(
 ) -> (Result<PictureMessage, Error>, Replay) {
     let replay = replay(answers);
     let users = UsersTable("users".to_owned());
-    let pictures = NewPictures::new(replay.store.clone(), users);
+    let pictures = NewPictures::new(replay.store.clone(), users, QUOTA);
     (pictures.create(USER, key, request).await, replay)
 }
 
@@ -76,7 +80,7 @@ async fn the_object_is_stored_before_the_transaction() {
 
     let transaction = seen[1].json();
     assert_eq!(transaction["ClientRequestToken"], id.to_string());
-    let [user, put] = transaction["TransactItems"].as_array().unwrap().as_slice() else {
+    let [user, put, counter] = transaction["TransactItems"].as_array().unwrap().as_slice() else {
         panic!("{transaction}");
     };
     let user = &user["ConditionCheck"];
@@ -101,6 +105,16 @@ async fn the_object_is_stored_before_the_transaction() {
             .unwrap()
             .ends_with('Z')
     );
+    let counter = &counter["Update"];
+    assert_eq!(counter["Key"]["user_id"]["S"], format!("quota#{USER}"));
+    assert_eq!(
+        counter["ConditionExpression"],
+        "#bytes <= :most_bytes AND #pictures <= :most_pictures"
+    );
+    let limits = &counter["ExpressionAttributeValues"];
+    let most = QUOTA.bytes - PNG.len() as u64;
+    assert_eq!(limits[":most_bytes"]["N"], most.to_string());
+    assert_eq!(limits[":most_pictures"]["N"], "9");
 }
 
 #[tokio::test]
@@ -223,7 +237,7 @@ async fn an_earlier_attempt_that_succeeded_counts() {
     let answers = vec![
         row(json!({})),
         object(""),
-        cancelled(&[OK, REFUSED, REFUSED]),
+        cancelled(&[OK, REFUSED, REFUSED, REFUSED]),
     ];
     let (result, replay) = create(answers, Some("key"), request()).await;
     assert!(result.is_ok());
@@ -268,7 +282,7 @@ async fn a_key_is_written_with_its_picture() {
     assert_eq!(key["ConsistentRead"], true);
 
     let transaction = seen[2].json();
-    let put = &transaction["TransactItems"][2]["Put"];
+    let put = &transaction["TransactItems"][3]["Put"];
     assert_eq!(put["Item"]["created_id"]["S"], result.unwrap().id);
     assert_eq!(put["Item"]["fingerprint"]["S"], fingerprint("A dot", PNG));
     let expires_at: u64 = put["Item"]["expires_at"]["N"]
@@ -314,7 +328,7 @@ async fn a_concurrent_call_with_the_same_key_returns_its_picture() {
         vec![
             row(json!({})),
             object(""),
-            cancelled(&[OK, OK, REFUSED]),
+            cancelled(&[OK, OK, OK, REFUSED]),
             object(""),
             key_item(winner, fingerprint, FAR),
         ]
@@ -356,4 +370,48 @@ async fn a_store_that_refuses_is_an_internal_error() {
 fn a_fingerprint_separates_title_and_bytes() {
     assert_ne!(fingerprint("ab", b"c"), fingerprint("a", b"bc"));
     assert_eq!(fingerprint("ab", b"c").len(), 64);
+}
+
+#[tokio::test]
+async fn a_picture_beyond_the_quota_leaves_no_object() {
+    let full = || cancelled(&[OK, OK, REFUSED]);
+    let counter = row(json!({ "Item": { "bytes": { "N": "1000" }, "pictures": { "N": "3" } } }));
+    let answers = vec![object(""), full(), counter, object("<DeleteResult/>")];
+    let (result, replay) = create(answers, None, request()).await;
+    let error = result.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::QuotaExceeded);
+    assert!(error.to_string().contains("1000 bytes"), "{error}");
+    assert_eq!(
+        replay.operations(),
+        [
+            "PutObject",
+            "TransactWriteItems",
+            "GetItem",
+            "DeleteObjects"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn pictures_from_before_there_were_quotas_are_counted_once() {
+    let answers = vec![
+        object(""),
+        cancelled(&[OK, OK, REFUSED]),
+        row(json!({})),
+        row(json!({ "Items": [{ "size_bytes": { "N": "7" } }] })),
+        row(json!({})),
+        row(json!({})),
+    ];
+    let (result, replay) = create(answers, None, request()).await;
+    result.unwrap();
+    assert_eq!(
+        replay.operations()[1..],
+        [
+            "TransactWriteItems",
+            "GetItem",
+            "Query",
+            "PutItem",
+            "TransactWriteItems"
+        ]
+    );
 }

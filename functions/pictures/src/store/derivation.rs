@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Whether a picture is `processing`, `ready` or `damaged`. Rows from before have none.
-const STATE: &str = "state";
+pub(super) const STATE: &str = "state";
 const DISPLAYED_WIDTH: &str = "displayed_width";
 const DISPLAYED_HEIGHT: &str = "displayed_height";
 const TAKEN_AT: &str = "taken_at";

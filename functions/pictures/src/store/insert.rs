@@ -1,4 +1,5 @@
-//! Inserting a row, together with the check of its user and the idempotency key.
+//! Inserting a row, together with the check of its user, the count of what the user stores, and the
+//! idempotency key or the upload that it comes from.
 
 use std::time::Duration;
 
@@ -9,20 +10,31 @@ use aws_sdk_dynamodb::{
 use tokio::time::timeout;
 use trichrome_aws::{Failure, TransactionError, transact};
 use trichrome_users_table::user_exists;
+use uuid::Uuid;
 
 use super::{
-    failed,
+    Quota, failed,
     keys::{Creation, KeyUse},
     rows::{Rows, broken, item},
 };
 use crate::{Error, Picture};
 
-/// Positions in the transaction: the check of the user, and the picture's row.
+/// Positions in the transaction: the check of the user, the picture's row, and the counter.
 const USER: usize = 0;
 const ROW: usize = 1;
+const COUNTER: usize = 2;
 
 /// Extra time allowed for finding out whether a failed transaction took effect.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Where a new picture comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Source<'a> {
+    /// A request that contains it, with an idempotency key if it has one.
+    Request(Option<&'a Creation>),
+    /// An upload.
+    Upload,
+}
 
 /// How a transaction ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +43,10 @@ pub(crate) enum Insertion {
     Done,
     /// The user doesn't exist or is being deleted.
     UserGone,
-    /// The idempotency key is in use.
-    KeyTaken,
+    /// The user's pictures would exceed the quota.
+    QuotaExceeded,
+    /// The idempotency key is in use, or the upload ended or changed.
+    SourceTaken,
 }
 
 /// Why a transaction failed.
@@ -45,29 +59,53 @@ pub(crate) enum NotInserted {
 }
 
 impl Rows {
-    /// Inserts a picture's row and its idempotency key if its user exists.
+    /// Inserts a picture's row if its user exists and has room for it. The idempotency key is
+    /// remembered, or the upload deleted, in the same transaction.
     ///
     /// If there is no response in time, the row is read to find out whether it was inserted.
     pub(crate) async fn insert(
         &self,
         users_table: &str,
         picture: &Picture,
-        key: Option<&Creation>,
+        quota: Quota,
+        source: Source<'_>,
     ) -> Result<Insertion, NotInserted> {
         let doing = "insert a picture's row";
-        let items = self
-            .transaction(users_table, picture, key)
-            .map_err(|error| NotInserted::Certainly(broken(doing, error)))?;
-        // All attempts share the id as token: one that succeeded isn't repeated.
-        match transact(&self.client, items, Some(picture.id.to_string())).await {
-            Ok(()) => Ok(Insertion::Done),
-            Err(TransactionError::ConditionFailed { position: USER }) => Ok(Insertion::UserGone),
-            // The id is new with each call: only an earlier attempt of this one wrote it.
-            Err(TransactionError::ConditionFailed { position: ROW }) => Ok(Insertion::Done),
-            Err(TransactionError::ConditionFailed { .. }) => Ok(Insertion::KeyTaken),
-            Err(TransactionError::Conflict(failure) | TransactionError::Failed(failure)) => {
-                self.settle(picture, doing, failure).await
-            }
+        // All attempts share a token: one that succeeded isn't repeated. An upload is completed by
+        // several calls, whose transactions may differ.
+        let token = match source {
+            Source::Request(_) => picture.id,
+            Source::Upload => Uuid::new_v4(),
+        };
+        let mut counted = false;
+        loop {
+            let items = self
+                .transaction(users_table, picture, quota, source)
+                .map_err(|error| NotInserted::Certainly(broken(doing, error)))?;
+            return match transact(&self.client, items, Some(token.to_string())).await {
+                Ok(()) => Ok(Insertion::Done),
+                Err(TransactionError::ConditionFailed { position: USER }) => {
+                    Ok(Insertion::UserGone)
+                }
+                // The id is new: only an earlier attempt, or another completion of the same
+                // upload, wrote it.
+                Err(TransactionError::ConditionFailed { position: ROW }) => Ok(Insertion::Done),
+                Err(TransactionError::ConditionFailed { position: COUNTER }) => {
+                    let usage = self.counted(&picture.user_id).await;
+                    let missing = usage.map_err(NotInserted::Certainly)?.is_none();
+                    if missing && !counted {
+                        let count = self.count(&picture.user_id).await;
+                        count.map_err(NotInserted::Certainly)?;
+                        counted = true;
+                        continue;
+                    }
+                    Ok(Insertion::QuotaExceeded)
+                }
+                Err(TransactionError::ConditionFailed { .. }) => Ok(Insertion::SourceTaken),
+                Err(TransactionError::Conflict(failure) | TransactionError::Failed(failure)) => {
+                    self.settle(picture, doing, failure).await
+                }
+            };
         }
     }
 
@@ -91,12 +129,13 @@ impl Rows {
         }
     }
 
-    /// The items of the transaction: [`USER`], [`ROW`], and the idempotency key if there is one.
+    /// The items of the transaction: [`USER`], [`ROW`], [`COUNTER`], and the source.
     fn transaction(
         &self,
         users_table: &str,
         picture: &Picture,
-        key: Option<&Creation>,
+        quota: Quota,
+        source: Source<'_>,
     ) -> Result<Vec<TransactWriteItem>, BuildError> {
         let user = user_exists(users_table, &picture.user_id)?;
         let row = Put::builder()
@@ -107,10 +146,15 @@ impl Rows {
         let mut items = vec![
             TransactWriteItem::builder().condition_check(user).build(),
             TransactWriteItem::builder().put(row).build(),
+            self.take(picture, quota)?,
         ];
-        if let Some(key) = key {
-            let put = self.put_key(&picture.user_id, &key.key, &KeyUse::Create(key.clone()))?;
-            items.push(put);
+        match source {
+            Source::Request(None) => {}
+            Source::Request(Some(key)) => {
+                let used = KeyUse::Create(key.clone());
+                items.push(self.put_key(&picture.user_id, &key.key, &used)?);
+            }
+            Source::Upload => items.push(self.delete_upload(picture)?),
         }
         Ok(items)
     }

@@ -31,6 +31,8 @@ const FINGERPRINT: &str = "fingerprint";
 const DELETED: &str = "deleted_id";
 /// The picture that was renamed with a key. The item has that picture's attributes, too.
 const RENAMED: &str = "renamed_id";
+/// The upload that was begun with a key.
+const BEGUN: &str = "begun_id";
 
 /// A create with an idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +52,12 @@ pub(crate) enum KeyUse {
     Delete(Uuid),
     /// The renaming that resulted in this picture.
     Rename(Box<Picture>),
+    /// The beginning of this upload.
+    Begin {
+        upload: Uuid,
+        /// A hexadecimal hash of the request.
+        fingerprint: String,
+    },
 }
 
 /// How a write with an idempotency key ended.
@@ -91,27 +99,65 @@ impl Rows {
         used.ok_or_else(incomplete).map(Some)
     }
 
-    /// Deletes a row and remembers the key, both or neither. The row may be gone already, if a
-    /// call with the same key has deleted it.
-    pub(crate) async fn delete_with_key(
+    /// Deletes a row, stops counting its picture, and remembers the key if there is one, all or
+    /// nothing. If a concurrent call has deleted the row, only the key is left to do.
+    pub(crate) async fn delete(
         &self,
-        user_id: &str,
-        id: Uuid,
-        idempotency_key: &str,
+        picture: &Picture,
+        idempotency_key: Option<&str>,
     ) -> Result<Keyed, Error> {
         let doing = "delete a picture's row";
-        let items = || {
+        let (mut is_row_left, mut counted) = (true, false);
+        loop {
+            let items = self.deletion(picture, idempotency_key, is_row_left);
+            let items = items.map_err(|error| broken(doing, error))?;
+            if items.is_empty() {
+                return Ok(Keyed::Done);
+            }
+            // All attempts share a token: one that succeeded isn't repeated.
+            let token = Uuid::new_v4().to_string();
+            return match transact(&self.client, items, Some(token)).await {
+                Ok(()) => Ok(Keyed::Done),
+                Err(TransactionError::ConditionFailed { position: 0 }) if is_row_left => {
+                    is_row_left = false;
+                    continue;
+                }
+                Err(TransactionError::ConditionFailed { position: 1 })
+                    if is_row_left && !counted =>
+                {
+                    self.count(&picture.user_id).await?;
+                    counted = true;
+                    continue;
+                }
+                Err(TransactionError::ConditionFailed { .. }) => Ok(Keyed::KeyTaken),
+                Err(TransactionError::Conflict(failure) | TransactionError::Failed(failure)) => {
+                    Err(failed(doing, failure))
+                }
+            };
+        }
+    }
+
+    /// The items of a deletion: row and counter, then the key.
+    fn deletion(
+        &self,
+        picture: &Picture,
+        idempotency_key: Option<&str>,
+        is_row_left: bool,
+    ) -> Result<Vec<TransactWriteItem>, BuildError> {
+        let mut items = Vec::new();
+        if is_row_left {
             let delete = Delete::builder()
                 .table_name(&self.table)
-                .set_key(Some(key(user_id, id)))
+                .set_key(Some(key(&picture.user_id, picture.id)))
+                .condition_expression("attribute_exists(picture_id)")
                 .build()?;
-            let put = self.put_key(user_id, idempotency_key, &KeyUse::Delete(id))?;
-            Ok(vec![
-                TransactWriteItem::builder().delete(delete).build(),
-                put,
-            ])
-        };
-        self.transact_keyed(doing, items()).await
+            items.push(TransactWriteItem::builder().delete(delete).build());
+            items.push(self.give_back(picture)?);
+        }
+        if let Some(key) = idempotency_key {
+            items.push(self.put_key(&picture.user_id, key, &KeyUse::Delete(picture.id))?);
+        }
+        Ok(items)
     }
 
     /// Sets a picture's title and remembers the key, both or neither. `renamed` is the picture
@@ -174,6 +220,13 @@ impl Rows {
                 (FINGERPRINT.to_owned(), text(&creation.fingerprint)),
             ]),
             KeyUse::Delete(id) => Item::from([(DELETED.to_owned(), text(*id))]),
+            KeyUse::Begin {
+                upload,
+                fingerprint,
+            } => Item::from([
+                (BEGUN.to_owned(), text(*upload)),
+                (FINGERPRINT.to_owned(), text(fingerprint)),
+            ]),
             KeyUse::Rename(picture) => {
                 let mut entry = item(picture);
                 entry.insert(RENAMED.to_owned(), text(picture.id));
@@ -198,15 +251,24 @@ fn read(user_id: &str, idempotency_key: &str, mut item: Item) -> Result<Option<K
         Some(AttributeValue::S(id)) => id.parse::<Uuid>().ok(),
         _ => None,
     };
+    let fingerprint = || match item.get(FINGERPRINT) {
+        Some(AttributeValue::S(fingerprint)) => Some(fingerprint.clone()),
+        _ => None,
+    };
     if let Some(created) = id(CREATED) {
-        let Some(AttributeValue::S(fingerprint)) = item.get(FINGERPRINT) else {
-            return Ok(None);
-        };
-        return Ok(Some(KeyUse::Create(Creation {
-            key: idempotency_key.to_owned(),
-            created,
-            fingerprint: fingerprint.clone(),
-        })));
+        return Ok(fingerprint().map(|fingerprint| {
+            KeyUse::Create(Creation {
+                key: idempotency_key.to_owned(),
+                created,
+                fingerprint,
+            })
+        }));
+    }
+    if let Some(upload) = id(BEGUN) {
+        return Ok(fingerprint().map(|fingerprint| KeyUse::Begin {
+            upload,
+            fingerprint,
+        }));
     }
     if let Some(deleted) = id(DELETED) {
         return Ok(Some(KeyUse::Delete(deleted)));

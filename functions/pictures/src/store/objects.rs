@@ -92,6 +92,61 @@ impl Objects {
         Ok(Some(encoder.finish()))
     }
 
+    /// The unencoded bytes of an object of this size; `None` if there is no object, or an object of
+    /// another size. There is one copy of them in memory.
+    pub(crate) async fn read(
+        &self,
+        key: ObjectKey<'_>,
+        size: u32,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let doing = "read an upload's bytes";
+        let sent = self
+            .client
+            .get_object()
+            .bucket(&self.bucket)
+            .key(key.to_string())
+            .send()
+            .await;
+        let mut output = match sent {
+            Ok(output) => output,
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_no_such_key()) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(failed(doing, error)),
+        };
+        if output.content_length != Some(size.into()) {
+            return Ok(None);
+        }
+        let size = size as usize;
+        let mut bytes = Vec::with_capacity(size);
+        while let Some(piece) = output.body.next().await {
+            let piece = piece.map_err(|error| Error::Unavailable {
+                doing,
+                source: Box::new(error),
+            })?;
+            // A body longer than its header says never reallocates.
+            let room = size - bytes.len();
+            bytes.extend_from_slice(&piece[..piece.len().min(room)]);
+        }
+        Ok((bytes.len() == size).then_some(bytes))
+    }
+
+    /// Whether there is an object.
+    pub(crate) async fn exists(&self, key: ObjectKey<'_>) -> Result<bool, Error> {
+        let sent = self
+            .client
+            .head_object()
+            .bucket(&self.bucket)
+            .key(key.to_string())
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(true),
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_not_found()) => Ok(false),
+            Err(error) => Err(failed("look for an upload's object", error)),
+        }
+    }
+
     /// Deletes the bytes and the derivatives of a picture, those that exist.
     pub(crate) async fn delete(
         &self,

@@ -16,7 +16,7 @@ use aws_types::SdkConfig;
 use trichrome_aws::{AwsSpans, backoff};
 use uuid::Uuid;
 
-use super::{Layout, derivation, failed};
+use super::{Layout, derivation, failed, quota, uploads};
 use crate::{Error, Picture, picture::Derivation};
 
 /// The table's partition key: the owner.
@@ -253,20 +253,16 @@ impl Rows {
         }
     }
 
-    /// Deletes a row, if it exists.
-    pub(crate) async fn delete(&self, user_id: &str, id: Uuid) -> Result<(), Error> {
-        self.client
-            .delete_item()
-            .table_name(&self.table)
-            .set_key(Some(key(user_id, id)))
-            .send()
-            .await
-            .map_err(|error| failed("delete a picture's row", error))?;
-        Ok(())
+    /// Deletes all rows of a user, their uploads and the counter, and returns how many rows there
+    /// were.
+    pub(crate) async fn delete_all(&self, user_id: &str) -> Result<u64, Error> {
+        let rows = self.delete_partition(user_id).await?;
+        self.delete_partition(&uploads::partition(user_id)).await?;
+        self.delete_partition(&quota::partition(user_id)).await?;
+        Ok(rows)
     }
 
-    /// Deletes all rows of a user, and returns how many there were.
-    pub(crate) async fn delete_all(&self, user_id: &str) -> Result<u64, Error> {
+    async fn delete_partition(&self, partition: &str) -> Result<u64, Error> {
         let doing = "list a user's rows";
         let mut deleted = 0;
         loop {
@@ -276,7 +272,7 @@ impl Rows {
                 .query()
                 .table_name(&self.table)
                 .key_condition_expression("user_id = :user_id")
-                .expression_attribute_values(":user_id", text(user_id))
+                .expression_attribute_values(":user_id", text(partition))
                 .projection_expression("user_id, picture_id")
                 .consistent_read(true)
                 .send()
@@ -326,7 +322,7 @@ impl Rows {
 }
 
 /// Whether an update's condition isn't met.
-fn is_refused(error: &SdkError<UpdateItemError>) -> bool {
+pub(super) fn is_refused(error: &SdkError<UpdateItemError>) -> bool {
     matches!(
         error.as_service_error(),
         Some(UpdateItemError::ConditionalCheckFailedException(_))

@@ -1,0 +1,257 @@
+//! How much each user stores, counted in an item of the pictures table.
+//!
+//! Each transaction that inserts or deletes a row changes the counter, so that it is exact, and a
+//! limit holds however many calls are made at once. A user without a counter is from before there
+//! were any: their rows are counted once. No row comes or goes before the counter exists.
+
+use aws_sdk_dynamodb::{
+    error::{BuildError, SdkError},
+    operation::put_item::PutItemError,
+    types::{AttributeValue, TransactWriteItem, Update},
+};
+
+use super::{
+    failed,
+    rows::{Item, Rows, key_of, malformed, number, text},
+};
+use crate::{Error, Picture};
+
+const BYTES: &str = "bytes";
+const PICTURES: &str = "pictures";
+
+/// What one user may store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// The sum of the pictures' sizes in bytes, without derivatives.
+    pub bytes: u64,
+    /// The number of pictures.
+    pub pictures: u64,
+}
+
+/// What a user stores.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Usage {
+    pub(crate) bytes: u64,
+    pub(crate) pictures: u64,
+}
+
+impl Usage {
+    /// The usage with one more picture.
+    pub(crate) fn and(self, size_bytes: u32) -> Self {
+        Self {
+            bytes: self.bytes + u64::from(size_bytes),
+            pictures: self.pictures + 1,
+        }
+    }
+
+    /// Whether a quota allows this much.
+    pub(crate) fn fits(self, quota: Quota) -> bool {
+        self.bytes <= quota.bytes && self.pictures <= quota.pictures
+    }
+}
+
+impl Rows {
+    /// What a user stores. Counts it if there is no counter.
+    pub(crate) async fn usage(&self, user_id: &str) -> Result<Usage, Error> {
+        match self.counted(user_id).await? {
+            Some(usage) => Ok(usage),
+            None => self.count(user_id).await,
+        }
+    }
+
+    /// What a user's counter says; `None` if there is none.
+    pub(super) async fn counted(&self, user_id: &str) -> Result<Option<Usage>, Error> {
+        let output = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key(user_id)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| failed("read a user's counter", error))?;
+        output.item.map(|item| usage(&item)).transpose()
+    }
+
+    /// Counts a user's rows and stores the counter unless a concurrent call did.
+    pub(super) async fn count(&self, user_id: &str) -> Result<Usage, Error> {
+        let mut counted = Usage::default();
+        let mut start = None;
+        loop {
+            let output = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .key_condition_expression("user_id = :user_id")
+                .expression_attribute_values(":user_id", text(user_id))
+                .projection_expression("size_bytes")
+                .consistent_read(true)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(|error| failed("count a user's rows", error))?;
+            for item in output.items.unwrap_or_default() {
+                counted.bytes += of(&item, "size_bytes")?;
+                counted.pictures += 1;
+            }
+            start = output.last_evaluated_key.filter(|key| !key.is_empty());
+            if start.is_none() {
+                break;
+            }
+        }
+        let mut item = key(user_id);
+        item.insert(BYTES.to_owned(), number(counted.bytes));
+        item.insert(PICTURES.to_owned(), number(counted.pictures));
+        let stored = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(user_id)")
+            .send()
+            .await;
+        match stored {
+            Ok(_) => Ok(counted),
+            Err(error) if exists(&error) => Ok(self.counted(user_id).await?.unwrap_or(counted)),
+            Err(error) => Err(failed("store a user's counter", error)),
+        }
+    }
+
+    /// The item of a transaction that counts a new picture, within the quota. Its condition fails
+    /// also if there is no counter.
+    pub(super) fn take(
+        &self,
+        picture: &Picture,
+        quota: Quota,
+    ) -> Result<TransactWriteItem, BuildError> {
+        let size = u64::from(picture.size_bytes);
+        // DynamoDB's conditions can't add, so the limits are those before the addition. Without a
+        // counter or with a limit below zero, no number satisfies them.
+        let most = |limit: u64, more: u64| match limit.checked_sub(more) {
+            Some(most) => number(most),
+            None => number(-1),
+        };
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(key(&picture.user_id)))
+            .update_expression("SET #bytes = #bytes + :size, #pictures = #pictures + :one")
+            .condition_expression("#bytes <= :most_bytes AND #pictures <= :most_pictures")
+            .expression_attribute_names("#bytes", BYTES)
+            .expression_attribute_names("#pictures", PICTURES)
+            .expression_attribute_values(":size", number(size))
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":most_bytes", most(quota.bytes, size))
+            .expression_attribute_values(":most_pictures", most(quota.pictures, 1))
+            .build()?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    /// The item of a transaction that stops counting a picture. Its condition fails if there is no
+    /// counter.
+    pub(super) fn give_back(&self, picture: &Picture) -> Result<TransactWriteItem, BuildError> {
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(key(&picture.user_id)))
+            .update_expression("SET #bytes = #bytes - :size, #pictures = #pictures - :one")
+            .condition_expression("attribute_exists(user_id)")
+            .expression_attribute_names("#bytes", BYTES)
+            .expression_attribute_names("#pictures", PICTURES)
+            .expression_attribute_values(":size", number(picture.size_bytes))
+            .expression_attribute_values(":one", number(1))
+            .build()?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+}
+
+/// The partition of a user's counter.
+pub(super) fn partition(user_id: &str) -> String {
+    format!("quota#{user_id}")
+}
+
+fn key(user_id: &str) -> Item {
+    key_of(&partition(user_id), "quota".to_owned())
+}
+
+fn usage(item: &Item) -> Result<Usage, Error> {
+    Ok(Usage {
+        bytes: of(item, BYTES)?,
+        pictures: of(item, PICTURES)?,
+    })
+}
+
+fn of(item: &Item, name: &str) -> Result<u64, Error> {
+    match item.get(name) {
+        Some(AttributeValue::N(number)) => number.parse().map_err(|_| malformed()),
+        _ => Err(malformed()),
+    }
+}
+
+/// Whether a put was refused because there is an item.
+fn exists(error: &SdkError<PutItemError>) -> bool {
+    matches!(
+        error.as_service_error(),
+        Some(PutItemError::ConditionalCheckFailedException(_))
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{USER, replay, row, row_error};
+
+    #[test]
+    fn a_quota_limits_bytes_and_pictures() {
+        let quota = Quota {
+            bytes: 10,
+            pictures: 2,
+        };
+        let none = Usage::default();
+        assert!(none.and(10).fits(quota));
+        assert!(!none.and(11).fits(quota));
+        assert!(none.and(1).and(1).fits(quota));
+        assert!(!none.and(1).and(1).and(1).fits(quota));
+    }
+
+    #[tokio::test]
+    async fn rows_from_before_are_counted_once() {
+        let rows = |sizes: &[u32]| {
+            let items: Vec<_> = sizes
+                .iter()
+                .map(|size| json!({"size_bytes": {"N": size.to_string()}}))
+                .collect();
+            items
+        };
+        let next = json!({"user_id": {"S": USER}, "picture_id": {"S": "1"}});
+        let replay = replay(vec![
+            row(json!({})),
+            row(json!({"Items": rows(&[1, 2]), "LastEvaluatedKey": next})),
+            row(json!({"Items": rows(&[3])})),
+            row(json!({})),
+        ]);
+        let usage = replay.store.rows.usage(USER).await.unwrap();
+        assert_eq!((usage.bytes, usage.pictures), (6, 3));
+        assert_eq!(
+            replay.operations(),
+            ["GetItem", "Query", "Query", "PutItem"]
+        );
+        let put = replay.seen()[3].json();
+        assert_eq!(put["Item"]["user_id"]["S"], format!("quota#{USER}"));
+        assert_eq!(put["Item"]["bytes"]["N"], "6");
+        assert_eq!(put["ConditionExpression"], "attribute_not_exists(user_id)");
+    }
+
+    #[tokio::test]
+    async fn the_counter_of_a_concurrent_call_counts() {
+        let counter = json!({"Item": {"bytes": {"N": "7"}, "pictures": {"N": "1"}}});
+        let replay = replay(vec![
+            row(json!({})),
+            row(json!({"Items": []})),
+            row_error(400, "ConditionalCheckFailedException"),
+            row(counter),
+        ]);
+        let usage = replay.store.rows.usage(USER).await.unwrap();
+        assert_eq!((usage.bytes, usage.pictures), (7, 1));
+    }
+}
