@@ -166,6 +166,7 @@ pub async fn run(config: Config, telemetry: Telemetry) -> Result<(), StartError>
         readiness,
         &config.web_origins,
         config.web_root.as_deref(),
+        config.pictures_origin.as_ref(),
     );
     let results = Results::new(&config, awaiter, Arc::clone(&metrics))?;
     let reading_results = tokio::spawn(results.run(steps.end_results.clone()));

@@ -8,7 +8,7 @@ use trichrome_proto::wire::TrustedProxies;
 use trichrome_startup::{InvalidEnvironment, Variables};
 use url::Url;
 
-use crate::http::server::connections::Caps;
+use crate::http::{policy::PicturesOrigin, server::connections::Caps};
 
 /// The gateway's configuration. Each field is read from the environment variable of the same
 /// name in capitals; defaults are for the local stack.
@@ -52,6 +52,9 @@ pub struct Config {
     pub(crate) web_origins: Vec<HeaderValue>,
     /// `WEB_ROOT`: the built web app, served at `/`.
     pub(crate) web_root: Option<PathBuf>,
+    /// `PICTURES_ORIGIN`: the origin of the pictures' links, which the web app's
+    /// Content-Security-Policy allows. Required with `WEB_ROOT`.
+    pub(crate) pictures_origin: Option<PicturesOrigin>,
     /// `CALL_TIMEOUT_MS`: time limit for one call.
     pub(crate) call_timeout: Duration,
     /// `DRAIN_TIMEOUT_MS`: time limit for shutting down.
@@ -127,6 +130,7 @@ impl Config {
                 "a directory with an index.html; build the web app first",
                 |text| Some(PathBuf::from(text)).filter(|path| path.join("index.html").is_file()),
             ),
+            pictures_origin: pictures_origin(variables),
             call_timeout: variables.millis_or("CALL_TIMEOUT_MS", Duration::from_secs(10)),
             drain_timeout: variables.millis_or("DRAIN_TIMEOUT_MS", Duration::from_secs(10)),
             invoke_concurrency: variables.count_or("INVOKE_CONCURRENCY", 64),
@@ -143,6 +147,17 @@ fn http_url(text: &str) -> Option<Url> {
     Url::parse(text)
         .ok()
         .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
+/// The pictures' origin, without which the web app shows no picture.
+fn pictures_origin(variables: &mut Variables<'_>) -> Option<PicturesOrigin> {
+    const NAME: &str = "PICTURES_ORIGIN";
+    const EXPECTED: &str = PicturesOrigin::EXPECTED;
+    if variables.optional("WEB_ROOT").is_some() {
+        variables.required_with(NAME, EXPECTED, PicturesOrigin::parse)
+    } else {
+        variables.optional_with(NAME, EXPECTED, PicturesOrigin::parse)
+    }
 }
 
 /// Takes the place of an invalid URL until the recorded problem is returned.
@@ -241,6 +256,22 @@ mod tests {
         assert!(config.web_root.is_none());
         assert_eq!(config.kafka_group, "gateway");
         assert!(config.web_origins.is_empty());
+    }
+
+    #[test]
+    fn a_web_app_needs_the_pictures_origin() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("index.html"), "<html>").unwrap();
+        let mut vars = REQUIRED.to_vec();
+        vars.push(("WEB_ROOT", root.path().to_str().unwrap()));
+        let error = Config::of(&vars).unwrap_err().to_string();
+        assert!(error.contains("PICTURES_ORIGIN is not set"), "{error}");
+        vars.push(("PICTURES_ORIGIN", "https://pictures.example.org"));
+        assert!(Config::of(&vars).unwrap().pictures_origin.is_some());
+        vars.pop();
+        vars.push(("PICTURES_ORIGIN", "https://s3.eu-central-1.amazonaws.com"));
+        let error = Config::of(&vars).unwrap_err().to_string();
+        assert!(error.contains("PICTURES_ORIGIN must be"), "{error}");
     }
 
     #[test]

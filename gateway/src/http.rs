@@ -5,7 +5,9 @@ pub(crate) mod docs;
 pub(crate) mod facade;
 pub(crate) mod fallback;
 pub(crate) mod head;
+pub(crate) mod policy;
 pub(crate) mod server;
+pub(crate) mod session;
 pub(crate) mod site;
 
 use std::{any::Any, path::Path};
@@ -22,12 +24,13 @@ use http::{
 };
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument as _, Span, field::Empty, info_span};
-use trichrome_proto::wire::header::{REQUEST_ID, TRACEPARENT};
+use trichrome_proto::wire::header::{AUTHORIZATION, REQUEST_ID, TRACEPARENT};
 use trichrome_telemetry as telemetry;
 
 use self::{
     facade::{Facade, response::Refusal},
     fallback::{method_not_allowed, not_found},
+    policy::PicturesOrigin,
 };
 use crate::{
     call::{
@@ -46,10 +49,13 @@ pub(crate) fn router(
     readiness: Readiness,
     origins: &[HeaderValue],
     web_root: Option<&Path>,
+    pictures: Option<&PicturesOrigin>,
 ) -> Router {
-    let pages = pages::health(readiness).merge(docs::router());
+    let pages = pages::health(readiness)
+        .merge(docs::router())
+        .merge(session::router());
     let pages = match web_root {
-        Some(root) => pages.merge(site::router(root)),
+        Some(root) => pages.merge(site::router(root, pictures)),
         None => pages.fallback(not_found),
     };
     pages
@@ -63,13 +69,18 @@ pub(crate) fn router(
 /// Gives each request its context, and each response the ids that find it in logs and traces.
 /// Every response of this port passes here.
 async fn identify(mut request: Request, next: Next) -> Response {
-    let span = if facade::is_below(request.uri().path()) {
-        request_span(&request)
+    let (span, session) = if facade::is_below(request.uri().path()) {
+        let session = session::authorization(request.headers());
+        (request_span(&request), session)
     } else {
-        Span::none()
+        (Span::none(), None)
     };
-    let context = Context::begin(&span, |name| http_header(request.headers(), name))
-        .at_client(server::client_address(request.extensions()));
+    let header = |name: &str| match name {
+        AUTHORIZATION if session.is_some() => session.as_deref(),
+        _ => http_header(request.headers(), name),
+    };
+    let context =
+        Context::begin(&span, header).at_client(server::client_address(request.extensions()));
     request.extensions_mut().insert(context.clone());
     let mut response = next.run(request).instrument(span.clone()).await;
     if response.extensions_mut().remove::<Panicked>().is_some() {

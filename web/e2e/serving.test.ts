@@ -5,10 +5,9 @@ import { readStack } from './support/stack';
 
 useBrowser();
 
-const policy = readFileSync(
-  new URL('../content-security-policy.txt', import.meta.url),
-  'utf8',
-).trim();
+const policy = readFileSync(new URL('../content-security-policy.txt', import.meta.url), 'utf8')
+  .trim()
+  .replaceAll('${PICTURES_ORIGIN}', readStack().aws_endpoint);
 const get = (path: string) =>
   fetch(readStack().gateway_url + path, { headers: { accept: 'text/html,*/*' } });
 

@@ -27,7 +27,8 @@ export interface MockServer {
 }
 
 export async function startMockServer(port = 0, backend = new MockBackend()): Promise<MockServer> {
-  const policy = (await readFile(join(WEB, 'content-security-policy.txt'), 'utf8')).trim();
+  const template = (await readFile(join(WEB, 'content-security-policy.txt'), 'utf8')).trim();
+  let policy = template;
   const server = createServer((request, response) => {
     serve(request, response, backend, policy).catch((error: unknown) => {
       // The client cancelled an upload.
@@ -39,8 +40,11 @@ export async function startMockServer(port = 0, backend = new MockBackend()): Pr
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('the server has no port');
+  const url = `http://127.0.0.1:${address.port}`;
+  // The mock also serves the pictures' links.
+  policy = template.replaceAll('${PICTURES_ORIGIN}', url);
   return {
-    url: `http://127.0.0.1:${address.port}`,
+    url,
     backend,
     close: () =>
       new Promise((resolve) => {

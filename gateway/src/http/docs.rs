@@ -16,7 +16,7 @@ use trichrome_proto::{
     wire::header::IDEMPOTENCY_KEY,
 };
 
-use super::site::set_security_headers;
+use super::{policy::content_security_policy, site::set_security_headers};
 
 pub(crate) fn router() -> Router {
     Router::new()
@@ -46,7 +46,7 @@ async fn style() -> Response {
 fn file(media_type: &'static str, text: &'static str) -> Response {
     let headers = [(CONTENT_TYPE, media_type), (CACHE_CONTROL, "no-cache")];
     let mut response = (headers, text).into_response();
-    set_security_headers(response.headers_mut());
+    set_security_headers(response.headers_mut(), content_security_policy(None));
     response
 }
 

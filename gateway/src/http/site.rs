@@ -18,7 +18,11 @@ use http::{
 use tower::ServiceExt as _;
 use tower_http::services::ServeDir;
 
-use super::{NOSNIFF, fallback::not_found};
+use super::{
+    NOSNIFF,
+    fallback::not_found,
+    policy::{PicturesOrigin, content_security_policy},
+};
 use crate::call::context::Context;
 
 /// Vite puts a hash of the content into the names of these files, so their content never
@@ -28,17 +32,11 @@ const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000,
 /// `index.html` is revalidated each time, because it names the current assets.
 const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
 
-/// Allows only scripts, styles and calls of this origin. The web app's container and tests use
-/// the same file. Its hash is that of an empty style element, the only inline style that the
-/// app's styling library (Emotion) creates; it fills the element by script.
-const POLICY: HeaderValue = HeaderValue::from_static(
-    include_str!("../../../web/content-security-policy.txt").trim_ascii_end(),
-);
-
 /// Serves the files below `root`. Unknown paths requested by a browser get `index.html`, since
 /// they are the app's own routes.
-pub(crate) fn router(root: &Path) -> Router {
+pub(crate) fn router(root: &Path, pictures: Option<&PicturesOrigin>) -> Router {
     Router::new().fallback(serve).with_state(Files {
+        policy: content_security_policy(pictures),
         // The build writes a `.br` and a `.gz` file next to each file.
         dir: ServeDir::new(root)
             .append_index_html_on_directories(true)
@@ -50,6 +48,7 @@ pub(crate) fn router(root: &Path) -> Router {
 #[derive(Clone)]
 struct Files {
     dir: ServeDir,
+    policy: HeaderValue,
 }
 
 async fn serve(
@@ -72,14 +71,14 @@ async fn serve(
     let mut response = match found {
         Some(response) => response.into_response(),
         None if wants_page => {
-            let Ok(index) = files.dir.oneshot(page).await;
+            let Ok(index) = files.dir.clone().oneshot(page).await;
             index.into_response()
         }
         None => return not_found(Extension(context)).await,
     };
     let cached = if hashed { FOREVER } else { REVALIDATE };
     response.headers_mut().insert(CACHE_CONTROL, cached);
-    set_security_headers(response.headers_mut());
+    set_security_headers(response.headers_mut(), files.policy);
     response
 }
 
@@ -113,10 +112,10 @@ fn accepts_html(headers: &HeaderMap) -> bool {
         .any(|value| value.contains("text/html"))
 }
 
-/// Sets the security headers of a page.
-pub(crate) fn set_security_headers(headers: &mut HeaderMap) {
+/// Sets the security headers of a page with this Content-Security-Policy.
+pub(crate) fn set_security_headers(headers: &mut HeaderMap, policy: HeaderValue) {
     for (name, value) in [
-        (CONTENT_SECURITY_POLICY, POLICY),
+        (CONTENT_SECURITY_POLICY, policy),
         (X_CONTENT_TYPE_OPTIONS, NOSNIFF),
         (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
         (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
@@ -137,7 +136,8 @@ mod tests {
         std::fs::create_dir(root.path().join("assets")).unwrap();
         std::fs::write(root.path().join("index.html"), "<html>").unwrap();
         std::fs::write(root.path().join("assets/app-1a2b.js"), "1").unwrap();
-        let router = router(root.path()).layer(middleware::from_fn(
+        let pictures = PicturesOrigin::parse("http://localhost:4566").unwrap();
+        let router = router(root.path(), Some(&pictures)).layer(middleware::from_fn(
             async |mut request: Request, next: middleware::Next| {
                 request.extensions_mut().insert(Context::read(|_| None));
                 next.run(request).await
@@ -170,7 +170,10 @@ mod tests {
         assert_eq!(page.status(), 200);
         assert_eq!(page.headers()[CONTENT_TYPE], "text/html");
         let policy = page.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap();
-        assert!(!policy.contains("unsafe"), "{policy}");
+        assert!(
+            policy.contains("img-src 'self' blob: http://localhost:4566;"),
+            "{policy}"
+        );
     }
 
     #[tokio::test]

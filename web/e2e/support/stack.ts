@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url';
 /** The fields of a stack's description file that these tests use. */
 interface Stack {
   readonly gateway_url: string;
+  /** S3's endpoint: the origin of the pictures' links. */
+  readonly aws_endpoint: string;
   readonly control_socket: string;
   /** The key that signs tokens; the mock has none. */
   readonly token_key_file?: string;

@@ -5,7 +5,7 @@ use std::{fs, process::Command, time::Duration};
 use anyhow::{Context as _, Result};
 use rustix::process::Signal;
 
-use super::Stack;
+use super::{Stack, description::Description};
 use crate::{
     http,
     observe::{self, prometheus},
@@ -225,6 +225,21 @@ pub(super) fn gateway_variables(stack: &Stack) -> Result<Vec<(&'static str, Stri
     let web = root().join("web/dist");
     if web.join("index.html").exists() {
         variables.push(("WEB_ROOT", web.display().to_string()));
+        variables.push(("PICTURES_ORIGIN", pictures_origin(&stack.description())?));
     }
     Ok(variables)
+}
+
+/// The origin of the pictures' presigned links: the endpoint in use, or the bucket's own host on
+/// AWS.
+fn pictures_origin(description: &Description) -> Result<String> {
+    if !description.aws_endpoint.is_empty() {
+        return Ok(description.aws_endpoint.trim_end_matches('/').to_owned());
+    }
+    let region = ["AWS_REGION", "AWS_DEFAULT_REGION"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok())
+        .context("AWS_REGION is not set")?;
+    let bucket = &description.pictures_bucket;
+    Ok(format!("https://{bucket}.s3.{region}.amazonaws.com"))
 }

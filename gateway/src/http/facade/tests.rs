@@ -60,7 +60,8 @@ async fn app_with_log(answer: Value, log: Arc<Logged>) -> (Router, Arc<Metrics>)
         call_timeout: Duration::from_secs(5),
     };
     let readiness = Readiness::new(Vec::new(), CancellationToken::new());
-    (crate::http::router(facade, readiness, &[], None), metrics)
+    let router = crate::http::router(facade, readiness, &[], None, None);
+    (router, metrics)
 }
 
 /// A REST API that responds as API Gateway does to a function's `answer`.
