@@ -2,6 +2,7 @@
 
 use time::OffsetDateTime;
 use trichrome_proto::{analytics::GetLogRequest, wire::Transport};
+use uuid::Uuid;
 
 use crate::{
     Error,
@@ -17,16 +18,21 @@ pub(crate) struct Filter {
     pub(crate) method: Option<String>,
     pub(crate) status: Option<i16>,
     pub(crate) errors_only: bool,
+    /// Only calls of this user.
+    pub(crate) user: Option<Uuid>,
     /// Inclusive.
     pub(crate) since: Option<OffsetDateTime>,
     /// Exclusive.
     pub(crate) until: Option<OffsetDateTime>,
 }
 
-impl TryFrom<&GetLogRequest> for Filter {
-    type Error = Error;
-
-    fn try_from(request: &GetLogRequest) -> Result<Self, Error> {
+impl Filter {
+    /// The filter of a caller's request.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT` for a field that no entry can match.
+    pub(crate) fn read(request: &GetLogRequest, caller: Option<Uuid>) -> Result<Self, Error> {
         let time = |at: Option<_>, field| {
             at.map(|at| instant::from_proto(at).ok_or(Error::Time { field }))
                 .transpose()
@@ -47,6 +53,8 @@ impl TryFrom<&GetLogRequest> for Filter {
                 None => return Err(Error::Status),
             },
             errors_only: request.errors_only,
+            // A caller whose id isn't a UUID has no entries.
+            user: request.own.then(|| caller.unwrap_or_default()),
             since: time(request.since, "since")?,
             until: time(request.until, "until")?,
         };
@@ -67,7 +75,7 @@ mod tests {
     use super::*;
 
     fn filter(request: GetLogRequest) -> Result<Filter, Error> {
-        Filter::try_from(&request)
+        Filter::read(&request, None)
     }
 
     #[test]
@@ -91,6 +99,21 @@ mod tests {
         assert_eq!(filter.transport, Some(Transport::Events));
         assert_eq!(filter.status, Some(404));
         assert!(filter.since < filter.until);
+    }
+
+    #[test]
+    fn only_the_callers_own_calls_are_matched_on_request() {
+        let caller = Uuid::from_u128(7);
+        let user = |own, caller| {
+            let request = GetLogRequest {
+                own,
+                ..GetLogRequest::default()
+            };
+            Filter::read(&request, caller).unwrap().user
+        };
+        assert_eq!(user(true, Some(caller)), Some(caller));
+        assert_eq!(user(false, Some(caller)), None);
+        assert_eq!(user(true, None), Some(Uuid::nil()));
     }
 
     #[test]

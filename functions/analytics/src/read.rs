@@ -24,7 +24,8 @@ impl Analytics {
         request: GetLogRequest,
         caller: &str,
     ) -> Result<GetLogsMessage, Error> {
-        let filter = Filter::try_from(&request)?;
+        let reader = Uuid::try_parse(caller).ok();
+        let filter = Filter::read(&request, reader)?;
         let after = Cursor::decode(&request.cursor)?;
         let limit = match request.limit {
             0 => DEFAULT_LIMIT,
@@ -36,7 +37,6 @@ impl Analytics {
             .read(&filter, after, limit + 1, request.totals)
             .await?;
         let (logs, next) = cut(entries, limit as usize);
-        let reader = Uuid::try_parse(caller).ok();
         Ok(GetLogsMessage {
             logs: logs
                 .into_iter()

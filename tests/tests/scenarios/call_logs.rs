@@ -209,6 +209,7 @@ async fn shown(run: Scenario) -> Result<()> {
         (json!({"method": "Draw"}), 1),
         (json!({"status": 404}), 1),
         (json!({"errors_only": true}), 1),
+        (json!({"own": true}), 2),
         (json!({"transport": "events"}), 1),
         (json!({"transport": "rest"}), 0),
         (json!({"since": before}), 3),

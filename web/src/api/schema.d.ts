@@ -769,6 +769,8 @@ export interface operations {
                 until?: string;
                 /** @description Whether to return totals over all calls that match the filters. */
                 totals?: boolean;
+                /** @description Only the caller's own calls. */
+                own?: boolean;
             };
             header?: never;
             path?: never;

@@ -26,6 +26,9 @@ pub(crate) fn push(filter: &Filter, query: &mut QueryBuilder<Postgres>) {
     if filter.errors_only || filter.status.is_some_and(|status| status >= 400) {
         query.push(" AND status >= 400");
     }
+    if let Some(user) = filter.user {
+        query.push(" AND user_id = ").push_bind(user);
+    }
     if let Some(since) = filter.since {
         query.push(" AND at >= ").push_bind(since);
     }
