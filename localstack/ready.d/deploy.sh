@@ -10,8 +10,10 @@
 #                 shells source
 # POSTGRES        host:port of Postgres, as the functions' containers reach it
 # AWS_ENDPOINT_URL  LocalStack, as the gateway's container reaches it
+# S3_PUBLIC_URL   LocalStack, as browsers reach it
+# WEB_ORIGIN      the web app's origin
 set -euo pipefail
-: "${DEPLOY_FILES:?}" "${FUNCTIONS:?}" "${SECRETS:?}" "${OUTPUTS:?}" "${POSTGRES:?}" "${AWS_ENDPOINT_URL:?}"
+: "${DEPLOY_FILES:?}" "${FUNCTIONS:?}" "${SECRETS:?}" "${OUTPUTS:?}" "${POSTGRES:?}" "${AWS_ENDPOINT_URL:?}" "${S3_PUBLIC_URL:?}" "${WEB_ORIGIN:?}"
 
 # LocalStack accepts any credentials.
 export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=us-east-1
@@ -28,6 +30,8 @@ rm -f "$OUTPUTS/outputs.json" "$OUTPUTS/gateway.env"
   --template "$DEPLOY_FILES/template.yaml" \
   --code "$FUNCTIONS" \
   --parameter "OtlpEndpoint=${OTLP_ENDPOINT:-}" \
+  --parameter "S3PublicUrl=$S3_PUBLIC_URL" \
+  --parameter "WebOrigin=$WEB_ORIGIN" \
   --parameter ApiGatewayLogRole=existing \
   --parameter PostgresConcurrency=0 \
   --parameter TlsOnly=false \
@@ -58,6 +62,7 @@ write(
         "PICTURES_TABLE": outputs["PicturesTable"],
         "PICTURES_BUCKET": outputs["PicturesBucket"],
         "CALL_LOG_QUEUE_URL": outputs["CallLogQueueUrl"],
+        "DERIVE_QUEUE_URL": outputs["DeriveQueueUrl"],
         "TOKEN_KEY_SECRET_ID": outputs["TokenKeySecretArn"],
         "TOKEN_JWKS": jwks.read_text().strip(),
     },

@@ -133,7 +133,7 @@ def main():
     compare.roles(differences, client("iam"), functions, meaning)
     compare.api(differences, client("apigateway"), outputs["RestApiId"], functions, meaning)
     bucket = template["Resources"]["PicturesBucket"]["Properties"]
-    compare.bucket(differences, client("s3"), outputs["PicturesBucket"], bucket)
+    compare.bucket(differences, client("s3"), outputs["PicturesBucket"], bucket, meaning)
     secrets = client("secretsmanager")
     compare.token_key(differences, secrets, outputs["TokenKeySecretArn"], json.loads(jwks))
     compare.logs(differences, client("logs"), of_type(template, "AWS::Logs::LogGroup"), meaning)

@@ -139,7 +139,7 @@ def api(differences, client, id, resources, meaning):
     differences.same("the REST API's stages", [stage["stageName"] for stage in stages], ["v1"])
 
 
-def bucket(differences, s3, name, properties):
+def bucket(differences, s3, name, properties, meaning):
     block = s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]
     differences.same("the bucket, public access", block, properties["PublicAccessBlockConfiguration"])
     made = s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"][0]
@@ -158,6 +158,39 @@ def bucket(differences, s3, name, properties):
         "the bucket, lifecycle",
         [(rule["ID"], rule["AbortIncompleteMultipartUpload"]) for rule in rules],
         [(rule["Id"], rule["AbortIncompleteMultipartUpload"]) for rule in meant],
+    )
+    made = s3.get_bucket_cors(Bucket=name)["CORSRules"]
+    meant = [
+        {
+            "AllowedOrigins": rule["AllowedOrigins"],
+            "AllowedMethods": rule["AllowedMethods"],
+            "AllowedHeaders": rule["AllowedHeaders"],
+            "ExposeHeaders": rule["ExposedHeaders"],
+            "MaxAgeSeconds": rule["MaxAge"],
+        }
+        for rule in meaning.of(properties["CorsConfiguration"]["CorsRules"])
+    ]
+    differences.same("the bucket, CORS", made, meant)
+    made = s3.get_bucket_notification_configuration(Bucket=name).get("QueueConfigurations", [])
+    meant = meaning.of(properties["NotificationConfiguration"]["QueueConfigurations"])
+    differences.same(
+        "the bucket, notifications",
+        [
+            (
+                entry["QueueArn"],
+                entry["Events"],
+                [rule["Value"] for rule in entry["Filter"]["Key"]["FilterRules"]],
+            )
+            for entry in made
+        ],
+        [
+            (
+                entry["Queue"],
+                [entry["Event"]],
+                [rule["Value"] for rule in entry["Filter"]["S3Key"]["Rules"]],
+            )
+            for entry in meant
+        ],
     )
     owner = s3.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"]["Rules"]
     differences.same("the bucket, owner", owner, properties["OwnershipControls"]["Rules"])

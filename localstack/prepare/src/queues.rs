@@ -11,6 +11,8 @@ const RETENTION: u32 = 14 * 24 * 60 * 60;
 /// How a queue delivers its messages, as in `template.yaml`.
 #[derive(Clone, Copy, Debug)]
 pub struct Delivery {
+    /// Seconds before a new message is delivered.
+    delay: u32,
     /// Seconds for handling a message: six times the function's time limit.
     visibility_timeout: u32,
     /// Deliveries before a message moves to the dead-letter queue.
@@ -21,6 +23,7 @@ pub struct Delivery {
 
 /// Call logs, for `analytics-ingest`.
 pub const CALL_LOGS: Delivery = Delivery {
+    delay: 0,
     visibility_timeout: 72,
     max_receive_count: 100,
     sender: None,
@@ -28,6 +31,7 @@ pub const CALL_LOGS: Delivery = Delivery {
 
 /// S3's events of new pictures, for `pictures-derive`.
 pub const DERIVE: Delivery = Delivery {
+    delay: 1,
     visibility_timeout: 360,
     max_receive_count: 5,
     sender: Some("s3.amazonaws.com"),
@@ -59,6 +63,7 @@ pub async fn ensure(aws: &SdkConfig, name: &str, delivery: Delivery) -> anyhow::
     });
     let mut attributes = vec![
         retention,
+        (QueueAttributeName::DelaySeconds, delivery.delay.to_string()),
         (
             QueueAttributeName::VisibilityTimeout,
             delivery.visibility_timeout.to_string(),

@@ -126,7 +126,7 @@ const ACTIONS: &[(&str, &[&str])] = &[
             "dynamodb:Query on PicturesTable",
             "dynamodb:UpdateItem on PicturesTable",
             "s3:DeleteObject on objects of PicturesBucket",
-            "s3:PutObject on objects of PicturesBucket",
+            "s3:PutObject on originals of PicturesBucket",
         ],
     ),
     (
@@ -158,11 +158,11 @@ const ACTIONS: &[(&str, &[&str])] = &[
             "dynamodb:GetItem on UsersTable",
             "dynamodb:PutItem on PicturesTable",
             "dynamodb:Query on PicturesTable",
-            "s3:AbortMultipartUpload on objects of PicturesBucket",
-            "s3:GetObject on objects of PicturesBucket",
+            "s3:AbortMultipartUpload on originals of PicturesBucket",
+            "s3:GetObject on originals of PicturesBucket",
             "s3:ListBucket on PicturesBucket",
-            "s3:ListMultipartUploadParts on objects of PicturesBucket",
-            "s3:PutObject on objects of PicturesBucket",
+            "s3:ListMultipartUploadParts on originals of PicturesBucket",
+            "s3:PutObject on originals of PicturesBucket",
         ],
     ),
     // s3:PutObject: a presigned request may do what its signer may.
@@ -171,10 +171,10 @@ const ACTIONS: &[(&str, &[&str])] = &[
         &[
             "dynamodb:GetItem on PicturesTable",
             "dynamodb:GetItem on UsersTable",
-            "s3:GetObject on objects of PicturesBucket",
+            "s3:GetObject on originals of PicturesBucket",
             "s3:ListBucket on PicturesBucket",
-            "s3:ListMultipartUploadParts on objects of PicturesBucket",
-            "s3:PutObject on objects of PicturesBucket",
+            "s3:ListMultipartUploadParts on originals of PicturesBucket",
+            "s3:PutObject on originals of PicturesBucket",
         ],
     ),
     (
@@ -187,12 +187,12 @@ const ACTIONS: &[(&str, &[&str])] = &[
             "dynamodb:PutItem on PicturesTable",
             "dynamodb:Query on PicturesTable",
             "dynamodb:UpdateItem on PicturesTable",
-            "s3:AbortMultipartUpload on objects of PicturesBucket",
+            "s3:AbortMultipartUpload on originals of PicturesBucket",
             "s3:DeleteObject on objects of PicturesBucket",
             "s3:GetObject on objects of PicturesBucket",
             "s3:ListBucket on PicturesBucket",
-            "s3:ListMultipartUploadParts on objects of PicturesBucket",
-            "s3:PutObject on objects of PicturesBucket",
+            "s3:ListMultipartUploadParts on originals of PicturesBucket",
+            "s3:PutObject on originals of PicturesBucket",
         ],
     ),
     (
@@ -201,7 +201,7 @@ const ACTIONS: &[(&str, &[&str])] = &[
             "dynamodb:GetItem on PicturesTable",
             "dynamodb:GetItem on UsersTable",
             "dynamodb:UpdateItem on PicturesTable",
-            "s3:AbortMultipartUpload on objects of PicturesBucket",
+            "s3:AbortMultipartUpload on originals of PicturesBucket",
             "s3:DeleteObject on objects of PicturesBucket",
         ],
     ),
@@ -307,6 +307,25 @@ fn function_block(operation: &Operation) -> String {
     )
 }
 
+/// Parts of the bucket, as [`ACTIONS`] and as the template's policies name them. Originals from before
+/// version 0.2.0 have no prefix.
+const OBJECTS: [(&str, &str); 3] = [
+    ("objects of PicturesBucket", "${PicturesBucket.Arn}/*"),
+    (
+        "originals of PicturesBucket",
+        "${PicturesBucket.Arn}/originals/*",
+    ),
+    (
+        "derivatives of PicturesBucket",
+        "${PicturesBucket.Arn}/derived/*",
+    ),
+];
+
+fn objects(name: &str) -> Option<&'static str> {
+    let (_, resource) = OBJECTS.iter().find(|(objects, _)| *objects == name)?;
+    Some(resource)
+}
+
 /// The policy that allows these actions.
 fn policy_block(actions: &[&str]) -> String {
     let mut statements: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -319,8 +338,8 @@ fn policy_block(actions: &[&str]) -> String {
     }
     let mut block = String::from("        - Version: '2012-10-17'\n          Statement:\n");
     for (resource, actions) in statements {
-        let resource = match resource.strip_prefix("objects of ") {
-            Some(bucket) => format!("!Sub ${{{bucket}.Arn}}/*"),
+        let resource = match objects(resource) {
+            Some(objects) => format!("!Sub {objects}"),
             None => format!("!GetAtt {resource}.Arn"),
         };
         block.push_str("            - Effect: Allow\n              Action:\n");
@@ -513,9 +532,10 @@ fn granted(statement: &Value) -> Vec<String> {
     let resource = &statement["Resource"];
     let get_att = resource["Fn::GetAtt"].as_str();
     let sub = resource["Fn::Sub"].as_str();
-    let resource = match (get_att, sub) {
+    let part = OBJECTS.iter().find(|(_, part)| sub == Some(part));
+    let resource = match (get_att, part) {
         (Some(attribute), None) => attribute.split('.').next().unwrap().to_owned(),
-        (None, Some("${PicturesBucket.Arn}/*")) => "objects of PicturesBucket".to_owned(),
+        (None, Some((objects, _))) => (*objects).to_owned(),
         _ => panic!("neither a resource of the template nor a part of one: {resource}"),
     };
     texts(&statement["Action"])
