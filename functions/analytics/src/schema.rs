@@ -26,6 +26,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "client entries",
         include_str!("../migrations/0003_client_entries.sql"),
     ),
+    (
+        "own calls",
+        include_str!("../migrations/0004_own_calls.sql"),
+    ),
 ];
 
 /// Migrations that a later version has applied are ignored, so that a deployment can be rolled
