@@ -79,6 +79,33 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Size, Refusal> {
     Ok(size)
 }
 
+/// How a viewer turns and mirrors an AVIF file's picture. Orientations in EXIF don't count.
+/// An invalid file isn't transformed.
+pub fn transformation(bytes: &[u8]) -> Transformation {
+    let mut boxes = Boxes::of_file(bytes).map_while(Result::ok);
+    let meta = boxes.find(|found| &found.kind == b"meta");
+    meta.and_then(|found| meta::transformation(found.body, bytes).ok())
+        .unwrap_or_default()
+}
+
+/// A transformation of a picture: first it is turned, then mirrored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Transformation {
+    /// Turns by 90° anticlockwise, 0 to 3.
+    pub quarter_turns: u8,
+    /// How it is mirrored afterwards.
+    pub mirror: Option<Mirror>,
+}
+
+/// How a picture is mirrored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mirror {
+    /// Top and bottom change places.
+    Vertical,
+    /// Left and right change places.
+    Horizontal,
+}
+
 /// Bytes of a file, checked.
 fn slice(bytes: &[u8], from: u64, length: u64) -> Option<&[u8]> {
     let from = usize::try_from(from).ok()?;

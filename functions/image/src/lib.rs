@@ -19,6 +19,7 @@ mod webp;
 
 use std::fmt;
 
+pub use avif::{Mirror, Transformation, transformation as avif_transformation};
 pub use error::{Flaw, ImageError, Unshown};
 use error::{Refusal, flaw};
 pub use size::{MAX_PIXELS, MAX_SIDE, Size};

@@ -9,7 +9,7 @@ use super::{
     properties::{self, Properties},
 };
 use crate::{
-    Flaw, Refusal, Size, flaw, other,
+    Flaw, Refusal, Size, Transformation, flaw, other,
     reader::{Reader, escape},
 };
 
@@ -39,7 +39,32 @@ struct Reference {
 }
 
 /// Checks the box, and returns the size of the primary picture.
-pub(super) fn read<'a>(mut meta: Reader<'a>, file: &'a [u8]) -> Result<Size, Refusal> {
+pub(super) fn read<'a>(meta: Reader<'a>, file: &'a [u8]) -> Result<Size, Refusal> {
+    let (meta, primary) = parse(meta, file)?;
+    let size = item::check(&meta, primary)?;
+    for alpha in meta.referring(*b"auxl", primary) {
+        if meta.properties.is_alpha(alpha) {
+            match item::check(&meta, alpha) {
+                // It is shown without transparency.
+                Err(Refusal::Unshown(_)) => {}
+                checked => drop(checked?),
+            }
+        }
+    }
+    Ok(size)
+}
+
+/// How the primary picture is turned and mirrored.
+pub(super) fn transformation<'a>(
+    meta: Reader<'a>,
+    file: &'a [u8],
+) -> Result<Transformation, Refusal> {
+    let (meta, primary) = parse(meta, file)?;
+    Ok(meta.properties.transformation(primary)?)
+}
+
+/// Parses the box. Returns its items and the primary one.
+fn parse<'a>(mut meta: Reader<'a>, file: &'a [u8]) -> Result<(Meta<'a>, u32), Refusal> {
     if version_and_flags(&mut meta, "box meta")?.0 != 0 {
         return Err(flaw!("its meta box has an unknown version").into());
     }
@@ -82,18 +107,7 @@ pub(super) fn read<'a>(mut meta: Reader<'a>, file: &'a [u8]) -> Result<Size, Ref
     let wanted = meta.wanted(primary);
     meta.locations = locations::read(locations, &wanted)?;
     meta.properties = properties::read(properties, &wanted)?;
-
-    let size = item::check(&meta, primary)?;
-    for alpha in meta.referring(*b"auxl", primary) {
-        if meta.properties.is_alpha(alpha) {
-            match item::check(&meta, alpha) {
-                // It is shown without transparency.
-                Err(Refusal::Unshown(_)) => {}
-                checked => drop(checked?),
-            }
-        }
-    }
-    Ok(size)
+    Ok((meta, primary))
 }
 
 impl Meta<'_> {

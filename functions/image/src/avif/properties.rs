@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::boxes::{Boxes, Found, version_and_flags};
 use crate::{
-    Flaw, Refusal, Size, flaw,
+    Flaw, Mirror, Refusal, Size, Transformation, flaw,
     reader::{Reader, escape},
 };
 
@@ -87,6 +87,23 @@ impl<'a> Properties<'a> {
         let kind = self.find(item, *b"auxC");
         let kind = kind.and_then(|body| body.rest().get(4..));
         kind.is_some_and(|kind| ALPHA.iter().any(|alpha| kind.starts_with(alpha)))
+    }
+
+    /// How the item is turned (irot) and mirrored (imir).
+    pub(super) fn transformation(&self, item: u32) -> Result<Transformation, Flaw> {
+        let number = |kind| {
+            let body = self.find(item, kind);
+            body.map(|mut body| body.u8("a transformation")).transpose()
+        };
+        let quarter_turns = number(*b"irot")?.unwrap_or(0) & 3;
+        let mirror = number(*b"imir")?.map(|axis| match axis & 1 {
+            0 => Mirror::Vertical,
+            _ => Mirror::Horizontal,
+        });
+        Ok(Transformation {
+            quarter_turns,
+            mirror,
+        })
     }
 
     /// The size that the item is drawn with (ispe).

@@ -1,4 +1,7 @@
-use super::{Format, Image, Size, find, fixture, inspect, refusal, size};
+use super::{
+    Format, Image, Mirror, Size, Transformation, avif_transformation, find, fixture, inspect,
+    refusal, size,
+};
 
 #[test]
 fn a_contradictory_file_is_refused() {
@@ -275,4 +278,19 @@ fn many_items_take_little_work() {
     }
     let message = size(&avif(&locations, b"", b"")).unwrap_err();
     assert!(message.contains("sequence header"), "{message}");
+}
+
+#[test]
+fn transformations_are_those_of_the_primary_picture() {
+    // Made by avifenc with --irot 1 --imir 0.
+    let turned = include_bytes!("../../tests/fixtures/turned.avif");
+    let expected = Transformation {
+        quarter_turns: 1,
+        mirror: Some(Mirror::Vertical),
+    };
+    assert_eq!(avif_transformation(turned), expected);
+    // EXIF's orientation doesn't count.
+    let plain = include_bytes!("../../tests/fixtures/rgb.avif");
+    assert_eq!(avif_transformation(plain), Transformation::default());
+    assert_eq!(avif_transformation(b"no file"), Transformation::default());
 }
