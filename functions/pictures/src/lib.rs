@@ -10,6 +10,7 @@ pub mod content;
 mod create;
 mod cursor;
 mod delete;
+pub mod derive;
 mod error;
 mod get;
 mod list;
@@ -24,6 +25,7 @@ mod upload;
 mod wiring;
 
 pub use create::{NewPictures, UsersTable};
+pub use derive::Deriver;
 pub use error::Error;
 pub use picture::{Derivation, Derived, Picture};
 pub use purge::Purged;

@@ -6,6 +6,7 @@
 //! [`PictureStore::purge`] deletes them with their user.
 
 mod derivation;
+mod derivatives;
 mod insert;
 mod keys;
 mod multipart;

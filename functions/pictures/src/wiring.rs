@@ -1,8 +1,10 @@
 //! The domain's parts, built from a function's environment.
 
+use std::path::PathBuf;
+
 use trichrome_runtime::Env;
 
-use crate::{NewPictures, PictureStore, Places, Quota, Uploads, UsersTable};
+use crate::{Deriver, NewPictures, PictureStore, Places, Quota, Uploads, UsersTable};
 
 const MIB: u32 = 1024 * 1024;
 const GIB: u64 = 1024 * 1024 * 1024;
@@ -21,6 +23,18 @@ impl PictureStore {
             ),
         };
         Self::new(&env.aws("dynamodb"), &env.aws("s3"), places)
+    }
+}
+
+impl Deriver {
+    /// Derives from the pictures in [`PictureStore::from_env`], by running this program.
+    pub fn from_env(env: &mut Env) -> Self {
+        let store = PictureStore::from_env(env);
+        let program = std::env::current_exe().unwrap_or_else(|_| {
+            env.problem("/proc", "must be mounted, to find the program itself");
+            PathBuf::new()
+        });
+        Self::new(store, program)
     }
 }
 

@@ -28,6 +28,9 @@ const MIGRATE: &str = "analytics-migrate";
 /// Called by a schedule.
 const SWEEP: &str = "pictures-sweep";
 
+/// Called by the queue of S3's notifications.
+const DERIVE: &str = "pictures-derive";
+
 /// The AWS actions of each function's code, as `action on resource`. The scenarios run with
 /// MiniStack's enforcement of policies, which shows that none is missing.
 const ACTIONS: &[(&str, &[&str])] = &[
@@ -210,6 +213,16 @@ const ACTIONS: &[(&str, &[&str])] = &[
     ("analytics-ingest", &[]),
     (MIGRATE, &[]),
     (
+        DERIVE,
+        &[
+            "dynamodb:UpdateItem on PicturesTable",
+            "s3:DeleteObject on objects of PicturesBucket",
+            "s3:GetObject on objects of PicturesBucket",
+            "s3:ListBucket on PicturesBucket",
+            "s3:PutObject on objects of PicturesBucket",
+        ],
+    ),
+    (
         SWEEP,
         &[
             "dynamodb:BatchGetItem on PicturesTable",
@@ -381,7 +394,7 @@ fn every_operation_has_its_function() {
          AnalyticsGetFunction has):\n\n{missing}"
     );
     let mut expected = contract();
-    expected.extend([MIGRATE, SWEEP].map(str::to_owned));
+    expected.extend([DERIVE, MIGRATE, SWEEP].map(str::to_owned));
     let names: BTreeSet<_> = functions.keys().cloned().collect();
     assert_eq!(
         names, expected,

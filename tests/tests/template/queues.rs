@@ -12,12 +12,20 @@ struct Queue {
     function: &'static str,
 }
 
-const QUEUES: &[Queue] = &[Queue {
-    id: "CallLogQueue",
-    dead_letters: "CallLogDeadLetters",
-    source: "CallLogSource",
-    function: "AnalyticsIngestFunction",
-}];
+const QUEUES: &[Queue] = &[
+    Queue {
+        id: "CallLogQueue",
+        dead_letters: "CallLogDeadLetters",
+        source: "CallLogSource",
+        function: "AnalyticsIngestFunction",
+    },
+    Queue {
+        id: "DeriveQueue",
+        dead_letters: "DeriveDeadLetters",
+        source: "DeriveSource",
+        function: "PicturesDeriveFunction",
+    },
+];
 
 fn number(value: &Value) -> u64 {
     value.as_u64().unwrap_or_else(|| panic!("{value}"))

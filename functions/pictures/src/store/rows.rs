@@ -203,7 +203,6 @@ impl Rows {
 
     /// Sets what was found out about a picture, and returns whether there is such a picture that
     /// isn't being deleted. Repeated calls have one effect.
-    #[expect(dead_code, reason = "for pictures-derive")]
     pub(crate) async fn set_derivation(
         &self,
         user_id: &str,

@@ -212,7 +212,6 @@ impl Rows {
 
     /// Sets what was found out about the picture of an upload, and returns whether there is such an
     /// upload.
-    #[expect(dead_code, reason = "for pictures-derive")]
     pub(crate) async fn set_upload_derivation(
         &self,
         user_id: &str,
