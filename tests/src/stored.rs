@@ -13,6 +13,7 @@ use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
 };
+use uuid::Uuid;
 
 use crate::{images::Picture, stack::Description};
 
@@ -91,6 +92,37 @@ impl Stored {
             content_type: object.content_type().unwrap_or_default().to_owned(),
             bytes: object.body.collect().await?.to_vec(),
         })
+    }
+
+    /// Stores a picture as version 0.1.0 did: its object without a prefix, and its row without what
+    /// is derived. Returns its id.
+    pub async fn store_as_before(&self, user_id: &str, picture: &Picture) -> Result<String> {
+        let id = Uuid::now_v7().to_string();
+        let content_type = picture.format.content_type();
+        self.s3
+            .put_object()
+            .bucket(&self.bucket)
+            .key(format!("{user_id}/{id}"))
+            .content_type(content_type)
+            .body(picture.bytes.clone().into())
+            .send()
+            .await?;
+        let text = |value: &str| AttributeValue::S(value.to_owned());
+        let number = |value: usize| AttributeValue::N(value.to_string());
+        let item = [
+            ("user_id", text(user_id)),
+            ("picture_id", text(&id)),
+            ("title", text("from before")),
+            ("content_type", text(content_type)),
+            ("size_bytes", number(picture.bytes.len())),
+            ("width", number(picture.width.try_into()?)),
+            ("height", number(picture.height.try_into()?)),
+            ("created_at", text("2026-01-01T00:00:00Z")),
+        ];
+        let item = item.map(|(name, value)| (name.to_owned(), value));
+        let put = self.dynamodb.put_item().table_name(&self.pictures);
+        put.set_item(Some(item.into())).send().await?;
+        Ok(id)
     }
 
     /// Counts the stored items of a user.

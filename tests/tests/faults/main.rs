@@ -7,6 +7,7 @@
 
 mod aws;
 mod batches;
+mod derive;
 mod churn;
 mod deadlines;
 mod flood;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         hang_ups::add,
         kafka::add,
         batches::add,
+        derive::add,
         flood::add,
         deadlines::add,
         transactions::add,

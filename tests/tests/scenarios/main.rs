@@ -8,6 +8,7 @@ mod authorization;
 mod bad_bodies;
 mod bad_fields;
 mod bad_pictures;
+mod bucket;
 mod call_logs;
 mod commands;
 mod edges;
@@ -19,6 +20,7 @@ mod idempotency;
 mod inputs;
 mod isolation;
 mod journey;
+mod old_pictures;
 mod paging;
 mod pictures;
 mod renames;
@@ -39,6 +41,8 @@ fn main() -> ExitCode {
     for add in [
         journey::add,
         pictures::add,
+        old_pictures::add,
+        bucket::add,
         renames::add,
         paging::add,
         accounts::add,
