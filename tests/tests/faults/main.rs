@@ -7,9 +7,9 @@
 
 mod aws;
 mod batches;
-mod derive;
 mod churn;
 mod deadlines;
+mod derive;
 mod flood;
 mod functions;
 mod gateway;

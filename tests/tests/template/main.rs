@@ -216,10 +216,10 @@ const ACTIONS: &[(&str, &[&str])] = &[
         DERIVE,
         &[
             "dynamodb:UpdateItem on PicturesTable",
-            "s3:DeleteObject on objects of PicturesBucket",
+            "s3:DeleteObject on derivatives of PicturesBucket",
             "s3:GetObject on objects of PicturesBucket",
             "s3:ListBucket on PicturesBucket",
-            "s3:PutObject on objects of PicturesBucket",
+            "s3:PutObject on derivatives of PicturesBucket",
         ],
     ),
     (
