@@ -77,7 +77,8 @@ export default defineConfig({
   server: {
     host: '127.0.0.1',
     proxy: {
-      '^/(rest|grpc|events)/': { target: gateway },
+      // `mock-pictures`: the mock backend's links to pictures.
+      '^/(rest|grpc|events|mock-pictures)/': { target: gateway },
     },
   },
   test: {

@@ -18,16 +18,22 @@ const contract = Object.entries(paths).flatMap(([path, methods]) =>
   })),
 );
 
+/** Operations of the contract's next version. */
+const PENDING = ['pictures/GetPictureIndex'];
+
 const { routes } = new MockBackend();
 
-it.each(routes)('implements only operations of the contract: $operation', (route) => {
-  const same = contract.filter(
-    ({ method, path }) => method === route.method && route.path.test(path),
-  );
-  expect(same).toMatchObject([
-    { service: route.operation.split('/')[0], isPublic: route.isPublic === true },
-  ]);
-});
+it.each(routes.filter(({ operation }) => !PENDING.includes(operation)))(
+  'implements only operations of the contract: $operation',
+  (route) => {
+    const same = contract.filter(
+      ({ method, path }) => method === route.method && route.path.test(path),
+    );
+    expect(same).toMatchObject([
+      { service: route.operation.split('/')[0], isPublic: route.isPublic === true },
+    ]);
+  },
+);
 
 it('implements every operation that the app calls', () => {
   const called = readdirSync(new URL('../src', import.meta.url), { recursive: true })

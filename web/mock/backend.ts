@@ -4,8 +4,11 @@
  * end-to-end tests check the real service.
  */
 import { isTransport, type Transport } from '../src/lib/transports';
-import type { LogEntry, Picture, Totals } from '../src/api/types';
+import type { IndexEntry, LogEntry, Totals } from '../src/api/types';
+import type { PictureInfo } from '../src/pictures/requests';
+import { filedAt, monthOf } from '../src/pictures/dates';
 import { LIMITS } from '../src/lib/limits';
+import { sizeOf } from './size';
 import { imageTypeOf } from '../src/uploads/checkFile';
 
 interface User {
@@ -52,6 +55,27 @@ const hex = (bytes: number) =>
     b.toString(16).padStart(2, '0'),
   ).join('');
 
+/** A picture without its links, which are new with every response. */
+type Stored = Omit<PictureInfo, 'links'> & {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** What the service would derive; the original otherwise. */
+  readonly thumbnail?: Uint8Array<ArrayBuffer>;
+};
+
+/** What the service reads from a picture's bytes. */
+export type Derived = Partial<
+  Pick<Stored, 'width' | 'height' | 'taken_at' | 'placeholder' | 'state' | 'thumbnail' | 'damage'>
+>;
+
+/** The path of the links to pictures, which need no token. */
+const LINKS = '/mock-pictures/';
+
+/** The most entries of an index page. */
+const INDEX_PAGE = 200;
+
+/** A ThumbHash of an evening sky over a dark shore. */
+const PLACEHOLDER = '1QcSHQRnh493V4dIh4eXh1h4kJUI';
+
 export class MockBackend {
   /** Transports that respond with 503. */
   readonly down = new Set<Transport>();
@@ -67,7 +91,9 @@ export class MockBackend {
 
   private readonly users = new Map<string, User>();
   private readonly tokens = new Map<string, string>();
-  private pictures: Picture[] = [];
+  private pictures: Stored[] = [];
+  /** Downloads of pictures' bytes, oldest first: `<id>/<variant>`. */
+  readonly downloads: string[] = [];
   private readonly idempotent = new Map<string, unknown>();
   private logs: LogEntry[] = [];
   private lastPictureAt = 0;
@@ -115,9 +141,21 @@ export class MockBackend {
     },
     {
       method: 'GET',
+      path: /^\/pictures\/index$/,
+      operation: 'pictures/GetPictureIndex',
+      handle: (call) => this.index(call),
+    },
+    {
+      method: 'GET',
       path: /^\/pictures\/([^/]+)$/,
       operation: 'pictures/GetUserPicture',
-      handle: (call) => json(this.own(call)),
+      handle: (call) => this.get(call),
+    },
+    {
+      method: 'PATCH',
+      path: /^\/pictures\/([^/]+)$/,
+      operation: 'pictures/UpdateUserPicture',
+      handle: (call) => this.rename(call),
     },
     {
       method: 'DELETE',
@@ -136,6 +174,7 @@ export class MockBackend {
   /** Handles a facade request; returns undefined for any other path. */
   async handle(request: Request): Promise<Response | undefined> {
     const url = new URL(request.url);
+    if (url.pathname.startsWith(LINKS)) return this.download(url.pathname.slice(LINKS.length));
     const [, transport, ...rest] = url.pathname.split('/');
     if (!isTransport(transport)) return undefined;
     const path = `/${rest.join('/')}`;
@@ -223,10 +262,16 @@ export class MockBackend {
   }
 
   /** Stores a picture without a call. */
-  addPicture(username: string, title: string, base64: string, createdAt?: Date): Picture {
+  addPicture(
+    username: string,
+    title: string,
+    base64: string,
+    createdAt?: Date,
+    derived?: Derived,
+  ): { readonly id: string } {
     const user = this.users.get(username);
     if (user === undefined) throw new Error(`no user ${username}`);
-    return this.store(user.id, title, base64, createdAt);
+    return this.store(user.id, title, base64, createdAt, derived);
   }
 
   addLogs(logs: readonly LogEntry[]): void {
@@ -238,7 +283,7 @@ export class MockBackend {
     this.tokens.clear();
   }
 
-  get storedPictures(): readonly Picture[] {
+  get storedPictures(): readonly { readonly id: string; readonly title: string }[] {
     return this.pictures;
   }
 
@@ -300,7 +345,7 @@ export class MockBackend {
     return empty();
   }
 
-  private list({ query, userId }: Call): Response {
+  private list({ query, request, userId }: Call): Response {
     const limit = Number(query.get('limit') ?? '0') || 20;
     const cursor = query.get('cursor');
     const own = this.pictures.filter((picture) => picture.user_id === userId);
@@ -308,19 +353,104 @@ export class MockBackend {
     const page = own.slice(from, from + limit);
     const next = from + limit < own.length ? (page.at(-1)?.id ?? '') : '';
     const bare = query.get('metadata_only') === 'true';
-    const pictures = page.map((picture) => (bare ? { ...picture, base64: '' } : picture));
+    const pictures = page.map((picture) => this.message(picture, request, bare));
     return json(pictures, 200, { 'next-cursor': next });
+  }
+
+  private get(call: Call): Response {
+    const bare = call.query.get('metadata_only') === 'true';
+    return json(this.message(this.own(call), call.request, bare));
+  }
+
+  private async rename(call: Call): Promise<Response> {
+    const { title } = (await call.request.json()) as { title: string };
+    const renamed = { ...this.own(call), title };
+    this.pictures = this.pictures.map((one) => (one.id === renamed.id ? renamed : one));
+    return json(this.message(renamed, call.request, true));
+  }
+
+  private index({ query, request, userId }: Call): Response {
+    const order = query.get('order') === 'created' ? 'created' : 'taken';
+    const own = this.pictures
+      .filter((picture) => picture.user_id === userId)
+      .sort((a, b) => (filedAt(a, order) < filedAt(b, order) ? 1 : -1));
+    const month = query.get('month');
+    if (month === null) {
+      const counts = new Map<string, number>();
+      for (const picture of own) {
+        const of = monthOf(picture, order);
+        counts.set(of, (counts.get(of) ?? 0) + 1);
+      }
+      const months = [...counts].map(([month, count]) => ({ month, count }));
+      return json({ months, pictures: [], next_cursor: '', total: own.length });
+    }
+    const inMonth = own.filter((picture) => monthOf(picture, order) === month);
+    const cursor = query.get('cursor');
+    const from = cursor === null ? 0 : inMonth.findIndex(({ id }) => id === cursor) + 1;
+    const page = inMonth.slice(from, from + INDEX_PAGE);
+    const next_cursor = from + INDEX_PAGE < inMonth.length ? (page.at(-1)?.id ?? '') : '';
+    const pictures = page.map((picture): IndexEntry => {
+      const { id, title, taken_at, created_at, placeholder, state, content_type } = picture;
+      const { width, height, size_bytes } = picture;
+      const known = { id, title, taken_at, created_at, placeholder, state, content_type };
+      const ready = query.get('links') === 'true' && state === 'ready';
+      const thumbnail = ready ? this.link(id, 'thumbnail', request) : '';
+      return { ...known, width, height, size_bytes, thumbnail };
+    });
+    return json({ months: [], pictures, next_cursor, total: own.length });
+  }
+
+  private message(picture: Stored, request: Request, bare: boolean) {
+    const { bytes, thumbnail: _, ...info } = picture;
+    const link = (variant: string) => this.link(picture.id, variant, request);
+    const derived = (variant: string) => (picture.state === 'ready' ? link(variant) : '');
+    return {
+      ...info,
+      base64: bare ? '' : Buffer.from(bytes).toString('base64'),
+      links: {
+        original: link('original'),
+        preview: derived('preview'),
+        thumbnail: derived('thumbnail'),
+        expires_at: new Date(Date.now() + 300_000).toISOString(),
+      },
+    };
+  }
+
+  /** A link to a variant: like a presigned one, it is different every time. */
+  private link(id: string, variant: string, request: Request): string {
+    return `${new URL(request.url).origin}${LINKS}${id}/${variant}?signature=${hex(8)}`;
+  }
+
+  private download(path: string): Response {
+    const [id, variant] = path.split('/');
+    const picture = this.pictures.find((one) => one.id === id);
+    if (picture === undefined) return new Response('NoSuchKey', { status: 404 });
+    this.downloads.push(path);
+    const derived = variant === 'original' ? undefined : picture.thumbnail;
+    return new Response(derived ?? picture.bytes, {
+      headers: {
+        'content-type': derived === undefined ? picture.content_type : 'image/png',
+        'access-control-allow-origin': '*',
+        'cache-control': 'private, max-age=31536000, immutable',
+      },
+    });
   }
 
   private async create({ request, userId }: Call): Promise<Response> {
     const { title, base64 } = (await request.json()) as { title: string; base64: string };
     const previous = this.remembered(request);
     if (previous !== undefined) return json(previous, 201);
-    const picture = { ...this.store(userId, title, base64), base64: '' };
+    const picture = this.message(this.store(userId, title, base64), request, true);
     return json(this.remember(request, picture), 201);
   }
 
-  private store(userId: string, title: string, base64: string, createdAt = new Date()): Picture {
+  private store(
+    userId: string,
+    title: string,
+    base64: string,
+    createdAt = new Date(),
+    derived: Derived = {},
+  ): Stored {
     const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
     const content_type = imageTypeOf(bytes);
     if (content_type === undefined)
@@ -335,22 +465,31 @@ export class MockBackend {
     this.lastPictureAt = Math.max(this.lastPictureAt + 1, createdAt.getTime());
     const time = this.lastPictureAt.toString(16).padStart(12, '0');
     const id = `${time.slice(0, 8)}-${time.slice(8)}-7${hex(2).slice(1)}-8${hex(2).slice(1)}-${hex(6)}`;
-    const picture: Picture = {
+    const size = sizeOf(bytes) ?? { width: 1200, height: 800 };
+    const { width = size.width, height = size.height, ...rest } = derived;
+    const picture: Stored = {
       id,
       title,
-      base64,
+      bytes,
       user_id: userId,
       content_type,
       size_bytes: bytes.length,
-      width: 1200,
-      height: 800,
+      width,
+      height,
+      displayed_width: width,
+      displayed_height: height,
       created_at: createdAt.toISOString(),
+      taken_at: '',
+      placeholder: PLACEHOLDER,
+      state: 'ready',
+      damage: '',
+      ...rest,
     };
     this.pictures.unshift(picture);
     return picture;
   }
 
-  private own({ params: [id], userId }: Call): Picture {
+  private own({ params: [id], userId }: Call): Stored {
     const picture = this.pictures.find((one) => one.id === id && one.user_id === userId);
     if (picture === undefined) throw new Failure(404, 'NOT_FOUND', 'there is no such picture');
     return picture;

@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { crc32, deflateSync } from 'node:zlib';
 import type { LogEntry } from '../src/api/types';
 import { titleOf } from '../src/uploads/title';
 import type { MockBackend } from './backend';
@@ -63,4 +64,71 @@ function calls(count: number): LogEntry[] {
       client: false,
     };
   });
+}
+
+/** How many different pictures a library has; the others share their bytes. */
+const DRAWINGS = 24;
+const RATIOS = [3 / 2, 4 / 3, 2 / 3, 1, 16 / 9, 3 / 4, 21 / 9] as const;
+const PLACES = ['Harbour', 'Forest', 'Market', 'Ridge', 'Garden', 'Bridge', 'Shore', 'Station'];
+
+/** Fills a user's library with many pictures over eight years, to measure the timeline. */
+export function seedLibrary(backend: MockBackend, username: string, count: number): void {
+  const drawings = Array.from({ length: DRAWINGS }, (_, index) => {
+    const ratio = RATIOS[index % RATIOS.length] ?? 1;
+    const [width, height] = ratio > 1 ? [480, 480 / ratio] : [480 * ratio, 480];
+    const bytes = draw(Math.round(width), Math.round(height), index);
+    return { thumbnail: Uint8Array.from(bytes), base64: bytes.toString('base64'), ratio };
+  });
+  for (let at = 0; at < count; at++) {
+    const { thumbnail, base64, ratio } = drawings[(at * 7) % DRAWINGS]!;
+    // More pictures on some days than on others, the newest last.
+    const age = (1 - at / count) ** 1.3 * 8 * 365 * 86_400_000 + (at % 9) * 3_600_000;
+    const time = new Date(Date.now() - 86_400_000 - age);
+    backend.addPicture(username, `${PLACES[at % PLACES.length] ?? ''} ${at + 1}`, base64, time, {
+      width: Math.round(ratio > 1 ? 4000 : 4000 * ratio),
+      height: Math.round(ratio > 1 ? 4000 / ratio : 4000),
+      taken_at: time.toISOString().slice(0, 19),
+      thumbnail,
+    });
+  }
+}
+
+/** Draws hills in fog as a PNG of about 30 kB, like a thumbnail of a photo. */
+function draw(width: number, height: number, seed: number): Buffer {
+  const rows = Buffer.alloc(height * (1 + width * 3));
+  const hue = (seed * 47) % 360;
+  const channel = (shift: number, light: number) =>
+    Math.round(
+      Math.max(0, Math.min(255, light * (140 + 90 * Math.cos(((hue + shift) * Math.PI) / 180)))),
+    );
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const ridge = Math.sin(x / 60 + seed) * 0.08 + Math.sin(x / 23 + seed * 2) * 0.03;
+      const layer = Math.floor((y / height + ridge) * 5);
+      const grain = ((x * 7919 + y * 104_729 + seed) % 17) / 700;
+      const light = 1.15 - layer * 0.17 + grain;
+      const offset = y * (1 + width * 3) + 1 + x * 3;
+      rows[offset] = channel(0, light);
+      rows[offset + 1] = channel(120 + layer * 12, light);
+      rows[offset + 2] = channel(240, light);
+    }
+  }
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  header.set([8, 2], 8);
+  return Buffer.concat([
+    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
+    chunk('IHDR', header),
+    chunk('IDAT', deflateSync(rows)),
+    chunk('IEND', Buffer.alloc(0)),
+  ]);
+}
+
+function chunk(type: string, data: Buffer): Buffer {
+  const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
+  const [length, check] = [Buffer.alloc(4), Buffer.alloc(4)];
+  length.writeUInt32BE(data.length);
+  check.writeUInt32BE(crc32(body));
+  return Buffer.concat([length, body, check]);
 }

@@ -2,6 +2,7 @@ import { useState } from 'react';
 import styles from './account.module.css';
 import { DeleteAccountDialog } from './DeleteAccountDialog';
 import { endSession, type Session } from '../api/session';
+import { deletePendingNow } from '../pictures/deletion';
 import { Button } from '../ui/Button';
 import { Popover } from '../ui/floating/Popover';
 import { LogOutIcon, TrashIcon } from '../ui/icons';
@@ -16,6 +17,11 @@ interface AccountPopoverProps {
 /** The username, the colour scheme, and buttons to log out or delete the account. */
 export function AccountPopover({ anchor, session, onClose }: AccountPopoverProps) {
   const [deleting, setDeleting] = useState(false);
+  const logOut = async () => {
+    // What is still offered to be undone is deleted while there is a session.
+    await deletePendingNow();
+    endSession('logged-out');
+  };
   return (
     <>
       <Popover label="Account and settings" anchor={anchor} onClose={onClose}>
@@ -28,11 +34,7 @@ export function AccountPopover({ anchor, session, onClose }: AccountPopoverProps
           </div>
           <SchemeChoice />
           <hr />
-          <Button
-            tone="inherit"
-            startIcon={<LogOutIcon />}
-            onClick={() => endSession('logged-out')}
-          >
+          <Button tone="inherit" startIcon={<LogOutIcon />} onClick={() => void logOut()}>
             Log out
           </Button>
           <Button

@@ -1,7 +1,7 @@
 import createClient, { type Client } from 'openapi-fetch';
 import { recordCall, traceIdOf } from './calls';
 import { isAbort, toApiError, unreachable } from './errors';
-import type { paths } from './schema';
+import type { AllPaths } from './pending';
 import { authorize } from './session';
 import { transportStore } from './transport';
 import { type Transport } from '../lib/transports';
@@ -39,21 +39,21 @@ async function dispatch(transport: Transport, request: Request, send: Send): Pro
   return response;
 }
 
-function clientOver(transport: Transport): Client<paths> {
-  return createClient<paths>({
+function clientOver(transport: Transport): Client<AllPaths> {
+  return createClient<AllPaths>({
     baseUrl: `${location.origin}/${transport}`,
     fetch: (request) => dispatch(transport, request, plainFetch),
   });
 }
 
-const clients: Readonly<Record<Transport, Client<paths>>> = {
+const clients: Readonly<Record<Transport, Client<AllPaths>>> = {
   rest: clientOver('rest'),
   grpc: clientOver('grpc'),
   events: clientOver('events'),
 };
 
 /** The contract's operations over the chosen transport. */
-export function api(): Client<paths> {
+export function api(): Client<AllPaths> {
   return clients[transportStore.get()];
 }
 

@@ -1,3 +1,4 @@
+import type { AllPaths } from './pending';
 import type { paths } from './schema';
 
 // Short names for the contract's types. They are derived from the operations' responses, so renamed
@@ -25,3 +26,8 @@ export type LogPage = ResponseOf<paths['/analytics']['get']>;
 export type LogFilters = NonNullable<paths['/analytics']['get']['parameters']['query']>;
 export type LogEntry = LogPage['logs'][number];
 export type Totals = LogPage['totals'];
+export type PictureIndex = ResponseOf<AllPaths['/pictures/index']['get']>;
+/** A picture in the index: what the timeline needs before its bytes. */
+export type IndexEntry = PictureIndex['pictures'][number];
+/** A month that has pictures, for example `2026-07`. */
+export type PictureMonth = PictureIndex['months'][number];

@@ -113,28 +113,40 @@ it('offers the other transports when one is down', async () => {
   expect(screen.queryByRole('alert')).not.toBeInTheDocument();
 });
 
-it('opens a picture by its URL, shows its details, and deletes it after confirmation', async () => {
+it('opens a picture by its URL, deletes it with an offer to undo, then for good', async () => {
   backend.addUser(USER.username, USER.password);
   const picture = backend.addPicture(USER.username, 'Harbour', base64Of('webp'));
   const user = renderLoggedIn(`/pictures/${picture.id}`);
 
   const view = await screen.findByRole('dialog', { name: 'Harbour' });
   expect(await within(view).findByRole('img', { name: 'Harbour' })).toBeVisible();
-  expect(within(view).getByText(/WebP/)).toBeVisible();
   expect(document.title).toBe('Harbour · Trichrome');
+  await user.click(within(view).getByRole('button', { name: 'Information' }));
+  expect(within(view).getByText(/WebP/)).toBeVisible();
 
   await user.click(within(view).getByRole('button', { name: 'Delete' }));
-  const confirm = await screen.findByRole('alertdialog');
-  expect(within(confirm).getByRole('button', { name: 'Keep it' })).toHaveFocus();
-  await user.click(within(confirm).getByRole('button', { name: 'Keep it' }));
+  await user.click(await screen.findByRole('button', { name: 'Undo' }));
+  expect(await screen.findByRole('link', { name: /^Harbour/ })).toBeVisible();
   expect(backend.storedPictures).toHaveLength(1);
 
-  await waitFor(() => expect(screen.queryByRole('alertdialog')).not.toBeInTheDocument());
-  await user.click(within(view).getByRole('button', { name: 'Delete' }));
-  await user.click(await screen.findByRole('button', { name: 'Delete for good' }));
+  await user.click(screen.getByRole('button', { name: 'Select Harbour' }));
+  await user.click(screen.getByRole('button', { name: 'Delete' }));
+  expect(screen.queryByRole('link', { name: /^Harbour/ })).not.toBeInTheDocument();
+  expect(backend.storedPictures).toHaveLength(1);
+  await user.click(await screen.findByRole('button', { name: 'Dismiss' }));
+  await waitFor(() => expect(backend.storedPictures).toHaveLength(0));
   expect(await screen.findByText('No pictures yet')).toBeVisible();
-  expect(document.title).toBe('Pictures · Trichrome');
-  expect(backend.storedPictures).toHaveLength(0);
+});
+
+it('renames a picture in place', async () => {
+  backend.addUser(USER.username, USER.password);
+  const picture = backend.addPicture(USER.username, 'Harbour', base64Of('webp'));
+  const user = renderLoggedIn(`/pictures/${picture.id}`);
+  await user.click(await screen.findByRole('button', { name: 'Rename' }));
+  await user.clear(screen.getByRole('textbox', { name: 'Title' }));
+  await user.keyboard('Old harbour{Enter}');
+  expect(await screen.findByRole('dialog', { name: 'Old harbour' })).toBeVisible();
+  await waitFor(() => expect(backend.storedPictures[0]?.title).toBe('Old harbour'));
 });
 
 it('reports a missing picture', async () => {
@@ -147,15 +159,34 @@ it('reports a missing page', async () => {
   expect(await screen.findByText('Page not found')).toBeVisible();
 });
 
-it('loads more pictures, one page at a time', async () => {
+it('loads only the months that are on screen, and finds pictures of all months by title', async () => {
   backend.addUser(USER.username, USER.password);
-  for (let i = 1; i <= 65; i++) backend.addPicture(USER.username, `Picture ${i}`, base64Of('png'));
-  renderLoggedIn('/pictures');
-  expect(await screen.findByText('Picture 65')).toBeVisible();
-  expect(await screen.findByText('Picture 1')).toBeVisible();
-  const lists = backend.requests.filter(({ url }) => url.startsWith('/pictures?'));
-  expect(lists).toHaveLength(3);
-  expect(lists.every(({ url }) => url.includes('metadata_only=true'))).toBe(true);
+  for (let age = 40; age >= 0; age--) {
+    const at = new Date(Date.UTC(2026, 6 - age, 10));
+    backend.addPicture(USER.username, `Picture ${age}`, base64Of('png'), at);
+  }
+  const user = renderLoggedIn('/pictures');
+  expect(await screen.findByRole('link', { name: /^Picture 0,/ })).toBeVisible();
+  expect(screen.getByTestId('count')).toHaveTextContent('41');
+  const months = () => backend.requests.filter(({ url }) => url.includes('month=')).length;
+  expect(months()).toBeLessThan(20);
+
+  await user.type(screen.getByRole('searchbox', { name: 'Search titles' }), 'PICTURE 37');
+  expect(await screen.findByRole('link', { name: /^Picture 37,/ })).toBeVisible();
+  expect(screen.getByTestId('count')).toHaveTextContent('1 found');
+  expect(screen.queryByRole('link', { name: /^Picture 0,/ })).not.toBeInTheDocument();
+});
+
+it('files pictures by capture or upload time', async () => {
+  backend.addUser(USER.username, USER.password);
+  const created = new Date('2026-07-02T00:00:00Z');
+  backend.addPicture(USER.username, 'Old', base64Of('png'), created, {
+    taken_at: '1999-12-31T23:59:00-05:00',
+  });
+  const user = renderLoggedIn('/pictures');
+  expect(await screen.findByRole('heading', { name: 'Fri, December 31, 1999' })).toBeVisible();
+  await user.selectOptions(screen.getByRole('combobox', { name: 'Order' }), 'Date uploaded');
+  expect(await screen.findByRole('heading', { name: /July 2/ })).toBeVisible();
 });
 
 it('deletes the account only after its name is typed', async () => {

@@ -68,7 +68,8 @@ function useFocusOnNewPage(main: React.RefObject<HTMLElement | null>, page: stri
   useEffect(() => {
     if (shown.current === page) return;
     shown.current = page;
-    scrollTo(0, 0);
+    // The timeline returns to where it was left.
+    if (page !== '/pictures') scrollTo(0, 0);
     main.current?.focus({ preventScroll: true });
   }, [main, page]);
 }

@@ -1,7 +1,7 @@
-import { PictureView } from '../viewer/lazy';
 import { lazyWithPreload } from '../ui/lazyWithPreload';
 import { toasterStore } from '../ui/notices';
 import { Loading } from '../ui/states';
+import { PictureView } from '../viewer/lazy';
 
 // Components that are loaded on demand, to keep the first load small.
 
@@ -10,6 +10,7 @@ export const AnalyticsPage = lazyWithPreload(
   <Loading label="Loading the page" />,
 );
 
+/** Shows the notices, and has the live regions that announce them. */
 export const Toaster = lazyWithPreload(() =>
   import('../ui/floating/Toaster').then((module) => module.Toaster),
 );

@@ -3,28 +3,33 @@
 import { readFilters, toQuery } from '../analytics/filters';
 import { fetchLogs, fetchTotals } from '../analytics/requests';
 import { prefetch } from '../api/prefetch';
-import { sessionStore } from '../api/session';
-import { fetchList, fetchPicture } from '../pictures/requests';
 import { keys } from '../api/queryKeys';
+import { sessionStore } from '../api/session';
+import { orderStore } from '../pictures/order';
+import { fetchMonth, fetchMonths } from '../pictures/requests';
+import { loadVariant } from '../pictures/variants';
 
-/** The most picture bytes to prefetch: about as much as the app's own code. */
-const MAX_PREFETCH_BYTES = 100_000;
+/** About what fits on the first screen. */
+const FIRST_PICTURES = 12;
 
-/** Prefetches the first page of the list and as many of its pictures as the budget allows. */
+/** Prefetches the months, the newest of them, and the thumbnails on the first screen. */
 function prefetchPictures(): void {
-  const list = fetchList('');
-  prefetch(keys.list, () => list);
-  void list.then(
-    ({ pictures }) => {
-      let bytes = 0;
-      for (const { id, size_bytes } of pictures) {
-        bytes += size_bytes;
-        if (bytes > MAX_PREFETCH_BYTES) return;
-        prefetch(keys.image(id), () => fetchPicture(id));
+  const order = orderStore.get();
+  const months = fetchMonths(order);
+  prefetch(keys.months(order), () => months);
+  // Failures are reported by the page's own queries.
+  const ignore = () => undefined;
+  months.then(({ months: [newest] }) => {
+    if (newest === undefined) return;
+    const entries = fetchMonth(order, newest.month);
+    prefetch(keys.month(order, newest.month), () => entries);
+    entries.then((pictures) => {
+      // The queue serves the newest request first.
+      for (const { id, thumbnail } of pictures.slice(0, FIRST_PICTURES).reverse()) {
+        if (thumbnail !== '') loadVariant(id, 'thumbnail', thumbnail).catch(ignore);
       }
-    },
-    () => undefined,
-  );
+    }, ignore);
+  }, ignore);
 }
 
 if (sessionStore.get().session !== null) {

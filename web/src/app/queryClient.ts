@@ -3,9 +3,10 @@ import { forgetCalls } from '../api/calls';
 import { ApiError } from '../api/errors';
 import { sessionStore } from '../api/session';
 import { transportStore } from '../api/transport';
-import { limitImageCache } from '../pictures/imageCache';
-import { addToCache } from '../pictures/queries';
+import { deletePendingNow } from '../pictures/deletion';
+import { forgetAllPictures, rememberUpload } from '../pictures/variants';
 import { keys } from '../api/queryKeys';
+import { forgetPlaces } from '../timeline/useAnchor';
 import { uploads } from '../uploads/uploads';
 
 /** Data older than this is fetched again when it is shown. */
@@ -28,25 +29,23 @@ export function createQueryClient(): QueryClient {
       mutations: { networkMode: 'always' },
     },
   });
-  limitImageCache(client);
   followTransport(client);
   followSession(client);
-  uploads.onStored = (picture, file) => addToCache(client, picture, file);
-  uploads.onOutcomeUnknown = () => void client.invalidateQueries({ queryKey: keys.list });
+  uploads.onStored = (picture, file) => {
+    rememberUpload(picture.id, file);
+    void client.invalidateQueries({ queryKey: keys.index });
+  };
+  uploads.onOutcomeUnknown = () => void client.invalidateQueries({ queryKey: keys.index });
+  // A page that is left can't offer to undo any longer.
+  addEventListener('pagehide', () => void deletePendingNow());
   return client;
 }
 
 /** Fetches the data on screen again when the transport changes. */
 function followTransport(client: QueryClient): void {
   transportStore.subscribe(() => {
-    void refetch(client, keys.list);
+    void refetch(client, keys.pictures);
     void refetch(client, keys.analytics);
-    // A picture's bytes never change, so only failed ones are fetched again.
-    void client.refetchQueries({
-      queryKey: keys.images,
-      type: 'active',
-      predicate: (query) => query.state.status === 'error',
-    });
   });
 }
 
@@ -64,6 +63,8 @@ function followSession(client: QueryClient): void {
     if (session === null) {
       client.clear();
       forgetCalls();
+      forgetPlaces();
+      void forgetAllPictures();
       if (reason === 'logged-out') uploads.clear();
       return;
     }

@@ -1,124 +1,123 @@
 import {
-  type InfiniteData,
   type QueryClient,
-  useInfiniteQuery,
+  queryOptions,
   useMutation,
   useQuery,
   useQueryClient,
 } from '@tanstack/react-query';
-import { takePrefetched } from '../api/prefetch';
-import { api, unwrap } from '../api/client';
 import { ApiError } from '../api/errors';
-import { keys } from '../api/queryKeys';
+import { takePrefetched } from '../api/prefetch';
+import { keys, type Order } from '../api/queryKeys';
+import type { IndexEntry } from '../api/types';
 import {
-  fetchList,
+  deletePicture,
+  fetchMonth,
+  fetchMonths,
   fetchPicture,
-  type LoadedPicture,
-  type Page,
+  type Months,
   type PictureInfo,
+  renamePicture,
 } from './requests';
+import { forgetPicture } from './variants';
 
-type Pages = InfiniteData<Page, string>;
+/** How often a month is fetched again while it has pictures without thumbnails. */
+const PROCESSING_MS = 2_000;
 
-/** How long to keep the bytes of a picture that is no longer near the viewport. */
-const IMAGE_GC_MS = 2 * 60_000;
+/** Links work for some minutes, so they are renewed before they are shown for longer. */
+const LINKS_FRESH_MS = 4 * 60_000;
 
-/** The user's pictures, newest first, without their bytes. */
-export function usePictures() {
-  return useInfiniteQuery({
-    queryKey: keys.list,
-    initialPageParam: '',
-    queryFn: ({ pageParam, signal }) => {
-      const ask = () => fetchList(pageParam, signal);
-      return pageParam === '' ? takePrefetched(keys.list, ask) : ask();
-    },
-    getNextPageParam: (page) => (page.nextCursor === '' ? undefined : page.nextCursor),
+/** Months are small, and going back to one must not shift the page. */
+const MONTH_KEPT_MS = 30 * 60_000;
+
+export function monthsQuery(order: Order) {
+  return queryOptions({
+    queryKey: keys.months(order),
+    queryFn: ({ signal }) => takePrefetched(keys.months(order), () => fetchMonths(order, signal)),
   });
 }
 
-/** A picture with its bytes, which never change and are therefore fetched once. */
-export function usePicture(id: string, enabled = true) {
-  return useQuery({
-    queryKey: keys.image(id),
-    enabled,
-    staleTime: Infinity,
-    gcTime: IMAGE_GC_MS,
-    queryFn: ({ signal }) => takePrefetched(keys.image(id), () => fetchPicture(id, signal)),
+export function monthQuery(order: Order, month: string) {
+  return queryOptions({
+    queryKey: keys.month(order, month),
+    gcTime: MONTH_KEPT_MS,
+    queryFn: ({ signal }) =>
+      takePrefetched(keys.month(order, month), () => fetchMonth(order, month, signal)),
+    refetchInterval: ({ state }) =>
+      state.data?.some((entry) => entry.state === 'processing') === true ? PROCESSING_MS : false,
   });
 }
 
-export function useDeletePicture() {
+export function pictureQuery(id: string) {
+  return queryOptions({
+    queryKey: keys.picture(id),
+    staleTime: LINKS_FRESH_MS,
+    queryFn: ({ signal }) => takePrefetched(keys.picture(id), () => fetchPicture(id, signal)),
+    refetchInterval: ({ state }) => (state.data?.state === 'processing' ? PROCESSING_MS : false),
+  });
+}
+
+/** What is known of a picture, with links that still work. */
+export const usePicture = (id: string) => useQuery(pictureQuery(id));
+
+/** Renames a picture, everywhere at once; a failure takes it back. */
+export function useRename() {
   const client = useQueryClient();
-  return useMutation({
-    mutationFn: async (id: string) => {
-      try {
-        await unwrap(
-          api().DELETE('/pictures/{picture_id}', { params: { path: { picture_id: id } } }),
-        );
-      } catch (error) {
-        // Already deleted: in another tab, or by an earlier attempt whose response was lost.
-        if (!(error instanceof ApiError && error.status === 404)) throw error;
-      }
-    },
-    onSuccess: (_, id) => {
-      changePages(client, (pictures) => pictures.filter((picture) => picture.id !== id));
-      forgetImage(client, id);
-    },
-  });
-}
-
-/** Removes a picture's bytes from the cache once nothing shows it; otherwise they'd be refetched. */
-export function forgetImage(client: QueryClient, id: string): void {
-  const cache = client.getQueryCache();
-  const forget = () => {
-    const query = cache.find({ queryKey: keys.image(id) });
-    if (query !== undefined && query.getObserversCount() > 0) return;
-    stop();
-    if (query !== undefined) cache.remove(query);
+  const apply = (id: string, title: string) => {
+    changeEntries(client, (entries) =>
+      entries.map((entry) => (entry.id === id ? { ...entry, title } : entry)),
+    );
+    client.setQueryData<PictureInfo>(keys.picture(id), (info) => info && { ...info, title });
   };
-  const stop = cache.subscribe(forget);
-  forget();
-}
-
-/**
- * Adds a stored picture and its bytes to the cache. It is sorted into the list, because concurrent
- * uploads may complete in another order than they were stored in.
- */
-export function addToCache(client: QueryClient, picture: PictureInfo, file: Blob): void {
-  const { content_type } = picture;
-  client.setQueryData<LoadedPicture>(keys.image(picture.id), {
-    info: picture,
-    blob: file.slice(0, file.size, content_type),
+  return useMutation({
+    mutationFn: ({ id, title }: { id: string; title: string; before: string }) =>
+      renamePicture(id, title),
+    onMutate: ({ id, title }) => apply(id, title),
+    onError: (_, { id, before }) => apply(id, before),
   });
-  const pages = client.getQueryData<Pages>(keys.list)?.pages ?? [];
-  // A retry may return the picture of an earlier attempt, which may be on any page by now.
-  if (pages.some(({ pictures }) => pictures.some(({ id }) => id === picture.id))) return;
-  changePages(client, (pictures, page) =>
-    page === 0 ? [picture, ...pictures].sort(newestFirst) : pictures,
-  );
 }
 
-/** Ids are version 7 UUIDs (RFC 9562), which sort by time. */
-function newestFirst(a: PictureInfo, b: PictureInfo): number {
-  return a.id < b.id ? 1 : -1;
+/** Deletes a picture at the service, then from all caches. */
+export async function deleteForGood(client: QueryClient, id: string): Promise<void> {
+  try {
+    await deletePicture(id);
+  } catch (error) {
+    // Already deleted: in another tab, or by an earlier attempt whose response was lost.
+    if (!(error instanceof ApiError && error.status === 404)) throw error;
+  }
+  client.removeQueries({ queryKey: keys.picture(id) });
+  removeEntries(client, new Set([id]));
+  await forgetPicture(id);
 }
 
-function changePages(
+function changeEntries(
   client: QueryClient,
-  change: (pictures: readonly PictureInfo[], page: number) => readonly PictureInfo[],
+  change: (entries: readonly IndexEntry[]) => readonly IndexEntry[],
 ): void {
-  // A fetch in progress started before this change, so its response would undo it.
-  const fetching = client.isFetching({ queryKey: keys.list }) > 0;
-  client.setQueryData<Pages>(keys.list, (data) =>
-    data === undefined
-      ? undefined
-      : {
-          ...data,
-          pages: data.pages.map((page, index) => ({
-            ...page,
-            pictures: change(page.pictures, index),
-          })),
-        },
+  client.setQueriesData<readonly IndexEntry[]>(
+    { queryKey: keys.index, predicate: ({ queryKey }) => queryKey[3] === 'month' },
+    (entries) => entries && change(entries),
   );
-  if (fetching) void client.invalidateQueries({ queryKey: keys.list });
+}
+
+/** Removes pictures from the cached index, and from the months' counts. */
+function removeEntries(client: QueryClient, ids: ReadonlySet<string>): void {
+  for (const order of ['taken', 'created'] as const) {
+    const removed = new Map<string, number>();
+    for (const [key, entries] of client.getQueriesData<readonly IndexEntry[]>({
+      queryKey: [...keys.index, order, 'month'],
+    })) {
+      const gone = entries?.filter(({ id }) => ids.has(id)).length ?? 0;
+      if (gone > 0) removed.set(String(key[4]), gone);
+    }
+    client.setQueryData<Months>(keys.months(order), (data) => {
+      if (data === undefined) return undefined;
+      const months = data.months
+        .map(({ month, count }) => ({ month, count: count - (removed.get(month) ?? 0) }))
+        .filter(({ count }) => count > 0);
+      return { months, total: months.reduce((sum, { count }) => sum + count, 0) };
+    });
+  }
+  changeEntries(client, (entries) =>
+    entries.some(({ id }) => ids.has(id)) ? entries.filter(({ id }) => !ids.has(id)) : entries,
+  );
 }

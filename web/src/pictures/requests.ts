@@ -1,43 +1,70 @@
 import { api, unwrap } from '../api/client';
-import type { Picture } from '../api/types';
-import { toBlob } from './image';
+import type { Order } from '../api/queryKeys';
+import type { IndexEntry, Picture, PictureMonth } from '../api/types';
 
-/** A picture without its bytes, as in the list. */
-export type PictureInfo = Omit<Picture, 'base64'>;
+/** A picture without its bytes. */
+export type PictureInfo = Omit<Picture, 'base64' | 'content'>;
 
-/** A picture with its bytes. */
-export interface LoadedPicture {
-  readonly info: PictureInfo;
-  readonly blob: Blob;
+/** The months that have pictures, the newest first. */
+export interface Months {
+  readonly months: readonly PictureMonth[];
+  readonly total: number;
 }
 
-export interface Page {
-  readonly pictures: readonly PictureInfo[];
-  readonly nextCursor: string;
-}
+const withSignal = (signal: AbortSignal | undefined) => (signal === undefined ? {} : { signal });
 
-/** Enough pictures to fill a large screen and scroll. */
-const PAGE_SIZE = 30;
-
-/** Fetches a page of the user's pictures, without their bytes. */
-export async function fetchList(cursor: string, signal?: AbortSignal): Promise<Page> {
-  const query = { limit: PAGE_SIZE, metadata_only: true };
-  const { data, response } = await unwrap(
-    api().GET('/pictures', {
-      params: { query: cursor === '' ? query : { ...query, cursor } },
-      ...(signal && { signal }),
-    }),
+export async function fetchMonths(order: Order, signal?: AbortSignal): Promise<Months> {
+  const { data } = await unwrap(
+    api().GET('/pictures/index', { params: { query: { order } }, ...withSignal(signal) }),
   );
-  return { pictures: data, nextCursor: response.headers.get('next-cursor') ?? '' };
+  return { months: data.months, total: data.total };
 }
 
-export async function fetchPicture(id: string, signal?: AbortSignal): Promise<LoadedPicture> {
+/** Fetches all pictures of a month with links to their thumbnails, the newest first. */
+export async function fetchMonth(
+  order: Order,
+  month: string,
+  signal?: AbortSignal,
+): Promise<readonly IndexEntry[]> {
+  const entries: IndexEntry[] = [];
+  let cursor = '';
+  do {
+    const query = { order, month, links: true, ...(cursor !== '' && { cursor }) };
+    const { data } = await unwrap(
+      api().GET('/pictures/index', { params: { query }, ...withSignal(signal) }),
+    );
+    entries.push(...data.pictures);
+    cursor = data.next_cursor;
+  } while (cursor !== '');
+  return entries;
+}
+
+/** Fetches what is known of a picture, with new links to its bytes. */
+export async function fetchPicture(id: string, signal?: AbortSignal): Promise<PictureInfo> {
   const { data } = await unwrap(
     api().GET('/pictures/{picture_id}', {
-      params: { path: { picture_id: id } },
-      ...(signal && { signal }),
+      params: { path: { picture_id: id }, query: { metadata_only: true } },
+      ...withSignal(signal),
     }),
   );
-  const { base64, ...info } = data;
-  return { info, blob: toBlob(base64, info.content_type) };
+  return data;
+}
+
+export async function renamePicture(id: string, title: string): Promise<void> {
+  await unwrap(
+    api().PATCH('/pictures/{picture_id}', {
+      params: { path: { picture_id: id } },
+      body: { title },
+    }),
+  );
+}
+
+export async function deletePicture(id: string): Promise<void> {
+  await unwrap(
+    api().DELETE('/pictures/{picture_id}', {
+      params: { path: { picture_id: id } },
+      // The call is sent even if the page is being left.
+      keepalive: true,
+    }),
+  );
 }

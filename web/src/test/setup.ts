@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, vi } from 'vitest';
 import { forgetCalls } from '../api/calls';
 import { endSession } from '../api/session';
 import { chooseTransport } from '../api/transport';
+import { chooseOrder } from '../pictures/order';
 import { uploadDialogStore, uploads } from '../uploads/uploads';
 import { freshBackend, server } from './backend';
 
@@ -40,6 +41,21 @@ class VisibleObserver implements IntersectionObserver {
   }
 }
 
+/** Missing in jsdom, where nothing is ever resized. */
+class NoResize implements ResizeObserver {
+  observe() {
+    // Nothing to observe.
+  }
+
+  unobserve() {
+    // Nothing to stop.
+  }
+
+  disconnect() {
+    // Nothing to stop.
+  }
+}
+
 /** A media query that never matches: a wide screen with a light scheme. */
 const anyScreen = (media: string) => Object.assign(new EventTarget(), { media, matches: false });
 
@@ -51,6 +67,9 @@ beforeEach(() => {
   freshBackend();
   vi.stubGlobal('IntersectionObserver', VisibleObserver);
   vi.stubGlobal('matchMedia', anyScreen);
+  vi.stubGlobal('ResizeObserver', NoResize);
+  // jsdom has no layout: every element is as wide as a desktop's page.
+  vi.spyOn(Element.prototype, 'clientWidth', 'get').mockReturnValue(1200);
   vi.stubGlobal('scrollTo', vi.fn());
   // jsdom has no canvas; the charts' values are also in tables.
   HTMLCanvasElement.prototype.getContext = () => null;
@@ -65,6 +84,7 @@ afterEach(() => {
   uploadDialogStore.set(false);
   chooseTransport('rest');
   forgetCalls();
+  chooseOrder('taken');
   localStorage.clear();
   sessionStorage.clear();
 });

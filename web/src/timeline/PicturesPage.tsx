@@ -1,34 +1,85 @@
-import { useDeferredValue, useEffect, useRef } from 'react';
+import { useQueryClient } from '@tanstack/react-query';
+import { useCallback, useDeferredValue, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { Outlet, useParams } from 'react-router';
-import { formatBytes } from '../lib/format';
-import { LIMITS } from '../lib/limits';
-import { ACCEPTED_TYPES } from '../uploads/checkFile';
+import { formatCount } from '../lib/format';
+import { useStore } from '../lib/useStore';
+import { orderStore } from '../pictures/order';
+import { monthQuery, monthsQuery } from '../pictures/queries';
+import { Failure } from '../transports/Failure';
 import { openUploads } from '../uploads/uploads';
 import { Button } from '../ui/Button';
-import { PicturesIcon, UploadIcon } from '../ui/icons';
+import { SearchIcon, UploadIcon } from '../ui/icons';
+import { lazyWithPreload } from '../ui/lazyWithPreload';
 import { Empty } from '../ui/states';
-import { Failure } from '../transports/Failure';
 import { useDocumentTitle } from '../ui/useDocumentTitle';
-import { GridSkeleton, PictureGrid } from './PictureGrid';
-import { usePictures } from '../pictures/queries';
+import { clearSelection, select } from './selection';
+import { SelectionBar } from './SelectionBar';
+import { Timeline } from './Timeline';
+import styles from './timeline.module.css';
+import { Toolbar } from './Toolbar';
+import { useSections } from './useSections';
+import { Welcome } from './Welcome';
 
+const ShortcutsDialog = lazyWithPreload(() =>
+  import('./ShortcutsDialog').then((module) => module.ShortcutsDialog),
+);
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** The timeline of all pictures, and the viewer above it. */
 export function PicturesPage() {
   const { pictureId } = useParams();
-  const list = usePictures();
-  // Deferred, so that rendering many tiles doesn't block input.
-  const data = useDeferredValue(list.data);
-  const pictures = data?.pages.flatMap((page) => page.pictures) ?? [];
-  useDocumentTitle(pictureId === undefined ? 'Pictures' : undefined);
+  const client = useQueryClient();
+  const order = useStore(orderStore);
+  const container = useRef<HTMLDivElement>(null);
+  const width = useWidth();
+  const [near, setNear] = useState(NONE);
+  const [search, setSearch] = useState('');
+  // Deferred, so that laying out results doesn't block typing.
+  const searched = useDeferredValue(search.trim().toLowerCase());
+  const state = useSections({ order, search: searched, width: width.value, near });
+  const [help, setHelp] = useState<boolean>();
+  const { sections, total, isEmpty, error } = state;
+  useDocumentTitle(pictureId === undefined ? 'Your pictures' : undefined);
 
-  // After a picture was deleted in its dialog, its tile is gone and can't get the focus back.
+  const onNear = useCallback((months: readonly string[]) => setNear(new Set(months)), []);
+  useEffect(() => clearSelection, []);
+
+  // After the viewer, the focus returns to its last picture.
+  const [reveal, setReveal] = useState<{ readonly id: string; readonly at: number }>();
   const openBefore = useRef(pictureId);
   useEffect(() => {
-    const closed = openBefore.current !== undefined && pictureId === undefined;
+    const before = openBefore.current;
     openBefore.current = pictureId;
-    if (closed && document.activeElement === document.body) {
-      document.getElementById('main')?.focus({ preventScroll: true });
-    }
+    if (before !== undefined && pictureId === undefined) setReveal({ id: before, at: Date.now() });
   }, [pictureId]);
+
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      const typing =
+        event.target instanceof Element && event.target.closest('input, select, textarea');
+      if (event.key === '?' && !typing) setHelp(true);
+    };
+    addEventListener('keydown', onKey);
+    return () => removeEventListener('keydown', onKey);
+  }, []);
+
+  const loadAll = useCallback(async () => {
+    if (searched !== '') return sections.flatMap(({ entries }) => entries ?? []);
+    const { months } = await client.fetchQuery(monthsQuery(order));
+    const all = await Promise.all(
+      months.map(({ month }) =>
+        client.fetchQuery({ ...monthQuery(order, month), staleTime: 30_000 }),
+      ),
+    );
+    return all.flat();
+  }, [client, order, searched, sections]);
+
+  const jump = (month: string) => {
+    const section = sections.find((section) => section.month === month);
+    const top = (container.current?.getBoundingClientRect().top ?? 0) + scrollY;
+    if (section !== undefined) scrollTo(0, section.top + top - 120);
+  };
 
   const upload = (
     <Button variant="contained" startIcon={<UploadIcon />} onClick={() => openUploads()}>
@@ -38,41 +89,87 @@ export function PicturesPage() {
 
   return (
     <>
-      <div className="page-head">
+      <div className={styles.head} ref={width.ref}>
         <h1 className="h1">Pictures</h1>
-        {pictures.length > 0 && upload}
+        {total > 0 && (
+          <p className="quiet figures" data-testid="count">
+            {searched === '' ? formatCount(total) : `${formatCount(total)} found`}
+          </p>
+        )}
+        {isEmpty === false && upload}
       </div>
 
-      {list.isError && (
-        <Failure
-          title={
-            pictures.length > 0 ? 'Couldn’t refresh your pictures' : 'Couldn’t load your pictures'
-          }
-          error={list.error}
-          onRetry={() => void (list.isFetchNextPageError ? list.fetchNextPage() : list.refetch())}
+      {isEmpty === false && (
+        <Toolbar
+          order={order}
+          sections={sections}
+          search={search}
+          onSearch={setSearch}
+          onJump={jump}
+          onHelp={() => setHelp(true)}
         />
       )}
 
-      {data === undefined && !list.isError && <GridSkeleton />}
+      {error !== null && (
+        <Failure
+          title={
+            sections.length > 0 ? 'Couldn’t refresh your pictures' : 'Couldn’t load your pictures'
+          }
+          error={error}
+          onRetry={state.retry}
+        />
+      )}
 
-      {data !== undefined && pictures.length === 0 && !list.hasNextPage && (
-        <Empty icon={<PicturesIcon size={30} />} title="No pictures yet" action={upload}>
-          Drop or paste pictures anywhere on this page, or choose them: {ACCEPTED_TYPES}, up to{' '}
-          {formatBytes(LIMITS.pictureBytes)} each.
+      {isEmpty === undefined && error === null && <TimelineSkeleton />}
+      {isEmpty === true && <Welcome />}
+      {isEmpty === false && searched !== '' && total === 0 && !state.isLoading && (
+        <Empty icon={<SearchIcon size={30} />} title="Nothing found">
+          No title contains “{search.trim()}”.
         </Empty>
       )}
 
-      {pictures.length > 0 && (
-        <div aria-busy={list.isFetching}>
-          <PictureGrid
-            pictures={pictures}
-            hasMore={list.hasNextPage && !list.isFetchNextPageError}
-            loadingMore={list.isFetchingNextPage}
-            onMore={() => void list.fetchNextPage()}
-          />
-        </div>
+      {isEmpty === false && (
+        <>
+          <SelectionBar onSelectAll={() => void loadAll().then(select)} />
+          {width.value > 0 && total > 0 && (
+            <Timeline
+              container={container}
+              state={state}
+              order={order}
+              onNear={onNear}
+              reveal={reveal}
+              loadAll={loadAll}
+            />
+          )}
+        </>
       )}
+      {help !== undefined && <ShortcutsDialog open={help} onClose={() => setHelp(false)} />}
       <Outlet />
     </>
+  );
+}
+
+/** The width of the page's content, which the heading always fills. */
+function useWidth() {
+  const ref = useRef<HTMLDivElement>(null);
+  const [value, setValue] = useState(0);
+  useLayoutEffect(() => {
+    const element = ref.current;
+    if (element === null) return undefined;
+    const measure = () => setValue(Math.floor(element.clientWidth));
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  return { ref, value };
+}
+
+/** A placeholder with the rhythm of the timeline. */
+function TimelineSkeleton() {
+  return (
+    <div role="status" aria-label="Loading your pictures" className={styles.loading}>
+      <div className={styles.pattern} />
+    </div>
   );
 }

@@ -3,8 +3,8 @@ import { useCallback } from 'react';
 interface BlobImageProps {
   readonly blob: Blob;
   readonly alt: string;
-  /** `cover` fills the box and crops; `contain` shows the whole picture. */
-  readonly fit: 'cover' | 'contain';
+  readonly className?: string | undefined;
+  readonly onLoad?: () => void;
   readonly onError?: () => void;
 }
 
@@ -12,7 +12,7 @@ interface BlobImageProps {
  * Shows a blob as an image. The blob URL is revoked with the element, because the browser keeps the
  * bytes in memory until then.
  */
-export function BlobImage({ blob, alt, fit, onError }: BlobImageProps) {
+export function BlobImage({ blob, alt, className, onLoad, onError }: BlobImageProps) {
   const show = useCallback(
     (image: HTMLImageElement | null) => {
       if (image === null) return undefined;
@@ -28,10 +28,11 @@ export function BlobImage({ blob, alt, fit, onError }: BlobImageProps) {
   return (
     <img
       ref={show}
-      className={`image ${fit}`}
+      className={className}
       alt={alt}
       decoding="async"
       draggable={false}
+      onLoad={onLoad}
       onError={onError}
     />
   );

@@ -63,7 +63,7 @@ function Preview({ upload: { file, type, state } }: { readonly upload: Upload })
       {type === undefined ? (
         state.kind === 'refused' && <BrokenIcon />
       ) : (
-        <BlobImage blob={file} alt="" fit="cover" />
+        <BlobImage blob={file} alt="" />
       )}
     </div>
   );

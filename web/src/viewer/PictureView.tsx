@@ -1,39 +1,71 @@
-import { type ReactNode, useEffect, useRef, useState } from 'react';
-import { useLocation, useNavigate, useParams } from 'react-router';
-import { ApiError } from '../api/errors';
-import { formatBytes, formatDateTime } from '../lib/format';
-import { BlobImage } from '../ui/BlobImage';
 import { Dialog } from '@base-ui/react/dialog';
+import { useQueryClient } from '@tanstack/react-query';
+import { useEffect, useRef, useState } from 'react';
+import { useLocation, useNavigate, useParams } from 'react-router';
+import { ApiError, describeError } from '../api/errors';
+import { keys } from '../api/queryKeys';
+import type { IndexEntry } from '../api/types';
+import { cx } from '../lib/cx';
+import { formatCount } from '../lib/format';
+import { useStore } from '../lib/useStore';
+import { deletePictures } from '../pictures/deletion';
+import { fileName } from '../pictures/image';
+import { orderStore } from '../pictures/order';
+import { pictureQuery, usePicture } from '../pictures/queries';
+import type { PictureInfo } from '../pictures/requests';
+import { loadVariant } from '../pictures/variants';
+import { Failure } from '../transports/Failure';
 import { IconButton } from '../ui/IconButton';
 import {
   BrokenIcon,
   CloseIcon,
   DownloadIcon,
-  LinkIcon,
+  InfoIcon,
+  MinusIcon,
   NextIcon,
+  PlusIcon,
   PreviousIcon,
   TrashIcon,
 } from '../ui/icons';
 import { notify } from '../ui/notices';
-import { Spinner } from '../ui/Spinner';
 import { Empty } from '../ui/states';
-import { Failure } from '../transports/Failure';
 import { useDocumentTitle } from '../ui/useDocumentTitle';
-import { DeletePictureDialog } from './DeletePictureDialog';
-import { fileName, typeName } from '../pictures/image';
-import { usePicture, usePictures } from '../pictures/queries';
-import type { LoadedPicture, PictureInfo } from '../pictures/requests';
+import { InfoPanel } from './InfoPanel';
+import { Media } from './Media';
+import { Title } from './Title';
+import { useGestures } from './useGestures';
+import { useNeighbours } from './useNeighbours';
+import styles from './viewer.module.css';
 
-/** A full-size picture in a dialog over the grid, with a URL of its own. */
+/** Finds a picture in the months that have been loaded, before its details are. */
+function useCachedEntry(id: string): IndexEntry | undefined {
+  return useQueryClient()
+    .getQueriesData<readonly IndexEntry[]>({
+      queryKey: keys.index,
+      predicate: ({ queryKey }) => queryKey[3] === 'month',
+    })
+    .flatMap(([, entries]) => entries ?? [])
+    .find((entry) => entry.id === id);
+}
+
+/** A picture on the whole screen, above the timeline and with a URL of its own. */
 export function PictureView() {
   const { pictureId = '' } = useParams();
+  const order = useStore(orderStore);
   const navigate = useNavigate();
+  const client = useQueryClient();
   const picture = usePicture(pictureId);
-  const neighbours = useNeighbours(pictureId);
-  const [deleting, setDeleting] = useState(false);
-  // The list already has the details, so they are shown while the bytes load.
-  const info = picture.data?.info ?? neighbours.current;
-  useDocumentTitle(info?.title ?? 'Picture');
+  const cached = useCachedEntry(pictureId);
+  const info = picture.data;
+  const { current, previous, next, position, total } = useNeighbours(
+    pictureId,
+    info ?? cached,
+    order,
+  );
+  const entry = current ?? cached;
+  const title = entry?.title ?? info?.title ?? 'Picture';
+  const [showsInfo, setShowsInfo] = useState(false);
+  useDocumentTitle(title);
 
   const state = useLocation().state as { readonly fromGrid?: boolean } | null;
   const closing = useRef(false);
@@ -45,37 +77,135 @@ export function PictureView() {
     if (state?.fromGrid === true) void navigate(-1);
     else void navigate('/pictures', { replace: true });
   };
-  const { previous, next } = neighbours;
-  const show = (id: string) => void navigate(`/pictures/${id}`, { replace: true, state });
+  const show = (entry: IndexEntry | undefined) => {
+    if (entry !== undefined) void navigate(`/pictures/${entry.id}`, { replace: true, state });
+  };
+
+  const stage = useRef<HTMLDivElement>(null);
+  const media = useRef<HTMLDivElement>(null);
+  const { zoomed, zoomIn, zoomOut, reset } = useGestures({
+    stageRef: stage,
+    mediaRef: media,
+    onSwipe: (direction) => {
+      if (direction === 'close') close();
+      else show(direction === 'next' ? next : previous);
+    },
+  });
+  useEffect(reset, [pictureId, reset]);
+
+  const remove = () => {
+    if (entry === undefined && info === undefined) return;
+    deletePictures(client, [{ id: pictureId, title }]);
+    const following = next ?? previous;
+    if (following === undefined) close();
+    else show(following);
+  };
 
   useEffect(() => {
-    if (deleting) return undefined;
-    const onKey = (event: KeyboardEvent) => {
-      if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
-      const id = { ArrowLeft: previous, ArrowRight: next }[event.key];
-      if (id !== undefined) void navigate(`/pictures/${id}`, { replace: true, state });
-    };
-    addEventListener('keydown', onKey);
-    return () => removeEventListener('keydown', onKey);
-  }, [deleting, navigate, previous, next, state]);
+    for (const neighbour of [next, previous]) {
+      if (neighbour === undefined) continue;
+      // Speculative: a failure is reported when the picture is opened.
+      client
+        .fetchQuery(pictureQuery(neighbour.id))
+        .then(({ id, links }) => loadVariant(id, 'preview', links.preview))
+        .catch(() => undefined);
+    }
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- the same neighbours load once
+  }, [client, next?.id, previous?.id]);
 
+  const onKey = useRef<(event: KeyboardEvent) => void>(() => undefined);
+  useEffect(() => {
+    onKey.current = (event) => {
+      const typing = event.target instanceof Element && event.target.closest('input') !== null;
+      if (typing || event.altKey || event.ctrlKey || event.metaKey) return;
+      const actions: Readonly<Record<string, () => void>> = {
+        ArrowLeft: () => show(previous),
+        ArrowRight: () => show(next),
+        Delete: remove,
+        '+': zoomIn,
+        '=': zoomIn,
+        '-': zoomOut,
+        '0': reset,
+        i: () => setShowsInfo(!showsInfo),
+      };
+      actions[event.key]?.();
+    };
+  });
+  useEffect(() => {
+    const listener = (event: KeyboardEvent) => onKey.current(event);
+    addEventListener('keydown', listener);
+    return () => removeEventListener('keydown', listener);
+  }, []);
+
+  const place = position === undefined ? '' : `${formatCount(position)} of ${formatCount(total)}`;
+  const failed = picture.isError && info === undefined;
   return (
     <Dialog.Root open onOpenChange={(open) => !open && close()}>
       <Dialog.Portal>
-        <Dialog.Popup className="view" aria-labelledby="picture-title">
-          <Header title={info?.title ?? 'Picture'} info={info}>
-            {picture.data !== undefined && (
-              <Actions picture={picture.data} onDelete={() => setDeleting(true)} />
-            )}
-            <IconButton label="Close" onClick={close}>
+        <Dialog.Popup className={styles.viewer} finalFocus={false}>
+          <header className={styles.bar}>
+            <IconButton label="Close" hint="right" className={styles.dark} onClick={close}>
               <CloseIcon />
             </IconButton>
-          </Header>
-          <div className="view-body">
-            <Content id={pictureId} picture={picture} />
+            <Title
+              key={pictureId}
+              id={pictureId}
+              title={title}
+              canRename={info !== undefined}
+              position={place}
+            />
+            <div className={styles.actions}>
+              {!failed && (
+                <>
+                  <IconButton
+                    label="Zoom out"
+                    className={styles.dark}
+                    disabled={!zoomed}
+                    onClick={zoomOut}
+                  >
+                    <MinusIcon />
+                  </IconButton>
+                  <IconButton label="Zoom in" className={styles.dark} onClick={zoomIn}>
+                    <PlusIcon />
+                  </IconButton>
+                </>
+              )}
+              {info !== undefined && (
+                <>
+                  <IconButton
+                    label="Information"
+                    className={styles.dark}
+                    aria-pressed={showsInfo}
+                    onClick={() => setShowsInfo(!showsInfo)}
+                  >
+                    <InfoIcon />
+                  </IconButton>
+                  <DownloadButton info={info} />
+                  <IconButton label="Delete" className={styles.dark} onClick={remove}>
+                    <TrashIcon />
+                  </IconButton>
+                </>
+              )}
+            </div>
+          </header>
+          <div className={styles.body}>
+            <div ref={stage} className={cx(styles.stage, zoomed && styles.zoomed)}>
+              {failed ? (
+                <Failed error={picture.error} onRetry={() => void picture.refetch()} />
+              ) : (
+                <Media
+                  key={pictureId}
+                  ref={media}
+                  id={pictureId}
+                  info={info}
+                  entry={entry}
+                  full={zoomed}
+                />
+              )}
+            </div>
             {previous !== undefined && (
               <IconButton
-                className="step left"
+                className={cx(styles.step, styles.previous)}
                 label="Newer picture"
                 hint="right"
                 onClick={() => show(previous)}
@@ -84,159 +214,76 @@ export function PictureView() {
               </IconButton>
             )}
             {next !== undefined && (
-              <IconButton className="step right" label="Older picture" onClick={() => show(next)}>
+              <IconButton
+                className={cx(styles.step, styles.next)}
+                label="Older picture"
+                onClick={() => show(next)}
+              >
                 <NextIcon />
               </IconButton>
             )}
+            {showsInfo && info !== undefined && <InfoPanel info={info} />}
           </div>
-          {picture.data !== undefined && (
-            <DeletePictureDialog
-              open={deleting}
-              picture={picture.data.info}
-              onClose={() => setDeleting(false)}
-              onDeleted={close}
-            />
-          )}
+          <p role="status" className="visually-hidden">
+            {place === '' ? title : `${title}, ${place}`}
+          </p>
         </Dialog.Popup>
       </Dialog.Portal>
     </Dialog.Root>
   );
 }
 
-/** A picture's entry in the list and its neighbours, as far as the list has loaded. */
-function useNeighbours(id: string): { current?: PictureInfo; previous?: string; next?: string } {
-  const { data } = usePictures();
-  const pictures = data?.pages.flatMap((page) => page.pictures) ?? [];
-  const index = pictures.findIndex((picture) => picture.id === id);
-  if (index < 0) return {};
-  const [current, previous, next] = [pictures[index], pictures[index - 1], pictures[index + 1]];
-  return {
-    ...(current && { current }),
-    ...(previous && { previous: previous.id }),
-    ...(next && { next: next.id }),
-  };
-}
-
-interface HeaderProps {
-  readonly title: string;
-  readonly info: PictureInfo | undefined;
-  readonly children: ReactNode;
-}
-
-function Header({ title, info, children }: HeaderProps) {
-  return (
-    <header className="view-head">
-      <h2 id="picture-title" className="h2 ellipsis" title={title}>
-        {title}
-      </h2>
-      <div className="view-actions">{children}</div>
-      {info !== undefined && <Details info={info} />}
-    </header>
-  );
-}
-
-function Details({ info }: { readonly info: PictureInfo }) {
-  const { content_type, size_bytes, width, height, created_at } = info;
-  const created = new Date(created_at);
-  return (
-    <p className="small quiet view-details">
-      <time dateTime={created_at}>{formatDateTime(created)}</time>
-      {` · ${formatBytes(size_bytes)} · ${typeName(content_type)} · ${width} × ${height}`}
-    </p>
-  );
-}
-
-interface ActionsProps {
-  readonly picture: LoadedPicture;
-  readonly onDelete: () => void;
-}
-
-function Actions({ picture: { info, blob }, onDelete }: ActionsProps) {
-  const copy = async () => {
+/** Downloads the original under its title. */
+function DownloadButton({ info }: { readonly info: PictureInfo }) {
+  const client = useQueryClient();
+  const [pending, setPending] = useState(false);
+  const download = async () => {
+    setPending(true);
     try {
-      await navigator.clipboard.writeText(`${location.origin}/pictures/${info.id}`);
-      notify('Link copied. Only you can open it, after logging in.');
-    } catch {
-      notify('Your browser blocked copying. Copy the link from the address bar.', {
-        severity: 'info',
-      });
+      const { links } = await client.fetchQuery(pictureQuery(info.id));
+      const response = await fetch(links.original, { mode: 'cors', credentials: 'omit' });
+      if (!response.ok) throw new Error(`the storage returned status ${response.status}`);
+      const url = URL.createObjectURL(await response.blob());
+      const anchor = document.createElement('a');
+      anchor.href = url;
+      anchor.download = fileName(info.title, info.content_type);
+      anchor.click();
+      // Some browsers read the URL only after the click has been handled.
+      setTimeout(() => URL.revokeObjectURL(url), 10_000);
+    } catch (error) {
+      const reason =
+        error instanceof ApiError ? describeError(error) : 'The storage didn’t answer. Try again.';
+      notify(`“${info.title}” wasn’t downloaded. ${reason}`, { severity: 'error' });
+    } finally {
+      setPending(false);
     }
   };
-  const download = () => {
-    const url = URL.createObjectURL(blob);
-    const anchor = document.createElement('a');
-    anchor.href = url;
-    anchor.download = fileName(info.title, info.content_type);
-    anchor.click();
-    // Some browsers read the URL only after the click has been handled.
-    setTimeout(() => URL.revokeObjectURL(url), 10_000);
-  };
   return (
-    <>
-      <IconButton label="Copy link" onClick={() => void copy()}>
-        <LinkIcon />
-      </IconButton>
-      <IconButton label="Download" onClick={download}>
-        <DownloadIcon />
-      </IconButton>
-      <IconButton label="Delete" onClick={onDelete}>
-        <TrashIcon />
-      </IconButton>
-    </>
+    <IconButton
+      label="Download"
+      className={styles.dark}
+      aria-busy={pending}
+      onClick={() => {
+        if (!pending) void download();
+      }}
+    >
+      <DownloadIcon />
+    </IconButton>
   );
 }
 
-function Content({
-  id,
-  picture,
-}: {
-  readonly id: string;
-  readonly picture: ReturnType<typeof usePicture>;
-}) {
-  const [undecodable, setUndecodable] = useState<string>();
-  if (picture.data !== undefined) {
-    if (undecodable === id) {
-      return (
-        <Empty icon={<BrokenIcon size={30} />} title="This browser can’t show this picture">
-          It is stored unchanged. Download it to open it in another app.
-        </Empty>
-      );
-    }
-    return (
-      <div className="view-picture">
-        <BlobImage
-          key={id}
-          blob={picture.data.blob}
-          alt={picture.data.info.title}
-          fit="contain"
-          onError={() => setUndecodable(id)}
-        />
-      </div>
-    );
-  }
-  if (picture.isError) {
-    const { error } = picture;
-    // 400: the URL contains something that isn't a picture id.
-    if (error instanceof ApiError && (error.status === 404 || error.status === 400)) {
-      return (
+function Failed({ error, onRetry }: { readonly error: unknown; readonly onRetry: () => void }) {
+  // 400: the URL contains something that isn't a picture id.
+  const missing = error instanceof ApiError && (error.status === 404 || error.status === 400);
+  return (
+    <div className={styles.message}>
+      {missing ? (
         <Empty icon={<BrokenIcon size={30} />} title="Picture not found">
           It may have been deleted, or it may belong to someone else.
         </Empty>
-      );
-    }
-    return (
-      <div className="view-failure">
-        <Failure
-          title="Couldn’t load the picture"
-          error={error}
-          onRetry={() => void picture.refetch()}
-        />
-      </div>
-    );
-  }
-  return (
-    <div role="status" className="view-loading">
-      <Spinner label="Loading the picture" />
+      ) : (
+        <Failure title="Couldn’t load the picture" error={error} onRetry={onRetry} />
+      )}
     </div>
   );
 }

@@ -1,0 +1,205 @@
+import { useQueryClient } from '@tanstack/react-query';
+import {
+  type KeyboardEvent,
+  type RefObject,
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from 'react';
+import type { Order } from '../api/queryKeys';
+import type { IndexEntry } from '../api/types';
+import { useStore } from '../lib/useStore';
+import { deletePictures } from '../pictures/deletion';
+import { move, type Placed } from './geometry';
+import { Month } from './Month';
+import { Scrubber } from './Scrubber';
+import { clearSelection, select, selectionStore, selectRange, toggleSelected } from './selection';
+import { linkId } from './Tile';
+import styles from './timeline.module.css';
+import { useAnchor } from './useAnchor';
+import type { Section, Sections } from './useSections';
+import { useViewport } from './useViewport';
+
+/** How far around the viewport pictures are rendered, in pixels. */
+const MARGIN = 700;
+
+interface TimelineProps {
+  readonly container: RefObject<HTMLDivElement | null>;
+  readonly state: Sections;
+  readonly order: Order;
+  readonly onNear: (months: readonly string[]) => void;
+  /** A picture to scroll to and to focus, and a number that changes with each request. */
+  readonly reveal: { readonly id: string; readonly at: number } | undefined;
+  /** Loads the pictures of all months, to select them. */
+  readonly loadAll: () => Promise<readonly IndexEntry[]>;
+}
+
+/** The virtualised grid. Its heights are computed from the layout, so nothing has to be measured. */
+export function Timeline({ container, state, order, onNear, reveal, loadAll }: TimelineProps) {
+  const { sections, total, height } = state;
+  const client = useQueryClient();
+  const viewport = useViewport();
+  const selected = useStore(selectionStore);
+  const [active, setActive] = useState<string>();
+  const [listTop, setListTop] = useState(0);
+  const wantsFocus = useRef(false);
+  const forgetPlace = useAnchor(container, sections, order);
+
+  useLayoutEffect(() => {
+    const top = (container.current?.getBoundingClientRect().top ?? 0) + scrollY;
+    setListTop(Math.round(top));
+  });
+
+  const from = viewport.top - listTop - MARGIN;
+  const to = viewport.bottom - listTop + MARGIN;
+  const isNear = ({ top, height }: Section) => top < to && top + height > from;
+  const near = sections.filter(isNear).map(({ month }) => month);
+  const nearKey = near.join();
+  useEffect(() => onNear(nearKey === '' ? [] : nearKey.split(',')), [nearKey, onNear]);
+
+  /** All pictures that have been laid out, in reading order. */
+  const places = useMemo(
+    (): Placed[] =>
+      sections.flatMap((section) =>
+        (section.layout?.days ?? []).flatMap(({ boxes }) =>
+          boxes.map((box) => ({ box, top: section.top + box.top })),
+        ),
+      ),
+    [sections],
+  );
+  const stop = places.some(({ box }) => box.entry.id === active)
+    ? active
+    : places.find(({ top, box }) => top + box.height > viewport.top - listTop)?.box.entry.id;
+
+  const focus = useCallback((id: string) => {
+    wantsFocus.current = true;
+    setActive(id);
+  }, []);
+  const show = useCallback(
+    ({ top, box }: Placed) => {
+      // The header and the toolbar cover the top.
+      const [above, below] = [scrollY + 130, scrollY + innerHeight - 90];
+      const at = top + listTop;
+      if (at < above) scrollTo(0, at - 130);
+      else if (at + box.height > below) scrollTo(0, at + box.height - innerHeight + 90);
+    },
+    [listTop],
+  );
+  useLayoutEffect(() => {
+    if (!wantsFocus.current || active === undefined) return;
+    const link = document.getElementById(linkId(active));
+    if (link === null) return;
+    wantsFocus.current = false;
+    link.focus({ preventScroll: true });
+  });
+
+  // Lands on the picture that the viewer was left with.
+  const revealed = useRef(0);
+  useLayoutEffect(() => {
+    if (reveal === undefined || reveal.at === revealed.current) return;
+    const place = places.find(({ box }) => box.entry.id === reveal.id);
+    if (place === undefined) return;
+    revealed.current = reveal.at;
+    show(place);
+    focus(reveal.id);
+  }, [reveal, places, show, focus]);
+
+  const onToggle = useCallback(
+    (entry: IndexEntry, range: boolean) => {
+      if (!range) toggleSelected(entry);
+      else
+        selectRange(
+          places.map(({ box }) => box.entry),
+          entry,
+        );
+    },
+    [places],
+  );
+
+  const jump = useCallback(
+    (month: string) => {
+      const section = sections.find((section) => section.month === month);
+      if (section === undefined) return;
+      forgetPlace();
+      scrollTo(0, section.top + listTop - 120);
+    },
+    [sections, listTop, forgetPlace],
+  );
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    const place = places.find(({ box }) => box.entry.id === active);
+    const { key } = event;
+    const plain = !event.altKey && !event.ctrlKey && !event.metaKey;
+    if ((event.ctrlKey || event.metaKey) && key.toLowerCase() === 'a') {
+      event.preventDefault();
+      void loadAll().then(select);
+    } else if (key === 'Escape') {
+      clearSelection();
+    } else if (place !== undefined && plain && key === ' ') {
+      event.preventDefault();
+      onToggle(place.box.entry, event.shiftKey);
+    } else if (plain && key === 'Delete') {
+      const doomed = selected.size > 0 ? [...selected.values()] : place ? [place.box.entry] : [];
+      const next = place && (move(places, place, 'ArrowRight') ?? move(places, place, 'ArrowLeft'));
+      if (next !== undefined && selected.size === 0) focus(next.box.entry.id);
+      clearSelection();
+      deletePictures(client, doomed);
+    } else if (plain && (key === 'Home' || key === 'End')) {
+      event.preventDefault();
+      const end = key === 'Home' ? places[0] : places.at(-1);
+      forgetPlace();
+      scrollTo(0, key === 'Home' ? 0 : document.documentElement.scrollHeight);
+      if (end !== undefined) focus(end.box.entry.id);
+    } else if (place !== undefined && plain) {
+      const next = move(places, place, key);
+      if (next === undefined) return;
+      event.preventDefault();
+      if (event.shiftKey) {
+        if (selected.size === 0) toggleSelected(place.box.entry);
+        onToggle(next.box.entry, true);
+      }
+      show(next);
+      focus(next.box.entry.id);
+    }
+  };
+
+  return (
+    <>
+      <div
+        ref={container}
+        role="grid"
+        aria-label="Your pictures"
+        aria-multiselectable
+        aria-rowcount={total}
+        aria-busy={state.isLoading}
+        className={selected.size > 0 ? styles.selecting : styles.grid}
+        style={{ height }}
+        onKeyDown={onKeyDown}
+        tabIndex={-1}
+      >
+        {sections.map((section) => {
+          const hasActive =
+            stop !== undefined && section.entries?.some(({ id }) => id === stop) === true;
+          if (!isNear(section) && !hasActive) return null;
+          return (
+            <Month
+              key={section.month}
+              section={section}
+              order={order}
+              from={from - section.top}
+              to={to - section.top}
+              selected={selected}
+              active={stop}
+              onToggle={onToggle}
+              onFocus={setActive}
+            />
+          );
+        })}
+      </div>
+      <Scrubber sections={sections} height={height} onJump={jump} />
+    </>
+  );
+}

@@ -1,0 +1,53 @@
+import { useQuery } from '@tanstack/react-query';
+import type { Order } from '../api/queryKeys';
+import type { IndexEntry } from '../api/types';
+import { useStore } from '../lib/useStore';
+import { type Dated, monthOf } from '../pictures/dates';
+import { hiddenStore } from '../pictures/deletion';
+import { monthQuery, monthsQuery } from '../pictures/queries';
+
+export interface Neighbours {
+  /** The picture's entry in the timeline, which may be known before its details. */
+  readonly current: IndexEntry | undefined;
+  readonly previous: IndexEntry | undefined;
+  readonly next: IndexEntry | undefined;
+  /** The position in the timeline, from 1. */
+  readonly position: number | undefined;
+  readonly total: number;
+}
+
+/** Finds the pictures before and after one in the timeline, also across months. */
+export function useNeighbours(id: string, dated: Dated | undefined, order: Order): Neighbours {
+  const hidden = useStore(hiddenStore);
+  const { data } = useQuery(monthsQuery(order));
+  const months = data?.months ?? [];
+  const month = dated && monthOf(dated, order);
+  const at = months.findIndex((one) => one.month === month);
+
+  const useMonth = (index: number, enabled: boolean) => {
+    const name = months[index]?.month;
+     
+    const { data } = useQuery({
+      ...monthQuery(order, name ?? ''),
+      enabled: enabled && name !== undefined,
+    });
+    return name === undefined ? [] : (data ?? []);
+  };
+  const all = useMonth(at, at >= 0);
+  // The picture itself may be hidden: it is shown until the next one has been opened.
+  const visible = (entry: IndexEntry) => entry.id === id || !hidden.has(entry.id);
+  const entries = all.filter(visible);
+  const index = entries.findIndex((entry) => entry.id === id);
+  const known = at >= 0 && index >= 0;
+  const newer = useMonth(at - 1, known && index === 0).filter(visible);
+  const older = useMonth(at + 1, known && index === entries.length - 1).filter(visible);
+
+  const before = months.slice(0, Math.max(0, at)).reduce((sum, { count }) => sum + count, 0);
+  return {
+    current: entries[index],
+    previous: known ? (entries[index - 1] ?? newer.at(-1)) : undefined,
+    next: known ? (entries[index + 1] ?? older[0]) : undefined,
+    position: known ? before + index + 1 : undefined,
+    total: data?.total ?? 0,
+  };
+}
