@@ -37,15 +37,19 @@ export async function logOut(page: Page): Promise<void> {
   await page.getByRole('heading', { name: 'Log in' }).waitFor();
 }
 
-/** Chooses a transport and waits until the app, which may still be loading, shows the choice. */
+/** Chooses a transport in the connection's drawer, and closes it. */
 export async function chooseTransport(page: Page, label: string): Promise<void> {
-  await page.getByRole('button', { name: label, exact: true }).click();
-  await chosenTransport(page, label).waitFor();
+  await connection(page).click();
+  const drawer = page.getByRole('dialog', { name: 'Connection' });
+  await drawer.getByRole('button', { name: label, exact: true }).click();
+  await drawer.getByRole('button', { name: label, exact: true, pressed: true }).waitFor();
+  await drawer.getByRole('button', { name: 'Close' }).click();
+  await drawer.waitFor({ state: 'detached' });
 }
 
-/** The switch's button for a transport while it is the chosen one. */
-export const chosenTransport = (page: Page, label: string) =>
-  page.getByRole('button', { name: label, exact: true, pressed: true });
+/** The dot that shows the connection, or that of a transport while it is the chosen one. */
+export const connection = (page: Page, label = '') =>
+  page.getByRole('button', { name: new RegExp(`^Connection: ${label}`) });
 
 /** Opens the upload dialog and chooses files, without uploading them. */
 export async function chooseFiles(page: Page, paths: readonly string[]): Promise<Locator> {
@@ -70,8 +74,9 @@ export async function upload(page: Page, paths: readonly string[]): Promise<void
   await dialog.waitFor({ state: 'detached' });
 }
 
+/** The pictures of the timeline that are on the page. */
 export const tiles = (page: Page) =>
-  page.getByRole('list', { name: 'Your pictures' }).getByRole('listitem');
+  page.getByRole('grid', { name: 'Your pictures' }).getByRole('link');
 
 export async function openPicture(page: Page, title: string): Promise<Locator> {
   await page.getByRole('link', { name: new RegExp(`^${title}`) }).click();

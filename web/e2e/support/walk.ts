@@ -3,6 +3,7 @@ import { expect } from 'vitest';
 import {
   chooseFiles,
   chooseTransport,
+  connection,
   logIn,
   openPicture,
   type Person,
@@ -15,8 +16,11 @@ import { FIXTURES, noisePng, temporaryFile } from './images';
 /** Called for each state of each page. */
 type Inspect = (state: string) => Promise<void>;
 
+const INDEX = /\/(rest|grpc|events)\/pictures\/index(\?.*)?$/;
 const LIST = /\/(rest|grpc|events)\/pictures(\?.*)?$/;
-const PICTURE = /\/(rest|grpc|events)\/pictures\/[0-9a-f-]+$/;
+/** Bytes of pictures, from the mock or from S3. */
+const BYTES = /\/(mock-pictures\/|derived\/|originals\/)/;
+const PICTURE = /\/(rest|grpc|events)\/pictures\/[0-9a-f-]{36}(\?.*)?$/;
 const ANALYTICS = /\/(rest|grpc|events)\/analytics/;
 
 /** The gateway's response for a transport that it can't reach. */
@@ -63,16 +67,16 @@ async function outside(page: Page, person: Person, inspect: Inspect) {
 }
 
 async function emptyGrid(page: Page, person: Person, inspect: Inspect) {
-  await page.route(LIST, () => undefined); // never responds
+  await page.route(INDEX, () => undefined); // never responds
   await signUp(page, person);
   await page.getByRole('status', { name: 'Loading your pictures' }).waitFor();
   await inspect('pictures loading');
-  await page.unroute(LIST);
-  await page.route(LIST, (route) => route.fulfill(DOWN));
+  await page.unroute(INDEX);
+  await page.route(INDEX, (route) => route.fulfill(DOWN));
   await page.reload();
   await page.getByText('Couldn’t load your pictures').waitFor();
   await inspect('pictures failed');
-  await page.unroute(LIST);
+  await page.unroute(INDEX);
   await page.getByRole('button', { name: 'Try again' }).click();
   await page.getByText('No pictures yet').waitFor();
   await inspect('no pictures');
@@ -142,23 +146,55 @@ async function fullGrid(page: Page, inspect: Inspect) {
   await page.evaluate(() =>
     document.body.dispatchEvent(new DragEvent('dragleave', { bubbles: true })),
   );
-  await page.route(PICTURE, (route) => route.fulfill(DOWN));
+  // Thumbnails are cached, so they are only downloaded without that cache.
+  await forgetThumbnails(page);
+  await page.route(BYTES, (route) => route.fulfill({ status: 500 }));
   await page.reload();
-  await tiles(page).getByRole('button', { name: 'Try again' }).first().waitFor();
+  await page.getByRole('button', { name: 'Try again' }).first().waitFor();
   await inspect('thumbnails failed');
-  await page.unroute(PICTURE);
+  await page.unroute(BYTES);
   await page.reload();
   await tiles(page).locator('img').nth(4).waitFor();
+  await page.getByRole('button', { name: /^Select / }).first().click({ force: true });
+  await page.getByText('1 selected').waitFor();
+  await inspect('one picture selected');
+  await page.getByRole('button', { name: 'Clear the selection' }).click();
+  await page.getByRole('searchbox').fill('nothing like this');
+  await page.getByText('Nothing found').waitFor();
+  await inspect('nothing found');
+  await page.getByRole('searchbox').fill('');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('?');
+  await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
+  await inspect('keyboard shortcuts');
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+}
+
+/** Empties the caches of thumbnails, which outlive a reload. */
+async function forgetThumbnails(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    for (const name of await caches.keys()) await caches.delete(name);
+  });
 }
 
 async function onePicture(page: Page, inspect: Inspect) {
   const view = await openPicture(page, 'rose haze');
   await inspect('one picture');
+  await view.getByRole('button', { name: 'Information' }).click();
+  await view.getByRole('complementary').waitFor();
+  await inspect('information');
+  await view.getByRole('button', { name: 'Rename' }).click();
+  await view.getByRole('textbox', { name: 'Title' }).waitFor();
+  await inspect('renaming');
+  await page.keyboard.press('Escape');
+  await view.getByRole('button', { name: 'Zoom in' }).click();
+  await inspect('zoomed');
   await view.getByRole('button', { name: 'Delete' }).click();
-  await page.getByRole('alertdialog').waitFor();
-  await inspect('deleting');
-  await page.getByRole('button', { name: 'Keep it' }).click();
-  await page.getByRole('alertdialog').waitFor({ state: 'detached' });
+  await page.getByText('was deleted.').waitFor();
+  await inspect('deleted, with undo');
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByText('was deleted.').waitFor({ state: 'detached' });
 
   await page.route(PICTURE, () => undefined); // never responds
   await page.reload();
@@ -183,11 +219,11 @@ async function shell(page: Page, inspect: Inspect) {
   // Makes a call over each transport for the comparison.
   for (const transport of ['gRPC', 'Events', 'REST']) {
     await chooseTransport(page, transport);
-    await page.getByRole('button', { name: new RegExp(`^Last call: ${transport}`) }).waitFor();
+    await connection(page, `${transport}, last call \\d`).waitFor();
   }
-  await page.getByTestId('last-call').click();
-  await page.getByRole('dialog', { name: 'Recent calls' }).waitFor();
-  await inspect('recent calls');
+  await connection(page).click();
+  await page.getByRole('dialog', { name: 'Connection' }).waitFor();
+  await inspect('connection');
   await page.keyboard.press('Escape');
   await page.getByRole('dialog').waitFor({ state: 'detached' });
   await page.getByRole('button', { name: 'Account and settings' }).click();
@@ -235,7 +271,7 @@ async function analytics(page: Page, inspect: Inspect) {
 }
 
 async function expired(page: Page, person: Person, inspect: Inspect) {
-  await page.route(LIST, (route) =>
+  await page.route(INDEX, (route) =>
     route.fulfill({
       ...DOWN,
       status: 401,
@@ -245,7 +281,7 @@ async function expired(page: Page, person: Person, inspect: Inspect) {
   await page.goto('/pictures');
   await page.getByText(/session has expired/).waitFor();
   await inspect('login after expiry');
-  await page.unroute(LIST);
+  await page.unroute(INDEX);
   await logIn(page, person);
   await tiles(page).first().waitFor();
 }

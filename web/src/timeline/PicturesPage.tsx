@@ -47,12 +47,13 @@ export function PicturesPage() {
 
   // After the viewer, the focus returns to its last picture.
   const [reveal, setReveal] = useState<{ readonly id: string; readonly at: number }>();
-  const openBefore = useRef(pictureId);
-  useEffect(() => {
-    const before = openBefore.current;
-    openBefore.current = pictureId;
-    if (before !== undefined && pictureId === undefined) setReveal({ id: before, at: Date.now() });
-  }, [pictureId]);
+  const [openBefore, setOpenBefore] = useState(pictureId);
+  if (openBefore !== pictureId) {
+    setOpenBefore(pictureId);
+    if (openBefore !== undefined && pictureId === undefined) {
+      setReveal({ id: openBefore, at: (reveal?.at ?? 0) + 1 });
+    }
+  }
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {

@@ -45,7 +45,7 @@ export function useGestures({ stageRef, mediaRef, onSwipe }: GestureOptions) {
       const box = stageRef.current;
       if (element === null || box === null) return;
       const scale = Math.min(MAX_SCALE, Math.max(1, next.scale));
-      // The picture can't be moved out of the stageRef.
+      // The picture can't be moved out of the stage.
       const [limitX, limitY] = [box.clientWidth, box.clientHeight].map(
         (size) => (size * (scale - 1)) / 2,
       ) as [number, number];

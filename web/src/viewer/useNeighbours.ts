@@ -16,6 +16,12 @@ export interface Neighbours {
   readonly total: number;
 }
 
+/** The pictures of a month, once they have been loaded. */
+function useMonth(order: Order, month: string | undefined, wanted: boolean): readonly IndexEntry[] {
+  const enabled = wanted && month !== undefined;
+  return useQuery({ ...monthQuery(order, month ?? ''), enabled }).data ?? [];
+}
+
 /** Finds the pictures before and after one in the timeline, also across months. */
 export function useNeighbours(id: string, dated: Dated | undefined, order: Order): Neighbours {
   const hidden = useStore(hiddenStore);
@@ -24,23 +30,15 @@ export function useNeighbours(id: string, dated: Dated | undefined, order: Order
   const month = dated && monthOf(dated, order);
   const at = months.findIndex((one) => one.month === month);
 
-  const useMonth = (index: number, enabled: boolean) => {
-    const name = months[index]?.month;
-     
-    const { data } = useQuery({
-      ...monthQuery(order, name ?? ''),
-      enabled: enabled && name !== undefined,
-    });
-    return name === undefined ? [] : (data ?? []);
-  };
-  const all = useMonth(at, at >= 0);
+  const all = useMonth(order, months[at]?.month, true);
   // The picture itself may be hidden: it is shown until the next one has been opened.
   const visible = (entry: IndexEntry) => entry.id === id || !hidden.has(entry.id);
   const entries = all.filter(visible);
   const index = entries.findIndex((entry) => entry.id === id);
   const known = at >= 0 && index >= 0;
-  const newer = useMonth(at - 1, known && index === 0).filter(visible);
-  const older = useMonth(at + 1, known && index === entries.length - 1).filter(visible);
+  const newer = useMonth(order, months[at - 1]?.month, known && index === 0).filter(visible);
+  const isLast = known && index === entries.length - 1;
+  const older = useMonth(order, months[at + 1]?.month, isLast).filter(visible);
 
   const before = months.slice(0, Math.max(0, at)).reduce((sum, { count }) => sum + count, 0);
   return {
