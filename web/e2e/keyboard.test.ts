@@ -75,11 +75,14 @@ it('does the main job without a mouse', async () => {
   await drawer.getByRole('button', { name: 'gRPC', pressed: true }).waitFor();
   await press('Escape');
   await drawer.waitFor({ state: 'detached' });
-  expect(await connection(page, 'gRPC').evaluate((dot) => dot === document.activeElement)).toBe(true);
+  expect(await connection(page, 'gRPC').evaluate((dot) => dot === document.activeElement)).toBe(
+    true,
+  );
 
   // The grid is one tab stop; the arrow keys move by geometry.
   await tabTo(page, /, .*day|, \w{3}, /);
-  const focused = () => page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? '');
+  const focused = () =>
+    page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? '');
   const first = await focused();
   await press('ArrowRight');
   await expect.poll(focused).not.toBe(first);

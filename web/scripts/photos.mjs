@@ -72,7 +72,9 @@ for (const [form, options] of Object.entries(FORMS)) {
   await page.reload();
   await shown(1);
   await scrollThrough(page);
-  console.log(`  after a reload: ${mock.backend.downloads.length - again} thumbnails downloaded again`);
+  console.log(
+    `  after a reload: ${mock.backend.downloads.length - again} thumbnails downloaded again`,
+  );
   await close();
 }
 

@@ -155,7 +155,10 @@ async function fullGrid(page: Page, inspect: Inspect) {
   await page.unroute(BYTES);
   await page.reload();
   await tiles(page).locator('img').nth(4).waitFor();
-  await page.getByRole('button', { name: /^Select / }).first().click({ force: true });
+  await page
+    .getByRole('button', { name: /^Select / })
+    .first()
+    .click({ force: true });
   await page.getByText('1 selected').waitFor();
   await inspect('one picture selected');
   await page.getByRole('button', { name: 'Clear the selection' }).click();

@@ -5,6 +5,12 @@ import type { IndexEntry, Picture, PictureMonth } from '../api/types';
 /** A picture without its bytes. */
 export type PictureInfo = Omit<Picture, 'base64' | 'content'>;
 
+/** A picture's width and height as displayed; as stored until that is known. */
+export function sizeOf(info: PictureInfo): [width: number, height: number] {
+  const { displayed_width, displayed_height, width, height } = info;
+  return displayed_width > 0 ? [displayed_width, displayed_height] : [width, height];
+}
+
 /** The months that have pictures, the newest first. */
 export interface Months {
   readonly months: readonly PictureMonth[];

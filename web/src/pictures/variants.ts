@@ -72,7 +72,7 @@ async function load(id: string, variant: Variant, link: string): Promise<Blob> {
     if (blob === undefined) {
       const { links } = await fetchPicture(id);
       // Some pictures have no derivatives: damaged ones, and those stored before there were any.
-      blob = await download(links[variant] || links.original);
+      blob = await download(links[variant] === '' ? links.original : links[variant]);
     }
     if (blob === undefined) throw new DownloadError('the storage rejected a new link');
     if (!deleted.has(id)) {
@@ -112,7 +112,7 @@ export async function forgetPicture(id: string): Promise<void> {
   local.delete(id);
   const cache = await openCache();
   await Promise.all(
-    (['thumbnail', 'preview'] as const).map((variant) => cache?.delete(keyOf(id, variant))),
+    (['thumbnail', 'preview'] as const).map(async (variant) => cache?.delete(keyOf(id, variant))),
   );
 }
 

@@ -1,5 +1,13 @@
 import { useQueryClient } from '@tanstack/react-query';
-import { useCallback, useDeferredValue, useEffect, useLayoutEffect, useRef, useState } from 'react';
+import {
+  useCallback,
+  useDeferredValue,
+  useEffect,
+  useLayoutEffect,
+  useRef,
+  useState,
+  type RefObject,
+} from 'react';
 import { Outlet, useParams } from 'react-router';
 import { formatCount } from '../lib/format';
 import { useStore } from '../lib/useStore';
@@ -32,12 +40,12 @@ export function PicturesPage() {
   const client = useQueryClient();
   const order = useStore(orderStore);
   const container = useRef<HTMLDivElement>(null);
-  const width = useWidth();
+  const [head, width] = useWidth();
   const [near, setNear] = useState(NONE);
   const [search, setSearch] = useState('');
   // Deferred, so that laying out results doesn't block typing.
   const searched = useDeferredValue(search.trim().toLowerCase());
-  const state = useSections({ order, search: searched, width: width.value, near });
+  const state = useSections({ order, search: searched, width, near });
   const [help, setHelp] = useState<boolean>();
   const { sections, total, isEmpty, error } = state;
   useDocumentTitle(pictureId === undefined ? 'Your pictures' : undefined);
@@ -67,11 +75,9 @@ export function PicturesPage() {
 
   const loadAll = useCallback(async () => {
     if (searched !== '') return sections.flatMap(({ entries }) => entries ?? []);
-    const { months } = await client.fetchQuery(monthsQuery(order));
+    const { months } = await client.query(monthsQuery(order));
     const all = await Promise.all(
-      months.map(({ month }) =>
-        client.fetchQuery({ ...monthQuery(order, month), staleTime: 30_000 }),
-      ),
+      months.map(({ month }) => client.query({ ...monthQuery(order, month), staleTime: 30_000 })),
     );
     return all.flat();
   }, [client, order, searched, sections]);
@@ -90,7 +96,7 @@ export function PicturesPage() {
 
   return (
     <>
-      <div className={styles.head} ref={width.ref}>
+      <div className={styles.head} ref={head}>
         <h1 className="h1">Pictures</h1>
         {total > 0 && (
           <p className="quiet figures" data-testid="count">
@@ -132,7 +138,7 @@ export function PicturesPage() {
       {isEmpty === false && (
         <>
           <SelectionBar onSelectAll={() => void loadAll().then(select)} />
-          {width.value > 0 && total > 0 && (
+          {width > 0 && total > 0 && (
             <Timeline
               container={container}
               state={state}
@@ -151,7 +157,7 @@ export function PicturesPage() {
 }
 
 /** The width of the page's content, which the heading always fills. */
-function useWidth() {
+function useWidth(): [RefObject<HTMLDivElement | null>, number] {
   const ref = useRef<HTMLDivElement>(null);
   const [value, setValue] = useState(0);
   useLayoutEffect(() => {
@@ -163,7 +169,7 @@ function useWidth() {
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
-  return { ref, value };
+  return [ref, value];
 }
 
 /** A placeholder with the rhythm of the timeline. */

@@ -12,6 +12,7 @@ import { BrokenIcon, CheckIcon } from '../ui/icons';
 import { Spinner } from '../ui/Spinner';
 import { PictureView } from '../viewer/lazy';
 import type { Box } from './layout';
+import { linkId } from './linkId';
 import styles from './timeline.module.css';
 
 export interface TileActions {
@@ -32,9 +33,6 @@ interface TileProps extends TileActions {
 }
 
 const LONG_PRESS_MS = 450;
-
-/** The id of a picture's link, by which it gets the focus back. */
-export const linkId = (id: string) => `picture-${id}`;
 
 /** A picture in the timeline. */
 export const Tile = memo(function Tile({

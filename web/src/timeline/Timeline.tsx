@@ -17,7 +17,7 @@ import { move, type Placed } from './geometry';
 import { Month } from './Month';
 import { Scrubber } from './Scrubber';
 import { clearSelection, select, selectionStore, selectRange, toggleSelected } from './selection';
-import { linkId } from './Tile';
+import { linkId } from './linkId';
 import styles from './timeline.module.css';
 import { useAnchor } from './useAnchor';
 import type { Section, Sections } from './useSections';
@@ -49,9 +49,14 @@ export function Timeline({ container, state, order, onNear, reveal, loadAll }: T
   const forgetPlace = useAnchor(container, sections, order);
 
   useLayoutEffect(() => {
-    const top = (container.current?.getBoundingClientRect().top ?? 0) + scrollY;
-    setListTop(Math.round(top));
-  });
+    // Whatever is above changes its height with the page's own.
+    const measure = () =>
+      setListTop(Math.round((container.current?.getBoundingClientRect().top ?? 0) + scrollY));
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(document.body);
+    return () => observer.disconnect();
+  }, [container]);
 
   const from = viewport.top - listTop - MARGIN;
   const to = viewport.bottom - listTop + MARGIN;
@@ -74,6 +79,7 @@ export function Timeline({ container, state, order, onNear, reveal, loadAll }: T
     ? active
     : places.find(({ top, box }) => top + box.height > viewport.top - listTop)?.box.entry.id;
 
+  /** The picture that gets the focus as soon as it is mounted. */
   const focus = useCallback((id: string) => {
     wantsFocus.current = true;
     setActive(id);
@@ -104,6 +110,7 @@ export function Timeline({ container, state, order, onNear, reveal, loadAll }: T
     if (place === undefined) return;
     revealed.current = reveal.at;
     show(place);
+    // eslint-disable-next-line react-hooks/set-state-in-effect -- follows the scroll position
     focus(reveal.id);
   }, [reveal, places, show, focus]);
 

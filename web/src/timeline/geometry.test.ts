@@ -15,7 +15,11 @@ const places: Placed[] = (
   top,
   box: { entry: { id } as IndexEntry, left, top, width, height: 190 },
 }));
-const from = (id: string) => places.find(({ box }) => box.entry.id === id)!;
+function from(id: string): Placed {
+  const place = places.find(({ box }) => box.entry.id === id);
+  if (place === undefined) throw new Error(`no picture ${id}`);
+  return place;
+}
 
 it.each([
   ['a', 'ArrowRight', 'b'],

@@ -1,15 +1,12 @@
 import { formatBytes, formatDateTime } from '../lib/format';
 import { formatTaken } from '../pictures/dates';
 import { typeName } from '../pictures/image';
-import type { PictureInfo } from '../pictures/requests';
+import { type PictureInfo, sizeOf } from '../pictures/requests';
 import styles from './viewer.module.css';
 
 /** What is known of a picture. */
 export function InfoPanel({ info }: { readonly info: PictureInfo }) {
-  const [width, height] = [
-    info.displayed_width || info.width,
-    info.displayed_height || info.height,
-  ];
+  const [width, height] = sizeOf(info);
   const megapixels = ((width * height) / 1e6).toFixed(1);
   const rows = [
     ['Taken', info.taken_at === '' ? 'Not recorded by the camera' : formatTaken(info.taken_at)],

@@ -2,7 +2,7 @@ import { type Ref, useState } from 'react';
 import type { IndexEntry } from '../api/types';
 import { cx } from '../lib/cx';
 import { Placeholder } from '../pictures/Placeholder';
-import type { PictureInfo } from '../pictures/requests';
+import { type PictureInfo, sizeOf } from '../pictures/requests';
 import { useVariant } from '../pictures/useVariant';
 import { BlobImage } from '../ui/BlobImage';
 import { BrokenIcon } from '../ui/icons';
@@ -32,14 +32,16 @@ function mayMove({ content_type, size_bytes }: PictureInfo): boolean {
 /** A picture: its placeholder, then its thumbnail, then its preview, then the original if needed. */
 export function Media({ id, info, entry, full, ref }: MediaProps) {
   const preview = useVariant(id, 'preview', info?.links.preview);
-  const thumbnail = useVariant(id, 'thumbnail', entry?.thumbnail || undefined);
+  const thumbnail = useVariant(
+    id,
+    'thumbnail',
+    entry?.thumbnail === '' ? undefined : entry?.thumbnail,
+  );
   const [original, setOriginal] = useState(false);
   const [undecodable, setUndecodable] = useState(false);
   const known = info ?? entry;
-  const [width, height] = [
-    info?.displayed_width || known?.width || 0,
-    info?.displayed_height || known?.height || 0,
-  ];
+  const [width, height] =
+    info === undefined ? [entry?.width ?? 0, entry?.height ?? 0] : sizeOf(info);
   const placeholder = known?.placeholder ?? '';
   const wantsOriginal = info !== undefined && (full || mayMove(info));
 

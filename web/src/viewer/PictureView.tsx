@@ -106,7 +106,7 @@ export function PictureView() {
       if (neighbour === undefined) continue;
       // Speculative: a failure is reported when the picture is opened.
       client
-        .fetchQuery(pictureQuery(neighbour.id))
+        .query(pictureQuery(neighbour.id))
         .then(({ id, links }) => loadVariant(id, 'preview', links.preview))
         .catch(() => undefined);
     }
@@ -240,7 +240,7 @@ function DownloadButton({ info }: { readonly info: PictureInfo }) {
   const download = async () => {
     setPending(true);
     try {
-      const { links } = await client.fetchQuery(pictureQuery(info.id));
+      const { links } = await client.query(pictureQuery(info.id));
       const response = await fetch(links.original, { mode: 'cors', credentials: 'omit' });
       if (!response.ok) throw new Error(`the storage returned status ${response.status}`);
       const url = URL.createObjectURL(await response.blob());
