@@ -369,7 +369,7 @@ export class MockBackend {
     return json(this.message(renamed, call.request, true));
   }
 
-  private index({ query, request, userId }: Call): Response {
+  private index({ query, userId }: Call): Response {
     const order = query.get('order') === 'created' ? 'created' : 'taken';
     const own = this.pictures
       .filter((picture) => picture.user_id === userId)
@@ -393,9 +393,7 @@ export class MockBackend {
       const { id, title, taken_at, created_at, placeholder, state, content_type } = picture;
       const { width, height, size_bytes } = picture;
       const known = { id, title, taken_at, created_at, placeholder, state, content_type };
-      const ready = query.get('links') === 'true' && state === 'ready';
-      const thumbnail = ready ? this.link(id, 'thumbnail', request) : '';
-      return { ...known, width, height, size_bytes, thumbnail };
+      return { ...known, width, height, size_bytes };
     });
     return json({ months: [], pictures, next_cursor, total: own.length });
   }

@@ -24,7 +24,6 @@ interface Entry {
   state: string;
   content_type: string;
   size_bytes: number;
-  thumbnail: string;
 }
 
 export interface PendingPaths {
@@ -32,7 +31,7 @@ export interface PendingPaths {
     parameters: object;
     get: {
       parameters: {
-        query?: { month?: string; order?: string; cursor?: string; links?: boolean };
+        query?: { month?: string; order?: string; cursor?: string };
       };
       responses: Problems & {
         200: {

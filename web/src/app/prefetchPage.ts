@@ -25,8 +25,8 @@ function prefetchPictures(): void {
     prefetch(keys.month(order, newest.month), () => entries);
     entries.then((pictures) => {
       // The queue serves the newest request first.
-      for (const { id, thumbnail } of pictures.slice(0, FIRST_PICTURES).reverse()) {
-        if (thumbnail !== '') loadVariant(id, 'thumbnail', thumbnail).catch(ignore);
+      for (const { id, state } of pictures.slice(0, FIRST_PICTURES).reverse()) {
+        if (state === 'ready') loadVariant(id, 'thumbnail', '').catch(ignore);
       }
     }, ignore);
   }, ignore);

@@ -26,7 +26,7 @@ export async function fetchMonths(order: Order, signal?: AbortSignal): Promise<M
   return { months: data.months, total: data.total };
 }
 
-/** Fetches all pictures of a month with links to their thumbnails, the newest first. */
+/** Fetches all pictures of a month, the newest first. */
 export async function fetchMonth(
   order: Order,
   month: string,
@@ -35,7 +35,7 @@ export async function fetchMonth(
   const entries: IndexEntry[] = [];
   let cursor = '';
   do {
-    const query = { order, month, links: true, ...(cursor !== '' && { cursor }) };
+    const query = { order, month, ...(cursor !== '' && { cursor }) };
     const { data } = await unwrap(
       api().GET('/pictures/index', { params: { query }, ...withSignal(signal) }),
     );
@@ -43,6 +43,16 @@ export async function fetchMonth(
     cursor = data.next_cursor;
   } while (cursor !== '');
   return entries;
+}
+
+/** The most pictures of a list page. */
+const LIST_PAGE = 100;
+
+/** Fetches what is known of the newest uploads, with new links to their bytes. */
+export async function fetchNewest(): Promise<readonly PictureInfo[]> {
+  const query = { limit: LIST_PAGE, metadata_only: true };
+  const { data } = await unwrap(api().GET('/pictures', { params: { query } }));
+  return data;
 }
 
 /** Fetches what is known of a picture, with new links to its bytes. */

@@ -1,4 +1,5 @@
 import { sessionStore } from '../api/session';
+import { forgetLinks, linksOfNewest } from './links';
 import { fetchPicture } from './requests';
 
 /*
@@ -68,7 +69,8 @@ async function load(id: string, variant: Variant, link: string): Promise<Blob> {
   if (kept !== undefined) return kept.blob();
   await slot();
   try {
-    let blob = link === '' ? undefined : await download(link);
+    const known = link === '' ? (await linksOfNewest(id))?.[variant] : link;
+    let blob = known === undefined || known === '' ? undefined : await download(known);
     if (blob === undefined) {
       const { links } = await fetchPicture(id);
       // Some pictures have no derivatives: damaged ones, and those stored before there were any.
@@ -103,6 +105,7 @@ export function loadVariant(id: string, variant: Variant, link: string): Promise
 
 /** Shows an uploaded file in place of the thumbnail and preview that it doesn't have yet. */
 export function rememberUpload(id: string, file: Blob): void {
+  forgetLinks();
   local.set(id, file);
 }
 
@@ -118,6 +121,7 @@ export async function forgetPicture(id: string): Promise<void> {
 
 /** Deletes every user's pictures from this browser, when a session ends. */
 export async function forgetAllPictures(): Promise<void> {
+  forgetLinks();
   local.clear();
   deleted.clear();
   if (!('caches' in globalThis)) return;

@@ -97,11 +97,7 @@ export const Tile = memo(function Tile({
 
 function Thumbnail({ box: { entry, width, height } }: { readonly box: Box }) {
   const processing = entry.state === 'processing' && !hasUpload(entry.id);
-  const { blob, error, retry } = useVariant(
-    entry.id,
-    'thumbnail',
-    processing ? undefined : entry.thumbnail,
-  );
+  const { blob, error, retry } = useVariant(entry.id, 'thumbnail', processing ? undefined : '');
   const [shown, setShown] = useState(false);
   const [undecodable, setUndecodable] = useState(false);
   const [hovered, setHovered] = useState(false);

@@ -32,11 +32,7 @@ function mayMove({ content_type, size_bytes }: PictureInfo): boolean {
 /** A picture: its placeholder, then its thumbnail, then its preview, then the original if needed. */
 export function Media({ id, info, entry, full, ref }: MediaProps) {
   const preview = useVariant(id, 'preview', info?.links.preview);
-  const thumbnail = useVariant(
-    id,
-    'thumbnail',
-    entry?.thumbnail === '' ? undefined : entry?.thumbnail,
-  );
+  const thumbnail = useVariant(id, 'thumbnail', entry?.state === 'ready' ? '' : undefined);
   const [original, setOriginal] = useState(false);
   const [undecodable, setUndecodable] = useState(false);
   const known = info ?? entry;
