@@ -54,8 +54,8 @@ impl Amount {
 
 impl Stored {
     pub(crate) fn new(description: &Description) -> Self {
-        // The local AWS accepts any credentials.
-        let credentials = Credentials::new("test", "test", None, None, "tests");
+        // Those of the stack. The local AWS checks them in presigned requests.
+        let credentials = Credentials::new("local", "local", None, None, "tests");
         let http = Builder::new()
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
             .build_https();

@@ -7,6 +7,7 @@ use rustix::process::Signal;
 
 use super::{Stack, description::Description};
 use crate::{
+    deploy::LOCAL_CREDENTIALS,
     http,
     observe::{self, prometheus},
     port, tools,
@@ -121,6 +122,8 @@ impl Part {
                 fs::create_dir_all(&folder)?;
                 command = tools::ministack();
                 command
+                    // It knows these keys only, and checks them in presigned requests.
+                    .envs(LOCAL_CREDENTIALS)
                     .env("GATEWAY_PORT", ports.aws.to_string())
                     .env("BIND_HOST", "127.0.0.1")
                     .env("SERVICES", "dynamodb,s3,secretsmanager,sqs")
