@@ -80,7 +80,9 @@ export function seedLibrary(backend: MockBackend, username: string, count: numbe
     return { thumbnail: Uint8Array.from(bytes), base64: bytes.toString('base64'), ratio };
   });
   for (let at = 0; at < count; at++) {
-    const { thumbnail, base64, ratio } = drawings[(at * 7) % DRAWINGS]!;
+    const drawing = drawings[(at * 7) % DRAWINGS];
+    if (drawing === undefined) continue;
+    const { thumbnail, base64, ratio } = drawing;
     // More pictures on some days than on others, the newest last.
     const age = (1 - at / count) ** 1.3 * 8 * 365 * 86_400_000 + (at % 9) * 3_600_000;
     const time = new Date(Date.now() - 86_400_000 - age);

@@ -89,12 +89,10 @@ async function load(id: string, variant: Variant, link: string): Promise<Blob> {
 }
 
 /**
- * Returns a variant of a picture: from memory or the cache, or downloaded by `link`. An empty or
+ * Returns a variant of a picture: from the cache, or downloaded by `link`. An empty or
  * expired link is replaced by a new one.
  */
 export function loadVariant(id: string, variant: Variant, link: string): Promise<Blob> {
-  const file = local.get(id);
-  if (file !== undefined && link === '') return Promise.resolve(file);
   const key = keyOf(id, variant);
   const found = running.get(key);
   if (found !== undefined) return found;
@@ -103,7 +101,7 @@ export function loadVariant(id: string, variant: Variant, link: string): Promise
   return loading;
 }
 
-/** Shows an uploaded file in place of the thumbnail and preview that it doesn't have yet. */
+/** Shows an uploaded file in place of the thumbnail that it doesn't have yet. */
 export function rememberUpload(id: string, file: Blob): void {
   forgetLinks();
   local.set(id, file);
@@ -131,5 +129,5 @@ export async function forgetAllPictures(): Promise<void> {
   );
 }
 
-/** Whether a picture was uploaded here, so that it can be shown before it has a thumbnail. */
-export const hasUpload = (id: string) => local.has(id);
+/** The file that a picture was uploaded from, if that was here. */
+export const uploadOf = (id: string) => local.get(id);

@@ -5,7 +5,7 @@ import { cx } from '../lib/cx';
 import { Placeholder } from '../pictures/Placeholder';
 import { usePicture } from '../pictures/queries';
 import { useVariant } from '../pictures/useVariant';
-import { hasUpload } from '../pictures/variants';
+import { uploadOf } from '../pictures/variants';
 import { BlobImage } from '../ui/BlobImage';
 import { Button } from '../ui/Button';
 import { BrokenIcon, CheckIcon } from '../ui/icons';
@@ -96,8 +96,10 @@ export const Tile = memo(function Tile({
 });
 
 function Thumbnail({ box: { entry, width, height } }: { readonly box: Box }) {
-  const processing = entry.state === 'processing' && !hasUpload(entry.id);
-  const { blob, error, retry } = useVariant(entry.id, 'thumbnail', processing ? undefined : '');
+  const processing = entry.state === 'processing';
+  const variant = useVariant(entry.id, 'thumbnail', processing ? undefined : '');
+  const { error, retry } = variant;
+  const blob = processing ? uploadOf(entry.id) : variant.blob;
   const [shown, setShown] = useState(false);
   const [undecodable, setUndecodable] = useState(false);
   const [hovered, setHovered] = useState(false);
@@ -112,7 +114,7 @@ function Thumbnail({ box: { entry, width, height } }: { readonly box: Box }) {
       {!shown && entry.placeholder !== '' && (
         <Placeholder hash={entry.placeholder} className={styles.picture} />
       )}
-      {processing && <Spinner size={28} />}
+      {processing && blob === undefined && <Spinner size={28} />}
       {blob !== undefined && !undecodable && (
         <BlobImage
           blob={blob}
