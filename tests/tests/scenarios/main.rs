@@ -23,11 +23,13 @@ mod journey;
 mod old_pictures;
 mod paging;
 mod pictures;
+mod quotas;
 mod renames;
 mod rest_api;
 mod revocation;
 mod traces;
 mod typed_clients;
+mod uploads;
 
 use std::process::ExitCode;
 
@@ -41,6 +43,8 @@ fn main() -> ExitCode {
     for add in [
         journey::add,
         pictures::add,
+        uploads::add,
+        quotas::add,
         old_pictures::add,
         bucket::add,
         renames::add,
