@@ -96,7 +96,7 @@ describe.each(['REST', 'gRPC', 'Events'])('over %s', (label) => {
       .poll(() => refreshed(() => operation.textContent()), { interval: 1_000 })
       .toContain('pictures/DeleteUserPicture');
     await operation.selectOption('pictures/DeleteUserPicture');
-    const logged = page.getByRole('region', { name: 'Calls' });
+    const logged = page.getByRole('region', { name: 'Your calls' });
     await expect
       .poll(() => refreshed(() => logged.innerText()), { interval: 1_000 })
       .toMatch(

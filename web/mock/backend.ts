@@ -10,6 +10,7 @@ import { filedAt, monthOf } from '../src/pictures/dates';
 import { LIMITS } from '../src/lib/limits';
 import { sizeOf } from './size';
 import { imageTypeOf } from '../src/uploads/checkFile';
+import { MockStorage, type MockUpload } from './storage';
 
 interface User {
   readonly id: string;
@@ -89,6 +90,9 @@ export class MockBackend {
     respond: () => Response | Promise<Response>;
   }[] = [];
 
+  /** Uploads, and what they have stored. */
+  readonly storage = new MockStorage();
+
   private readonly users = new Map<string, User>();
   private readonly tokens = new Map<string, string>();
   private pictures: Stored[] = [];
@@ -113,6 +117,18 @@ export class MockBackend {
       operation: 'auth/Login',
       isPublic: true,
       handle: (call) => this.login(call),
+    },
+    {
+      method: 'POST',
+      path: /^\/password$/,
+      operation: 'auth/ChangePassword',
+      handle: (call) => this.changePassword(call),
+    },
+    {
+      method: 'POST',
+      path: /^\/logout$/,
+      operation: 'auth/RevokeTokens',
+      handle: ({ userId }) => this.revoke(userId),
     },
     {
       method: 'POST',
@@ -158,6 +174,30 @@ export class MockBackend {
       handle: (call) => this.rename(call),
     },
     {
+      method: 'POST',
+      path: /^\/uploads$/,
+      operation: 'pictures/BeginUpload',
+      handle: (call) => this.beginUpload(call),
+    },
+    {
+      method: 'GET',
+      path: /^\/uploads\/([^/]+)$/,
+      operation: 'pictures/GetUpload',
+      handle: (call) => json(this.storage.describe(this.ownUpload(call), originOf(call.request))),
+    },
+    {
+      method: 'POST',
+      path: /^\/uploads\/([^/]+)\/complete$/,
+      operation: 'pictures/CompleteUpload',
+      handle: (call) => this.completeUpload(call),
+    },
+    {
+      method: 'DELETE',
+      path: /^\/uploads\/([^/]+)$/,
+      operation: 'pictures/AbortUpload',
+      handle: (call) => this.abortUpload(call),
+    },
+    {
       method: 'DELETE',
       path: /^\/pictures\/([^/]+)$/,
       operation: 'pictures/DeleteUserPicture',
@@ -171,10 +211,13 @@ export class MockBackend {
     },
   ];
 
-  /** Handles a facade request; returns undefined for any other path. */
+  /** Handles a request to the facade, the session or the storage; undefined for any other path. */
   async handle(request: Request): Promise<Response | undefined> {
     const url = new URL(request.url);
     if (url.pathname.startsWith(LINKS)) return this.download(url.pathname.slice(LINKS.length));
+    if (url.pathname === '/session') return this.session(request);
+    const stored = await this.storage.handle(request);
+    if (stored !== undefined) return stored;
     const [, transport, ...rest] = url.pathname.split('/');
     if (!isTransport(transport)) return undefined;
     const path = `/${rest.join('/')}`;
@@ -274,6 +317,10 @@ export class MockBackend {
     return this.store(user.id, title, base64, createdAt, derived);
   }
 
+  userIdOf(username: string): string {
+    return this.users.get(username)?.id ?? '';
+  }
+
   addLogs(logs: readonly LogEntry[]): void {
     this.logs = [...this.logs, ...logs].sort((a, b) => b.at.localeCompare(a.at));
   }
@@ -293,8 +340,24 @@ export class MockBackend {
     return token;
   }
 
+  /** The session cookie, as the gateway serves it. */
+  private session(request: Request): Response {
+    const token = request.method === 'PUT' ? bearerOf(request) : cookieOf(request);
+    const set = (value: string, age: number) =>
+      `${COOKIE}=${value}; Path=/; Max-Age=${age}; Secure; HttpOnly; SameSite=Strict`;
+    if (request.method === 'DELETE') {
+      return new Response(null, { status: 204, headers: { 'set-cookie': set('', 0) } });
+    }
+    const user_id = token === undefined ? undefined : this.tokens.get(token);
+    if (token === undefined || user_id === undefined) return json({}, 401);
+    if (request.method === 'PUT') {
+      return new Response(null, { status: 204, headers: { 'set-cookie': set(token, 3600) } });
+    }
+    return json({ user_id, expires_at: new Date(Date.now() + 3_600_000).toISOString() });
+  }
+
   private authenticate(request: Request): string {
-    const token = /^Bearer (.+)$/.exec(request.headers.get('authorization') ?? '')?.[1];
+    const token = bearerOf(request) ?? cookieOf(request);
     const userId = token === undefined ? undefined : this.tokens.get(token);
     if (userId === undefined)
       throw new Failure(
@@ -327,6 +390,23 @@ export class MockBackend {
     if (user?.password !== password)
       throw new Failure(401, 'UNAUTHENTICATED', 'username or password is wrong');
     return json({ access_token: this.issue(user) });
+  }
+
+  private async changePassword({ request, userId }: Call): Promise<Response> {
+    const { current_password, new_password } = (await request.json()) as Record<string, string>;
+    const user = [...this.users.values()].find(({ id }) => id === userId);
+    if (user === undefined) throw new Failure(401, 'UNAUTHENTICATED', 'the user is gone');
+    if (user.password !== current_password)
+      throw new Failure(403, 'PERMISSION_DENIED', '"current_password" is wrong; check it');
+    const changed = { ...user, password: new_password ?? '' };
+    this.users.set(user.username, changed);
+    this.revoke(userId);
+    return json({ access_token: this.issue(changed) });
+  }
+
+  private revoke(userId: string): Response {
+    for (const [token, owner] of this.tokens) if (owner === userId) this.tokens.delete(token);
+    return empty();
   }
 
   private async validate({ request }: Call): Promise<Response> {
@@ -442,12 +522,20 @@ export class MockBackend {
     return json(this.remember(request, picture), 201);
   }
 
+  /** A new id. Ids sort by time, as UUIDs of version 7 do. */
+  private newId(createdAt: Date): string {
+    this.lastPictureAt = Math.max(this.lastPictureAt + 1, createdAt.getTime());
+    const time = this.lastPictureAt.toString(16).padStart(12, '0');
+    return `${time.slice(0, 8)}-${time.slice(8)}-7${hex(2).slice(1)}-8${hex(2).slice(1)}-${hex(6)}`;
+  }
+
   private store(
     userId: string,
     title: string,
     base64: string,
     createdAt = new Date(),
     derived: Derived = {},
+    id = this.newId(createdAt),
   ): Stored {
     const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
     const content_type = imageTypeOf(bytes);
@@ -459,10 +547,6 @@ export class MockBackend {
       );
     if (bytes.length > LIMITS.pictureBytes)
       throw new Failure(413, 'PAYLOAD_TOO_LARGE', 'the picture is larger than 4 MiB');
-    // Ids sort by time, as UUIDs of version 7 do.
-    this.lastPictureAt = Math.max(this.lastPictureAt + 1, createdAt.getTime());
-    const time = this.lastPictureAt.toString(16).padStart(12, '0');
-    const id = `${time.slice(0, 8)}-${time.slice(8)}-7${hex(2).slice(1)}-8${hex(2).slice(1)}-${hex(6)}`;
     const size = sizeOf(bytes) ?? { width: 1200, height: 800 };
     const { width = size.width, height = size.height, ...rest } = derived;
     const picture: Stored = {
@@ -487,6 +571,65 @@ export class MockBackend {
     return picture;
   }
 
+  private async beginUpload({ request, userId }: Call): Promise<Response> {
+    const body = (await request.json()) as {
+      title: string;
+      size_bytes: number;
+      content_type: string;
+      checksums: readonly string[];
+    };
+    if (body.size_bytes > LIMITS.pictureBytes)
+      throw new Failure(413, 'PAYLOAD_TOO_LARGE', 'the picture is larger than 64 MiB');
+    const previous = this.remembered(request) as { id: string } | undefined;
+    const known = previous === undefined ? undefined : this.storage.uploads.get(previous.id);
+    const upload =
+      known ??
+      this.storage.begin(
+        {
+          userId,
+          title: body.title,
+          size: body.size_bytes,
+          contentType: body.content_type,
+          checksums: body.checksums,
+        },
+        this.newId(new Date()),
+      );
+    this.remember(request, { id: upload.id });
+    return json(this.storage.describe(upload, originOf(request)), 201);
+  }
+
+  private ownUpload({ params: [id = ''], userId }: Call): MockUpload {
+    const upload = this.storage.uploads.get(id);
+    if (upload?.userId !== userId)
+      throw new Failure(404, 'NOT_FOUND', 'there is no such upload; begin a new one');
+    return upload;
+  }
+
+  private completeUpload(call: Call): Response {
+    const upload = this.ownUpload(call);
+    const done = this.pictures.find(({ id }) => id === upload.id);
+    if (done !== undefined) return json(this.message(done, call.request, true));
+    const bytes = this.storage.assemble(upload);
+    if (bytes === undefined)
+      throw new Failure(409, 'CONFLICT', 'some parts have not arrived; send them first');
+    const picture = this.store(
+      upload.userId,
+      upload.title,
+      bytes.toString('base64'),
+      new Date(),
+      {},
+      upload.id,
+    );
+    upload.completed = true;
+    upload.parts.clear();
+    return json(this.message(picture, call.request, true));
+  }
+
+  private abortUpload({ params: [id = ''], userId }: Call): Response {
+    if (this.storage.uploads.get(id)?.userId === userId) this.storage.uploads.delete(id);
+    return empty();
+  }
+
   private own({ params: [id], userId }: Call): Stored {
     const picture = this.pictures.find((one) => one.id === id && one.user_id === userId);
     if (picture === undefined) throw new Failure(404, 'NOT_FOUND', 'there is no such picture');
@@ -509,17 +652,19 @@ export class MockBackend {
     return response;
   }
 
-  private analytics({ query }: Call): Response {
+  private analytics({ query, userId }: Call): Response {
     const exact = (['transport', 'service', 'method'] as const).map(
       (name) => [name, query.get(name)] as const,
     );
     const since = query.get('since') ?? '';
     const errorsOnly = query.get('errors_only') === 'true';
+    const own = query.get('own') === 'true';
     const found = this.logs.filter(
       (entry) =>
         exact.every(([name, value]) => value === null || entry[name] === value) &&
         entry.at >= since &&
-        (!errorsOnly || entry.status >= 400),
+        (!errorsOnly || entry.status >= 400) &&
+        (!own || entry.user_id === userId),
     );
     const limit = Number(query.get('limit') ?? '0') || 50;
     const cursor = query.get('cursor');
@@ -533,6 +678,20 @@ export class MockBackend {
     });
   }
 }
+
+const COOKIE = '__Host-trichrome-session';
+
+const bearerOf = (request: Request) =>
+  /^Bearer (.+)$/.exec(request.headers.get('authorization') ?? '')?.[1];
+
+/** The token in the session cookie, if the request comes from the app. */
+function cookieOf(request: Request): string | undefined {
+  if (request.headers.get('x-session') !== 'cookie') return undefined;
+  const cookies = (request.headers.get('cookie') ?? '').split('; ');
+  return cookies.find((one) => one.startsWith(`${COOKIE}=`))?.slice(COOKIE.length + 1);
+}
+
+const originOf = (request: Request) => new URL(request.url).origin;
 
 async function credentials(request: Request): Promise<{ username: string; password: string }> {
   return (await request.json()) as { username: string; password: string };

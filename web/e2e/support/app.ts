@@ -51,27 +51,21 @@ export async function chooseTransport(page: Page, label: string): Promise<void> 
 export const connection = (page: Page, label = '') =>
   page.getByRole('button', { name: new RegExp(`^Connection: ${label}`) });
 
-/** Opens the upload dialog and chooses files, without uploading them. */
+/** The list of uploads. */
+export const tray = (page: Page) => page.getByRole('region', { name: 'Uploads' });
+
+/** Chooses files, which are uploaded at once. Returns the list of uploads. */
 export async function chooseFiles(page: Page, paths: readonly string[]): Promise<Locator> {
-  await page.getByRole('button', { name: 'Upload', exact: true }).click();
-  const dialog = page.getByRole('dialog', { name: 'Upload pictures' });
-  await dialog.getByTestId('file-input').setInputFiles([...paths]);
-  return dialog;
+  await page.getByTestId('file-input').setInputFiles([...paths]);
+  return tray(page);
 }
 
-/** Uploads files, waits until each is stored, and closes the dialog. */
+/** Uploads files, waits until each is stored, and closes the list. */
 export async function upload(page: Page, paths: readonly string[]): Promise<void> {
-  const dialog = await chooseFiles(page, paths);
-  // The button shows the whole count once every file has been checked.
-  const pictures = paths.length === 1 ? 'picture' : 'pictures';
-  await dialog
-    .getByRole('button', { name: `Upload ${paths.length} ${pictures}`, exact: true })
-    .click();
-  await dialog
-    .getByText(`${paths.length} uploaded`, { exact: true })
-    .waitFor({ state: 'attached' });
-  await dialog.getByRole('button', { name: 'Close' }).click();
-  await dialog.waitFor({ state: 'detached' });
+  const list = await chooseFiles(page, paths);
+  await list.getByRole('heading', { name: `${paths.length} uploaded`, exact: true }).waitFor();
+  await list.getByRole('button', { name: 'Close the list' }).click();
+  await list.waitFor({ state: 'detached' });
 }
 
 /** The pictures of the timeline that are on the page. */

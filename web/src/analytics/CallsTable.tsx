@@ -17,7 +17,7 @@ interface CallsTableProps {
   readonly hidden: boolean;
 }
 
-/** The logged calls, newest first, one page at a time. */
+/** The user's own calls, newest first, one page at a time. */
 export function CallsTable({ filters, hidden }: CallsTableProps) {
   // The cursors of the pages visited; the last one is the current page.
   const [cursors, setCursors] = useState<readonly string[]>(['']);
@@ -32,7 +32,7 @@ export function CallsTable({ filters, hidden }: CallsTableProps) {
   return (
     <section className="card calls">
       <h2 id="calls-title" className="h2">
-        Calls
+        Your calls
       </h2>
       <div className="calls-progress">
         {logs.isFetching && <ProgressBar thin label="Loading calls" />}

@@ -1,10 +1,12 @@
 import { screen, waitFor, within } from '@testing-library/react';
 import { beforeEach, expect, it } from 'vitest';
 import { backend } from '../test/backend';
-import { renderLoggedIn } from '../test/renderApp';
+import { renderLoggedIn, USER } from '../test/renderApp';
 
 // Two thirds of the calls are over REST; every fifth is an error.
 beforeEach(() => {
+  backend.addUser(USER.username, USER.password);
+  const user_id = backend.userIdOf(USER.username);
   backend.addLogs(
     Array.from({ length: 30 }, (_, i) => ({
       transport: i % 3 === 0 ? 'events' : 'rest',
@@ -12,7 +14,7 @@ beforeEach(() => {
       method: i % 2 === 0 ? 'GetUserPictures' : 'CreateUserPicture',
       status: i % 5 === 0 ? 503 : 200,
       duration_ms: 10 + i,
-      user_id: '',
+      user_id,
       trace_id: `trace-${i}-`.padEnd(32, '0'),
       at: new Date(Date.now() - (i + 1) * 60_000).toISOString(),
       id: crypto.randomUUID(),
@@ -68,7 +70,7 @@ it('sends the filters to the service', async () => {
 
 it('pages through the calls', async () => {
   const user = renderLoggedIn('/analytics?transport=rest&outcome=');
-  const calls = await screen.findByRole('region', { name: 'Calls' });
+  const calls = await screen.findByRole('region', { name: 'Your calls' });
   expect(await within(calls).findByText('trace-1-00000000')).toBeInTheDocument();
   expect(within(calls).getAllByText('logged by a client')).toHaveLength(1);
   expect(screen.getByRole('button', { name: 'Newer' })).toBeDisabled();
@@ -79,6 +81,31 @@ it('pages through the calls', async () => {
   await user.click(screen.getByRole('button', { name: 'Older' }));
   await waitFor(() => expect(screen.getByRole('button', { name: 'Newer' })).toBeEnabled());
   expect(await screen.findByText('trace-29-0000000')).toBeInTheDocument();
+});
+
+it('lists one’s own calls below everybody’s totals', async () => {
+  backend.addLogs([
+    {
+      transport: 'rest',
+      service: 'pictures',
+      method: 'GetUserPicture',
+      status: 200,
+      duration_ms: 5,
+      user_id: '',
+      trace_id: '',
+      at: new Date().toISOString(),
+      id: crypto.randomUUID(),
+      client: false,
+    },
+  ]);
+  renderLoggedIn('/analytics');
+  const calls = await screen.findByRole('region', { name: 'Your calls' });
+  expect(within(calls).queryByText('pictures/GetUserPicture')).toBeNull();
+  expect(screen.getByRole('heading', { name: 'Everyone’s calls' })).toBeVisible();
+  const byOperation = await screen.findByRole('table', { name: 'By operation' });
+  expect(
+    within(byOperation).getByRole('row', { name: /^pictures\/GetUserPicture / }),
+  ).toBeVisible();
 });
 
 it('shows an empty state without calls', async () => {

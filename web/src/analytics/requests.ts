@@ -9,6 +9,7 @@ export interface LogPageData {
   readonly nextCursor: string;
 }
 
+/** The totals of everyone's calls. */
 export async function fetchTotals(filters: LogFilters, signal?: AbortSignal): Promise<Totals> {
   const query = { ...filters, totals: true, limit: 1 };
   const params = { query };
@@ -16,12 +17,13 @@ export async function fetchTotals(filters: LogFilters, signal?: AbortSignal): Pr
   return data.totals;
 }
 
+/** A page of the user's own calls. */
 export async function fetchLogs(
   filters: LogFilters,
   cursor: string,
   signal?: AbortSignal,
 ): Promise<LogPageData> {
-  const query = { ...filters, limit: LOG_PAGE_SIZE, ...(cursor !== '' && { cursor }) };
+  const query = { ...filters, own: true, limit: LOG_PAGE_SIZE, ...(cursor !== '' && { cursor }) };
   const params = { query };
   const { data } = await unwrap(api().GET('/analytics', { params, ...(signal && { signal }) }));
   return { logs: data.logs, nextCursor: data.next_cursor };

@@ -1,26 +1,20 @@
 import { createStore } from '../lib/store';
-import { saveSession, takeSavedSession } from './reloadSession';
+import { forgetUser, saveSession, savedUser, saveUser, takeSavedSession } from './savedSession';
 
 /*
- * While the page is open, the token is kept only in this module's closure.
+ * The session is a cookie with the access token, which no script can read (`HttpOnly`). The gateway
+ * sets it (`PUT /session`) and authorizes the app's calls by it. All tabs share it, and it outlives
+ * a reload. Calls name it with the header `x-session`, which pages of other origins can't send; that
+ * and `SameSite=Strict` keep them from using it.
  *
- * - Not in a cookie: the API takes bearer tokens over all transports. A cookie would need CSRF
- *   protection and would still have to be turned into a bearer token.
- * - Not in localStorage: every script of this origin could read it, in any tab, long after the user
- *   has left.
- * - Not permanently in sessionStorage: injected scripts look there first. This module never exports
- *   the token; `authorize` only adds it to requests to this origin. An injected script could still
- *   send requests while the page is open, which no storage location prevents, but it can't find the
- *   token in storage, on `window` or in the React tree. The Content-Security-Policy keeps such
- *   scripts out (scripts from this origin only, Trusted Types), and `connect-src 'self'` keeps data
- *   from being sent elsewhere.
+ * Only the username is in localStorage. It says that there is a session, since scripts can't see
+ * the cookie, and tells other tabs when it ends.
  *
- * A token in memory alone would be lost on every reload. At `pagehide` it is therefore saved in
- * sessionStorage, which belongs to the tab. The first module of the next page (`boot.ts`, through
- * `reloadSession.ts`) removes it before the first paint, and no script of this origin runs in
- * between. If no page follows, the token stays in storage: in a tab that went to another site, or in
- * a closed tab, whose storage the browser keeps (also on disk) while it offers to reopen the tab. It
- * is useless once it expires.
+ * Some browsers don't keep such a cookie: all of them at plain-http addresses of a local network,
+ * and Safari at http://localhost. There the token stays in this module's closure, which never exports
+ * it; `authorize` only adds it to requests to this origin. So that a reload doesn't lose it, it is
+ * saved in sessionStorage at `pagehide`, and the first module of the next page takes it out again
+ * (`boot.ts`, through `savedSession.ts`). If no page follows, it stays there until it has expired.
  */
 
 /** The logged-in user. The token is deliberately left out. */
@@ -35,17 +29,40 @@ export type SessionState =
   | { readonly session: Session; readonly reason?: never }
   | { readonly session: null; readonly reason: SignedOutReason };
 
+const PATH = '/session';
+
+/** Says that a request uses the cookie. */
+const COOKIE_HEADERS = { 'x-session': 'cookie' } as const;
+
+/** The token, unless it is in the cookie. */
 let token: string | null = null;
+let inCookie = false;
+/** Changes with each session, so that a late response can't end the next one. */
+let current = 0;
 
 export const sessionStore = createStore<SessionState>({ session: null, reason: 'start' });
 
 function restoreSession(): void {
+  const { session } = sessionStore.get();
+  // A page from the back/forward cache still has its session.
+  if (session !== null) {
+    if (inCookie && savedUser() !== session.username) endSession('logged-out');
+    return;
+  }
+  const user = savedUser();
+  if (user !== null) {
+    // The cookie may have expired. Then the first call ends the session.
+    inCookie = true;
+    current += 1;
+    sessionStore.set({ session: { username: user } });
+    return;
+  }
   try {
-    const saved = takeSavedSession();
-    // A page from the back/forward cache still has its token.
-    if (saved === null || token !== null) return;
-    const value = JSON.parse(saved) as { token?: unknown; username?: unknown };
-    if (typeof value.token === 'string' && typeof value.username === 'string') {
+    const value = JSON.parse(takeSavedSession() ?? 'null') as {
+      token?: unknown;
+      username?: unknown;
+    } | null;
+    if (typeof value?.token === 'string' && typeof value.username === 'string') {
       startSession(value.token, value.username);
     }
   } catch {
@@ -59,28 +76,82 @@ function saveCurrentSession(): void {
   saveSession(JSON.stringify({ token, username: session.username }));
 }
 
+/** Starts a session. The token moves into the cookie as soon as the browser has accepted it. */
 export function startSession(accessToken: string, username: string): void {
   token = accessToken;
+  inCookie = false;
+  current += 1;
   sessionStore.set({ session: { username } });
+  void moveIntoCookie(accessToken, username);
+}
+
+async function moveIntoCookie(accessToken: string, username: string): Promise<void> {
+  if (!isSecureContext) return;
+  const started = current;
+  try {
+    const headers = { ...COOKIE_HEADERS, authorization: `Bearer ${accessToken}` };
+    const begun = await fetch(PATH, { method: 'PUT', headers });
+    // Not every browser keeps it.
+    const kept = begun.ok && (await fetch(PATH, { headers: COOKIE_HEADERS })).ok;
+    if (!kept) return;
+  } catch {
+    return; // The gateway can't be reached: the token stays here.
+  }
+  if (started === current) {
+    token = null;
+    inCookie = true;
+    saveUser(username);
+  } else if (sessionStore.get().session === null) {
+    removeCookie();
+  }
+}
+
+function removeCookie(): void {
+  // It ends with the token in any case.
+  fetch(PATH, { method: 'DELETE', headers: COOKIE_HEADERS, keepalive: true }).catch(
+    () => undefined,
+  );
 }
 
 export function endSession(reason: Exclude<SignedOutReason, 'start'>): void {
   token = null;
+  current += 1;
+  if (inCookie) {
+    inCookie = false;
+    forgetUser();
+    removeCookie();
+  }
   sessionStore.set({ session: null, reason });
 }
 
 /**
- * Adds the token to a request to this origin. Returns a function to call when the server rejects
- * the token, or undefined when no token was added.
+ * Authorizes a request to this origin. Returns a function to call when the server rejects it, or
+ * undefined without a session.
  */
 export function authorize(request: Request): (() => void) | undefined {
-  const used = token;
-  if (used === null || new URL(request.url).origin !== location.origin) return undefined;
-  request.headers.set('authorization', `Bearer ${used}`);
+  if (new URL(request.url).origin !== location.origin) return undefined;
+  if (token !== null) {
+    request.headers.set('authorization', `Bearer ${token}`);
+  } else if (inCookie) {
+    for (const [name, value] of Object.entries(COOKIE_HEADERS)) request.headers.set(name, value);
+  } else {
+    return undefined;
+  }
+  const used = current;
   return () => {
     // A late 401 for an old token must not end a newer session.
-    if (token === used) endSession('expired');
+    if (current === used) endSession('expired');
   };
+}
+
+/** The id of the cookie's user, or undefined if the session isn't in a cookie. */
+export async function cookieUserId(): Promise<string | undefined> {
+  if (!inCookie) return undefined;
+  const response = await fetch(PATH, { headers: COOKIE_HEADERS });
+  if (response.status === 401) endSession('expired');
+  if (!response.ok) throw new Error(`the session's user is unknown: status ${response.status}`);
+  const { user_id } = (await response.json()) as { user_id: string };
+  return user_id;
 }
 
 /** The request body with which the `validate` operation looks up the token's user. */
@@ -88,6 +159,22 @@ export function validationBody(): { access_token: string } {
   return { access_token: token ?? '' };
 }
 
+/** Follows another tab that logs in or out. */
+function followOtherTabs(): void {
+  const { session } = sessionStore.get();
+  const user = savedUser();
+  if (user === session?.username) return;
+  if (inCookie || user !== null) {
+    // The cookie is the other tab's by now, so it isn't removed here.
+    token = null;
+    inCookie = false;
+    current += 1;
+    sessionStore.set({ session: null, reason: 'logged-out' });
+  }
+  if (user !== null) restoreSession();
+}
+
 restoreSession();
 addEventListener('pagehide', saveCurrentSession);
 addEventListener('pageshow', restoreSession);
+addEventListener('storage', followOtherTabs);

@@ -190,8 +190,7 @@ it('files pictures by capture or upload time', async () => {
 });
 
 it('deletes the account only after its name is typed', async () => {
-  const user = renderLoggedIn('/pictures');
-  await user.click(await screen.findByRole('button', { name: 'Account and settings' }));
+  const user = renderLoggedIn('/account');
   await user.click(await screen.findByRole('button', { name: 'Delete account' }));
   const dialog = await screen.findByRole('alertdialog');
   const confirm = within(dialog).getByRole('button', { name: 'Delete for good' });

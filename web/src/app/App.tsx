@@ -3,7 +3,7 @@ import { useEffect } from 'react';
 import { Navigate, Route, Routes } from 'react-router';
 import { LoginPage } from '../account/LoginPage';
 import { SignupPage } from '../account/SignupPage';
-import { AnalyticsPage, preloadLater, Toaster } from './parts';
+import { AccountPage, AnalyticsPage, preloadLater, Toaster } from './parts';
 import { PicturesPage } from '../timeline/PicturesPage';
 import { NotFoundPage } from './NotFoundPage';
 import { RequireSession } from './RequireSession';
@@ -28,6 +28,7 @@ export function App({ queryClient }: { readonly queryClient: QueryClient }) {
                 <Route path=":pictureId" element={<PictureView />} />
               </Route>
               <Route path="/analytics" element={<AnalyticsPage />} />
+              <Route path="/account" element={<AccountPage />} />
             </Route>
           </Route>
           <Route path="*" element={<NotFoundPage />} />

@@ -2,7 +2,7 @@
 // browser paint it before the app's code runs. index.html preloads that code in the meantime (see
 // `preloadApp` in vite.config.ts).
 import '../ui/styles/index.css';
-import { hasSavedSession } from '../api/reloadSession';
+import { hasSavedSession } from '../api/savedSession';
 import { showNotLoaded } from './notLoaded';
 
 const root = document.getElementById('root');

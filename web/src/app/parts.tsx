@@ -10,6 +10,11 @@ export const AnalyticsPage = lazyWithPreload(
   <Loading label="Loading the page" />,
 );
 
+export const AccountPage = lazyWithPreload(
+  () => import('../account/AccountPage').then((module) => module.AccountPage),
+  <Loading label="Loading the page" />,
+);
+
 /** Shows the notices, and has the live regions that announce them. */
 export const Toaster = lazyWithPreload(() =>
   import('../ui/floating/Toaster').then((module) => module.Toaster),

@@ -7,6 +7,7 @@ import { deletePendingNow } from '../pictures/deletion';
 import { forgetAllPictures, rememberUpload } from '../pictures/variants';
 import { keys } from '../api/queryKeys';
 import { forgetPlaces } from '../timeline/useAnchor';
+import { waitUntilDerived } from '../uploads/derived';
 import { uploads } from '../uploads/uploads';
 
 /** Data older than this is fetched again when it is shown. */
@@ -31,14 +32,28 @@ export function createQueryClient(): QueryClient {
   });
   followTransport(client);
   followSession(client);
-  uploads.onStored = (picture, file) => {
-    rememberUpload(picture.id, file);
-    void client.invalidateQueries({ queryKey: keys.index });
-  };
-  uploads.onOutcomeUnknown = () => void client.invalidateQueries({ queryKey: keys.index });
+  showUploads(client);
   // A page that is left can't offer to undo any longer.
   addEventListener('pagehide', () => void deletePendingNow());
   return client;
+}
+
+/** Shows an uploaded picture at once, from its file until the service has made its thumbnail. */
+function showUploads(client: QueryClient): void {
+  const refresh = () => void client.invalidateQueries({ queryKey: keys.index });
+  let session = new AbortController();
+  sessionStore.subscribe(() => {
+    session.abort();
+    session = new AbortController();
+  });
+  uploads.onStored = (picture, file) => {
+    rememberUpload(picture.id, file);
+    refresh();
+    void waitUntilDerived(picture, session.signal).then((derived) => {
+      if (derived !== undefined) refresh();
+    });
+  };
+  uploads.onOutcomeUnknown = refresh;
 }
 
 /** Fetches the data on screen again when the transport changes. */
@@ -57,19 +72,19 @@ async function refetch(client: QueryClient, queryKey: readonly string[]): Promis
 
 /** Clears the data of one user before the next one logs in. */
 function followSession(client: QueryClient): void {
-  let lastUser = sessionStore.get().session?.username;
-  sessionStore.subscribe(() => {
+  const follow = () => {
     const { session, reason } = sessionStore.get();
-    if (session === null) {
+    if (session !== null) {
+      // Continues what an earlier page left, or what failed when the session expired.
+      void uploads.restore(session.username).then(() => uploads.retryAll());
+    } else if (reason !== 'start') {
       client.clear();
       forgetCalls();
       forgetPlaces();
       void forgetAllPictures();
       if (reason === 'logged-out') uploads.clear();
-      return;
     }
-    // After a session expires, the same user can continue interrupted uploads.
-    if (lastUser !== session.username) uploads.clear();
-    lastUser = session.username;
-  });
+  };
+  follow();
+  sessionStore.subscribe(follow);
 }

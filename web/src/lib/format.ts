@@ -41,6 +41,13 @@ export function formatMs(ms: number): string {
   return `${ms < 10 ? oneDecimal.format(ms) : number.format(Math.round(ms))} ms`;
 }
 
+/** Formats a time that remains: seconds up to a minute, then minutes. */
+export function formatSeconds(seconds: number): string {
+  if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`;
+  if (seconds < 3_600) return `${Math.round(seconds / 60)} min`;
+  return `${oneDecimal.format(seconds / 3_600)} h`;
+}
+
 export function formatDateTime(date: Date): string {
   if (isInvalid(date)) return UNKNOWN;
   return dateTime.format(date);

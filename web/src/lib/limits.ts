@@ -4,7 +4,7 @@
  * description there; the end-to-end tests check it too.
  */
 export const LIMITS = {
-  pictureBytes: 4 * 1024 * 1024,
+  pictureBytes: 64 * 1024 * 1024,
   titleLength: 255,
   usernameLength: 255,
   passwordMinLength: 8,

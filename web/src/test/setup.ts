@@ -1,11 +1,12 @@
 import '@testing-library/jest-dom/vitest';
 import { cleanup, configure } from '@testing-library/react';
+import 'fake-indexeddb/auto';
 import { afterAll, afterEach, beforeAll, beforeEach, vi } from 'vitest';
 import { forgetCalls } from '../api/calls';
 import { endSession } from '../api/session';
 import { chooseTransport } from '../api/transport';
 import { chooseOrder } from '../pictures/order';
-import { uploadDialogStore, uploads } from '../uploads/uploads';
+import { uploads } from '../uploads/uploads';
 import { freshBackend, server } from './backend';
 
 // Long, because the tests may share the machine with a compiler.
@@ -81,7 +82,6 @@ afterEach(() => {
   cleanup();
   endSession('logged-out');
   uploads.clear();
-  uploadDialogStore.set(false);
   chooseTransport('rest');
   forgetCalls();
   chooseOrder('taken');

@@ -5,6 +5,7 @@ import { deletePictures } from '../pictures/deletion';
 import { Button } from '../ui/Button';
 import { IconButton } from '../ui/IconButton';
 import { CloseIcon, TrashIcon } from '../ui/icons';
+import { DownloadSelection } from './DownloadSelection';
 import { clearSelection, selectionStore } from './selection';
 import styles from './timeline.module.css';
 
@@ -22,6 +23,7 @@ export function SelectionBar({ onSelectAll }: { readonly onSelectAll: () => void
       <Button tone="inherit" onClick={onSelectAll}>
         Select all
       </Button>
+      <DownloadSelection pictures={[...selected.values()]} />
       <Button
         tone="inherit"
         startIcon={<TrashIcon />}

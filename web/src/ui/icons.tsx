@@ -3,7 +3,7 @@ import type { ReactNode } from 'react';
 interface IconProps {
   /** The width and height in pixels. */
   readonly size?: number;
-  readonly className?: string;
+  readonly className?: string | undefined;
 }
 
 // Icons on a 24-pixel grid with one line weight. The app needs so few that an icon package isn't
@@ -75,6 +75,14 @@ export const BrokenIcon = icon(
 export const AlertIcon = icon(
   <path d="M12 8.5v4m0 3.5v.01M10.6 4.6 3.3 17.5a1.6 1.6 0 0 0 1.4 2.5h14.6a1.6 1.6 0 0 0 1.4-2.5L13.4 4.6a1.6 1.6 0 0 0-2.8 0Z" />,
 );
+export const SettingsIcon = icon(
+  <>
+    <circle cx="12" cy="8.5" r="3.5" />
+    <path d="M5 20a7 7 0 0 1 14 0" />
+  </>,
+);
+export const PauseIcon = icon(<path d="M9 5v14m6-14v14" />);
+export const PlayIcon = icon(<path d="m7 5 12 7-12 7Z" />);
 export const CopyIcon = icon(
   <>
     <rect x="9" y="9" width="11" height="11" rx="2" />

@@ -1,45 +1,57 @@
-import { useEffect, useState } from 'react';
+import { IMAGE_TYPES } from '../pictures/image';
 import { UploadIcon } from '../ui/icons';
 import { lazyWithPreload } from '../ui/lazyWithPreload';
+import { useEffect } from 'react';
 import { useStore } from '../lib/useStore';
-import { overall } from './UploadQueue';
-import { UploadStatus } from './UploadStatus';
-import { uploadDialogStore, uploads } from './uploads';
+import { chooserRef, uploads } from './uploads';
 import { useIncomingFiles } from './useIncomingFiles';
+import styles from './UploadTray.module.css';
 
-const UploadDialog = lazyWithPreload(() =>
-  import('./UploadDialog').then((module) => module.UploadDialog),
+const UploadTray = lazyWithPreload(() =>
+  import('./UploadTray').then((module) => module.UploadTray),
 );
 
-/** The parts of uploading that are on every page: drop, paste, the dialog and the status. */
+/** HEIC is offered too: it is converted where the browser can, and explained otherwise. */
+const ACCEPT = [...Object.keys(IMAGE_TYPES), '.heic', '.heif'].join(',');
+
+/** The parts of uploading that are on every page: choosing, drop, paste and the list. */
 export function UploadPanel() {
   const dragging = useIncomingFiles();
-  const open = useStore(uploadDialogStore);
-  const [used, setUsed] = useState(open);
-  if (open && !used) setUsed(true);
-  const { underWay } = overall(useStore(uploads.store));
-
-  useEffect(() => {
-    if (underWay === 0) return undefined;
-    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
-    addEventListener('beforeunload', ask);
-    return () => removeEventListener('beforeunload', ask);
-  }, [underWay]);
-
+  useLeaveWarning();
+  const any = useStore(uploads.items).length > 0;
   return (
     <>
-      {used && <UploadDialog open={open} />}
-      {!open && <UploadStatus />}
-      {dragging && <DropOverlay />}
+      <input
+        ref={chooserRef}
+        type="file"
+        multiple
+        hidden
+        data-testid="file-input"
+        accept={ACCEPT}
+        onChange={(event) => {
+          uploads.add(event.target.files ?? []);
+          // Choosing the same file again must trigger another change event.
+          event.target.value = '';
+        }}
+      />
+      {any && <UploadTray />}
+      {dragging && (
+        <div className={styles.overlay} aria-hidden="true">
+          <UploadIcon size={44} />
+          <p className="h2">Drop pictures to upload them</p>
+        </div>
+      )}
     </>
   );
 }
 
-function DropOverlay() {
-  return (
-    <div className="drop-overlay" aria-hidden="true">
-      <UploadIcon size={44} />
-      <p className="h2">Drop pictures to upload them</p>
-    </div>
-  );
+/** Asks before the page is left while an upload couldn't be saved for the next one. */
+function useLeaveWarning(): void {
+  const revision = useStore(uploads.revision);
+  useEffect(() => {
+    if (!uploads.wouldLose) return undefined;
+    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
+    addEventListener('beforeunload', ask);
+    return () => removeEventListener('beforeunload', ask);
+  }, [revision]);
 }

@@ -3,7 +3,13 @@ import { LIMITS } from '../lib/limits';
 import type { ImageType } from '../pictures/image';
 
 export type FileCheck =
-  { readonly ok: true; readonly type: ImageType } | { readonly ok: false; readonly reason: string };
+  | { readonly ok: true; readonly type: ImageType }
+  | {
+      readonly ok: false;
+      readonly reason: string;
+      /** Whether the browser may be able to convert it to a picture that can be uploaded. */
+      readonly convertible?: boolean;
+    };
 
 export const ACCEPTED_TYPES = 'PNG, JPEG, GIF, WebP or AVIF';
 
@@ -24,15 +30,16 @@ export async function checkFile(file: Blob): Promise<FileCheck> {
   }
   const type = imageTypeOf(head);
   if (type === undefined) {
-    const found = otherTypeOf(head);
-    const what = found === undefined ? 'This is not a picture' : `This is ${found}`;
-    return { ok: false, reason: `${what}. ${ACCEPTED_TYPES} can be uploaded.` };
+    return refusalOf(head);
   }
   if (file.size > LIMITS.pictureBytes) {
     const limit = formatBytes(LIMITS.pictureBytes);
     // Rounded up, so that a file just over the limit isn't shown with the limit's size.
     const size = formatBytes(Math.ceil(file.size / TENTH_OF_MB) * TENTH_OF_MB);
-    return { ok: false, reason: `Too large: ${size}. The limit is ${limit}.` };
+    return {
+      ok: false,
+      reason: `Too large: ${size}. The limit is ${limit}. Save it as JPEG or in a smaller size.`,
+    };
   }
   return { ok: true, type };
 }
@@ -48,21 +55,38 @@ export function imageTypeOf(head: Uint8Array): ImageType | undefined {
   return undefined;
 }
 
-/** Names other types that people are likely to try. */
-function otherTypeOf(head: Uint8Array): string | undefined {
-  if (ascii(head, 0, 5) === '%PDF-') return 'a PDF';
-  if (ascii(head, 0, 2) === 'BM') return 'a BMP picture';
-  if (['II*\0', 'MM\0*'].includes(ascii(head, 0, 4))) return 'a TIFF or camera raw picture';
-  if (ascii(head, 0, 2) === 'PK') return 'an archive or office document';
+/** Names what people are likely to try, and the way out. */
+function refusalOf(head: Uint8Array): FileCheck {
+  const refuse = (what: string, way: string) => ({ ok: false, reason: `${what}. ${way}` }) as const;
+  const asPng = 'Save it as PNG or JPEG and upload that.';
+  if (ascii(head, 0, 5) === '%PDF-') {
+    return refuse('This is a PDF', 'Upload a screenshot, or export its pages as PNG or JPEG.');
+  }
+  if (ascii(head, 0, 2) === 'BM') return refuse('This is a BMP picture', asPng);
+  if (['II*\0', 'MM\0*'].includes(ascii(head, 0, 4))) {
+    return refuse('This is a TIFF or camera raw picture', 'Export it as JPEG and upload that.');
+  }
+  if (ascii(head, 0, 2) === 'PK') {
+    return refuse(
+      'This is an archive or office document',
+      'Take the pictures out of it and upload those.',
+    );
+  }
   const brands = brandsOf(head);
   if (brands.some((brand) => ['heic', 'heix', 'mif1', 'msf1'].includes(brand))) {
-    return 'a HEIC picture';
+    const way =
+      'On an iPhone, choose Settings, Camera, Formats, Most Compatible for new photos. ' +
+      'Export this one as JPEG.';
+    return {
+      ...refuse('This is a HEIC picture, which this browser can’t convert', way),
+      convertible: true,
+    };
   }
-  if (brands.length > 0) return 'a video';
+  if (brands.length > 0) return refuse('This is a video', 'Only pictures can be uploaded.');
   if (/^\s*(<\?xml[^>]*>\s*)?(<!--|<!doctype svg|<svg)/i.test(ascii(head, 0, head.length))) {
-    return 'an SVG drawing';
+    return refuse('This is an SVG drawing', asPng);
   }
-  return undefined;
+  return refuse('This is not a picture', `${ACCEPTED_TYPES} can be uploaded.`);
 }
 
 /** The brands in the `ftyp` box of an ISO media file (ISO/IEC 14496-12): major, then compatible. */

@@ -1,22 +1,23 @@
 import { useEffect, useState } from 'react';
-import { openUploads } from './uploads';
+import { notify } from '../ui/notices';
+import { droppedFiles, type Incoming, pastedFiles } from './incoming';
+import { uploads } from './uploads';
 
-const hasFiles = (event: DragEvent) => event.dataTransfer?.types.includes('Files') ?? false;
+/** Whether something is dragged that might hold pictures: files, or a picture of another page. */
+const isPromising = ({ dataTransfer }: DragEvent) =>
+  dataTransfer?.types.some((type) => type === 'Files' || type === 'text/uri-list') ?? false;
 
-/** Gives a pasted picture a better name: browsers always call it `image.png`. */
-function renamePasted(file: File): File {
-  return file.name === 'image.png'
-    ? new File([file], 'Pasted picture.png', { type: file.type })
-    : file;
+/** Elements of the page itself, such as links, can be dragged too. */
+let startedHere = false;
+
+function receive({ files, hint }: Incoming): void {
+  if (files.length > 0) uploads.add(files);
+  if (hint !== undefined) notify(hint, { severity: 'info' });
 }
 
-/** Whether a paste is text for a field. Office documents add a picture of the text. */
-const isTextForField = ({ target, clipboardData }: ClipboardEvent) =>
-  target instanceof HTMLInputElement && (clipboardData?.types.includes('text/plain') ?? false);
-
 /**
- * Opens the upload dialog for files dropped or pasted anywhere on the page. Returns whether files
- * are being dragged over the page.
+ * Uploads files dropped or pasted anywhere on the page. Returns whether something is being dragged
+ * over the page.
  */
 export function useIncomingFiles(): boolean {
   const [dragging, setDragging] = useState(false);
@@ -24,14 +25,15 @@ export function useIncomingFiles(): boolean {
   useEffect(() => {
     // `dragenter` of a child fires before `dragleave` of its parent, so the nesting is counted.
     let depth = 0;
+    const concerns = (event: DragEvent) => !startedHere && isPromising(event);
     const enter = (event: DragEvent) => {
-      if (!hasFiles(event)) return;
+      if (!concerns(event)) return;
       event.preventDefault();
       depth += 1;
       setDragging(true);
     };
     const over = (event: DragEvent) => {
-      if (!hasFiles(event)) return;
+      if (!concerns(event)) return;
       event.preventDefault();
       if (event.dataTransfer !== null) event.dataTransfer.dropEffect = 'copy';
     };
@@ -42,29 +44,33 @@ export function useIncomingFiles(): boolean {
     const drop = (event: DragEvent) => {
       depth = 0;
       setDragging(false);
-      if (!hasFiles(event)) return;
+      if (!concerns(event)) return;
+      // Otherwise the browser would open the file in place of the app.
       event.preventDefault();
-      const files = Array.from(event.dataTransfer?.files ?? []);
-      if (files.length > 0) openUploads(files);
+      void droppedFiles(event.dataTransfer).then(receive);
     };
     const paste = (event: ClipboardEvent) => {
-      const files = Array.from(event.clipboardData?.files ?? []);
-      if (files.length === 0 || isTextForField(event)) return;
+      const incoming = pastedFiles(event);
+      if (incoming === undefined) return;
       event.preventDefault();
-      openUploads(files.map(renamePasted));
+      receive(incoming);
     };
-    addEventListener('dragenter', enter);
-    addEventListener('dragover', over);
-    addEventListener('dragleave', leave);
-    addEventListener('drop', drop);
-    addEventListener('paste', paste);
-    return () => {
-      removeEventListener('dragenter', enter);
-      removeEventListener('dragover', over);
-      removeEventListener('dragleave', leave);
-      removeEventListener('drop', drop);
-      removeEventListener('paste', paste);
+    const start = () => {
+      startedHere = true;
     };
+    const end = () => {
+      startedHere = false;
+    };
+    const controller = new AbortController();
+    const { signal } = controller;
+    addEventListener('dragstart', start, { signal });
+    addEventListener('dragend', end, { signal });
+    addEventListener('dragenter', enter, { signal });
+    addEventListener('dragover', over, { signal });
+    addEventListener('dragleave', leave, { signal });
+    addEventListener('drop', drop, { signal });
+    addEventListener('paste', paste, { signal });
+    return () => controller.abort();
   }, []);
 
   return dragging;
