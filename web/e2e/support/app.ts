@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { basename, extname } from 'node:path';
 import type { Locator, Page } from 'playwright-core';
 import { readStack } from './stack';
 
@@ -119,6 +121,18 @@ export async function deleteUser(person: Person): Promise<void> {
   const known = await tokenOf(person);
   if (known === undefined) return;
   await call(`/users/${known.userId}`, 'DELETE', undefined, known.token);
+}
+
+/** Stores pictures for a user without the app. Titles are the files' names. */
+export async function storePictures(person: Person, paths: readonly string[]): Promise<void> {
+  const known = await tokenOf(person);
+  if (known === undefined) throw new Error(`no user ${person.username}`);
+  for (const path of paths) {
+    const title = basename(path, extname(path)).replaceAll(/[-_]/g, ' ');
+    const base64 = readFileSync(path, 'base64');
+    const stored = await call('/pictures', 'POST', { title, base64 }, known.token);
+    if (!stored.ok) throw new Error(`POST /pictures returned ${stored.status}`);
+  }
 }
 
 /** The number of pictures that the service has stored for a user. */

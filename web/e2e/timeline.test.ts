@@ -1,0 +1,100 @@
+import type { Page } from 'playwright-core';
+import { expect, it } from 'vitest';
+import { logIn, logOut, openPicture, signUp, storePictures, tiles } from './support/app';
+import { newPage, newPerson, PHONE, useBrowser } from './support/browser';
+import { FIXTURES } from './support/images';
+
+useBrowser();
+
+/** The keys of everything in the caches, as `<cache> <path>`. */
+const cached = (page: Page) =>
+  page.evaluate(async () => {
+    const names = await caches.keys();
+    const all = await Promise.all(
+      names.map(async (name) => {
+        const requests = await (await caches.open(name)).keys();
+        return requests.map(({ url }) => `${name} ${new URL(url).pathname}`);
+      }),
+    );
+    return all.flat();
+  });
+
+/** Opens the timeline of a new person with all fixtures, whose thumbnails are on screen. */
+async function openTimeline(page: Page) {
+  const person = newPerson();
+  await signUp(page, person);
+  await page.getByText('No pictures yet').waitFor();
+  await storePictures(
+    person,
+    FIXTURES.map(({ path }) => path),
+  );
+  await page.reload();
+  await expect.poll(() => tiles(page).locator('img').count()).toBe(FIXTURES.length);
+  return person;
+}
+
+it('downloads no thumbnail twice, and empties the caches with the session', async () => {
+  const page = await newPage();
+  const person = await openTimeline(page);
+  await expect
+    .poll(async () => (await cached(page)).filter((key) => key.endsWith('/thumbnail')).length)
+    .toBe(FIXTURES.length);
+  const elsewhere: string[] = [];
+  page.on('request', (request) => {
+    if (/\/(mock-pictures|derived)\/.*thumbnail/.test(request.url())) elsewhere.push(request.url());
+  });
+  await page.reload();
+  await expect.poll(() => tiles(page).locator('img').count()).toBe(FIXTURES.length);
+  expect(elsewhere).toEqual([]);
+
+  await logOut(page);
+  await expect.poll(() => cached(page)).toEqual([]);
+  await logIn(page, person);
+  await expect.poll(() => elsewhere.length).toBeGreaterThan(0);
+});
+
+it('removes a deleted picture from the caches at once', async () => {
+  const page = await newPage();
+  await openTimeline(page);
+  const view = await openPicture(page, 'rose haze');
+  const id = new URL(page.url()).pathname.split('/').at(-1) ?? '';
+  await expect.poll(async () => (await cached(page)).some((key) => key.includes(id))).toBe(true);
+  await view.getByRole('button', { name: 'Delete' }).click();
+  await page.getByRole('button', { name: 'Dismiss' }).click();
+  await expect.poll(async () => (await cached(page)).some((key) => key.includes(id))).toBe(false);
+});
+
+it('returns from the viewer and from other pages to the same picture', async () => {
+  const page = await newPage({ viewport: { width: PHONE.width, height: 420 } });
+  await openTimeline(page);
+  await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
+  const place = () => page.evaluate(() => Math.round(scrollY));
+  const before = await place();
+  expect(before).toBeGreaterThan(50);
+  await page.getByRole('link', { name: 'Analytics' }).click();
+  await page.getByRole('heading', { name: 'Analytics' }).waitFor();
+  await page.getByRole('link', { name: 'Pictures', exact: true }).click();
+  await expect.poll(place).toBe(before);
+
+  const last = tiles(page).last();
+  const name = (await last.getAttribute('aria-label')) ?? '';
+  await last.click();
+  await page.getByRole('dialog').waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await expect
+    .poll(() => page.evaluate(() => document.activeElement?.getAttribute('aria-label')))
+    .toBe(name);
+});
+
+it('holds on a screen of 320 pixels', async () => {
+  const page = await newPage({ viewport: { width: 320, height: 640 } });
+  await openTimeline(page);
+  const wider = () =>
+    page.evaluate(
+      () => document.documentElement.scrollWidth > document.documentElement.clientWidth,
+    );
+  expect(await wider()).toBe(false);
+  await openPicture(page, 'rose haze');
+  expect(await wider()).toBe(false);
+});
