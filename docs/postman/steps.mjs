@@ -31,11 +31,16 @@ export const STEPS = [
     header: { 'idempotency-key': '{{upload_key}}' },
     expect: { id: '{{picture_id}}' },
   },
+  { operation: 'pictures-index', query: { order: 'created' }, expect: { total: 1 } },
   { operation: 'pictures-list', query: { limit: '10', metadata_only: 'true' }, count: 1 },
   {
     operation: 'pictures-get',
     path: { picture_id: '{{picture_id}}' },
     expect: { base64: PICTURE, user_id: '{{user_id}}' },
+  },
+  {
+    operation: 'pictures-content',
+    path: { picture_id: '{{picture_id}}' },
   },
   {
     operation: 'pictures-update',

@@ -25,6 +25,8 @@ pub(crate) struct Operation {
     pub(crate) access: &'static str,
     pub(crate) idempotent_by_key: bool,
     pub(crate) rate_limit: u32,
+    /// The field that a raw body fills.
+    pub(crate) raw_body: Option<String>,
 }
 
 impl Operation {
@@ -44,6 +46,7 @@ impl Operation {
             access: "Public",
             idempotent_by_key: false,
             rate_limit: 0,
+            raw_body: None,
         };
         operation.check_messages(packages, report);
         match message_option(pool, &options, "trichrome.operation") {
@@ -57,7 +60,29 @@ impl Operation {
             }
             None => report.method(method, "add `option (google.api.http)`"),
         }
+        operation.check_raw_body(report);
         operation
+    }
+
+    /// A raw body needs a body, and one field to fill.
+    fn check_raw_body(&self, report: &mut Report) {
+        let method = &self.method;
+        let Some(name) = &self.raw_body else {
+            return;
+        };
+        let field = method.input().get_field_by_name(name);
+        if !field.is_some_and(|field| matches!(field.kind(), Kind::Bytes) && !field.is_list()) {
+            report.method(
+                method,
+                format!(
+                    "raw_body: {name:?} is no field of type bytes of {}",
+                    method.input().full_name()
+                ),
+            );
+        }
+        if !self.body {
+            report.method(method, "raw_body needs `body: \"*\"`");
+        }
     }
 
     fn check_messages(&self, packages: &[&str], report: &mut Report) {
@@ -115,8 +140,11 @@ impl Operation {
 
         self.success = number(option, "success");
         let empty = method.output().full_name() == EMPTY;
-        if !(200..300).contains(&self.success) {
-            report.method(method, "set `success` to a 2xx status");
+        let redirects = (300..400).contains(&self.success);
+        if !redirects && !(200..300).contains(&self.success) {
+            report.method(method, "set `success` to a 2xx or 3xx status");
+        } else if redirects && !is_text(&method.output(), "url") {
+            report.method(method, "a redirect needs a string `url` in the response");
         } else if (self.success == 204) != empty {
             report.method(method, format!("success 204 and {EMPTY} go together"));
         }
@@ -154,6 +182,7 @@ impl Operation {
         }
         self.idempotent_by_key = flag(option, "idempotent_by_key");
         self.rate_limit = number(option, "rate_limit");
+        self.raw_body = Some(text(option, "raw_body")).filter(|field| !field.is_empty());
     }
 
     fn read_http(&mut self, rule: &DynamicMessage, report: &mut Report) {

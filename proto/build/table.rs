@@ -41,7 +41,7 @@ fn write_operation(out: &mut String, operation: &Operation) -> fmt::Result {
         out,
         "\nOperation {{ function: {function:?}, package: {package:?}, grpc_service: {grpc_service:?}, \
          method: {name:?}, grpc_path: {grpc_path:?}, \
-         http: Http {{ method: {verb:?}, path: {path:?}, body: {body}, \
+         http: Http {{ method: {verb:?}, path: {path:?}, body: {body}, raw_body: {raw_body:?}, \
          response_body: {response_body:?}, success: {success} }}, \
          command: Command {{ topic: {topic:?}, keys: &{keys:?} }}, access: Access::{access}, \
          idempotent_by_key: {idempotent}, rate_limit: {rate_limit}, input: &{input}, output: &{output}, doc: {doc:?} }},",
@@ -53,6 +53,7 @@ fn write_operation(out: &mut String, operation: &Operation) -> fmt::Result {
         verb = operation.verb,
         path = operation.path,
         body = operation.body,
+        raw_body = operation.raw_body,
         response_body = operation.response_body,
         success = operation.success,
         topic = operation.topic,

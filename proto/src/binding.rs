@@ -10,6 +10,7 @@ use crate::{
     contract::{Field, Kind, Operation, path_parameter},
     error::ApiError,
     json::{self, given_twice, parse_object},
+    wire::media::Form,
 };
 
 /// What RFC 3986, section 2.3, calls unreserved stays as it is.
@@ -46,7 +47,8 @@ fn encode(text: &str) -> impl std::fmt::Display {
 }
 
 /// Takes the fields out of a request message that travel in the path or the query. The fields
-/// that are left are the body, for an operation that has one.
+/// that are left are the body, for an operation that has one. With a raw body, they travel in the
+/// query.
 ///
 /// # Errors
 ///
@@ -54,6 +56,7 @@ fn encode(text: &str) -> impl std::fmt::Display {
 /// list or an object, or where a field is given under two names.
 pub fn take_target(
     operation: &Operation,
+    form: Form,
     args: &mut Map<String, Value>,
 ) -> Result<Target, ApiError> {
     json::rename(operation.input, args)?;
@@ -74,7 +77,7 @@ pub fn take_target(
         target.path.push_str(&encode(&value).to_string());
         target.path_parameters.push((name, value));
     }
-    if operation.http.body {
+    if operation.http.body && form == Form::Json {
         return Ok(target);
     }
     for (name, value) in std::mem::take(args) {
@@ -90,9 +93,18 @@ pub fn take_target(
     Ok(target)
 }
 
+/// The body of an HTTP request.
+#[derive(Clone, Copy, Debug)]
+pub enum Body<'a> {
+    /// Text that must be a JSON object, for an operation that has a body.
+    Json(&'a [u8]),
+    /// The bytes of one field.
+    Raw,
+}
+
 /// Reads the parts of an HTTP request into a request message, which
 /// [`crate::validate::request`] then checks. A field of the path isn't expected in the body; the
-/// same value there is accepted.
+/// same value there is accepted. A raw body's field isn't in the message.
 ///
 /// # Errors
 ///
@@ -102,10 +114,14 @@ pub fn from_http<'a>(
     operation: &Operation,
     path_parameters: impl IntoIterator<Item = (&'a str, &'a str)>,
     query: impl IntoIterator<Item = (&'a str, &'a str)>,
-    body: &[u8],
+    body: Body<'_>,
 ) -> Result<Map<String, Value>, ApiError> {
-    let mut args = if operation.http.body {
-        parse_object(body)?
+    let json = match body {
+        Body::Json(json) if operation.http.body => Some(json),
+        Body::Json(_) | Body::Raw => None,
+    };
+    let mut args = if let Some(json) = json {
+        parse_object(json)?
     } else {
         let mut args = Map::new();
         // Lambda's events have no order. Of several errors, the same one is reported each time.
@@ -122,6 +138,11 @@ pub fn from_http<'a>(
         args
     };
     json::rename(operation.input, &mut args)?;
+    if let (Body::Raw, Some(field)) = (body, operation.http.raw_body)
+        && args.contains_key(field)
+    {
+        return Err(given_twice(field));
+    }
     for (name, text) in path_parameters {
         let value = Value::String(text.to_owned());
         match args.get(name) {
@@ -202,6 +223,21 @@ pub fn join_response(
     Ok(Value::Object(message))
 }
 
+/// The field of a response with which an operation redirects.
+const REDIRECT: &str = "url";
+
+/// The field that is the header `location`, for an operation whose success is a redirect.
+pub fn redirect_field(operation: &Operation) -> Option<&'static str> {
+    (300..400)
+        .contains(&operation.http.success)
+        .then_some(REDIRECT)
+}
+
+/// Where a response message redirects to.
+pub fn redirect<'a>(operation: &Operation, message: &'a Value) -> Option<&'a str> {
+    message.get(redirect_field(operation)?)?.as_str()
+}
+
 /// The headers that carry response fields beside a `response_body`.
 pub fn response_headers(operation: &Operation) -> impl Iterator<Item = String> {
     operation
@@ -259,7 +295,7 @@ mod tests {
                 .query
                 .iter()
                 .map(|(name, value)| (name.as_str(), value.as_str())),
-            body,
+            Body::Json(body),
         )
     }
 
@@ -282,7 +318,7 @@ mod tests {
         ] {
             let args = object(args);
             let mut body = args.clone();
-            let target = take_target(operation, &mut body).unwrap();
+            let target = take_target(operation, Form::Json, &mut body).unwrap();
             assert!(operation.http.body || body.is_empty(), "{body:?}");
             let body = Value::Object(body).to_string();
             let mut read = back(operation, &target, body.as_bytes()).unwrap();
@@ -295,7 +331,7 @@ mod tests {
     fn reserved_characters_are_encoded() {
         let operation = by_function("pictures-get").unwrap();
         let mut args = object(json!({"picture_id": "a/b c", "user_id": "é&="}));
-        let target = take_target(operation, &mut args).unwrap();
+        let target = take_target(operation, Form::Json, &mut args).unwrap();
         assert_eq!(target.path, "/pictures/a%2Fb%20c");
         assert_eq!(target.query_string(), "user_id=%C3%A9%26%3D");
     }
@@ -310,7 +346,7 @@ mod tests {
                 (json!({"picture_id": null}), "\"picture_id\" is required"),
                 (json!({"picture_id": 7}), "\"picture_id\" must be text"),
             ] {
-                let error = take_target(operation, &mut object(args)).unwrap_err();
+                let error = take_target(operation, Form::Json, &mut object(args)).unwrap_err();
                 assert_eq!(error.message, message);
             }
         }
@@ -320,7 +356,7 @@ mod tests {
     fn a_body_goes_with_a_path_parameter() {
         let patch = patch();
         let mut args = object(json!({"picture_id": "p", "user_id": "u"}));
-        let target = take_target(&patch, &mut args).unwrap();
+        let target = take_target(&patch, Form::Json, &mut args).unwrap();
         assert_eq!(target.path, "/pictures/p");
         assert!(target.query.is_empty());
         assert_eq!(args, object(json!({"user_id": "u"})));
@@ -331,7 +367,12 @@ mod tests {
         let patch = patch();
         let read = |body: Value| {
             let body = body.to_string();
-            from_http(&patch, [("picture_id", "p")], [], body.as_bytes())
+            from_http(
+                &patch,
+                [("picture_id", "p")],
+                [],
+                Body::Json(body.as_bytes()),
+            )
         };
         for body in [
             json!({}),
@@ -354,38 +395,43 @@ mod tests {
     #[test]
     fn a_field_cannot_come_twice() {
         let operation = by_function("pictures-get").unwrap();
-        let twice = from_http(operation, [("picture_id", "p")], [("picture_id", "q")], b"");
+        let twice = from_http(
+            operation,
+            [("picture_id", "p")],
+            [("picture_id", "q")],
+            Body::Json(b""),
+        );
         assert!(twice.is_err());
         let list = by_function("pictures-list").unwrap();
-        assert!(from_http(list, [], [("limit", "1"), ("limit", "2")], b"").is_err());
+        assert!(from_http(list, [], [("limit", "1"), ("limit", "2")], Body::Json(b"")).is_err());
         for (first, second) in [("b", "a"), ("a", "b")] {
             let query = [(first, "1"), (second, "1"), (second, "1"), (first, "1")];
-            let error = from_http(list, [], query, b"").unwrap_err();
+            let error = from_http(list, [], query, Body::Json(b"")).unwrap_err();
             assert!(error.message.starts_with("\"a\""), "{}", error.message);
         }
         let names = [("user_id", "u"), ("userId", "u")];
-        let error = from_http(list, [], names, b"").unwrap_err();
+        let error = from_http(list, [], names, Body::Json(b"")).unwrap_err();
         assert!(
             error
                 .message
                 .contains("\"user_id\" is given more than once")
         );
         let names = [("metadata_only", "true"), ("metadataOnly", "true")];
-        assert!(from_http(list, [], names, b"").is_err());
+        assert!(from_http(list, [], names, Body::Json(b"")).is_err());
     }
 
     #[test]
     fn both_names_are_read() {
         let list = by_function("pictures-list").unwrap();
         let query = [("userId", "u"), ("metadataOnly", "true"), ("limit", "2e1")];
-        let read = from_http(list, [], query, b"").unwrap();
+        let read = from_http(list, [], query, Body::Json(b"")).unwrap();
         let expected = json!({"user_id": "u", "metadata_only": true, "limit": "2e1"});
         assert_eq!(read, object(expected));
         let body = br#"{"userId": "u", "pictureId": null}"#;
-        let read = from_http(&patch(), [("picture_id", "p")], [], body).unwrap();
+        let read = from_http(&patch(), [("picture_id", "p")], [], Body::Json(body)).unwrap();
         assert_eq!(read, object(json!({"user_id": "u", "picture_id": "p"})));
         let body = br#"{"pictureId": "q"}"#;
-        assert!(from_http(&patch(), [("picture_id", "p")], [], body).is_err());
+        assert!(from_http(&patch(), [("picture_id", "p")], [], Body::Json(body)).is_err());
     }
 
     #[test]
@@ -395,12 +441,27 @@ mod tests {
             (json!({"limit": [1]}), "\"limit\" must be one value"),
             (json!({"colour": {}}), "\"colour\" must be one value"),
         ] {
-            let error = take_target(list, &mut object(args)).unwrap_err();
+            let error = take_target(list, Form::Json, &mut object(args)).unwrap_err();
             assert_eq!(error.message, message);
         }
         let mut args = object(json!({"limit": 20, "metadataOnly": true, "cursor": null}));
-        let target = take_target(list, &mut args).unwrap();
+        let target = take_target(list, Form::Json, &mut args).unwrap();
         assert_eq!(target.query_string(), "limit=20&metadata_only=true");
+    }
+
+    #[test]
+    fn the_fields_beside_a_raw_body_are_in_the_query() {
+        let create = by_function("pictures-create").unwrap();
+        let mut args = object(json!({"title": "é & co", "userId": "u"}));
+        let target = take_target(create, Form::Raw, &mut args).unwrap();
+        assert!(args.is_empty());
+        assert_eq!(target.query_string(), "title=%C3%A9%20%26%20co&user_id=u");
+        let query = target.query.iter();
+        let query = query.map(|(name, value)| (name.as_str(), value.as_str()));
+        let read = from_http(create, [], query, Body::Raw).unwrap();
+        assert_eq!(read, object(json!({"title": "é & co", "user_id": "u"})));
+        let twice = from_http(create, [], [("content", "AA==")], Body::Raw);
+        assert!(twice.unwrap_err().message.contains("more than once"));
     }
 
     #[test]

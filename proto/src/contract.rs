@@ -51,6 +51,8 @@ pub struct Http {
     pub path: &'static str,
     /// Whether fields that aren't in the path are in the body; otherwise they are in the query.
     pub body: bool,
+    /// The field of type `bytes` that a [raw body](crate::wire::media) fills.
+    pub raw_body: Option<&'static str>,
     /// The response field that is the body; the others are headers.
     pub response_body: Option<&'static str>,
     /// The status on success.
@@ -285,7 +287,7 @@ mod tests {
         // Clients compiled from the original's protos depend on these.
         let names = |message: &Message| message.fields.iter().map(|f| f.name).collect::<Vec<_>>();
         let create = by_function("pictures-create").unwrap();
-        assert_eq!(names(create.input), ["title", "base64", "user_id"]);
+        assert_eq!(names(create.input)[..3], ["title", "base64", "user_id"]);
         assert_eq!(
             names(create.output)[..4],
             ["id", "title", "base64", "user_id"]

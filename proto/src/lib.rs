@@ -11,6 +11,7 @@ pub mod contract;
 pub mod error;
 pub mod generate;
 pub mod json;
+pub mod message;
 #[cfg(feature = "reflect")]
 pub mod reflect;
 mod timestamp;

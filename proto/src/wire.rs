@@ -4,6 +4,7 @@
 pub mod event;
 pub mod header;
 pub mod limits;
+pub mod media;
 pub mod metadata;
 mod proxies;
 pub mod record;

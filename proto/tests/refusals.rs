@@ -188,8 +188,9 @@ fn refuses_missing_options() {
     refuses_operation("things-get", "get", "what it is about and what it does");
     refuses_operation("things-get", "things-Get", "kebab-case");
     refuses_operation("access: ACCESS_PUBLIC", "", "set `access`");
-    refuses_operation("success: 200", "", "2xx status");
+    refuses_operation("success: 200", "", "2xx or 3xx status");
     refuses_operation("success: 200", "success: 204", "google.protobuf.Empty");
+    refuses_operation("success: 200", "success: 302", "needs a string `url`");
     refuses_operation("topic: \"things\"", "", "Kafka topic");
     refuses_operation("keys: \"get\"", "", "at least one key");
     refuses_operation("ACCESS_PUBLIC", "ACCESS_OWNER", "`user_id`");
@@ -316,7 +317,7 @@ fn refuses_rpcs_and_messages_of_other_shapes() {
         &["exactly one service"],
     );
     refuses_field("int64 a = 1;", "type isn't supported");
-    refuses_field("bytes a = 1;", "type isn't supported");
+    refuses_field("repeated bytes a = 1;", "type isn't supported");
     refuses_field("map<string, string> a = 1;", "type isn't supported");
     refuses_field("optional string a = 1;", "optional");
     let text = messages("message Other {\n  oneof a {\n    string b = 1;\n  }\n}");
@@ -421,4 +422,16 @@ fn refuses_rules_that_do_not_fit() {
 fn reports_every_problem() {
     let text = service("").replace("string name", "int64 name");
     assert_eq!(read(&text).err().unwrap().len(), 3);
+}
+
+#[test]
+fn a_raw_body_needs_a_body_and_a_field_of_bytes() {
+    let operation = OPERATION.replace("success: 200", "success: 200 raw_body: \"name\"");
+    let text = service(&format!("{GET} {operation}"));
+    let problems = read(&text).err().unwrap();
+    let [no_bytes, no_body] = problems.as_slice() else {
+        panic!("{problems:#?}");
+    };
+    assert!(no_bytes.contains("no field of type bytes"), "{no_bytes}");
+    assert!(no_body.contains("needs `body"), "{no_body}");
 }

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use aws_credential_types::Credentials;
-use aws_sdk_dynamodb::types::{AttributeValue, Select};
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, Select, WriteRequest};
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_smithy_http_client::{
     Builder,
@@ -159,6 +159,54 @@ impl Stored {
             amount == expected,
             "stored for {user_id}: {amount:?}, expected {expected:?}"
         );
+        Ok(())
+    }
+
+    /// Writes rows of pictures that were taken in the months of 2020 and are ready, without objects.
+    pub async fn seed(&self, user_id: &str, pictures: usize, months: usize) -> Result<()> {
+        let text = |text: String| AttributeValue::S(text);
+        let number = |number: usize| AttributeValue::N(number.to_string());
+        let row = |n: usize| {
+            let (month, day) = (n % months + 1, n / months % 28 + 1);
+            let taken = format!(
+                "2020-{month:02}-{day:02}T12:{:02}:{:02}+02:00",
+                n / 60 % 60,
+                n % 60
+            );
+            let row = [
+                ("user_id", text(user_id.to_owned())),
+                ("picture_id", text(uuid::Uuid::now_v7().to_string())),
+                ("title", text(format!("IMG_{n:04}.jpg"))),
+                ("content_type", text("image/jpeg".to_owned())),
+                ("size_bytes", number(3_000_000 + n)),
+                ("width", number(4000)),
+                ("height", number(3000)),
+                ("layout", text("prefixed".to_owned())),
+                ("state", text("ready".to_owned())),
+                ("displayed_width", number(3000)),
+                ("displayed_height", number(4000)),
+                ("taken_at", text(taken)),
+                (
+                    "placeholder",
+                    text("1QcSHQRnh493V4dIh4eXh1h4kJUI".to_owned()),
+                ),
+                ("created_at", text("2026-07-14T18:03:21.250Z".to_owned())),
+            ];
+            row.map(|(name, value)| (name.to_owned(), value)).into()
+        };
+        let rows: Vec<_> = (0..pictures).map(row).collect();
+        // The most that a BatchWriteItem takes.
+        for rows in rows.chunks(25) {
+            let put = rows.iter().map(|row| {
+                let put = PutRequest::builder().set_item(Some(row.clone())).build()?;
+                Ok(WriteRequest::builder().put_request(put).build())
+            });
+            let put = put.collect::<Result<Vec<_>>>()?;
+            let write = self.dynamodb.batch_write_item();
+            let written = write.request_items(&self.pictures, put).send().await?;
+            let left = written.unprocessed_items().is_none_or(|it| it.is_empty());
+            ensure!(left, "DynamoDB left rows unprocessed");
+        }
         Ok(())
     }
 

@@ -70,7 +70,10 @@ pub enum ContentError {
     #[error("the data: URL is not base64; send data:<type>;base64,<content>")]
     NotBase64,
     /// More than [`MAX_PICTURE`].
-    #[error("the picture has {size} bytes; the limit is {MAX_PICTURE} bytes (4 MiB)")]
+    #[error(
+        "the picture has {size} bytes; the limit is {MAX_PICTURE} bytes (4 MiB) in one request; \
+         begin an upload for a larger one (`uploads-begin`, POST /uploads)"
+    )]
     TooLarge {
         /// The decoded size in bytes.
         size: usize,
@@ -224,13 +227,17 @@ struct Content {
     is_url: bool,
 }
 
+/// Whether a text is a `data:` URL (RFC 2397).
+pub fn is_data_url(text: &str) -> bool {
+    let text = text.trim_ascii_start();
+    text.get(..5)
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"))
+}
+
 /// Where the base64 begins: after the prefix of a `data:` URL (RFC 2397), if there is one.
 fn content(text: &str) -> Result<Content, ContentError> {
     let blank = text.len() - text.trim_ascii_start().len();
-    let is_data_url = text
-        .get(blank..blank + 5)
-        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
-    if !is_data_url {
+    if !is_data_url(text) {
         return Ok(Content {
             start: 0,
             is_url: false,
@@ -290,10 +297,13 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// Creates an encoder with capacity for this many bytes of a picture.
-    pub fn with_capacity(bytes: usize) -> Self {
+    /// Creates an encoder whose text begins with a prefix, with capacity for this many bytes of a
+    /// picture.
+    pub fn with_capacity(prefix: &str, bytes: usize) -> Self {
+        let mut text = String::with_capacity(prefix.len() + encoded_len(bytes));
+        text.push_str(prefix);
         Self {
-            text: String::with_capacity(encoded_len(bytes)),
+            text,
             held: Vec::with_capacity(3),
         }
     }
@@ -537,7 +547,7 @@ mod tests {
         let bytes: Vec<u8> = (0..=255).collect();
         for size in 1..20 {
             for total in [0, 1, 2, 3, 4, 255, 256] {
-                let mut encoder = Encoder::with_capacity(total);
+                let mut encoder = Encoder::with_capacity("", total);
                 for piece in bytes[..total].chunks(size) {
                     encoder.push(piece);
                 }

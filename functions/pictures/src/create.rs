@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use trichrome_image::{self as image, Image};
 use trichrome_proto::{
     pictures::{CreateUserPictureRequest, PictureMessage},
-    wire::limits::MAX_IDEMPOTENCY_KEY,
+    wire::limits::{MAX_IDEMPOTENCY_KEY, MAX_PICTURE},
 };
 use uuid::Uuid;
 
@@ -49,25 +49,29 @@ impl NewPictures {
     /// Stores a picture of the caller. A repeated call with the same `key` stores no second one
     /// and returns the first, even if that has been deleted.
     ///
-    /// There is one copy of the picture in memory: it is decoded in place and sent from there.
+    /// There is one copy of the picture in memory: base64 is decoded in place, and sent from there.
     ///
     /// # Errors
-    /// [`Error::BlankTitle`], [`Error::Content`], [`Error::Image`] and [`Error::LongKey`] for an
-    /// invalid request, [`Error::KeyReused`] if the key was used for another picture,
-    /// [`Error::Quota`], [`Error::UserGone`] and [`Error::Unavailable`].
+    /// [`Error::BlankTitle`], [`Error::NoContent`], [`Error::TwoContents`], [`Error::Content`],
+    /// [`Error::Image`] and [`Error::LongKey`] for an invalid request, [`Error::KeyReused`] if the
+    /// key was used for another picture, [`Error::Quota`], [`Error::UserGone`] and
+    /// [`Error::Unavailable`].
     pub async fn create(
         &self,
         caller: &str,
         key: Option<&str>,
         request: CreateUserPictureRequest,
     ) -> Result<PictureMessage, Error> {
-        let CreateUserPictureRequest { title, base64, .. } = request;
-        let title = visible_title(&title)?;
+        let title = visible_title(&request.title)?;
         let key = checked_key(key)?;
-        let bytes = Bytes::from(content::decode(base64)?);
+        let is_data_url = content::is_data_url(&request.base64);
+        let bytes = Bytes::from(bytes(request)?);
         let image = image::inspect(&bytes)?;
 
-        let picture = metadata(Uuid::now_v7(), caller, title, image, &bytes)?;
+        let picture = Picture {
+            is_data_url,
+            ..metadata(Uuid::now_v7(), caller, title, image, &bytes)?
+        };
         let key = key.map(|key| Creation {
             key: key.to_owned(),
             created: picture.id,
@@ -76,8 +80,10 @@ impl NewPictures {
         if let Some(key) = &key
             && let Some(first) = self.store.rows.key_use(caller, &key.key).await?
         {
-            return first_picture(picture, key, first);
+            return self.first_picture(picture, key, first).await;
         }
+        // Signed before there is an effect: what fails here is safe to repeat.
+        let message = self.store.message(picture.clone()).await?;
 
         let content_type = image.format.content_type();
         let object = ObjectKey::original(picture.layout, caller, picture.id);
@@ -98,7 +104,7 @@ impl NewPictures {
             )
             .await;
         match inserted {
-            Ok(Insertion::Done) => Ok(picture.into_message(String::new())),
+            Ok(Insertion::Done) => Ok(message),
             Ok(Insertion::UserGone) => {
                 self.roll_back(&picture).await;
                 Err(Error::UserGone)
@@ -161,7 +167,42 @@ impl NewPictures {
         let first = self.store.rows.key_use(&picture.user_id, &key.key).await?;
         let first =
             first.ok_or_else(|| Error::unexpected(doing, "the key is taken, but missing"))?;
-        first_picture(picture, &key, first)
+        self.first_picture(picture, &key, first).await
+    }
+
+    /// Returns the picture that this key created first. Title and bytes are the same, and the id
+    /// has the time, so no row is read.
+    async fn first_picture(
+        &self,
+        picture: Picture,
+        key: &Creation,
+        first: KeyUse,
+    ) -> Result<PictureMessage, Error> {
+        match first {
+            KeyUse::Create(first) if first.fingerprint == key.fingerprint => {
+                let id = first.created;
+                self.store.message(Picture { id, ..picture }).await
+            }
+            _ => Err(Error::KeyReused),
+        }
+    }
+}
+
+/// The bytes of a picture to store.
+fn bytes(request: CreateUserPictureRequest) -> Result<Vec<u8>, Error> {
+    let CreateUserPictureRequest {
+        base64, content, ..
+    } = request;
+    match (base64.is_empty(), content.is_empty()) {
+        (true, true) => Err(Error::NoContent),
+        (false, false) => Err(Error::TwoContents),
+        (false, true) => Ok(content::decode(base64)?),
+        (true, false) if content.len() > MAX_PICTURE => {
+            Err(Error::Content(content::ContentError::TooLarge {
+                size: content.len(),
+            }))
+        }
+        (true, false) => Ok(content),
     }
 }
 
@@ -194,20 +235,9 @@ fn metadata(
         width: image.size.width,
         height: image.size.height,
         layout: Layout::default(),
+        is_data_url: false,
         derivation: Derivation::default(),
     })
-}
-
-/// Returns the picture that this key created first. Title and bytes are the same, and the id has
-/// the time, so no row is read.
-fn first_picture(picture: Picture, key: &Creation, first: KeyUse) -> Result<PictureMessage, Error> {
-    match first {
-        KeyUse::Create(first) if first.fingerprint == key.fingerprint => {
-            let id = first.created;
-            Ok(Picture { id, ..picture }.into_message(String::new()))
-        }
-        _ => Err(Error::KeyReused),
-    }
 }
 
 /// A hash of title and bytes, which is the same for requests to store the same picture.

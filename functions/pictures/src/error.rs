@@ -20,6 +20,26 @@ pub enum Error {
     /// The content isn't base64, or is too large.
     #[error(transparent)]
     Content(#[from] ContentError),
+    /// There are no bytes.
+    #[error("\"base64\" or \"content\" is required; send the picture's bytes in one of them")]
+    NoContent,
+    /// There are bytes in both fields.
+    #[error("\"base64\" and \"content\" are both given; send the picture's bytes in one of them")]
+    TwoContents,
+    /// The variant's name is unknown.
+    #[error("variant must be \"original\", \"preview\" or \"thumbnail\"")]
+    UnknownVariant,
+    /// The variant can't be made, or not yet.
+    #[error(
+        "picture {0} has no such variant, or not yet; its state says which, and the original is there"
+    )]
+    NoVariant(Uuid),
+    /// The month has another form.
+    #[error("month must be a year and a month, such as 2026-07")]
+    Month,
+    /// The order's name is unknown.
+    #[error("order must be \"taken\" or \"created\"")]
+    Order,
     /// The content isn't a picture.
     #[error(transparent)]
     Image(#[from] ImageError),
@@ -112,11 +132,16 @@ impl Fault for Error {
             | Self::Content(_)
             | Self::Image(_)
             | Self::LongKey(_)
+            | Self::NoContent
+            | Self::TwoContents
+            | Self::UnknownVariant
+            | Self::Month
+            | Self::Order
             | Self::Cursor
             | Self::MalformedId
             | Self::Declaration(_)
             | Self::UploadRefused(_) => ErrorCode::InvalidArgument,
-            Self::NotFound(_) | Self::UploadNotFound(_) => ErrorCode::NotFound,
+            Self::NotFound(_) | Self::NoVariant(_) | Self::UploadNotFound(_) => ErrorCode::NotFound,
             Self::UserGone => ErrorCode::Unauthenticated,
             Self::KeyReused | Self::Incomplete(_) | Self::Refused(_) => ErrorCode::Aborted,
             Self::Unavailable { .. } => ErrorCode::Unavailable,

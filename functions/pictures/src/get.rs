@@ -1,11 +1,15 @@
 //! Reading a picture.
 
-use trichrome_proto::pictures::{GetUserPictureRequest, PictureMessage};
+use trichrome_proto::{
+    pictures::{GetUserPictureRequest, PictureMessage},
+    wire::limits::MAX_PICTURE,
+};
 
-use crate::{Error, ObjectKey, PictureStore, picture::parse_id};
+use crate::{Error, ObjectKey, Picture, PictureStore, picture::parse_id};
 
 impl PictureStore {
-    /// Returns a picture of the caller, with its bytes.
+    /// Returns a picture of the caller, with its bytes if the request wants them and there are at
+    /// most 4 MiB.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the caller has no such picture or it is being deleted, and
@@ -21,15 +25,72 @@ impl PictureStore {
             .get(caller, id)
             .await?
             .ok_or(Error::NotFound(id))?;
-        let object = ObjectKey::original(picture.layout, caller, id);
-        match self.objects.get(object).await? {
-            Some(base64) => Ok(picture.into_message(base64)),
-            None => {
-                // Probably deleted between the two reads.
-                tracing::warn!(user_id = caller, picture_id = %id, "a row has no object");
-                Err(Error::NotFound(id))
+        let form = Form::of(request.metadata_only, request.raw);
+        let message = self.message(picture.clone()).await?;
+        let message = self.with_bytes(&picture, message, form).await?;
+        // Probably deleted between the two reads.
+        message.ok_or(Error::NotFound(id))
+    }
+
+    /// A picture's message with its bytes in a form, unless there are more than [`MAX_PICTURE`];
+    /// `None` if there is no object.
+    pub(crate) async fn with_bytes(
+        &self,
+        picture: &Picture,
+        mut message: PictureMessage,
+        form: Form,
+    ) -> Result<Option<PictureMessage>, Error> {
+        let object = ObjectKey::original(picture.layout, &picture.user_id, picture.id);
+        let found = match form {
+            _ if picture.size_bytes as usize > MAX_PICTURE => Some(()),
+            Form::None => Some(()),
+            Form::Base64 => {
+                let base64 = self.objects.base64(object, &prefix(picture)).await?;
+                base64.map(|base64| message.base64 = base64)
             }
+            Form::Raw => {
+                let content = self.objects.bytes(object).await?;
+                content.map(|content| message.content = content)
+            }
+        };
+        if found.is_none() {
+            tracing::warn!(
+                user_id = picture.user_id,
+                picture_id = %picture.id,
+                "a row has no object"
+            );
         }
+        Ok(found.map(|()| message))
+    }
+}
+
+/// How a picture's bytes are returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Not at all.
+    None,
+    /// As `base64`.
+    Base64,
+    /// As `content`.
+    Raw,
+}
+
+impl Form {
+    pub(crate) const fn of(metadata_only: bool, raw: bool) -> Self {
+        match (metadata_only, raw) {
+            (true, _) => Self::None,
+            (false, true) => Self::Raw,
+            (false, false) => Self::Base64,
+        }
+    }
+}
+
+/// What precedes a picture's base64.
+fn prefix(picture: &Picture) -> String {
+    if picture.is_data_url {
+        format!("data:{};base64,", picture.content_type)
+    } else {
+        String::new()
     }
 }
 
@@ -72,6 +133,51 @@ mod tests {
         assert_eq!(seen[0].json()["Key"]["picture_id"]["S"], ID);
         assert_eq!(seen[0].json()["ConsistentRead"], true);
         assert!(seen[1].path.starts_with(&format!("/bytes/{USER}/{ID}")));
+    }
+
+    #[tokio::test]
+    async fn bytes_are_returned_as_requested() {
+        let read = async |size, data_url, request: GetUserPictureRequest, answers: usize| {
+            let mut row_item = item(ID, "A dot", size);
+            if data_url {
+                row_item["data_url"] = json!({ "BOOL": true });
+            }
+            let mut all = vec![row(json!({ "Item": row_item }))];
+            all.extend((0..answers).map(|_| object("bytes")));
+            let replay = replay(all);
+            let request = GetUserPictureRequest {
+                picture_id: ID.to_owned(),
+                ..request
+            };
+            let message = replay.store.get(USER, &request).await.unwrap();
+            assert_eq!(replay.operations().len(), 1 + answers);
+            assert!(message.links.is_some());
+            (message.base64, message.content)
+        };
+        let metadata = || GetUserPictureRequest {
+            metadata_only: true,
+            ..Default::default()
+        };
+        let raw = || GetUserPictureRequest {
+            raw: true,
+            ..Default::default()
+        };
+        let both = || GetUserPictureRequest {
+            raw: true,
+            ..metadata()
+        };
+        let none = (String::new(), Vec::new());
+        assert_eq!(read(5, false, metadata(), 0).await, none);
+        assert_eq!(read(5, false, both(), 0).await, none);
+        let (base64, content) = read(5, true, raw(), 1).await;
+        assert_eq!((base64.as_str(), content.as_slice()), ("", &b"bytes"[..]));
+        let (base64, content) = read(5, true, Default::default(), 1).await;
+        assert_eq!(base64, "data:image/png;base64,Ynl0ZXM=");
+        assert!(content.is_empty());
+        // Over the limit, only the links lead to the bytes.
+        for request in [Default::default(), raw()] {
+            assert_eq!(read(MAX_PICTURE + 1, true, request, 0).await, none);
+        }
     }
 
     #[tokio::test]

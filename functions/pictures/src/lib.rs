@@ -12,10 +12,14 @@ mod cursor;
 mod delete;
 pub mod derive;
 mod error;
+mod file_name;
 mod get;
+mod index;
+mod links;
 mod list;
 mod picture;
 mod purge;
+mod redirect;
 mod store;
 mod sweep;
 #[cfg(test)]

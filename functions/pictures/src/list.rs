@@ -1,9 +1,12 @@
 //! Listing pictures page by page, newest first.
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use trichrome_proto::pictures::{GetUserPicturesRequest, PictureMessage, PicturesMessage};
+use trichrome_proto::{
+    pictures::{GetUserPicturesRequest, PictureMessage, PicturesMessage},
+    wire::limits::MAX_PICTURE,
+};
 
-use crate::{Error, ObjectKey, Picture, PictureStore, content::encoded_len, cursor};
+use crate::{Error, PictureStore, content::encoded_len, cursor, get::Form};
 
 /// The number of pictures in a page if the request has no limit.
 const DEFAULT_LIMIT: u32 = 20;
@@ -15,9 +18,9 @@ const MAX_LIMIT: u32 = 100;
 /// picture of 4 MiB nearly fills.
 const MAX_PAGE_BYTES: usize = 3_500_000;
 
-/// The most that a picture's JSON takes besides title and bytes: names, two ids, type, numbers and
-/// time, with quotes escaped twice in a Lambda's response.
-const FIELDS_BYTES: usize = 512;
+/// The most that a picture's JSON takes besides title, links and bytes: names, two ids, type,
+/// numbers, times and placeholder, with quotes escaped twice in a Lambda's response.
+const FIELDS_BYTES: usize = 1024;
 
 /// How many objects are read concurrently.
 const CONCURRENT_READS: usize = 8;
@@ -45,7 +48,12 @@ impl PictureStore {
             limit => limit.min(MAX_LIMIT),
         };
         let (mut page, mut has_more) = self.rows.page(caller, after, limit as usize).await?;
-        let fitting = fitting(&page, request.metadata_only);
+        let form = Form::of(request.metadata_only, request.raw);
+        let mut messages = Vec::with_capacity(page.len());
+        for picture in &page {
+            messages.push(self.message(picture.clone()).await?);
+        }
+        let fitting = fitting(&messages, form);
         has_more |= fitting < page.len();
         page.truncate(fitting);
 
@@ -53,58 +61,36 @@ impl PictureStore {
             Some(last) if has_more => cursor::after(caller, last.id),
             _ => String::new(),
         };
-        let pictures = if request.metadata_only {
-            page.into_iter()
-                .map(|picture| picture.into_message(String::new()))
-                .collect()
-        } else {
-            self.with_bytes(caller, page).await?
-        };
+        let pictures = stream::iter(page.into_iter().zip(messages))
+            .map(async |(picture, message)| self.with_bytes(&picture, message, form).await)
+            .buffered(CONCURRENT_READS)
+            .try_filter_map(async |message| Ok(message))
+            .try_collect()
+            .await?;
         Ok(PicturesMessage {
             pictures,
             next_cursor,
         })
     }
-
-    /// Reads the objects of a page, in its order.
-    async fn with_bytes(
-        &self,
-        caller: &str,
-        page: Vec<Picture>,
-    ) -> Result<Vec<PictureMessage>, Error> {
-        stream::iter(page)
-            .map(async |picture| {
-                let object = ObjectKey::original(picture.layout, caller, picture.id);
-                let base64 = self.objects.get(object).await?;
-                if base64.is_none() {
-                    tracing::warn!(
-                        user_id = caller,
-                        picture_id = %picture.id,
-                        "a row has no object and is left out of the list"
-                    );
-                }
-                Ok(base64.map(|base64| picture.into_message(base64)))
-            })
-            .buffered(CONCURRENT_READS)
-            .try_filter_map(async |message| Ok(message))
-            .try_collect()
-            .await
-    }
 }
 
 /// How many of the pictures fit in a page: at least one, if there is one.
-fn fitting(pictures: &[Picture], metadata_only: bool) -> usize {
+fn fitting(pictures: &[PictureMessage], form: Form) -> usize {
     let mut total = 0;
     let fitting = pictures
         .iter()
         .take_while(|picture| {
-            let bytes = if metadata_only {
-                0
-            } else {
-                encoded_len(picture.size_bytes as usize)
+            let size = picture.size_bytes as usize;
+            let bytes = match form {
+                Form::Base64 | Form::Raw if size <= MAX_PICTURE => encoded_len(size),
+                Form::None | Form::Base64 | Form::Raw => 0,
             };
+            let links = picture.links.as_ref().map_or(0, |links| {
+                links.original.len() + links.preview.len() + links.thumbnail.len()
+            });
             // A quote in JSON text within JSON is `\\\"`: four bytes.
-            total += bytes + 4 * picture.title.len() + FIELDS_BYTES;
+            let texts = 4 * (picture.title.len() + picture.damage.len());
+            total += bytes + links + texts + FIELDS_BYTES;
             total <= MAX_PAGE_BYTES
         })
         .count();

@@ -1,7 +1,7 @@
 //! The metadata of a picture.
 
 use prost_types::Timestamp;
-use trichrome_proto::pictures::PictureMessage;
+use trichrome_proto::pictures::{PictureLinks, PictureMessage};
 use uuid::Uuid;
 
 use crate::{Error, Layout};
@@ -25,6 +25,8 @@ pub struct Picture {
     pub height: u32,
     /// Where its bytes are.
     pub layout: Layout,
+    /// Whether it was uploaded as a `data:` URL, as which its base64 is returned then.
+    pub is_data_url: bool,
     /// What `pictures-derive` found out.
     pub derivation: Derivation,
 }
@@ -95,21 +97,33 @@ impl Picture {
         })
     }
 
-    /// The contract's message. `base64` is empty for metadata only.
-    pub fn into_message(self, base64: String) -> PictureMessage {
-        PictureMessage {
+    /// The contract's message, without the bytes.
+    pub fn into_message(self, links: PictureLinks) -> PictureMessage {
+        let state = self.derivation.state().to_owned();
+        let mut message = PictureMessage {
             created_at: self.created_at(),
             id: self.id.to_string(),
             title: self.title,
-            base64,
             user_id: self.user_id,
             content_type: self.content_type,
             size_bytes: self.size_bytes,
             width: self.width,
             height: self.height,
-            state: "ready".to_owned(),
+            links: Some(links),
+            state,
             ..PictureMessage::default()
+        };
+        match self.derivation {
+            Derivation::Processing => {}
+            Derivation::Ready(derived) => {
+                message.displayed_width = derived.displayed_width;
+                message.displayed_height = derived.displayed_height;
+                message.taken_at = derived.taken_at.unwrap_or_default();
+                message.placeholder = derived.placeholder.unwrap_or_default();
+            }
+            Derivation::Damaged(damage) => message.damage = damage,
         }
+        message
     }
 }
 
@@ -127,7 +141,7 @@ pub(crate) fn visible_title(title: &str) -> Result<String, Error> {
     Ok(title)
 }
 
-const fn is_misleading(c: char) -> bool {
+pub(crate) const fn is_misleading(c: char) -> bool {
     let bidi_control = matches!(
         c,
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'

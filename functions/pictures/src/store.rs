@@ -15,6 +15,7 @@ mod objects;
 mod presign;
 mod quota;
 mod rows;
+mod timeline;
 mod uploads;
 
 use aws_types::SdkConfig;
@@ -25,7 +26,7 @@ pub(crate) use self::{
     keys::{Creation, KeyUse, Keyed},
     multipart::{Marker, OpenUpload, StoredPart},
     objects::Objects,
-    presign::{Pins, Presigned, Presigner},
+    presign::{Pins, Presigned, Presigner, ResponseHeaders},
     rows::{READ_BATCH, Rows},
     uploads::{Begun, End, Upload, expires_after},
 };

@@ -38,7 +38,7 @@ impl PictureStore {
                 None => self.rename(caller, key, id, title).await?,
             },
         };
-        Ok(picture.into_message(String::new()))
+        self.message(picture).await
     }
 
     /// Renames a picture and remembers the key.

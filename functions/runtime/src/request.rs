@@ -2,14 +2,19 @@
 
 use std::net::IpAddr;
 
-use lambda_http::{Request, RequestExt as _, http::HeaderMap, request::RequestContext};
+use lambda_http::{
+    Body, Request, RequestExt as _,
+    http::{HeaderMap, header::CONTENT_TYPE},
+    request::RequestContext,
+};
 use serde_json::{Map, Value};
 use trichrome_proto::{
     binding,
     contract::Operation,
     error::{ApiError, ErrorCode},
     json,
-    wire::{Transport, TrustedProxies, header, limits},
+    message::Raw,
+    wire::{Transport, TrustedProxies, header, limits, media::Form},
 };
 use trichrome_telemetry::Origin;
 
@@ -23,6 +28,7 @@ pub(crate) struct Head {
     pub(crate) origin: Option<Origin>,
     pub(crate) trace_id: String,
     pub(crate) transport: Transport,
+    pub(crate) is_compressed: bool,
 }
 
 impl Head {
@@ -41,15 +47,21 @@ impl Head {
             origin: origin::of_request(context, |name| text(request.headers(), name)),
             trace_id: String::new(),
             transport: Transport::from_api_id(api_id),
+            is_compressed: is_compressed(request.headers()),
         }
     }
 }
 
-/// The request message, not yet validated.
-pub(crate) fn args(
-    operation: &Operation,
-    request: Request,
-) -> Result<Map<String, Value>, ApiError> {
+/// A request message, not yet validated.
+pub(crate) struct Args {
+    pub(crate) fields: Map<String, Value>,
+    /// A raw body and the field that it fills.
+    pub(crate) raw: Option<Raw>,
+}
+
+/// Reads the request message.
+pub(crate) fn args(operation: &Operation, request: Request) -> Result<Args, ApiError> {
+    let form = form(operation, &request)?;
     let path = request.path_parameters_ref().cloned().unwrap_or_default();
     let query = request
         .query_string_parameters_ref()
@@ -63,7 +75,31 @@ pub(crate) fn args(
     let path = path
         .iter()
         .filter(|(name, _)| operation.http.has_path_parameter(name));
-    binding::from_http(operation, path, query.iter(), &body)
+    let read = |body| binding::from_http(operation, path, query.iter(), body);
+    match (form, operation.http.raw_body) {
+        (Form::Raw, Some(field)) => Ok(Args {
+            fields: read(binding::Body::Raw)?,
+            raw: Some((field, octets(body))),
+        }),
+        _ => Ok(Args {
+            fields: read(binding::Body::Json(&body))?,
+            raw: None,
+        }),
+    }
+}
+
+/// A body's bytes, without a copy.
+fn octets(body: Body) -> Vec<u8> {
+    match body {
+        Body::Text(text) => text.into_bytes(),
+        Body::Binary(bytes) => bytes,
+        _ => Vec::new(),
+    }
+}
+
+/// How the body is to be read.
+fn form(operation: &Operation, request: &Request) -> Result<Form, ApiError> {
+    Form::of(operation, text(request.headers(), CONTENT_TYPE.as_str()))
 }
 
 /// The caller's address, by `requestContext`, which callers can't forge. The gateway sends the
@@ -136,13 +172,19 @@ pub(crate) fn check_sizes(headers: &HeaderMap) -> Result<(), ApiError> {
     }
 }
 
-/// Refuses a body that can't be read: one that is compressed or isn't text.
+/// Refuses a body that can't be read: one that is compressed, has a type of another file, or isn't
+/// text where it must be.
 pub(crate) fn check_body(operation: &Operation, request: &Request) -> Result<(), ApiError> {
     check_coding(request.headers())?;
-    if operation.http.body {
+    if operation.http.body && form(operation, request)? == Form::Json {
         json::text(request.body())?;
     }
     Ok(())
+}
+
+/// Whether the body is compressed.
+pub(crate) fn is_compressed(headers: &HeaderMap) -> bool {
+    check_coding(headers).is_err()
 }
 
 fn check_coding(headers: &HeaderMap) -> Result<(), ApiError> {

@@ -5,7 +5,8 @@ use lambda_http::{
     http::{
         HeaderName, HeaderValue,
         header::{
-            CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+            CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+            X_CONTENT_TYPE_OPTIONS,
         },
     },
 };
@@ -23,15 +24,20 @@ use crate::request::Head;
 
 /// The response to a successful call.
 pub(crate) fn success<T: Serialize>(operation: &Operation, output: &T) -> Response<Body> {
-    // Only a list has fields besides its body. Other messages are serialized directly.
+    // Only a list has fields besides its body, and a redirect its address. Other messages are
+    // serialized directly.
     let (body, headers) = if operation.output.is_empty() {
         (Ok(None), Vec::new())
-    } else if operation.http.response_body.is_none() {
+    } else if operation.http.response_body.is_none() && binding::redirect_field(operation).is_none()
+    {
         (serde_json::to_string(output).map(Some), Vec::new())
     } else {
         match serde_json::to_value(output) {
             Ok(message) => {
-                let (body, headers) = binding::split_response(operation, message);
+                let location = binding::redirect(operation, &message);
+                let location = location.map(|url| (LOCATION.as_str().to_owned(), url.to_owned()));
+                let (body, mut headers) = binding::split_response(operation, message);
+                headers.extend(location);
                 (Ok(body.map(|body| body.to_string())), headers)
             }
             Err(error) => (Err(error), Vec::new()),
@@ -85,8 +91,8 @@ pub(crate) fn failure(error: &dyn Fault, head: &Head) -> Response<Body> {
         // RFC 9110, section 15.5.2: a 401 names the scheme.
         insert(&mut response, WWW_AUTHENTICATE.as_str(), "Bearer");
     }
-    if code == ErrorCode::UnsupportedMediaType {
-        // RFC 9110, section 12.5.3: the codings that would be accepted.
+    if code == ErrorCode::UnsupportedMediaType && head.is_compressed {
+        // RFC 9110, section 12.5.3: the codings that would be accepted, and only if the body's isn't.
         insert(&mut response, ACCEPT_ENCODING, IDENTITY);
     }
     response

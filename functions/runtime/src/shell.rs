@@ -11,7 +11,7 @@ use tracing::{Instrument as _, Span, field::Empty, info_span};
 use trichrome_proto::{
     contract::{Access, Operation},
     error::{ApiError, ErrorCode, Fault},
-    validate,
+    message, validate,
     wire::{Transport, TrustedProxies},
 };
 use trichrome_telemetry::{self as telemetry, Trace};
@@ -175,9 +175,9 @@ impl<F: Function> Shell<F> {
         }
         user_id.clone_from(&call.user_id);
         let mut args = request::args(self.operation, request).map_err(boxed)?;
-        self.authorize(call.caller(), &mut args).map_err(boxed)?;
-        let input = serde_json::from_value(Value::Object(args))
-            .map_err(|error| boxed(ApiError::invalid(error.to_string())))?;
+        self.authorize(call.caller(), &mut args.fields)
+            .map_err(boxed)?;
+        let input = message::read(self.operation.input, args.fields, args.raw).map_err(boxed)?;
         match tokio::time::timeout(self.timeout, self.function.call(&call, input)).await {
             Ok(outcome) => outcome.map_err(boxed),
             Err(_) => Err(boxed(self.late())),

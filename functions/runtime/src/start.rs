@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lambda_http::{Adapter, Request, service_fn, tower::ServiceExt as _};
+use lambda_http::{Adapter, Request, service_fn, tower::Service as _};
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use tracing::{Instrument as _, Span, field::Empty, info_span};
 use trichrome_proto::{
@@ -26,7 +26,7 @@ use crate::{
     after::{self, After, Finished},
     call_log::CallLog,
     emf::Sample,
-    event,
+    event::{self, HttpEvent},
     function::{EventFunction, Function},
     logs, origin,
     shell::Shell,
@@ -91,15 +91,22 @@ pub fn run<F: Function>() -> ExitCode {
 async fn serve<F: Function>(shell: Shell<F>, after: After) -> Result<(), RuntimeError> {
     let (outbox, extension) = after::register(after).await;
     let (shell, outbox) = (Arc::new(shell), Arc::new(outbox));
-    let service = Adapter::from(service_fn(move |request: Request| {
+    let function = lambda_runtime::run(service_fn(move |event: LambdaEvent<HttpEvent>| {
         let (shell, outbox) = (shell.clone(), outbox.clone());
-        async move {
-            let handled = shell.handle(request).await;
-            outbox.put(handled.finished).await;
-            Ok::<_, Infallible>(handled.response)
-        }
+        let HttpEvent { request, body } = event.payload;
+        let mut body = Some(body);
+        let mut adapter = Adapter::from(service_fn(move |mut request: Request| {
+            let (shell, outbox) = (shell.clone(), outbox.clone());
+            *request.body_mut() = body.take().unwrap_or_default();
+            async move {
+                let handled = shell.handle(request).await;
+                outbox.put(handled.finished).await;
+                Ok::<_, Infallible>(handled.response)
+            }
+        }));
+        let request = event::keep_all_values(request);
+        adapter.call(LambdaEvent::new(request, event.context))
     }));
-    let function = lambda_runtime::run(service.map_request(event::keep_all_values));
     match extension {
         None => function.await,
         Some(extension) => tokio::try_join!(function, extension).map(|_| ()),

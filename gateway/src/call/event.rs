@@ -1,5 +1,6 @@
 //! Encodes a call as the event that invokes its function.
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use trichrome_proto::{
@@ -7,15 +8,19 @@ use trichrome_proto::{
     contract::Operation,
     error::ApiError,
     json,
-    wire::{Event, Transport, event},
+    wire::{Event, Transport, event, media::Form},
 };
 
 use super::{
-    args::{Args, Nested, ObjectText},
+    args::{Args, Base64, Nested, ObjectText, Sent},
     context::Context,
     fault::internal,
     limits,
 };
+
+/// The most text beside a raw body that travels in the query, in bytes: a title of the greatest
+/// length fits. Percent-encoding triples it at most.
+const MAX_QUERY_TEXT: usize = 2048;
 
 /// Encodes the event for a call.
 ///
@@ -32,6 +37,7 @@ pub(crate) fn encode(
     context: &Context,
     transport: Transport,
 ) -> Result<Vec<u8>, ApiError> {
+    spill_into_json(operation, &mut args);
     let target = take_target(operation, &mut args)?;
     let body = operation.http.body.then(|| Body::from(args));
     // Escaping adds little to a body, and the rest of an event is about 1 KiB.
@@ -44,6 +50,7 @@ pub(crate) fn encode(
         api_id: transport.api_id(),
         request_id: &context.request_id,
         client: context.client,
+        form: body.as_ref().map_or(Form::Json, Body::form),
         body: body.as_ref(),
     });
     serde_json::to_writer(&mut bytes, &event).map_err(|_| internal())?;
@@ -54,19 +61,39 @@ pub(crate) fn encode(
     Ok(bytes)
 }
 
+/// Puts raw bytes back into the JSON, as base64, if the other fields are too large for a query: the
+/// function says what is wrong with them.
+fn spill_into_json(operation: &Operation, args: &mut Args<'_>) {
+    let Args::Raw(fields, _) = args else {
+        return;
+    };
+    let texts = fields.values().filter_map(Value::as_str);
+    if texts.map(str::len).sum::<usize>() <= MAX_QUERY_TEXT {
+        return;
+    }
+    if let (Args::Raw(mut fields, bytes), Some(field)) =
+        (std::mem::take(args), operation.http.raw_body)
+    {
+        let base64 = BASE64_STANDARD.encode(&bytes);
+        fields.insert(field.to_owned(), Value::String(base64));
+        *args = Args::Fields(fields);
+    }
+}
+
 /// Takes the path and the query out of the arguments. Text that is the body isn't parsed as a
 /// whole: it keeps the fields of the path, which the function accepts there.
 fn take_target(operation: &Operation, args: &mut Args<'_>) -> Result<Target, ApiError> {
     match args {
-        Args::Fields(fields) => fields_target(operation, fields),
+        Args::Fields(fields) => fields_target(operation, Form::Json, fields),
+        Args::Raw(fields, _) => fields_target(operation, Form::Raw, fields),
         Args::Text(text) if operation.http.body => {
             let fields = operation.input.fields.iter();
             let in_path: Vec<_> = fields
                 .filter(|field| operation.http.has_path_parameter(field.name))
                 .collect();
-            binding::take_target(operation, &mut text.fields_of(&in_path)?)
+            binding::take_target(operation, Form::Json, &mut text.fields_of(&in_path)?)
         }
-        Args::Text(text) => fields_target(operation, &mut text.fields()?),
+        Args::Text(text) => fields_target(operation, Form::Json, &mut text.fields()?),
         Args::Http { target, .. } => Ok(std::mem::take(target)),
     }
 }
@@ -75,21 +102,23 @@ fn take_target(operation: &Operation, args: &mut Args<'_>) -> Result<Target, Api
 /// tell `"true"` from `true`, so the types are checked here.
 fn fields_target(
     operation: &Operation,
+    form: Form,
     fields: &mut Map<String, Value>,
 ) -> Result<Target, ApiError> {
-    if !operation.http.body {
+    if !operation.http.body || form == Form::Raw {
         json::decode(operation.input, fields)?;
     }
-    binding::take_target(operation, fields)
+    binding::take_target(operation, form, fields)
 }
 
-/// A request's body: the message's JSON, serialized as a string.
+/// A request's body, serialized as a string: the message's JSON, or bytes in base64.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Body<'a> {
     Fields(Nested),
     Text(ObjectText<'a>),
     Sent(&'a str),
+    Raw(Base64),
 }
 
 impl<'a> From<Args<'a>> for Body<'a> {
@@ -97,18 +126,34 @@ impl<'a> From<Args<'a>> for Body<'a> {
         match args {
             Args::Fields(fields) => Self::Fields(Nested::new(fields)),
             Args::Text(text) => Self::Text(text),
-            Args::Http { body, .. } => Self::Sent(body.unwrap_or_default()),
+            Args::Raw(_, bytes)
+            | Args::Http {
+                body: Sent::Raw(bytes),
+                ..
+            } => Self::Raw(Base64(bytes)),
+            Args::Http {
+                body: Sent::Json(text),
+                ..
+            } => Self::Sent(text),
         }
     }
 }
 
 impl Body<'_> {
+    fn form(&self) -> Form {
+        match self {
+            Self::Raw(_) => Form::Raw,
+            Self::Fields(_) | Self::Text(_) | Self::Sent(_) => Form::Json,
+        }
+    }
+
     /// The approximate length before it is written.
     fn estimated_length(&self) -> usize {
         match self {
             Self::Fields(fields) => fields.estimated_length(),
             Self::Text(text) => text.length(),
             Self::Sent(text) => text.len(),
+            Self::Raw(Base64(bytes)) => encoded_len(bytes.len()),
         }
     }
 
@@ -118,13 +163,20 @@ impl Body<'_> {
             Self::Fields(fields) => fields.length(),
             Self::Text(text) => text.length(),
             Self::Sent(text) => text.len(),
+            Self::Raw(Base64(bytes)) => bytes.len(),
         }
     }
+}
+
+/// The length of base64 text of this many bytes, padding included.
+const fn encoded_len(bytes: usize) -> usize {
+    bytes.div_ceil(3) * 4
 }
 
 #[cfg(test)]
 mod tests {
     use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+    use bytes::Bytes;
     use serde_json::json;
     use trichrome_proto::{
         contract::{Http, OPERATIONS, by_function},
@@ -217,14 +269,48 @@ mod tests {
                 },
             )
         };
-        let read = sent("pictures-get", None);
+        let read = sent("pictures-get", Sent::Json(""));
         assert_eq!(read.raw_path.as_deref(), Some("/pictures/%C3%A9"));
         let raw = "x=1&x=2&limit=%C3%A9%20%2B";
         assert_eq!(read.raw_query_string.as_deref(), Some(raw));
         assert_eq!(read.path_parameters["picture_id"], "é");
         assert_eq!(read.body, None);
-        let written = sent("pictures-update", Some("{\"a\":1,\"a\":"));
+        let written = sent("pictures-update", Sent::Json("{\"a\":1,\"a\":"));
         assert_eq!(written.body.as_deref(), Some("{\"a\":1,\"a\":"));
+    }
+
+    #[test]
+    fn raw_bytes_are_a_body_in_base64() {
+        let bytes = Bytes::from_static(&[0xff, 0, 0xd8]);
+        let title = json!({"title": "é"}).as_object().unwrap().clone();
+        let raw = Args::Raw(title, bytes.clone());
+        let sent = Args::Http {
+            target: Target {
+                path: "/pictures".to_owned(),
+                query: vec![("title".to_owned(), "é".to_owned())],
+                ..Default::default()
+            },
+            body: Sent::Raw(bytes),
+        };
+        for args in [raw, sent] {
+            let event = event("pictures-create", args);
+            assert_eq!(event.raw_query_string.as_deref(), Some("title=%C3%A9"));
+            assert_eq!(event.headers["content-type"], "application/octet-stream");
+            assert_eq!(event.body.as_deref(), Some("/wDY"));
+            assert!(event.is_base64_encoded);
+        }
+        // Too long for a query, which the function refuses.
+        let title = json!({"title": "t".repeat(3000)})
+            .as_object()
+            .unwrap()
+            .clone();
+        let event = event(
+            "pictures-create",
+            Args::Raw(title, Bytes::from_static(b"x")),
+        );
+        assert_eq!(event.headers["content-type"], "application/json");
+        assert!(event.body.unwrap().contains("\"content\":\"eA==\""));
+        assert!(!event.is_base64_encoded);
     }
 
     #[test]
@@ -309,7 +395,7 @@ mod tests {
                 &operation,
                 path.map(|(name, value)| (name.as_str(), value.as_str())),
                 [],
-                event.body.unwrap().as_bytes(),
+                binding::Body::Json(event.body.unwrap().as_bytes()),
             );
             assert_eq!(
                 Value::Object(message.unwrap()),

@@ -7,7 +7,7 @@ use std::{
 };
 
 use http::uri::PathAndQuery;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::time::Instant;
 use tonic::{
     Code,
@@ -28,10 +28,13 @@ use super::{
     service::{self, Method},
     status,
 };
-use crate::call::{
-    context::Context,
-    fault::{self, internal, timed_out},
-    limits,
+use crate::{
+    call::{
+        context::Context,
+        fault::{self, internal, timed_out},
+        limits,
+    },
+    http::facade::Message,
 };
 
 /// HTTP/2's flow-control window in bytes: a picture takes a few round trips.
@@ -76,12 +79,16 @@ impl Client {
     pub(crate) async fn call(
         &self,
         operation: &Operation,
-        args: Map<String, Value>,
+        message: Message,
         context: &Context,
         deadline: Instant,
     ) -> Result<Value, ApiError> {
         let method = self.methods.get(operation.function).ok_or_else(internal)?;
-        let message = codec::from_args(&method.input, args)?;
+        let Message { fields, raw } = message;
+        let mut message = codec::from_args(&method.input, fields)?;
+        if let Some((field, bytes)) = raw {
+            message.set_field_by_name(field, prost_reflect::Value::Bytes(bytes));
+        }
 
         let span = self.span(operation);
         let context = context.at(&span);

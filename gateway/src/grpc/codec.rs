@@ -3,7 +3,7 @@
 //! One codec serves every message of the contract, so operations need no generated server and
 //! no code of their own.
 
-use bytes::Buf as _;
+use bytes::{Buf as _, Bytes};
 use prost::Message as _;
 use prost_reflect::{DeserializeOptions, DynamicMessage, MessageDescriptor, SerializeOptions};
 use serde_json::{Map, Value};
@@ -80,6 +80,14 @@ impl Decoder for DynamicDecoder {
                 status::without_call(&ApiError::invalid(message))
             })
     }
+}
+
+/// Takes a field of type `bytes` out of a message; `None` if it is empty.
+pub(crate) fn take_bytes(message: &mut DynamicMessage, field: &str) -> Option<Bytes> {
+    let bytes = message.get_field_by_name_mut(field)?.as_bytes_mut()?;
+    let bytes = std::mem::take(bytes);
+    message.clear_field_by_name(field);
+    (!bytes.is_empty()).then_some(bytes)
 }
 
 /// Converts a request message to JSON without the fields that aren't set.
@@ -189,6 +197,17 @@ mod tests {
         let args = to_args(message).unwrap();
         assert_eq!(args.len(), 2);
         assert_eq!(text(args.get("base64")), before);
+    }
+
+    #[test]
+    fn bytes_are_taken_and_not_in_json() {
+        let descriptor = descriptor("pictures.CreateUserPictureRequest");
+        let args = object(json!({"title": "t", "content": "/wA="}));
+        let mut message = from_args(&descriptor, args).unwrap();
+        let bytes = take_bytes(&mut message, "content");
+        assert_eq!(bytes.as_deref(), Some(&[0xff, 0][..]));
+        assert_eq!(take_bytes(&mut message, "content"), None);
+        assert_eq!(to_args(message).unwrap(), object(json!({"title": "t"})));
     }
 
     #[test]

@@ -186,11 +186,18 @@ fn earliest(instant: Instant, other: Option<Instant>) -> Instant {
 async fn answer(
     calls: &Calls,
     mut call: Call<'static>,
-    message: DynamicMessage,
+    mut message: DynamicMessage,
     output: &MessageDescriptor,
 ) -> Result<DynamicMessage, ApiError> {
+    let raw = call.operation.http.raw_body;
+    let bytes = raw.and_then(|field| codec::take_bytes(&mut message, field));
     match codec::to_args(message) {
-        Ok(fields) => call.args = Args::Fields(fields),
+        Ok(fields) => {
+            call.args = match bytes {
+                Some(bytes) => Args::Raw(fields, bytes),
+                None => Args::Fields(fields),
+            };
+        }
         Err(error) => {
             calls.refuse(&call, &error).await;
             return Err(error);

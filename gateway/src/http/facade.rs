@@ -17,6 +17,7 @@ use axum::{
     response::Response,
     routing::any,
 };
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderValue, Uri, header::CONTENT_TYPE};
 use serde_json::{Map, Value};
@@ -27,7 +28,7 @@ use trichrome_proto::{
     contract::{Operation, Route, route},
     error::ApiError,
     json, validate,
-    wire::Transport,
+    wire::{Transport, media::Form},
 };
 use trichrome_telemetry as telemetry;
 use url::form_urlencoded;
@@ -35,7 +36,12 @@ use uuid::Uuid;
 
 use self::{request_guard::RequestGuard, response::Refusal};
 use crate::{
-    call::{Call, Calls, Failures, args::Args, context::Context, rate_limit::RateLimits},
+    call::{
+        Call, Calls, Failures,
+        args::{Args, Sent},
+        context::Context,
+        rate_limit::RateLimits,
+    },
     grpc,
     http::head,
     ops::metrics::Metrics,
@@ -101,14 +107,21 @@ struct ApiRequest<'a> {
     path: &'a str,
     query: &'a str,
     content_type: Option<&'a HeaderValue>,
+    form: Form,
     context: &'a Context,
     deadline: Instant,
+}
+
+/// A request message: its fields, and the bytes of a raw body.
+pub(crate) struct Message {
+    pub(crate) fields: Map<String, Value>,
+    pub(crate) raw: Option<(&'static str, Bytes)>,
 }
 
 impl ApiRequest<'_> {
     /// Refuses a body that can't be JSON because it isn't UTF-8 (RFC 8259, section 8.1).
     fn check_text(&self, body: &[u8]) -> Result<(), ApiError> {
-        if self.operation.http.body {
+        if self.operation.http.body && self.form == Form::Json {
             json::text(body)?;
         }
         Ok(())
@@ -117,33 +130,42 @@ impl ApiRequest<'_> {
     /// The request message, checked.
     fn message(
         &self,
-        body: &[u8],
+        body: &Bytes,
         check: impl FnOnce(&mut Map<String, Value>) -> Result<(), ApiError>,
-    ) -> Result<Map<String, Value>, ApiError> {
+    ) -> Result<Message, ApiError> {
+        let raw = self.operation.http.raw_body;
+        let raw = raw.filter(|_| self.form == Form::Raw);
         let query: Vec<_> = form_urlencoded::parse(self.query.as_bytes()).collect();
         let mut args = binding::from_http(
             self.operation,
             self.params.iter().map(|(name, value)| (*name, &**value)),
             query.iter().map(|(name, value)| (&**name, &**value)),
-            body,
+            match raw {
+                Some(_) => binding::Body::Raw,
+                None => binding::Body::Json(body),
+            },
         )?;
         check(&mut args)?;
-        Ok(args)
+        Ok(Message {
+            fields: args,
+            raw: raw.map(|field| (field, body.clone())),
+        })
     }
 
     /// The unchanged request, for the function to refuse.
-    fn as_sent<'a>(&self, body: &'a [u8]) -> Result<Args<'a>, ApiError> {
+    fn as_sent<'a>(&self, body: &'a Bytes) -> Result<Args<'a>, ApiError> {
         let query = form_urlencoded::parse(self.query.as_bytes());
         let target = Target {
             path: self.path.to_owned(),
             path_parameters: self.params.clone(),
             query: query.into_owned().collect(),
         };
-        let body = self.operation.http.body.then(|| json::text(body));
-        Ok(Args::Http {
-            target,
-            body: body.transpose()?,
-        })
+        let body = match self.form {
+            Form::Raw => Sent::Raw(body.clone()),
+            Form::Json if self.operation.http.body => Sent::Json(json::text(body)?),
+            Form::Json => Sent::Json(""),
+        };
+        Ok(Args::Http { target, body })
     }
 
     fn call<'a>(&self, transport: Transport, args: Args<'a>) -> Call<'a> {
@@ -175,13 +197,20 @@ impl Facade {
             let (operation, params) = found?;
             name_span(transport, operation);
             let coding = body::check_coding(&parts.headers);
+            let compressed = coding.is_err();
+            let content_type = parts.headers.get(CONTENT_TYPE);
+            let form = Form::of(
+                operation,
+                content_type.and_then(|value| value.to_str().ok()),
+            );
             let body = body::read(&parts.headers, body).await?;
             let request = ApiRequest {
                 operation,
                 params,
                 path,
                 query: parts.uri.query().unwrap_or_default(),
-                content_type: parts.headers.get(CONTENT_TYPE),
+                content_type,
+                form: *form.as_ref().unwrap_or(&Form::Json),
                 context,
                 deadline: Instant::now() + self.call_timeout,
             };
@@ -190,7 +219,8 @@ impl Facade {
             let refused = head::check(&parts.uri, &parts.headers)
                 .and(coding)
                 .and_then(|()| context.check(operation))
-                .and_then(|()| request.check_text(&body))
+                .and(form)
+                .and_then(|_| request.check_text(&body))
                 .and_then(|()| match transport {
                     Transport::Rest => self.limits.check(operation),
                     Transport::Grpc | Transport::Events => Ok(()),
@@ -198,7 +228,7 @@ impl Facade {
             if let Err(error) = refused {
                 let call = request.call(transport, Args::default());
                 self.calls.refuse(&call, &error).await;
-                return Err(error.into());
+                return Err(Refusal::from(error).of_compressed(compressed));
             }
             match transport {
                 Transport::Rest => self.over_rest(request, body).await,
@@ -234,10 +264,15 @@ impl Facade {
         let input = request.operation.input;
         // Arguments that don't fit the message can't be encoded as one.
         let check = |args: &mut Map<_, _>| validate::request(input, args);
-        let args = self.read_args(TRANSPORT, &request, body, check).await?;
+        let message = self.read_message(TRANSPORT, &request, body, check).await?;
         let message = self
             .grpc
-            .call(request.operation, args, request.context, request.deadline)
+            .call(
+                request.operation,
+                message,
+                request.context,
+                request.deadline,
+            )
             .await?;
         Ok(response::from_message(request.operation, message))
     }
@@ -245,16 +280,20 @@ impl Facade {
     async fn over_events(&self, request: ApiRequest<'_>, body: Bytes) -> Result<Response, Refusal> {
         let operation = request.operation;
         // The command's function gets the fields of a query as text, without their types.
-        let check = |args: &mut Map<_, _>| match operation.http.body {
-            true => Ok(()),
-            false => json::decode(operation.input, args),
+        let in_query = !operation.http.body || request.form == Form::Raw;
+        let check = |args: &mut Map<_, _>| match in_query {
+            true => json::decode(operation.input, args),
+            false => Ok(()),
         };
-        let args = self
-            .read_args(Transport::Events, &request, body, check)
+        let Message { mut fields, raw } = self
+            .read_message(Transport::Events, &request, body, check)
             .await?;
+        if let Some((field, bytes)) = raw {
+            fields.insert(field.to_owned(), BASE64_STANDARD.encode(bytes).into());
+        }
         let message = self
             .events
-            .call(operation, args, request.context, request.deadline)
+            .call(operation, fields, request.context, request.deadline)
             .await?;
         Ok(response::from_text(operation, message)?)
     }
@@ -263,15 +302,15 @@ impl Facade {
     ///
     /// The function itself refuses a request that can't be read, once it has checked the token,
     /// as over the other transports.
-    async fn read_args(
+    async fn read_message(
         &self,
         transport: Transport,
         request: &ApiRequest<'_>,
         body: Bytes,
         check: impl FnOnce(&mut Map<String, Value>) -> Result<(), ApiError>,
-    ) -> Result<Map<String, Value>, ApiError> {
+    ) -> Result<Message, ApiError> {
         let error = match request.message(&body, check) {
-            Ok(args) => return Ok(args),
+            Ok(message) => return Ok(message),
             Err(error) => error,
         };
         let args = request.as_sent(&body)?;

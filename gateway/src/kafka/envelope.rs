@@ -70,7 +70,7 @@ impl Raw<'_> {
         let fields = match args(operation, request.ok()?).ok()? {
             Args::Text(text) => text.fields_of(&named).ok()?,
             Args::Fields(fields) => fields,
-            Args::Http { .. } => return None,
+            Args::Http { .. } | Args::Raw(..) => return None,
         };
         Caller::of(operation, authorization, |name| {
             let field = operation.input.field(name)?;
@@ -288,7 +288,7 @@ mod tests {
                 assert!(command.operation.http.body);
                 text.fields().unwrap()
             }
-            Args::Http { .. } => panic!("a record is no HTTP request"),
+            Args::Http { .. } | Args::Raw(..) => panic!("a record is no HTTP request"),
         };
         (command.event_id, Value::Object(fields))
     }

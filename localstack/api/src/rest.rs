@@ -3,8 +3,8 @@
 //! Differences from API Gateway, each for the sake of clients: a method that a path doesn't have
 //! is refused with 405 instead of the template's 404, HEAD is served where GET is (the server leaves
 //! out the response's body), an error has the request's own id and trace, and a body that isn't
-//! UTF-8 reaches the function as base64, where API Gateway without binary media types replaces what
-//! isn't UTF-8.
+//! UTF-8 reaches the function as base64 whatever its type, where API Gateway replaces what isn't
+//! UTF-8 unless its type is one of the template's `BinaryMediaTypes`.
 
 mod answer;
 mod cors;

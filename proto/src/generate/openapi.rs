@@ -4,9 +4,10 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
-    binding::header_name,
+    binding::{self, header_name},
     contract::{Access, Field, Format, Kind, Message, OPERATIONS, Operation, Rules},
     error::ErrorCode,
+    wire::media,
 };
 
 /// The document, OpenAPI 3.1.
@@ -82,6 +83,18 @@ fn describe(operation: &Operation, schemas: &mut Schemas) -> Value {
         .collect();
     if !operation.http.body {
         parameters.extend(rest.iter().map(|field| parameter("query", field, schemas)));
+    } else if let Some(raw) = operation.http.raw_body {
+        // Beside a raw body. The JSON has the same fields.
+        let beside = rest.iter().filter(|field| {
+            field.name != raw && !matches!(field.rules.format, Format::Base64 | Format::Secret)
+        });
+        parameters.extend(beside.map(|field| {
+            let mut parameter = parameter("query", field, schemas);
+            parameter["required"] = false.into();
+            parameter["description"] =
+                format!("{} With a raw body; JSON has the field itself.", field.doc).into();
+            parameter
+        }));
     }
     if operation.idempotent_by_key {
         parameters.push(json!({
@@ -110,10 +123,17 @@ fn describe(operation: &Operation, schemas: &mut Schemas) -> Value {
         "responses": answers(operation, schemas),
     });
     if operation.http.body {
-        described["requestBody"] = json!({
-            "required": true,
-            "content": {"application/json": {"schema": schemas.body(operation)}},
-        });
+        let mut content = Map::new();
+        content.insert(
+            "application/json".to_owned(),
+            json!({"schema": schemas.body(operation)}),
+        );
+        if operation.http.raw_body.is_some() {
+            // OpenAPI 3.1, "Considerations for Binary Data": without a schema.
+            let raw = media::RAW.map(|kind| (kind.to_owned(), json!({})));
+            content.extend(raw);
+        }
+        described["requestBody"] = json!({"required": true, "content": content});
     }
     described
 }
@@ -153,6 +173,13 @@ fn answers(operation: &Operation, schemas: &mut Schemas) -> Value {
             }
         };
         success["content"] = json!({"application/json": {"schema": schema}});
+    }
+    if binding::redirect_field(operation).is_some() {
+        success["description"] = "A redirect.".into();
+        success["headers"] = json!({"location": {
+            "description": "The address.",
+            "schema": {"type": "string", "format": "uri"},
+        }});
     }
     let mut answers = Map::new();
     answers.insert(operation.http.success.to_string(), success);
@@ -218,7 +245,7 @@ fn responses() -> Value {
         ),
         (
             ErrorCode::UnsupportedMediaType,
-            "The body is compressed. Send it as it is.",
+            "The body is compressed, or has a media type that isn't taken.",
         ),
         (
             ErrorCode::HeadersTooLarge,

@@ -8,6 +8,7 @@ use std::{
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
+use super::media::{Form, OCTETS};
 use crate::{binding::Target, contract::Operation};
 
 /// The host name in an event that doesn't come from API Gateway.
@@ -75,7 +76,9 @@ pub struct Request<'a, B> {
     pub request_id: &'a str,
     /// The caller's address, if it is known.
     pub client: Option<IpAddr>,
-    /// JSON, serialized as a string.
+    /// What the body is.
+    pub form: Form,
+    /// JSON, serialized as a string, or a raw body in base64.
     pub body: Option<B>,
 }
 
@@ -89,11 +92,16 @@ impl<'a, B> Event<'a, B> {
             api_id,
             request_id,
             client,
+            form,
             body,
         } = request;
         headers.push(("host", DOMAIN));
         if body.is_some() {
-            headers.push(("content-type", "application/json"));
+            let content_type = match form {
+                Form::Json => "application/json",
+                Form::Raw => OCTETS,
+            };
+            headers.push(("content-type", content_type));
         }
         let route_key = operation.http.route_key();
         Self {
@@ -132,7 +140,7 @@ impl<'a, B> Event<'a, B> {
                 time_epoch: now(),
             },
             body,
-            is_base64_encoded: false,
+            is_base64_encoded: form == Form::Raw,
         }
     }
 }

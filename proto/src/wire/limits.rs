@@ -54,6 +54,7 @@ pub fn head_too_large() -> ApiError {
 pub fn body_too_large() -> ApiError {
     ApiError::new(
         ErrorCode::PayloadTooLarge,
-        "the request is too large; at most 6 MB pass, which holds a picture of 4 MiB",
+        "the request is too large; at most 6 MB pass, which holds a picture of 4 MiB; larger ones \
+         are uploaded in parts (`uploads-begin`, POST /uploads)",
     )
 }

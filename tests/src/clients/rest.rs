@@ -4,7 +4,10 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use trichrome_proto::{
     binding,
-    wire::header::{REQUEST_ID, RETRY_AFTER, USER_ID, XRAY_TRACE},
+    wire::{
+        header::{REQUEST_ID, RETRY_AFTER, USER_ID, XRAY_TRACE},
+        media::Form,
+    },
 };
 
 use super::http::Http;
@@ -14,7 +17,7 @@ pub(crate) async fn call(http: &Http, base: &str, call: Outgoing) -> Result<Repl
     let headers = call.headers();
     let operation = call.operation;
     let mut args = call.args;
-    let target = binding::take_target(operation, &mut args)
+    let target = binding::take_target(operation, Form::Json, &mut args)
         .context("the test's arguments don't fit an HTTP request")?;
     let mut url = format!("{base}{}", target.path);
     if !target.query.is_empty() {

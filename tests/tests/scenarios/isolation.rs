@@ -35,6 +35,16 @@ async fn isolated(run: Scenario) -> Result<()> {
             ErrorCode::NotFound,
         ),
         (
+            "pictures-content",
+            json!({"picture_id": id}),
+            ErrorCode::NotFound,
+        ),
+        (
+            "pictures-index",
+            json!({"user_id": owner.id}),
+            ErrorCode::PermissionDenied,
+        ),
+        (
             "pictures-delete",
             json!({"picture_id": id}),
             ErrorCode::NotFound,

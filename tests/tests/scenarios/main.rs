@@ -17,13 +17,16 @@ mod gateway;
 mod grpc;
 mod guessing;
 mod idempotency;
+mod index;
 mod inputs;
 mod isolation;
 mod journey;
+mod links;
 mod old_pictures;
 mod paging;
 mod pictures;
 mod quotas;
+mod raw;
 mod renames;
 mod rest_api;
 mod revocation;
@@ -49,6 +52,9 @@ fn main() -> ExitCode {
         bucket::add,
         renames::add,
         paging::add,
+        raw::add,
+        links::add,
+        index::add,
         accounts::add,
         isolation::add,
         idempotency::add,

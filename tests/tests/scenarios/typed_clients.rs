@@ -74,6 +74,7 @@ async fn generated(run: Scenario) -> Result<()> {
         title: "typed".to_owned(),
         base64: picture.base64(),
         user_id: id.clone(),
+        ..Default::default()
     };
     let created = pictures
         .create_user_picture(by(&token, create)?)

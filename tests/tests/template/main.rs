@@ -120,6 +120,22 @@ const ACTIONS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "pictures-index",
+        &[
+            "dynamodb:GetItem on UsersTable",
+            "dynamodb:Query on PicturesTable",
+        ],
+    ),
+    // A link allows what the role of the function that signed it may do: s3:GetObject.
+    (
+        "pictures-content",
+        &[
+            "dynamodb:GetItem on PicturesTable",
+            "dynamodb:GetItem on UsersTable",
+            "s3:GetObject on objects of PicturesBucket",
+        ],
+    ),
+    (
         "pictures-create",
         &[
             "dynamodb:ConditionCheckItem on UsersTable",
@@ -129,6 +145,7 @@ const ACTIONS: &[(&str, &[&str])] = &[
             "dynamodb:Query on PicturesTable",
             "dynamodb:UpdateItem on PicturesTable",
             "s3:DeleteObject on objects of PicturesBucket",
+            "s3:GetObject on objects of PicturesBucket",
             "s3:PutObject on originals of PicturesBucket",
         ],
     ),
@@ -139,6 +156,7 @@ const ACTIONS: &[(&str, &[&str])] = &[
             "dynamodb:GetItem on UsersTable",
             "dynamodb:PutItem on PicturesTable",
             "dynamodb:UpdateItem on PicturesTable",
+            "s3:GetObject on objects of PicturesBucket",
         ],
     ),
     (
@@ -463,6 +481,18 @@ fn every_operation_has_its_route() {
         routes.is_empty(),
         "routes that the contract doesn't have: {routes:?}"
     );
+}
+
+/// API Gateway replaces what isn't UTF-8 in bodies of other types.
+#[test]
+fn raw_bodies_are_binary() {
+    let template = Template::read();
+    let (_, api) = template
+        .of_type("AWS::Serverless::Api")
+        .next()
+        .expect("an API");
+    let types = texts(&api["Properties"]["BinaryMediaTypes"]);
+    assert_eq!(types, trichrome_proto::wire::media::RAW);
 }
 
 #[test]

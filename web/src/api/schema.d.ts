@@ -122,10 +122,30 @@ export interface paths {
         get: operations["pictures-list"];
         put?: never;
         /**
-         * Stores a picture. The response leaves out its content.
+         * Stores a picture of up to 4 MiB. The response leaves out its content.
          * @description gRPC: `pictures.Pictures/CreateUserPicture`. Kafka: topic `pictures`, key `createpicture`.
          */
         post: operations["pictures-create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/pictures/index": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns the months that have pictures of the caller, or the pictures of one month.
+         * @description gRPC: `pictures.Pictures/GetPictureIndex`. Kafka: topic `pictures`, key `getpictureindex`.
+         */
+        get: operations["pictures-index"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -158,6 +178,26 @@ export interface paths {
          * @description gRPC: `pictures.Pictures/UpdateUserPicture`. Kafka: topic `pictures`, key `updatepicture`.
          */
         patch: operations["pictures-update"];
+        trace?: never;
+    };
+    "/pictures/{picture_id}/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns a link to a picture's bytes. Over REST it redirects there.
+         * @description gRPC: `pictures.Pictures/GetPictureContent`. Kafka: topic `pictures`, key `getpicturecontent`.
+         */
+        get: operations["pictures-content"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/signup": {
@@ -385,8 +425,10 @@ export interface components {
             user_id?: string;
         };
         CreateUserPictureRequest: {
-            /** @description The picture's bytes: PNG, JPEG, GIF, WebP or AVIF, at most 4 MiB before base64 encoding. */
-            base64: string;
+            /** @description The picture's bytes: PNG, JPEG, GIF, WebP or AVIF, at most 4 MiB before base64 encoding. Either this or `content` is required. */
+            base64?: string;
+            /** @description The picture's bytes as they are, instead of `base64`: in gRPC without base64, over REST as the request's body with the media type of a picture or `application/octet-stream`. */
+            content?: string;
             /** @description The title. */
             title: string;
             /**
@@ -459,6 +501,50 @@ export interface components {
             /** @description The user's name. */
             username: string;
         };
+        PictureContent: {
+            /**
+             * Format: date-time
+             * @description When it expires.
+             */
+            expires_at?: string;
+            /** @description The link. Over REST it is also the header `location`. */
+            url?: string;
+        };
+        PictureIndex: {
+            /** @description The months, the newest first; empty if a month was requested. */
+            months?: components["schemas"]["PictureMonth"][];
+            /** @description The `cursor` of the next page; empty on the last page. */
+            next_cursor?: string;
+            /** @description The month's pictures, the newest first. A page has some 7,000. */
+            pictures?: components["schemas"]["PictureIndexEntry"][];
+            /** @description The number of pictures, in all or in the month. */
+            total?: number;
+        };
+        PictureIndexEntry: {
+            /** @description The media type, detected from the bytes. */
+            content_type?: string;
+            /**
+             * Format: date-time
+             * @description When it was stored.
+             */
+            created_at?: string;
+            /** @description The height in pixels as displayed; as stored until that is derived. */
+            height?: number;
+            /** @description The picture's id. */
+            id?: string;
+            /** @description A ThumbHash in base64; empty until derived. */
+            placeholder?: string;
+            /** @description The size in bytes. */
+            size_bytes?: number;
+            /** @description `processing`, `ready` or `damaged`, as in `PictureMessage`. */
+            state?: string;
+            /** @description When it was taken, as in `PictureMessage`; empty if unknown. */
+            taken_at?: string;
+            /** @description The title. */
+            title?: string;
+            /** @description The width in pixels as displayed; as stored until that is derived. */
+            width?: number;
+        };
         PictureLinks: {
             /**
              * Format: date-time
@@ -473,9 +559,9 @@ export interface components {
             thumbnail?: string;
         };
         PictureMessage: {
-            /** @description The picture's bytes in base64 (RFC 4648 section 4, padded); empty if not requested. A picture over 3 MiB exceeds the 4 MiB that gRPC clients accept by default. Raise that limit to 7 MiB: grpc-go `MaxCallRecvMsgSize`, Java `maxInboundMessageSize`, C++, Python and Node.js `grpc.max_receive_message_length`, .NET `MaxReceiveMessageSize`, tonic `max_decoding_message_size`. */
+            /** @description The picture's bytes in base64 (RFC 4648 section 4, padded), as a `data:` URL if they were uploaded as one; empty if not requested or over 4 MiB: `links` hold any picture. A picture over 3 MiB exceeds the 4 MiB that gRPC clients accept by default. Raise that limit to 7 MiB: grpc-go `MaxCallRecvMsgSize`, Java `maxInboundMessageSize`, C++, Python and Node.js `grpc.max_receive_message_length`, .NET `MaxReceiveMessageSize`, tonic `max_decoding_message_size`. */
             base64?: string;
-            /** @description The picture's bytes, if requested by `raw`. */
+            /** @description The picture's bytes, if requested by `raw`; empty if they are over 4 MiB. */
             content?: string;
             /** @description The media type, detected from the bytes: image/png, image/jpeg, image/gif, image/webp or image/avif. */
             content_type?: string;
@@ -510,6 +596,12 @@ export interface components {
             user_id?: string;
             /** @description The width in pixels, before any EXIF orientation is applied. */
             width?: number;
+        };
+        PictureMonth: {
+            /** @description The number of its pictures. */
+            count?: number;
+            /** @description The month, as `2026-07`. */
+            month?: string;
         };
         PresignedRequest: {
             /**
@@ -727,7 +819,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description The body is compressed. Send it as it is. */
+        /** @description The body is compressed, or has a media type that isn't taken. */
         UNSUPPORTED_MEDIA_TYPE: {
             headers: {
                 /** @description The request's id in the logs. */
@@ -980,6 +1072,8 @@ export interface operations {
                 cursor?: string;
                 /** @description Whether to leave out the pictures' bytes. */
                 metadata_only?: boolean;
+                /** @description Whether to return the bytes as `content` instead of `base64`. */
+                raw?: boolean;
             };
             header?: never;
             path?: never;
@@ -1011,7 +1105,12 @@ export interface operations {
     };
     "pictures-create": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The title. With a raw body; JSON has the field itself. */
+                title?: string;
+                /** @description The caller's id. Optional. With a raw body; JSON has the field itself. */
+                user_id?: string;
+            };
             header?: {
                 /** @description Requests with the same key have one effect and the same outcome. */
                 "idempotency-key"?: string;
@@ -1022,6 +1121,13 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["CreateUserPictureRequest"];
+                "application/octet-stream": unknown;
+                "image/avif": unknown;
+                "image/gif": unknown;
+                "image/jpeg": unknown;
+                "image/jpg": unknown;
+                "image/png": unknown;
+                "image/webp": unknown;
             };
         };
         responses: {
@@ -1047,11 +1153,53 @@ export interface operations {
             default: components["responses"]["ERROR"];
         };
     };
+    "pictures-index": {
+        parameters: {
+            query?: {
+                /** @description The caller's id. Optional. */
+                user_id?: string;
+                /** @description The month, as `2026-07`; left out for the list of months. */
+                month?: string;
+                /** @description `taken` (default): pictures are in the month in which they were taken, by the clock of that place, or in which they were stored, in UTC, if that is unknown. `created`: in the month in which they were stored. */
+                order?: string;
+                /** @description The `next_cursor` of the previous page of the month; left out for the first page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PictureIndex"];
+                };
+            };
+            400: components["responses"]["INVALID_ARGUMENT"];
+            401: components["responses"]["UNAUTHENTICATED"];
+            403: components["responses"]["PERMISSION_DENIED"];
+            429: components["responses"]["RESOURCE_EXHAUSTED"];
+            431: components["responses"]["HEADERS_TOO_LARGE"];
+            500: components["responses"]["INTERNAL"];
+            503: components["responses"]["UNAVAILABLE"];
+            504: components["responses"]["DEADLINE_EXCEEDED"];
+            default: components["responses"]["ERROR"];
+        };
+    };
     "pictures-get": {
         parameters: {
             query?: {
                 /** @description The caller's id. Optional. */
                 user_id?: string;
+                /** @description Whether to leave out the picture's bytes. */
+                metadata_only?: boolean;
+                /** @description Whether to return the bytes as `content` instead of `base64`. */
+                raw?: boolean;
             };
             header?: never;
             path: {
@@ -1151,6 +1299,45 @@ export interface operations {
             403: components["responses"]["PERMISSION_DENIED"];
             413: components["responses"]["PAYLOAD_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
+            429: components["responses"]["RESOURCE_EXHAUSTED"];
+            431: components["responses"]["HEADERS_TOO_LARGE"];
+            500: components["responses"]["INTERNAL"];
+            503: components["responses"]["UNAVAILABLE"];
+            504: components["responses"]["DEADLINE_EXCEEDED"];
+            default: components["responses"]["ERROR"];
+        };
+    };
+    "pictures-content": {
+        parameters: {
+            query?: {
+                /** @description The caller's id. Optional. */
+                user_id?: string;
+                /** @description `original` (default), `preview` or `thumbnail`. A variant that isn't there is not found, and not replaced by the original. */
+                variant?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The picture's id. */
+                picture_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A redirect. */
+            302: {
+                headers: {
+                    /** @description The address. */
+                    location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PictureContent"];
+                };
+            };
+            400: components["responses"]["INVALID_ARGUMENT"];
+            401: components["responses"]["UNAUTHENTICATED"];
+            403: components["responses"]["PERMISSION_DENIED"];
             429: components["responses"]["RESOURCE_EXHAUSTED"];
             431: components["responses"]["HEADERS_TOO_LARGE"];
             500: components["responses"]["INTERNAL"];

@@ -24,7 +24,7 @@ fn request() -> CreateUserPictureRequest {
     CreateUserPictureRequest {
         title: "A dot".to_owned(),
         base64: STANDARD.encode(PNG),
-        user_id: String::new(),
+        ..Default::default()
     }
 }
 
@@ -118,11 +118,33 @@ async fn the_object_is_stored_before_the_transaction() {
 }
 
 #[tokio::test]
+async fn bytes_are_stored_from_each_form() {
+    let url = format!("data:image/gif;base64,{}", STANDARD.encode(PNG));
+    for (base64, content, is_data_url) in [
+        (String::new(), PNG.to_vec(), false),
+        (url, Vec::new(), true),
+    ] {
+        let request = CreateUserPictureRequest {
+            base64,
+            content,
+            ..request()
+        };
+        let (result, replay) = create(vec![object(""), row(json!({}))], None, request).await;
+        let links = result.unwrap().links.unwrap();
+        assert!(links.original.contains("/originals/"), "{}", links.original);
+        let seen = replay.seen();
+        assert_eq!(seen[0].body, PNG);
+        let row = &seen[1].json()["TransactItems"][1]["Put"]["Item"];
+        assert_eq!(row["data_url"]["BOOL"] == true, is_data_url);
+    }
+}
+
+#[tokio::test]
 async fn an_invalid_request_reaches_no_store() {
     let with = |title: &str, base64: String| CreateUserPictureRequest {
         title: title.to_owned(),
         base64,
-        user_id: String::new(),
+        ..Default::default()
     };
     let large = STANDARD.encode(vec![0; MAX_PICTURE + 1]);
     let invalid = ErrorCode::InvalidArgument;
@@ -144,6 +166,31 @@ async fn an_invalid_request_reaches_no_store() {
             None,
             invalid,
             "text, not a picture",
+        ),
+        (
+            with("t", String::new()),
+            None,
+            invalid,
+            "\"base64\" or \"content\" is required",
+        ),
+        (
+            CreateUserPictureRequest {
+                content: PNG.to_vec(),
+                ..request()
+            },
+            None,
+            invalid,
+            "both given",
+        ),
+        (
+            CreateUserPictureRequest {
+                base64: String::new(),
+                content: vec![0; MAX_PICTURE + 1],
+                ..request()
+            },
+            None,
+            ErrorCode::PayloadTooLarge,
+            "begin an upload",
         ),
         (
             with("t", STANDARD.encode(&PNG[..60])),

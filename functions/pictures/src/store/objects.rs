@@ -4,7 +4,7 @@ use aws_sdk_s3::{
     Client,
     config::{Builder, RequestChecksumCalculation, ResponseChecksumValidation},
     error::{ProvideErrorMetadata, SdkError},
-    primitives::ByteStream,
+    primitives::{ByteStream, ByteStreamError},
     types::{Delete, ObjectIdentifier},
 };
 use aws_types::SdkConfig;
@@ -15,6 +15,8 @@ use uuid::Uuid;
 
 use super::{Layout, Marker, ObjectKey, failed, object_key};
 use crate::{Error, content::Encoder};
+
+const READING: &str = "read a picture's bytes";
 
 /// The pictures bucket.
 #[derive(Clone, Debug)]
@@ -63,9 +65,37 @@ impl Objects {
         Ok(())
     }
 
-    /// A picture's bytes, encoded as base64 while they are read; `None` if there is no object.
-    pub(crate) async fn get(&self, key: ObjectKey<'_>) -> Result<Option<String>, Error> {
-        let doing = "read a picture's bytes";
+    /// A picture's bytes, encoded as base64 after a prefix while they are read; `None` if there is
+    /// no object.
+    pub(crate) async fn base64(
+        &self,
+        key: ObjectKey<'_>,
+        prefix: &str,
+    ) -> Result<Option<String>, Error> {
+        let Some((mut body, length)) = self.open(key).await? else {
+            return Ok(None);
+        };
+        let mut encoder = Encoder::with_capacity(prefix, length);
+        while let Some(piece) = body.next().await {
+            encoder.push(&piece.map_err(broken_off)?);
+        }
+        Ok(Some(encoder.finish()))
+    }
+
+    /// A picture's bytes; `None` if there is no object.
+    pub(crate) async fn bytes(&self, key: ObjectKey<'_>) -> Result<Option<Vec<u8>>, Error> {
+        let Some((mut body, length)) = self.open(key).await? else {
+            return Ok(None);
+        };
+        let mut bytes = Vec::with_capacity(length);
+        while let Some(piece) = body.next().await {
+            bytes.extend_from_slice(&piece.map_err(broken_off)?);
+        }
+        Ok(Some(bytes))
+    }
+
+    /// Begins to read an object of at most [`MAX_PICTURE`]: its bytes to come, and their number.
+    async fn open(&self, key: ObjectKey<'_>) -> Result<Option<(ByteStream, usize)>, Error> {
         let sent = self
             .client
             .get_object()
@@ -73,23 +103,14 @@ impl Objects {
             .key(key.to_string())
             .send()
             .await;
-        let mut output = match sent {
-            Ok(output) => output,
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_no_such_key()) => {
-                return Ok(None);
+        match sent {
+            Ok(output) => {
+                let length = usize::try_from(output.content_length.unwrap_or(0)).unwrap_or(0);
+                Ok(Some((output.body, length.min(MAX_PICTURE))))
             }
-            Err(error) => return Err(failed(doing, error)),
-        };
-        let length = usize::try_from(output.content_length.unwrap_or(0)).unwrap_or(0);
-        let mut encoder = Encoder::with_capacity(length.min(MAX_PICTURE));
-        while let Some(piece) = output.body.next().await {
-            let piece = piece.map_err(|error| Error::Unavailable {
-                doing,
-                source: Box::new(error),
-            })?;
-            encoder.push(&piece);
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_no_such_key()) => Ok(None),
+            Err(error) => Err(failed(READING, error)),
         }
-        Ok(Some(encoder.finish()))
     }
 
     /// The unencoded bytes of an object of this size; `None` if there is no object, or an object of
@@ -246,4 +267,11 @@ impl Objects {
 /// Whether S3 refused a request because the multipart upload is complete, aborted, or never was.
 pub(super) fn is_no_such_upload<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     error.code() == Some("NoSuchUpload")
+}
+
+fn broken_off(error: ByteStreamError) -> Error {
+    Error::Unavailable {
+        doing: READING,
+        source: Box::new(error),
+    }
 }

@@ -4,7 +4,7 @@
 //! A signature covers the address, so requests are signed for the one that clients use. It also
 //! covers the listed headers: S3 refuses a request whose length, type or checksum differ.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_s3::{
     Client,
@@ -15,6 +15,10 @@ use aws_types::SdkConfig;
 
 use super::{ObjectKey, failed};
 use crate::Error;
+
+/// The interval of signatures' times for links. A link is valid for at most this time less than it
+/// could be.
+const WINDOW: Duration = Duration::from_secs(15 * 60);
 
 /// Signs requests for clients. Signing needs no network.
 #[derive(Clone, Debug)]
@@ -67,14 +71,16 @@ impl Presigner {
         }
     }
 
-    /// Signs the reading of an object.
+    /// Signs the reading of an object. The signature's time is the start of a [`WINDOW`], so that
+    /// links of one window and one function's environment are equal: a browser knows the bytes that
+    /// it has.
     pub(crate) async fn get(
         &self,
         key: ObjectKey<'_>,
         response: ResponseHeaders,
         valid: Duration,
     ) -> Result<Presigned, Error> {
-        let (config, expires_at) = times(valid)?;
+        let (config, expires_at) = times(window(SystemTime::now()), valid)?;
         let signed = self
             .client
             .get_object()
@@ -97,7 +103,7 @@ impl Presigner {
         pins: Pins<'_>,
         valid: Duration,
     ) -> Result<Presigned, Error> {
-        let (config, expires_at) = times(valid)?;
+        let (config, expires_at) = times(SystemTime::now(), valid)?;
         let signed = self
             .client
             .put_object()
@@ -122,7 +128,7 @@ impl Presigner {
         pins: Pins<'_>,
         valid: Duration,
     ) -> Result<Presigned, Error> {
-        let (config, expires_at) = times(valid)?;
+        let (config, expires_at) = times(SystemTime::now(), valid)?;
         let signed = self
             .client
             .upload_part()
@@ -139,17 +145,22 @@ impl Presigner {
     }
 }
 
-fn times(valid: Duration) -> Result<(PresigningConfig, SystemTime), Error> {
-    let now = SystemTime::now();
+/// The start of the window that a time is in.
+fn window(time: SystemTime) -> SystemTime {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    UNIX_EPOCH + Duration::from_secs(since.as_secs() / WINDOW.as_secs() * WINDOW.as_secs())
+}
+
+fn times(start: SystemTime, valid: Duration) -> Result<(PresigningConfig, SystemTime), Error> {
     let config = PresigningConfig::builder()
-        .start_time(now)
+        .start_time(start)
         .expires_in(valid)
         .build()
         .map_err(|error| Error::Internal {
             doing: "sign a request",
             source: Box::new(error),
         })?;
-    Ok((config, now + valid))
+    Ok((config, start + valid))
 }
 
 fn presigned(signed: &PresignedRequest, expires_at: SystemTime) -> Presigned {
@@ -263,6 +274,15 @@ mod tests {
             signed.headers,
             [("x-amz-checksum-sha256".to_owned(), SHA256.to_owned())]
         );
+    }
+
+    #[test]
+    fn links_of_one_window_are_signed_at_its_start() {
+        let start = UNIX_EPOCH + WINDOW * 1000;
+        for later in [0, 1, 899] {
+            assert_eq!(window(start + Duration::from_secs(later)), start);
+        }
+        assert_eq!(window(start + WINDOW), start + WINDOW);
     }
 
     #[tokio::test]

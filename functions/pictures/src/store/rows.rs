@@ -24,11 +24,14 @@ pub(super) const USER_ID: &str = "user_id";
 /// The table's sort key: the picture.
 pub(super) const PICTURE_ID: &str = "picture_id";
 /// Set on a row whose object is being deleted. Readers ignore such a row.
-const DELETING: &str = "deleting";
+pub(super) const DELETING: &str = "deleting";
 
 /// Where a picture's bytes are: [`PREFIXED`], or missing for a picture from before version 0.2.0.
 const LAYOUT: &str = "layout";
 const PREFIXED: &str = "prefixed";
+
+/// Set if a picture was uploaded as a `data:` URL.
+const DATA_URL: &str = "data_url";
 
 /// The limit of rows in a `BatchGetItem`.
 pub(crate) const READ_BATCH: usize = 100;
@@ -352,6 +355,9 @@ pub(super) fn item(picture: &Picture) -> Item {
             item.insert(LAYOUT.to_owned(), text(PREFIXED));
         }
     }
+    if picture.is_data_url {
+        item.insert(DATA_URL.to_owned(), AttributeValue::Bool(true));
+    }
     item.extend(derivation::attributes(&picture.derivation));
     // For people who read the table; the id has the time too.
     if let Some(time) = picture.created_at() {
@@ -383,6 +389,7 @@ pub(super) fn picture(mut item: Item) -> Result<Picture, Error> {
         width: numbers("width")?,
         height: numbers("height")?,
         layout,
+        is_data_url: item.contains_key(DATA_URL),
         derivation: derivation::read(&item)?,
     })
 }

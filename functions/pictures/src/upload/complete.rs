@@ -70,7 +70,7 @@ impl Uploads {
     async fn completed(&self, caller: &str, id: Uuid) -> Result<PictureMessage, Error> {
         let picture = self.store.rows.get(caller, id).await?;
         let picture = picture.ok_or_else(|| not_found(id))?;
-        Ok(picture.into_message(String::new()))
+        self.store.message(picture).await
     }
 
     /// Makes one object of the parts of an upload, if it has parts and they aren't joined yet.
@@ -177,6 +177,7 @@ impl Uploads {
                 width: image.size.width,
                 height: image.size.height,
                 layout: Layout::Prefixed,
+                is_data_url: false,
                 derivation: upload.derivation.clone(),
             };
             let inserted = self

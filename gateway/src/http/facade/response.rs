@@ -3,7 +3,7 @@
 use axum::{body::Body, response::Response};
 use http::{
     HeaderName, HeaderValue, StatusCode,
-    header::{ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
+    header::{ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER},
 };
 use serde_json::Value;
 use trichrome_proto::{
@@ -26,6 +26,8 @@ pub(crate) struct Refusal {
     error: ApiError,
     /// For the header `Allow` of `METHOD_NOT_ALLOWED`.
     allow: Vec<&'static str>,
+    /// Whether `UNSUPPORTED_MEDIA_TYPE` is about the body's coding.
+    compressed: bool,
 }
 
 impl From<ApiError> for Refusal {
@@ -33,11 +35,17 @@ impl From<ApiError> for Refusal {
         Self {
             error,
             allow: Vec::new(),
+            compressed: false,
         }
     }
 }
 
 impl Refusal {
+    /// The refusal of a request whose body is compressed or not.
+    pub(super) fn of_compressed(self, compressed: bool) -> Self {
+        Self { compressed, ..self }
+    }
+
     pub(crate) fn not_found() -> Self {
         ApiError::new(ErrorCode::NotFound, "unknown path; /docs lists all paths").into()
     }
@@ -49,6 +57,7 @@ impl Refusal {
                 format!("this path supports {}", allow.join(", ")),
             ),
             allow,
+            compressed: false,
         }
     }
 
@@ -67,8 +76,9 @@ impl Refusal {
         {
             response.headers_mut().insert(ALLOW, allow);
         }
-        if self.error.code == ErrorCode::UnsupportedMediaType {
-            // RFC 9110, section 12.5.3: the codings that would be accepted.
+        if self.compressed && self.error.code == ErrorCode::UnsupportedMediaType {
+            // RFC 9110, section 12.5.3: the codings that would be accepted, and only if the body's
+            // isn't.
             response
                 .headers_mut()
                 .insert(ACCEPT_ENCODING, HeaderValue::from_static(IDENTITY));
@@ -89,6 +99,7 @@ impl Refusal {
 
 /// The response for a response message.
 pub(crate) fn from_message(operation: &Operation, message: Value) -> Response {
+    let location = binding::redirect(operation, &message).map(HeaderValue::try_from);
     let (body, headers) = binding::split_response(operation, message);
     let mut response = match body {
         Some(body) => json(operation.http.success, body.to_string()),
@@ -98,6 +109,9 @@ pub(crate) fn from_message(operation: &Operation, message: Value) -> Response {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             response.headers_mut().insert(name, value);
         }
+    }
+    if let Some(Ok(location)) = location {
+        response.headers_mut().insert(LOCATION, location);
     }
     response
 }
@@ -112,7 +126,7 @@ pub(crate) fn from_text(operation: &Operation, message: String) -> Result<Respon
     if operation.output.is_empty() {
         return Ok(empty(operation.http.success));
     }
-    if operation.http.response_body.is_none() {
+    if operation.http.response_body.is_none() && binding::redirect_field(operation).is_none() {
         return Ok(json(operation.http.success, message));
     }
     match serde_json::from_str(&message) {

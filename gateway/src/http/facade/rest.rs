@@ -6,7 +6,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request, Uri,
-    header::{CONTENT_TYPE, RETRY_AFTER},
+    header::{CONTENT_TYPE, LOCATION, RETRY_AFTER},
     response::Parts,
 };
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -209,7 +209,10 @@ fn forward(operation: &Operation, status: u16, headers: &HeaderMap, body: Bytes)
         .iter()
         .filter(|_| operation.http.response_body.is_some())
         .filter_map(|field| HeaderName::try_from(binding::header_name(field.name)).ok());
-    for name in [CONTENT_TYPE, RETRY_AFTER].into_iter().chain(fields) {
+    for name in [CONTENT_TYPE, LOCATION, RETRY_AFTER]
+        .into_iter()
+        .chain(fields)
+    {
         if let Some(value) = headers.get(&name) {
             response.headers_mut().insert(name, value.clone());
         }

@@ -138,6 +138,12 @@ async fn rest_and_grpc_respond_alike() {
     let picture = json!({
         "id": id, "title": "t", "base64": "AA==", "user_id": "u", "content_type": "image/png",
         "size_bytes": 1, "width": 2, "height": 3, "created_at": "2026-01-31T12:00:00Z",
+        "links": {
+            "original": "https://o", "preview": "", "thumbnail": "",
+            "expires_at": "2026-01-31T13:00:00Z",
+        },
+        "displayed_width": 0, "displayed_height": 0, "taken_at": "", "placeholder": "",
+        "state": "processing", "content": "AA==", "damage": "",
     });
     let app = app(json!({"statusCode": 200, "body": picture.to_string()})).await;
     for transport in ["rest", "grpc"] {

@@ -3,10 +3,16 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use http::{header::HOST, request::Parts};
+use http::{
+    header::{CONTENT_TYPE, HOST},
+    request::Parts,
+};
 use serde::Serialize;
 use time::OffsetDateTime;
-use trichrome_proto::{contract::Operation, wire::header::FORWARDED_FOR};
+use trichrome_proto::{
+    contract::Operation,
+    wire::{header::FORWARDED_FOR, media},
+};
 use url::form_urlencoded;
 
 use super::text;
@@ -80,10 +86,12 @@ impl<'a> Event<'a> {
         let host = host.unwrap_or_default();
         let headers = headers(parts, &host);
         let query = query(parts.uri.query().unwrap_or_default());
+        let content_type = parts.headers.get(CONTENT_TYPE).map(text);
+        let is_binary = content_type.is_some_and(|content_type| media::is_raw(&content_type));
         let (body, is_base64_encoded) = match std::str::from_utf8(body) {
             Ok("") => (None, false),
-            Ok(text) => (Some(text.into()), false),
-            Err(_) => (Some(BASE64_STANDARD.encode(body).into()), true),
+            Ok(text) if !is_binary => (Some(text.into()), false),
+            Ok(_) | Err(_) => (Some(BASE64_STANDARD.encode(body).into()), true),
         };
         let now = OffsetDateTime::now_utc();
         Self {

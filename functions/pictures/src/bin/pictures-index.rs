@@ -1,0 +1,34 @@
+//! `pictures-index`: returns the months that have pictures, or the pictures of a month.
+
+use std::process::ExitCode;
+
+use trichrome_pictures::{Error, PictureStore};
+use trichrome_proto::pictures::{GetPictureIndexRequest, PictureIndex};
+use trichrome_runtime::{Call, Env, Function};
+use trichrome_users_table::UserTokens;
+
+struct Index(PictureStore);
+
+impl Function for Index {
+    const NAME: &'static str = "pictures-index";
+    type Input = GetPictureIndexRequest;
+    type Output = PictureIndex;
+    type Error = Error;
+    type Tokens = UserTokens;
+
+    fn build(env: &mut Env) -> Self {
+        Self(PictureStore::from_env(env))
+    }
+
+    async fn call(
+        &self,
+        call: &Call,
+        input: GetPictureIndexRequest,
+    ) -> Result<PictureIndex, Error> {
+        self.0.index(call.caller(), &input).await
+    }
+}
+
+fn main() -> ExitCode {
+    trichrome_runtime::run::<Index>()
+}
