@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { connection, storedPictures } from './support/app';
+import { connection, storedPictures, tray } from './support/app';
 import { newPage, newPerson, useBrowser } from './support/browser';
 import { FIXTURES } from './support/images';
 
@@ -51,18 +51,19 @@ it('does the main job without a mouse', async () => {
 
   await tabTo(page, 'Upload');
   await press('Enter');
-  await page.getByRole('dialog', { name: 'Upload pictures' }).waitFor();
-  await tabTo(page, 'Choose pictures');
-  await press('Enter');
   await (await chooser).setFiles(FIXTURES.slice(0, 2).map(({ path }) => path));
-  await tabTo(page, 'Title');
+  const list = tray(page);
+  await list.getByRole('heading', { name: '2 uploaded' }).waitFor();
+  await tabTo(page, /^Change the title /);
+  await press('Enter');
+  await list.getByLabel('Title', { exact: true }).waitFor();
   await press('Control+A');
   await type('By hand');
-  await tabTo(page, 'Upload 2 pictures');
   await press('Enter');
-  await page.getByText('2 uploaded', { exact: true }).waitFor({ state: 'attached' });
-  await press('Escape');
-  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await list.getByRole('button', { name: 'Change the title By hand' }).waitFor();
+  await tabTo(page, 'Close the list', 'Shift+Tab');
+  await press('Enter');
+  await list.waitFor({ state: 'detached' });
 
   // The drawer's switch is one tab stop; the arrow keys move within it.
   await tabTo(page, /^Connection: REST/, 'Shift+Tab');

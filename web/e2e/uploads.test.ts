@@ -195,8 +195,8 @@ it('changes the title of an uploaded picture', async () => {
   const list = await chooseFiles(page, [fixture(1)]);
   await uploaded(page, 1).waitFor();
   await list.getByRole('button', { name: /^Change the title green valley/ }).click();
-  await list.getByLabel('Title').fill('Valley in May');
-  await list.getByLabel('Title').press('Enter');
+  await list.getByLabel('Title', { exact: true }).fill('Valley in May');
+  await list.getByLabel('Title', { exact: true }).press('Enter');
   await page.getByRole('link', { name: /^Valley in May/ }).waitFor();
 });
 

@@ -17,7 +17,6 @@ import { FIXTURES, noisePng, temporaryFile } from './images';
 type Inspect = (state: string) => Promise<void>;
 
 const INDEX = /\/(rest|grpc|events)\/pictures\/index(\?.*)?$/;
-const LIST = /\/(rest|grpc|events)\/pictures(\?.*)?$/;
 /** Bytes of pictures, from the mock or from S3. */
 const BYTES = /\/(mock-pictures\/|derived\/|originals\/)/;
 const PICTURE = /\/(rest|grpc|events)\/pictures\/[0-9a-f-]{36}(\?.*)?$/;
@@ -82,51 +81,39 @@ async function emptyGrid(page: Page, person: Person, inspect: Inspect) {
   await inspect('no pictures');
 }
 
-async function uploads(page: Page, inspect: Inspect) {
-  await page.getByRole('button', { name: 'Upload', exact: true }).click();
-  const dialog = page.getByRole('dialog', { name: 'Upload pictures' });
-  await dialog.waitFor();
-  await inspect('upload');
-  await dialog
-    .getByTestId('file-input')
-    .setInputFiles([
-      FIXTURES[0]?.path ?? '',
-      FIXTURES[3]?.path ?? '',
-      temporaryFile('words.png', Buffer.from('words')),
-    ]);
-  await dialog.getByText(/This is not a picture/).waitFor();
-  await inspect('upload, one refused');
-  await dialog.getByRole('button', { name: 'Cancel' }).click();
-  await dialog.waitFor({ state: 'detached' });
+/** The operation that begins an upload. */
+const UPLOADS = /\/rest\/uploads$/;
 
-  let failing = true;
-  await page.route(LIST, (route) => {
-    if (route.request().method() !== 'POST') return route.fallback();
-    // The first upload fails, the second never ends.
-    if (!failing) return undefined;
-    failing = false;
-    return route.fulfill(DOWN);
+async function uploads(page: Page, inspect: Inspect) {
+  // The service refuses one upload and never answers the other.
+  let refusing = true;
+  await page.route(UPLOADS, (route) => {
+    if (!refusing) return undefined;
+    refusing = false;
+    const error = { code: 'INVALID_ARGUMENT', message: 'the title is not valid', request_id: 'r' };
+    return route.fulfill({ status: 400, json: { error } });
   });
-  await chooseFiles(page, [FIXTURES[1]?.path ?? '', temporaryFile('noise.png', noisePng(60, 60))]);
-  await dialog.getByRole('button', { name: 'Upload 2 pictures' }).click();
-  await dialog.getByText(/isn’t responding/).waitFor();
-  await dialog.getByRole('progressbar').waitFor();
-  await inspect('upload, one failed and one running');
-  await dialog.getByRole('button', { name: 'Close' }).click();
-  await page.getByRole('button', { name: 'Uploading 1 picture' }).waitFor();
-  await inspect('upload in the background');
-  await page.getByRole('button', { name: 'Uploading 1 picture' }).click();
-  await dialog.getByRole('button', { name: /^Cancel / }).click();
-  // Either of the two may have failed, so both are removed.
-  for (let left = 2; left > 0; left--) {
-    await dialog
+  const list = await chooseFiles(page, [
+    FIXTURES[1]?.path ?? '',
+    temporaryFile('noise.png', noisePng(60, 60)),
+    temporaryFile('words.png', Buffer.from('words')),
+  ]);
+  await list.getByText(/This is not a picture/).waitFor();
+  await list.getByText(/The title is not valid/).waitFor();
+  await list.getByRole('progressbar', { name: /^Uploading/ }).waitFor();
+  await inspect('uploads: one failed, one running, one refused');
+  await list.getByRole('button', { name: 'Show less' }).click();
+  await inspect('uploads, collapsed');
+  await list.getByRole('button', { name: 'Show all uploads' }).click();
+  await list.getByRole('button', { name: /^Cancel / }).click();
+  for (let left = 3; left > 0; left--) {
+    await list
       .getByRole('button', { name: /^Remove / })
       .first()
       .click();
   }
-  await dialog.getByRole('button', { name: 'Close' }).click();
-  await dialog.waitFor({ state: 'detached' });
-  await page.unroute(LIST);
+  await list.waitFor({ state: 'detached' });
+  await page.unroute(UPLOADS);
 }
 
 async function fullGrid(page: Page, inspect: Inspect) {
@@ -232,6 +219,9 @@ async function shell(page: Page, inspect: Inspect) {
   await page.getByRole('button', { name: 'Account and settings' }).click();
   await page.getByRole('dialog').waitFor();
   await inspect('account');
+  await page.getByRole('link', { name: 'Account', exact: true }).click();
+  await page.getByRole('heading', { name: 'Account', exact: true }).waitFor();
+  await inspect('account page');
   await page.getByRole('button', { name: 'Delete account' }).click();
   await page.getByRole('alertdialog').waitFor();
   await inspect('deleting the account');
