@@ -1,5 +1,6 @@
 //! Real pictures of every format and size.
 
+pub mod fields;
 mod grow;
 mod noise;
 

@@ -221,6 +221,18 @@ impl Stored {
         Ok(listed.contents().len())
     }
 
+    /// Counts the derivatives of a user's pictures.
+    pub async fn derivatives(&self, user_id: &str) -> Result<usize> {
+        let listed = self
+            .s3
+            .list_objects_v2()
+            .bucket(&self.bucket)
+            .prefix(format!("derived/{user_id}/"))
+            .send()
+            .await?;
+        Ok(listed.contents().len())
+    }
+
     /// Counts the uploads of a user that aren't complete: their items, and S3's multipart uploads.
     pub async fn open_uploads(&self, user_id: &str) -> Result<(i32, usize)> {
         let items = self

@@ -11,6 +11,7 @@ mod bad_pictures;
 mod bucket;
 mod call_logs;
 mod commands;
+mod derivatives;
 mod edges;
 mod events;
 mod gateway;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         old_pictures::add,
         bucket::add,
         renames::add,
+        derivatives::add,
         paging::add,
         raw::add,
         links::add,
