@@ -194,7 +194,7 @@ impl Stored {
             ];
             row.map(|(name, value)| (name.to_owned(), value)).into()
         };
-        let rows: Vec<_> = (0..pictures).map(row).collect();
+        let rows: Vec<HashMap<_, _>> = (0..pictures).map(row).collect();
         // The most that a BatchWriteItem takes.
         for rows in rows.chunks(25) {
             let put = rows.iter().map(|row| {
