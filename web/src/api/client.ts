@@ -1,7 +1,7 @@
 import createClient, { type Client } from 'openapi-fetch';
 import { recordCall, traceIdOf } from './calls';
 import { isAbort, toApiError, unreachable } from './errors';
-import type { AllPaths } from './pending';
+import type { paths } from './schema';
 import { authorize } from './session';
 import { transportStore } from './transport';
 import { type Transport } from '../lib/transports';
@@ -39,21 +39,21 @@ async function dispatch(transport: Transport, request: Request, send: Send): Pro
   return response;
 }
 
-function clientOver(transport: Transport): Client<AllPaths> {
-  return createClient<AllPaths>({
+function clientOver(transport: Transport): Client<paths> {
+  return createClient<paths>({
     baseUrl: `${location.origin}/${transport}`,
     fetch: (request) => dispatch(transport, request, plainFetch),
   });
 }
 
-const clients: Readonly<Record<Transport, Client<AllPaths>>> = {
+const clients: Readonly<Record<Transport, Client<paths>>> = {
   rest: clientOver('rest'),
   grpc: clientOver('grpc'),
   events: clientOver('events'),
 };
 
 /** The contract's operations over the chosen transport. */
-export function api(): Client<AllPaths> {
+export function api(): Client<paths> {
   return clients[transportStore.get()];
 }
 

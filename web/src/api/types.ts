@@ -1,4 +1,3 @@
-import type { AllPaths } from './pending';
 import type { paths } from './schema';
 
 // Short names for the contract's types. They are derived from the operations' responses, so renamed
@@ -26,7 +25,7 @@ export type LogPage = ResponseOf<paths['/analytics']['get']>;
 export type LogFilters = NonNullable<paths['/analytics']['get']['parameters']['query']>;
 export type LogEntry = LogPage['logs'][number];
 export type Totals = LogPage['totals'];
-export type PictureIndex = ResponseOf<AllPaths['/pictures/index']['get']>;
+export type PictureIndex = ResponseOf<paths['/pictures/index']['get']>;
 /** A picture in the index: what the timeline needs before its bytes. */
 export type IndexEntry = PictureIndex['pictures'][number];
 /** A month that has pictures, for example `2026-07`. */
