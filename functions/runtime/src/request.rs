@@ -130,16 +130,22 @@ pub(crate) fn caller_address(
 /// because they could name different callers. API Gateway's HTTP APIs join them by a comma, which
 /// no token has.
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
-    let unauthenticated = |message| ApiError::new(ErrorCode::Unauthenticated, message);
-    let single = headers.get_all(header::AUTHORIZATION).iter().count() == 1;
-    let value = text(headers, header::AUTHORIZATION)
-        .filter(|value| single && !value.is_empty())
-        .ok_or_else(|| unauthenticated("log in and send `Authorization: Bearer <token>` once"))?;
-    value
-        .split_once(' ')
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, token)| token.trim())
-        .ok_or_else(|| unauthenticated("the authorization must be `Bearer <token>`"))
+    let unauthenticated = |message| Err(ApiError::new(ErrorCode::Unauthenticated, message));
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = match (values.next(), values.next()) {
+        (Some(value), None) if !value.is_empty() => value,
+        (Some(_), Some(_)) => return unauthenticated("the authorization is given more than once"),
+        _ => return unauthenticated("log in and send `Authorization: Bearer <token>`"),
+    };
+    let token = value
+        .to_str()
+        .ok()
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    match token {
+        Some((_, token)) => Ok(token.trim()),
+        None => unauthenticated("the authorization must be `Bearer <token>`"),
+    }
 }
 
 /// The idempotency key, if there is one. An invalid key is refused, because without it a repeated
@@ -236,9 +242,19 @@ mod tests {
     fn the_scheme_is_bearer_in_any_case() {
         assert_eq!(bearer(&headers("authorization", "Bearer t")).unwrap(), "t");
         assert_eq!(bearer(&headers("authorization", "bearer  t")).unwrap(), "t");
-        for value in ["", "t", "Basic t"] {
+        for (value, cause) in [
+            ("", "log in"),
+            ("t", "must be `Bearer <token>`"),
+            ("Basic t", "must be `Bearer <token>`"),
+            ("Bearer é", "must be `Bearer <token>`"),
+        ] {
             let error = bearer(&headers("authorization", value)).unwrap_err();
             assert_eq!(error.code, ErrorCode::Unauthenticated);
+            assert!(
+                error.message.contains(cause),
+                "{value:?}: {}",
+                error.message
+            );
         }
         assert!(bearer(&HeaderMap::new()).is_err());
     }

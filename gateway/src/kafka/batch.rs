@@ -211,7 +211,7 @@ pub(crate) mod tests {
         offsets
             .into_iter()
             .map(|offset| Item {
-                ticket: tracker.begin("analyticsdata", 1, offset),
+                ticket: tracker.begin("analyticsdata", 1, offset, 0),
                 message: OwnedMessage::new(
                     Some(format!("{{\"n\":{offset}}}").into_bytes()),
                     Some(b"key".to_vec()),
@@ -226,6 +226,17 @@ pub(crate) mod tests {
                 ),
             })
             .collect()
+    }
+
+    /// A record with a value of this size.
+    pub(crate) fn sized_item(offset: i64, size: usize) -> Item {
+        let value = Some(vec![b'x'; size]);
+        let created = Timestamp::CreateTime(0);
+        let topic = "analyticsdata".to_owned();
+        Item {
+            ticket: Tracker::default().begin(&topic, 1, offset, 0),
+            message: OwnedMessage::new(value, None, topic, created, 1, offset, None),
+        }
     }
 
     fn offsets(items: &[Item]) -> Vec<i64> {

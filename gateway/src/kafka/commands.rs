@@ -90,9 +90,9 @@ impl Commands {
                 consumer.done(&ticket);
                 continue;
             };
-            let bytes = size(&message);
-            if lane.push((ticket, message), bytes) {
-                consumer.pause(lane.topic());
+            let (partition, bytes) = (message.partition(), size(&message));
+            if lane.push((ticket, message), partition, bytes) {
+                consumer.pause(lane.topic(), partition);
                 // The lane may have been emptied meanwhile.
                 resume(&consumer, &lanes);
             }
@@ -340,10 +340,12 @@ impl Commands {
     }
 }
 
-/// Resumes the topics whose lanes have room again.
+/// Resumes the partitions for which their lanes have room again.
 fn resume<T>(consumer: &GroupConsumer, lanes: &[Lane<T>]) {
-    for lane in lanes.iter().filter(|lane| lane.should_resume()) {
-        consumer.resume(lane.topic());
+    for lane in lanes {
+        for partition in lane.resumed() {
+            consumer.resume(lane.topic(), partition);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use rdkafka::{
@@ -86,6 +86,7 @@ impl GroupConsumer {
                 membership: StdMutex::default(),
                 watch,
                 assigned: sender,
+                is_static: config.kafka_instance_id.is_some(),
             }
         })?;
         config.kafka.attach(reader.consumer());
@@ -112,6 +113,7 @@ impl GroupConsumer {
                 message.topic(),
                 message.partition(),
                 message.offset(),
+                message.timestamp().to_millis().unwrap_or_default(),
             );
             return (ticket, message.detach());
         }
@@ -126,14 +128,14 @@ impl GroupConsumer {
         self.reader.context().tracker().holds(ticket)
     }
 
-    /// Stops reading a topic, until [`Self::resume`].
-    pub(crate) fn pause(&self, topic: &str) {
-        self.reader.pause(topic);
+    /// Stops reading a partition, until [`Self::resume`].
+    pub(crate) fn pause(&self, topic: &str, partition: i32) {
+        self.reader.pause(topic, partition);
     }
 
-    /// Reads a topic again.
-    pub(crate) fn resume(&self, topic: &str) {
-        self.reader.resume(topic);
+    /// Reads a partition again.
+    pub(crate) fn resume(&self, topic: &str, partition: i32) {
+        self.reader.resume(topic, partition);
     }
 
     /// Checks that the group has assigned this consumer its partitions, which may be none.
@@ -201,8 +203,14 @@ enum Membership {
     Refused(&'static str),
 }
 
-/// Why a group doesn't take a consumer; `None` if the error says nothing about that.
-fn refusal(error: &KafkaError) -> Option<&'static str> {
+fn unix_millis() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    i64::try_from(since.unwrap_or_default().as_millis()).unwrap_or_default()
+}
+
+/// Why a group doesn't take a consumer, which may be a static member; `None` if the error says
+/// nothing about that.
+fn refusal(error: &KafkaError, is_static: bool) -> Option<&'static str> {
     match error.rdkafka_error_code()? {
         RDKafkaErrorCode::InvalidSessionTimeout => Some(
             "the brokers don't allow this KAFKA_SESSION_TIMEOUT_MS; see their \
@@ -212,7 +220,7 @@ fn refusal(error: &KafkaError) -> Option<&'static str> {
             "another gateway has the same KAFKA_INSTANCE_ID and has taken over; give each its \
              own, and restart this one",
         ),
-        RDKafkaErrorCode::UnsupportedVersion => {
+        RDKafkaErrorCode::UnsupportedVersion if is_static => {
             Some("the broker has no static membership; unset KAFKA_INSTANCE_ID")
         }
         RDKafkaErrorCode::InconsistentGroupProtocol => {
@@ -228,6 +236,8 @@ pub(crate) struct GroupContext {
     membership: StdMutex<Membership>,
     watch: Arc<Watch>,
     assigned: UnboundedSender<TopicPartitionList>,
+    /// Whether it is a static member.
+    is_static: bool,
 }
 
 impl GroupContext {
@@ -248,7 +258,7 @@ impl ReaderContext for GroupContext {
     }
 
     fn failed(&self, error: &KafkaError) {
-        let Some(problem) = refusal(error) else {
+        let Some(problem) = refusal(error, self.is_static) else {
             return;
         };
         let mut membership = self.membership();
@@ -260,7 +270,7 @@ impl ReaderContext for GroupContext {
 
     fn skipped(&self, topic: &str, partition: i32, last: i64) -> Option<i64> {
         let mut tracker = self.tracker();
-        let ticket = tracker.begin(topic, partition, last);
+        let ticket = tracker.begin(topic, partition, last, 0);
         tracker.end(&ticket)
     }
 }
@@ -277,6 +287,14 @@ impl ClientContext for GroupContext {
                 && !self.watch.is_held(topic, partition.partition)
                 && self.tracker().is_idle(topic, partition.partition)
         });
+        let now = unix_millis();
+        for topic in statistics.topics.keys() {
+            // A client's clock may be ahead.
+            let age = |created| u64::try_from(now - created).unwrap_or_default();
+            let age = self.tracker().oldest(topic).map_or(0, age);
+            let metrics = &self.reporter.metrics;
+            metrics.set_oldest(self.reporter.name, topic, Duration::from_millis(age));
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -344,10 +362,15 @@ mod tests {
             (RDKafkaErrorCode::UnsupportedVersion, "KAFKA_INSTANCE_ID"),
             (RDKafkaErrorCode::InconsistentGroupProtocol, "KAFKA_GROUP"),
         ] {
-            let problem = refusal(&KafkaError::MessageConsumption(code));
+            let problem = refusal(&KafkaError::MessageConsumption(code), true);
             assert!(problem.is_some_and(|it| it.contains(name)), "{code}");
         }
-        let down = KafkaError::MessageConsumption(RDKafkaErrorCode::AllBrokersDown);
-        assert_eq!(refusal(&down), None);
+        for code in [
+            RDKafkaErrorCode::AllBrokersDown,
+            // Of another request.
+            RDKafkaErrorCode::UnsupportedVersion,
+        ] {
+            assert_eq!(refusal(&KafkaError::MessageConsumption(code), false), None);
+        }
     }
 }

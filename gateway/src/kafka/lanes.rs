@@ -1,9 +1,12 @@
 //! A queue and a share of the concurrency for each command topic, so that a flood on one topic, or
 //! functions of one that hang, don't delay the others.
+//!
+//! Within a topic, a partition has half of the room at most: a caller whose commands wait for one
+//! that is retried doesn't stop the topic's other partitions.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::sync::{
@@ -11,56 +14,109 @@ use tokio::sync::{
     mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
 };
 
-/// The number of records that a lane holds before its topic is paused.
-const MAX_RECORDS: usize = 1000;
+/// What a lane holds before a partition that has more for it is paused: a number of records, and
+/// the bytes of two of the largest.
+const LANE: Room = Room {
+    records: 1000,
+    bytes: 16 * 1024 * 1024,
+};
 
-/// The bytes that a lane holds before its topic is paused: two of the largest records.
-const MAX_BYTES: usize = 16 * 1024 * 1024;
+/// What a lane holds of one partition.
+const PARTITION: Room = LANE.divided_by(2);
 
-/// A lane's topic is resumed at this fraction of its limits. Pausing discards what librdkafka has
-/// prefetched, so it should be rare.
+/// A partition is resumed when this fraction of its and its lane's room is used. Pausing discards
+/// what librdkafka has prefetched, so it should be rare.
 const RESUME_DIVISOR: usize = 2;
+
+/// A number of records and their bytes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Room {
+    records: usize,
+    bytes: usize,
+}
+
+impl Room {
+    const fn divided_by(self, divisor: usize) -> Self {
+        Self {
+            records: self.records / divisor,
+            bytes: self.bytes / divisor,
+        }
+    }
+
+    const fn is_full(self, limit: Self) -> bool {
+        self.records >= limit.records || self.bytes >= limit.bytes
+    }
+
+    const fn add(&mut self, bytes: usize) {
+        self.records += 1;
+        self.bytes += bytes;
+    }
+
+    const fn remove(&mut self, bytes: usize) {
+        self.records = self.records.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+}
+
+/// What a lane holds of a partition.
+#[derive(Debug, Default)]
+struct Part {
+    used: Room,
+    paused: bool,
+}
 
 /// What a lane holds.
 #[derive(Debug, Default)]
 struct Load {
-    records: AtomicUsize,
-    bytes: AtomicUsize,
-    paused: AtomicBool,
-    freed: Arc<Notify>,
+    used: Room,
+    partitions: HashMap<i32, Part>,
 }
 
 impl Load {
-    fn is_over(&self, divisor: usize) -> bool {
-        self.records.load(Ordering::Acquire) >= MAX_RECORDS / divisor
-            || self.bytes.load(Ordering::Acquire) >= MAX_BYTES / divisor
+    /// The paused partitions that have room again.
+    fn resumable(&mut self) -> impl Iterator<Item = (&i32, &mut Part)> {
+        let is_full = self.used.is_full(LANE.divided_by(RESUME_DIVISOR));
+        let resumes = move |part: &Part| {
+            part.paused && !is_full && !part.used.is_full(PARTITION.divided_by(RESUME_DIVISOR))
+        };
+        self.partitions
+            .iter_mut()
+            .filter(move |(_, part)| resumes(part))
+    }
+}
+
+#[derive(Debug)]
+struct Shared {
+    load: Mutex<Load>,
+    freed: Arc<Notify>,
+}
+
+impl Shared {
+    fn load(&self) -> MutexGuard<'_, Load> {
+        self.load.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// An item's part of a lane's load, until it is dropped.
 #[derive(Debug)]
 struct Share {
-    load: Arc<Load>,
+    shared: Arc<Shared>,
+    partition: i32,
     bytes: usize,
-}
-
-impl Share {
-    fn take(load: &Arc<Load>, bytes: usize) -> Self {
-        load.records.fetch_add(1, Ordering::AcqRel);
-        load.bytes.fetch_add(bytes, Ordering::AcqRel);
-        Self {
-            load: Arc::clone(load),
-            bytes,
-        }
-    }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.load.records.fetch_sub(1, Ordering::AcqRel);
-        self.load.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
-        if self.load.paused.load(Ordering::Acquire) && !self.load.is_over(RESUME_DIVISOR) {
-            self.load.freed.notify_one();
+        let mut load = self.shared.load();
+        load.used.remove(self.bytes);
+        if let Some(part) = load.partitions.get_mut(&self.partition) {
+            part.used.remove(self.bytes);
+            if part.used.records == 0 && !part.paused {
+                load.partitions.remove(&self.partition);
+            }
+        }
+        if load.resumable().next().is_some() {
+            self.shared.freed.notify_one();
         }
     }
 }
@@ -69,7 +125,7 @@ impl Drop for Share {
 pub(crate) struct Lane<T> {
     topic: &'static str,
     items: UnboundedSender<Held<T>>,
-    load: Arc<Load>,
+    shared: Arc<Shared>,
 }
 
 /// The receiving end of a lane.
@@ -94,38 +150,55 @@ impl<T> Held<T> {
 }
 
 impl<T> Lane<T> {
-    /// A lane that notifies `freed` when its topic should be resumed.
+    /// A lane that notifies `freed` when some of its partitions should be resumed.
     pub(crate) fn new(topic: &'static str, freed: &Arc<Notify>) -> (Self, Queue<T>) {
         let (items, queue) = unbounded_channel();
-        let load = Arc::new(Load {
+        let shared = Arc::new(Shared {
+            load: Mutex::default(),
             freed: Arc::clone(freed),
-            ..Load::default()
         });
-        (Self { topic, items, load }, Queue(queue))
+        let lane = Self {
+            topic,
+            items,
+            shared,
+        };
+        (lane, Queue(queue))
     }
 
     pub(crate) const fn topic(&self) -> &'static str {
         self.topic
     }
 
-    /// Adds an item of `bytes` bytes. Returns whether the topic is to be paused: it has more
-    /// items than the lane should hold.
-    pub(crate) fn push(&self, item: T, bytes: usize) -> bool {
-        let _share = Share::take(&self.load, bytes);
+    /// Adds an item of `bytes` bytes. Returns whether its partition is to be paused: the lane
+    /// should hold no more of it.
+    pub(crate) fn push(&self, item: T, partition: i32, bytes: usize) -> bool {
+        let pauses = {
+            let mut load = self.shared.load();
+            load.used.add(bytes);
+            let is_full = load.used.is_full(LANE);
+            let part = load.partitions.entry(partition).or_default();
+            part.used.add(bytes);
+            part.paused |= is_full || part.used.is_full(PARTITION);
+            part.paused
+        };
+        let _share = Share {
+            shared: Arc::clone(&self.shared),
+            partition,
+            bytes,
+        };
         // Sending fails if the lane's worker has stopped, when the record is read again.
         drop(self.items.send(Held { item, _share }));
-        let over = self.load.is_over(1);
-        if over {
-            self.load.paused.store(true, Ordering::Release);
-        }
-        over
+        pauses
     }
 
-    /// Whether the topic is to be resumed: it was paused, and the lane has room again.
-    pub(crate) fn should_resume(&self) -> bool {
-        self.load.paused.load(Ordering::Acquire)
-            && !self.load.is_over(RESUME_DIVISOR)
-            && self.load.paused.swap(false, Ordering::AcqRel)
+    /// The partitions to resume: they were paused, and have room again.
+    pub(crate) fn resumed(&self) -> Vec<i32> {
+        let mut load = self.shared.load();
+        let resumable = load.resumable().map(|(partition, part)| {
+            part.paused = false;
+            *partition
+        });
+        resumable.collect()
     }
 }
 
@@ -213,25 +286,46 @@ mod tests {
         assert_eq!(taken.len(), 4);
     }
 
+    /// Fills a partition until it is paused; returns the number of items.
+    fn fill(lane: &Lane<usize>, partition: i32, bytes: usize) -> usize {
+        (1..).find(|n| lane.push(*n, partition, bytes)).unwrap()
+    }
+
     #[tokio::test]
-    async fn a_full_lane_is_paused_until_it_is_half_empty() {
+    async fn a_full_partition_is_paused_until_it_is_half_empty() {
         let freed = Arc::new(Notify::new());
-        for (bytes, fits) in [(1, MAX_RECORDS), (MAX_BYTES / 8, 8)] {
+        for (bytes, fits) in [(1, PARTITION.records), (PARTITION.bytes / 8, 8)] {
             let (lane, mut queue) = Lane::new("users", &freed);
-            let paused: Vec<_> = (0..fits).map(|n| lane.push(n, bytes)).collect();
-            assert_eq!(paused.iter().filter(|paused| **paused).count(), 1);
-            assert!(paused[fits - 1]);
-            for n in 0..fits / 2 {
-                assert!(!lane.should_resume());
+            assert_eq!(fill(&lane, 0, bytes), fits);
+            assert!(!lane.push(0, 1, bytes), "the others go on");
+            for n in 1..=fits / 2 {
+                assert!(lane.resumed().is_empty());
                 assert_eq!(queue.next().await.map(Held::take), Some(n));
             }
             let held = queue.next().await.unwrap();
-            assert!(!lane.should_resume(), "it still counts");
-            assert_eq!(held.take(), fits / 2);
+            assert!(lane.resumed().is_empty(), "it still counts");
+            assert_eq!(held.take(), fits / 2 + 1);
             freed.notified().now_or_never().expect("it was notified");
-            assert!(lane.should_resume());
-            assert!(!lane.should_resume());
+            assert_eq!(lane.resumed(), [0]);
+            assert!(lane.resumed().is_empty());
         }
+    }
+
+    #[tokio::test]
+    async fn the_room_of_all_partitions_is_limited() {
+        let freed = Arc::new(Notify::new());
+        let (lane, mut queue) = Lane::new("users", &freed);
+        for partition in [0, 1] {
+            fill(&lane, partition, 1);
+        }
+        assert!(lane.push(0, 2, 1), "there is no room");
+        let mut resumed = Vec::new();
+        while resumed.len() < 3 {
+            drop(queue.next().await.unwrap());
+            resumed.extend(lane.resumed());
+        }
+        resumed.sort_unstable();
+        assert_eq!(resumed, [0, 1, 2]);
     }
 
     #[tokio::test]
@@ -239,6 +333,9 @@ mod tests {
         let freed = Arc::new(Notify::new());
         let (lane, queue) = Lane::new("users", &freed);
         drop(queue);
-        assert!(!lane.push((), MAX_BYTES));
+        assert!(lane.push((), 0, PARTITION.bytes));
+        assert_eq!(lane.resumed(), [0]);
+        assert!(!lane.push((), 0, 1));
+        assert_eq!(lane.shared.load().used.records, 0);
     }
 }

@@ -169,32 +169,23 @@ impl<C: ReaderContext> Reader<C> {
         }
     }
 
-    /// Stops reading a topic. Its prefetched records are read again later.
-    pub(crate) fn pause(&self, topic: &str) {
-        self.watch.set_paused(topic, true);
-        self.log_failure(self.of_topic(topic).and_then(|all| self.inner.pause(&all)));
+    /// Stops reading a partition. Its prefetched records are read again later.
+    pub(crate) fn pause(&self, topic: &str, partition: i32) {
+        self.watch.set_paused(topic, partition, true);
+        self.log_failure(self.inner.pause(&just(topic, partition)));
     }
 
-    /// Reads a topic again.
-    pub(crate) fn resume(&self, topic: &str) {
-        self.watch.set_paused(topic, false);
-        self.log_failure(self.of_topic(topic).and_then(|all| self.inner.resume(&all)));
-    }
-
-    fn of_topic(&self, topic: &str) -> KafkaResult<TopicPartitionList> {
-        let assigned = self.inner.assignment()?;
-        let mut list = TopicPartitionList::new();
-        for partition in assigned.elements_for_topic(topic) {
-            list.add_partition(topic, partition.partition());
-        }
-        Ok(list)
+    /// Reads a partition again.
+    pub(crate) fn resume(&self, topic: &str, partition: i32) {
+        self.watch.set_paused(topic, partition, false);
+        self.log_failure(self.inner.resume(&just(topic, partition)));
     }
 
     /// Pauses a partition and inspects it in the background.
     fn inspect(&self, suspect: Suspect) {
         let client = self.context().name();
         tracing::debug!(client, ?suspect, "inspecting a partition");
-        self.log_failure(self.inner.pause(&just(&suspect)));
+        self.log_failure(self.inner.pause(&just(&suspect.topic, suspect.partition)));
         let (inspection, inspected) = (self.inspection.clone(), self.inspected.clone());
         drop(tokio::task::spawn_blocking(move || {
             let finding = inspect::inspect(&inspection, &suspect);
@@ -260,7 +251,7 @@ impl<C: ReaderContext> Reader<C> {
         {
             self.log_failure(self.inner.store_offset(topic, *partition, last));
         }
-        self.log_failure(self.inner.resume(&just(&suspect)));
+        self.log_failure(self.inner.resume(&just(topic, *partition)));
     }
 
     fn log_failure(&self, result: KafkaResult<()>) {
@@ -272,8 +263,8 @@ impl<C: ReaderContext> Reader<C> {
 }
 
 /// A list of one partition.
-fn just(suspect: &Suspect) -> TopicPartitionList {
+fn just(topic: &str, partition: i32) -> TopicPartitionList {
     let mut list = TopicPartitionList::new();
-    list.add_partition(&suspect.topic, suspect.partition);
+    list.add_partition(topic, partition);
     list
 }

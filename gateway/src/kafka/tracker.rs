@@ -32,6 +32,8 @@ struct Window {
 #[derive(Debug)]
 struct Record {
     offset: i64,
+    /// In Unix milliseconds.
+    created: i64,
     done: bool,
 }
 
@@ -42,8 +44,15 @@ impl Tracker {
         self.partitions.remove(&(topic.to_owned(), partition));
     }
 
-    /// Starts to track a record. The offsets of a partition must be in order.
-    pub(crate) fn begin(&mut self, topic: &str, partition: i32, offset: i64) -> Ticket {
+    /// Starts to track a record that was created at a time in Unix milliseconds. The offsets of a
+    /// partition must be in order.
+    pub(crate) fn begin(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        offset: i64,
+        created: i64,
+    ) -> Ticket {
         let assignments = &mut self.assignments;
         let window = self
             .partitions
@@ -68,6 +77,7 @@ impl Tracker {
         }
         window.records.push_back(Record {
             offset,
+            created,
             done: false,
         });
         Ticket {
@@ -89,6 +99,14 @@ impl Tracker {
     pub(crate) fn is_idle(&self, topic: &str, partition: i32) -> bool {
         let window = self.partitions.get(&(topic.to_owned(), partition));
         window.is_none_or(|window| window.records.is_empty())
+    }
+
+    /// When the oldest record of a topic in progress was created, in Unix milliseconds. Records
+    /// that weren't read yet are younger than those of their partition in progress.
+    pub(crate) fn oldest(&self, topic: &str) -> Option<i64> {
+        let windows = self.partitions.iter().filter(|((of, _), _)| of == topic);
+        let fronts = windows.filter_map(|(_, window)| window.records.front());
+        fronts.map(|record| record.created).min()
     }
 
     /// Marks a record as processed. Returns the last offset of the processed prefix if it has
@@ -132,7 +150,7 @@ mod tests {
     fn begin(tracker: &mut Tracker, offsets: impl IntoIterator<Item = i64>) -> Vec<Ticket> {
         offsets
             .into_iter()
-            .map(|offset| tracker.begin("t", 0, offset))
+            .map(|offset| tracker.begin("t", 0, offset, 0))
             .collect()
     }
 
@@ -160,9 +178,9 @@ mod tests {
     #[test]
     fn partitions_are_independent() {
         let mut tracker = Tracker::default();
-        let _slow = tracker.begin("t", 0, 1);
-        let quick = tracker.begin("t", 1, 1);
-        let other = tracker.begin("u", 0, 1);
+        let _slow = tracker.begin("t", 0, 1, 0);
+        let quick = tracker.begin("t", 1, 1, 0);
+        let other = tracker.begin("u", 0, 1, 0);
         assert_eq!(tracker.end(&quick), Some(1));
         assert_eq!(tracker.end(&other), Some(1));
         assert_eq!(tracker.len(), 1);
@@ -172,13 +190,13 @@ mod tests {
     #[test]
     fn a_ticket_from_before_a_rebalance_is_ignored() {
         let mut tracker = Tracker::default();
-        let before = tracker.begin("t", 0, 5);
+        let before = tracker.begin("t", 0, 5, 0);
         assert!(tracker.holds(&before));
         tracker.forget("t", 0);
         assert!(!tracker.holds(&before));
         assert_eq!(tracker.end(&before), None);
         // The partition is assigned again, and the same record is read.
-        let after = tracker.begin("t", 0, 5);
+        let after = tracker.begin("t", 0, 5, 0);
         assert_eq!(tracker.end(&before), None);
         assert_eq!(tracker.end(&after), Some(5));
     }
@@ -194,9 +212,24 @@ mod tests {
     }
 
     #[test]
+    fn the_oldest_record_in_progress_is_known() {
+        let mut tracker = Tracker::default();
+        let first = tracker.begin("t", 0, 1, 100);
+        let _second = tracker.begin("t", 0, 2, 300);
+        let other = tracker.begin("t", 1, 1, 200);
+        let _elsewhere = tracker.begin("u", 0, 1, 50);
+        assert_eq!(tracker.oldest("t"), Some(100));
+        tracker.end(&first);
+        assert_eq!(tracker.oldest("t"), Some(200));
+        tracker.end(&other);
+        assert_eq!(tracker.oldest("t"), Some(300));
+        assert_eq!(tracker.oldest("v"), None);
+    }
+
+    #[test]
     fn a_ticket_ends_only_once() {
         let mut tracker = Tracker::default();
-        let ticket = tracker.begin("t", 0, 5);
+        let ticket = tracker.begin("t", 0, 5, 0);
         assert_eq!(tracker.end(&ticket), Some(5));
         assert_eq!(tracker.end(&ticket), None);
     }

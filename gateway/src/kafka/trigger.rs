@@ -37,7 +37,8 @@ use crate::{
 /// The maximum number of records in a batch. AWS allows 10,000.
 const MAX_RECORDS: usize = 5000;
 
-/// The maximum size of a batch in the event, in bytes. Lambda allows 6 MiB.
+/// The maximum size of a batch in the event, in bytes. Lambda allows 6 MiB. Only a record that is
+/// larger by itself exceeds it.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// How long a batch is collected, from its first record.
@@ -68,17 +69,23 @@ impl Batches {
         let slots = Arc::new(Semaphore::new(CONCURRENCY));
         let delivery = Arc::new(self.delivery);
         let mut tasks = JoinSet::new();
+        // A record that was read and doesn't fit into its batch.
+        let mut left = None;
         loop {
             let next = async {
                 let slot = Arc::clone(&slots).acquire_owned().await;
-                (slot, self.consumer.next().await)
+                let first = match left.take() {
+                    Some(left) => left,
+                    None => read(&self.consumer).await,
+                };
+                (slot, first)
             };
-            let (slot, (ticket, message)) = tokio::select! {
+            let (slot, first) = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 next = next => next,
             };
-            let items = collect(&self.consumer, Item { ticket, message }).await;
+            let items = collect(first, &mut left, || read(&self.consumer)).await;
             while tasks.try_join_next().is_some() {}
             let delivery = Arc::clone(&delivery);
             let consumer = Arc::clone(&self.consumer);
@@ -100,17 +107,30 @@ impl Batches {
     }
 }
 
-/// Collects a batch until it is full or [`WINDOW`] has passed.
-async fn collect(consumer: &GroupConsumer, first: Item) -> Vec<Item> {
+async fn read(consumer: &GroupConsumer) -> Item {
+    let (ticket, message) = consumer.next().await;
+    Item { ticket, message }
+}
+
+/// Collects a batch until it is full or [`WINDOW`] has passed. `left` gets a record that doesn't
+/// fit.
+async fn collect<F: Future<Output = Item>>(
+    first: Item,
+    left: &mut Option<Item>,
+    mut read: impl FnMut() -> F,
+) -> Vec<Item> {
     let end = Instant::now() + WINDOW;
     let mut bytes = first.encoded_len();
     let mut items = vec![first];
     while items.len() < MAX_RECORDS && bytes < MAX_BYTES {
-        let Ok((ticket, message)) = timeout_at(end, consumer.next()).await else {
+        let Ok(item) = timeout_at(end, read()).await else {
             break;
         };
-        let item = Item { ticket, message };
         bytes += item.encoded_len();
+        if bytes > MAX_BYTES {
+            *left = Some(item);
+            break;
+        }
         items.push(item);
     }
     items
@@ -331,7 +351,10 @@ mod tests {
     use serde_json::{Value, json};
     use trichrome_proto::contract::TRIGGERS;
 
-    use super::{super::batch::tests::items, *};
+    use super::{
+        super::batch::tests::{items, sized_item},
+        *,
+    };
     use crate::call::invoke::tests::FakeInvoke;
 
     #[derive(Default)]
@@ -383,6 +406,33 @@ mod tests {
             kind: "Runtime.ExitError".into(),
             message: "boom".into(),
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_never_exceeds_its_size() {
+        // Three quarters of a batch each in base64, and one that is larger than a batch.
+        let sizes = [MAX_BYTES * 9 / 16, MAX_BYTES * 9 / 16, 10, MAX_BYTES, 10];
+        let mut records = (0..)
+            .zip(sizes)
+            .map(|(offset, size)| sized_item(offset, size));
+        let mut left = None;
+        let mut batches: Vec<Vec<i64>> = Vec::new();
+        while let Some(first) = left.take().or_else(|| records.next()) {
+            let read = || {
+                let next = records.next();
+                async move {
+                    match next {
+                        Some(item) => item,
+                        None => std::future::pending().await,
+                    }
+                }
+            };
+            let items = collect(first, &mut left, read).await;
+            let event = batch::encode("localhost:29092", &items).unwrap();
+            assert!(event.len() <= MAX_BYTES + 512 || items.len() == 1);
+            batches.push(items.iter().map(|item| item.message.offset()).collect());
+        }
+        assert_eq!(batches, [vec![0], vec![1, 2], vec![3], vec![4]]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -67,7 +67,7 @@ pub(crate) struct Watch {
 #[derive(Debug, Default)]
 struct State {
     partitions: HashMap<Place, Progress>,
-    paused: HashSet<String>,
+    paused: HashSet<Place>,
 }
 
 impl State {
@@ -100,21 +100,23 @@ impl Watch {
         progress.next.get_or_insert(offset);
     }
 
-    /// Notes that a topic is paused or resumed. A paused one isn't expected to move on.
-    pub(crate) fn set_paused(&self, topic: &str, paused: bool) {
+    /// Notes that a partition is paused or resumed. A paused one isn't expected to move on.
+    pub(crate) fn set_paused(&self, topic: &str, partition: i32, paused: bool) {
         let mut state = self.lock();
+        let place = (topic.to_owned(), partition);
         if paused {
-            state.paused.insert(topic.to_owned());
+            state.paused.insert(place);
         } else {
-            state.paused.remove(topic);
+            state.paused.remove(&place);
         }
     }
 
-    /// Whether a partition isn't read at the moment: its topic is paused, or it is inspected.
+    /// Whether a partition isn't read at the moment: it is paused or inspected.
     pub(crate) fn is_held(&self, topic: &str, partition: i32) -> bool {
         let state = self.lock();
-        let progress = state.partitions.get(&(topic.to_owned(), partition));
-        state.paused.contains(topic) || progress.is_some_and(|progress| progress.inspected)
+        let place = (topic.to_owned(), partition);
+        let progress = state.partitions.get(&place);
+        state.paused.contains(&place) || progress.is_some_and(|progress| progress.inspected)
     }
 
     /// Notes that a record was read.
@@ -156,10 +158,10 @@ impl Watch {
     pub(crate) fn observe(&self, statistics: &Statistics) {
         let mut state = self.lock();
         for (topic, report) in &statistics.topics {
-            if state.paused.contains(topic) {
-                continue;
-            }
             for partition in report.partitions.values().filter(|it| it.desired) {
+                if state.paused.contains(&(topic.clone(), partition.partition)) {
+                    continue;
+                }
                 let progress = state.at(topic, partition.partition);
                 if !progress.stands_still(partition) {
                     continue;
@@ -290,7 +292,7 @@ mod tests {
         for next in 0..5 {
             watch.observe(&statistics(report(next, 9)));
         }
-        watch.set_paused("users", true);
+        watch.set_paused("users", 1, true);
         for _ in 0..5 {
             watch.observe(&statistics(report(5, 9)));
         }

@@ -1,5 +1,7 @@
 //! Metrics of Kafka records, batches and call logs.
 
+use std::{sync::atomic::AtomicU64, time::Duration};
+
 use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
@@ -19,6 +21,7 @@ pub(super) struct KafkaMetrics {
     dead_letters: Family<DeadLetterLabels, Counter>,
     pub(super) unreadable: Family<LagLabels, Counter>,
     lag: Family<LagLabels, Gauge>,
+    oldest: Family<LagLabels, Gauge<f64, AtomicU64>>,
     awaited: Gauge,
     foreign: Counter,
 }
@@ -48,6 +51,12 @@ impl KafkaMetrics {
                 registry,
                 "kafka_lag",
                 "Kafka records that wait to be processed",
+                Family::default(),
+            ),
+            oldest: register(
+                registry,
+                "kafka_oldest_seconds",
+                "Age of the oldest Kafka record that was read and isn't processed yet",
                 Family::default(),
             ),
             commits: register(
@@ -126,6 +135,17 @@ impl Metrics {
                 topic: topic.to_owned(),
             })
             .set(records);
+    }
+
+    /// Sets the age of the oldest record of a topic that `consumer` is processing.
+    pub(crate) fn set_oldest(&self, consumer: &'static str, topic: &str, age: Duration) {
+        self.kafka
+            .oldest
+            .get_or_create(&LagLabels {
+                consumer,
+                topic: topic.to_owned(),
+            })
+            .set(age.as_secs_f64());
     }
 
     /// Counts an attempt of `consumer` to commit its offsets.
