@@ -79,4 +79,9 @@ export default tseslint.config(
     languageOptions: { globals: globals.node },
     rules: { 'no-console': 'off' },
   },
+  {
+    // Contains functions that run in the page.
+    files: ['scripts/photos.mjs'],
+    languageOptions: { globals: globals.browser },
+  },
 );

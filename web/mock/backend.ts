@@ -8,6 +8,7 @@ import type { IndexEntry, LogEntry, Totals } from '../src/api/types';
 import type { PictureInfo } from '../src/pictures/requests';
 import { filedAt, monthOf } from '../src/pictures/dates';
 import { LIMITS } from '../src/lib/limits';
+import { omit } from '../src/lib/omit';
 import { sizeOf } from './size';
 import { imageTypeOf } from '../src/uploads/checkFile';
 import { MockStorage, type MockUpload } from './storage';
@@ -479,12 +480,11 @@ export class MockBackend {
   }
 
   private message(picture: Stored, request: Request, bare: boolean) {
-    const { bytes, thumbnail: _, ...info } = picture;
     const link = (variant: string) => this.link(picture.id, variant, request);
     const derived = (variant: string) => (picture.state === 'ready' ? link(variant) : '');
     return {
-      ...info,
-      base64: bare ? '' : Buffer.from(bytes).toString('base64'),
+      ...omit(picture, 'bytes', 'thumbnail'),
+      base64: bare ? '' : Buffer.from(picture.bytes).toString('base64'),
       links: {
         original: link('original'),
         preview: derived('preview'),

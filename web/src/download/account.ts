@@ -1,5 +1,6 @@
 import { api, unwrap } from '../api/client';
 import type { LogEntry, Picture } from '../api/types';
+import { omit } from '../lib/omit';
 import { archive, type Report } from './archive';
 import { archiveName, type DownloadOptions, readPicture, reasonOf } from './pictures';
 import { withRetries } from './retry';
@@ -22,12 +23,11 @@ export async function downloadAccount(
   owner: Owner,
   { signal, onProgress }: DownloadOptions,
 ): Promise<Report> {
-  const listed: Omit<Picture, 'base64' | 'links'>[] = [];
+  const listed: Omit<Picture, 'base64' | 'content' | 'links'>[] = [];
 
   async function* files() {
     for await (const picture of allPictures(signal)) {
-      const { base64: _bytes, links: _links, ...info } = picture;
-      listed.push(info);
+      listed.push(omit(picture, 'base64', 'content', 'links'));
       yield { title: picture.title, read: () => readPicture(picture.id, signal) };
     }
   }

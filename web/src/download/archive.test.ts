@@ -102,7 +102,6 @@ it('names the files beyond those that an archive can have', async () => {
   const files = [file('a', 'one'), file('b', 'two'), file('c', 'three')];
   const { stream, report } = await archive(each(files), [], options({ maxFiles: 2 }));
   expect(Object.keys(unzipSync(await bytesOf(stream)))).toEqual(['a.png', 'b.png', MISSING_NAME]);
-  expect(report().missing).toEqual([
-    { title: 'c', reason: expect.stringMatching(/holds 2 files/) },
-  ]);
+  expect(report().missing.map(({ title }) => title)).toEqual(['c']);
+  expect(report().missing[0]?.reason).toMatch(/holds 2 files/);
 });

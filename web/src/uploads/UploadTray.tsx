@@ -97,25 +97,32 @@ export function UploadTray() {
   );
 }
 
+interface Measured {
+  readonly sent: number;
+  readonly total: number;
+  /** Bytes per second, once known. */
+  readonly speed?: number | undefined;
+  /** Seconds, once known. */
+  readonly left?: number | undefined;
+}
+
 /** The progress of all uploads. Only this part rerenders as bytes are sent. */
 function Overall({ paused }: { readonly paused: boolean }) {
-  const meter = useRef(new SpeedMeter());
-  const [{ sent, total }, setOverall] = useState(() => uploads.overall());
+  const [meter] = useState(() => new SpeedMeter());
+  const [{ sent, total, speed, left }, setOverall] = useState<Measured>(() => uploads.overall());
   useEffect(() => {
-    const { current } = meter;
-    current.reset();
+    meter.reset();
     const update = () => {
       const overall = uploads.overall();
-      if (!paused) current.measure(overall.sent, performance.now());
-      setOverall(overall);
+      if (!paused) meter.measure(overall.sent, performance.now());
+      const left = meter.secondsFor(overall.total - overall.sent);
+      setOverall({ ...overall, speed: meter.speed, left });
     };
     update();
     const timer = setInterval(update, UPDATE_MS);
     return () => clearInterval(timer);
-  }, [paused]);
+  }, [meter, paused]);
 
-  const { speed } = meter.current;
-  const left = meter.current.secondsFor(total - sent);
   const text = [
     `${formatBytes(sent)} of ${formatBytes(total)}`,
     !paused && speed !== undefined && `${formatBytes(speed)}/s`,

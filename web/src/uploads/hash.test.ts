@@ -12,6 +12,6 @@ it('hashes with the browser’s own function', async () => {
 });
 
 it('hashes where the browser has none, as on plain http', async () => {
-  vi.stubGlobal('crypto', { ...crypto, subtle: undefined });
+  vi.stubGlobal('crypto', { subtle: undefined });
   expect(await sha256(new Blob([BYTES]))).toBe(EXPECTED);
 });

@@ -103,7 +103,7 @@ export class IndexedDbUploads implements SavedUploads {
     { id, title }: { readonly id: string; readonly title: string },
   ): Promise<void> {
     const bytes = nameOf(owner, checksums);
-    await this.attempt(async (db) => void (await db.put('stored', { bytes, owner, id, title })));
+    await this.attempt((db) => db.put('stored', { bytes, owner, id, title }));
     await this.remove(key);
   }
 

@@ -198,7 +198,7 @@ it('limits the parts that are sent at once', async () => {
   expect(most).toBe(2);
   // A cancelled wait doesn't take a slot.
   const controller = new AbortController();
-  let release = () => undefined as void;
+  let release: () => void = () => undefined;
   const held = new Promise<void>((resolve) => {
     release = resolve;
   });

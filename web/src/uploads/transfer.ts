@@ -1,7 +1,7 @@
 import { newIdempotencyKey } from '../api/idempotency';
 import { ApiError, isAbort, isTransportDown } from '../api/errors';
 import { type Part, partsOf } from './parts';
-import { PartError, type PresignedRequest, putPart } from './putPart';
+import { PartError, type PresignedRequest, type putPart } from './putPart';
 
 /** An upload as the service describes it. */
 export interface RemoteUpload {
