@@ -27,7 +27,7 @@ it('uses the limits of the contract', () => {
   expect(field('SignupInput', 'username')?.maxLength).toBe(LIMITS.usernameLength);
   expect(field('SignupInput', 'password')?.minLength).toBe(LIMITS.passwordMinLength);
   expect(field('SignupInput', 'password')?.maxLength).toBe(LIMITS.passwordMaxLength);
-  expect(field('CreateUserPictureRequest', 'base64')?.description).toContain(
+  expect(field('BeginUploadRequest', 'size_bytes')?.description).toContain(
     `at most ${LIMITS.pictureBytes / 1024 / 1024} MiB`,
   );
 });

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { stored } from '../test/storage';
 import { authorize, endSession, sessionStore, startSession } from './session';
 
@@ -32,11 +32,6 @@ async function nextPage() {
   vi.resetModules();
   return import('./session');
 }
-
-beforeEach(() => {
-  // As on a plain-http address.
-  vi.stubGlobal('isSecureContext', false);
-});
 
 afterEach(() => {
   endSession('logged-out');

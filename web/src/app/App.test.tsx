@@ -119,7 +119,8 @@ it('opens a picture by its URL, deletes it with an offer to undo, then for good'
   const user = renderLoggedIn(`/pictures/${picture.id}`);
 
   const view = await screen.findByRole('dialog', { name: 'Harbour' });
-  expect(await within(view).findByRole('img', { name: 'Harbour' })).toBeVisible();
+  // The preview takes the place of the thumbnail.
+  await waitFor(() => expect(within(view).getByRole('img', { name: 'Harbour' })).toBeVisible());
   expect(document.title).toBe('Harbour · Trichrome');
   await user.click(within(view).getByRole('button', { name: 'Information' }));
   expect(within(view).getByText(/WebP/)).toBeVisible();

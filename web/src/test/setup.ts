@@ -72,6 +72,8 @@ beforeEach(() => {
   // jsdom has no layout: every element is as wide as a desktop's page.
   vi.spyOn(Element.prototype, 'clientWidth', 'get').mockReturnValue(1200);
   vi.stubGlobal('scrollTo', vi.fn());
+  // Missing in jsdom. As on a plain-http address, where the session stays out of the cookie.
+  vi.stubGlobal('isSecureContext', false);
   // jsdom has no canvas; the charts' values are also in tables.
   HTMLCanvasElement.prototype.getContext = () => null;
   URL.createObjectURL = vi.fn(() => `blob:${location.origin}/${crypto.randomUUID()}`);
