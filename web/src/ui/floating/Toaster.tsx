@@ -62,7 +62,8 @@ function Toasts() {
                     Undo
                   </Toast.Action>
                 )}
-                <Toast.Close className={styles.close} aria-label="Dismiss">
+                {/* By default it is hidden from screen readers until the notice is hovered. */}
+                <Toast.Close className={styles.close} aria-label="Dismiss" aria-hidden={false}>
                   <CloseIcon size={18} />
                 </Toast.Close>
               </Toast.Content>
