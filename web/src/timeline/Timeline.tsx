@@ -6,6 +6,7 @@ import {
   useEffect,
   useLayoutEffect,
   useMemo,
+  useReducer,
   useRef,
   useState,
 } from 'react';
@@ -46,6 +47,7 @@ export function Timeline({ container, state, order, onNear, reveal, loadAll }: T
   const [active, setActive] = useState<string>();
   const [listTop, setListTop] = useState(0);
   const wantsFocus = useRef(false);
+  const [, rerender] = useReducer((count: number) => count + 1, 0);
   const forgetPlace = useAnchor(container, sections, order);
 
   useLayoutEffect(() => {
@@ -83,6 +85,8 @@ export function Timeline({ container, state, order, onNear, reveal, loadAll }: T
   const focus = useCallback((id: string) => {
     wantsFocus.current = true;
     setActive(id);
+    // The picture may be the active one already.
+    rerender();
   }, []);
   const show = useCallback(
     ({ top, box }: Placed) => {
