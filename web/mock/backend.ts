@@ -687,6 +687,8 @@ const bearerOf = (request: Request) =>
 /** The token in the session cookie, if the request comes from the app. */
 function cookieOf(request: Request): string | undefined {
   if (request.headers.get('x-session') !== 'cookie') return undefined;
+  // Browsers say where a request comes from; other clients don't.
+  if ((request.headers.get('sec-fetch-site') ?? 'same-origin') !== 'same-origin') return undefined;
   const cookies = (request.headers.get('cookie') ?? '').split('; ');
   return cookies.find((one) => one.startsWith(`${COOKIE}=`))?.slice(COOKIE.length + 1);
 }
