@@ -53,7 +53,8 @@ describe.each(['REST', 'gRPC', 'Events'])('over %s', (label) => {
 
     for (const { title, type, path } of FIXTURES) {
       const view = await openPicture(page, title);
-      expect(await isShown(view.getByRole('img', { name: title }))).toBe(true);
+      // The preview takes the place of the thumbnail.
+      await expect.poll(() => isShown(view.getByRole('img', { name: title }))).toBe(true);
       await view.getByRole('button', { name: 'Information' }).click();
       expect(await view.getByRole('complementary').innerText()).toContain(type);
 
@@ -74,7 +75,8 @@ describe.each(['REST', 'gRPC', 'Events'])('over %s', (label) => {
     const notice = page.getByText(`“${first.title}” was deleted.`);
     await notice.waitFor();
     await page.keyboard.press('Escape');
-    await page.getByRole('dialog', { includeHidden: true }).waitFor({ state: 'detached' });
+    // The notice is a dialog too, so this doesn't wait for the end of all dialogs.
+    await page.waitForURL('**/pictures');
     await expect.poll(() => tiles(page).count()).toBe(FIXTURES.length - 1);
     // The service is called when the offer to undo ends.
     const deletion = page.waitForResponse((response) => response.request().method() === 'DELETE');
