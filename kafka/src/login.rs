@@ -61,7 +61,7 @@ pub(crate) enum Proof {
 pub(crate) enum Source {
     Files { username: Text, password: Text },
     Endpoint(TokenEndpoint),
-    MskIam(SdkConfig),
+    MskIam(Box<SdkConfig>),
 }
 
 impl Source {
@@ -76,7 +76,7 @@ impl Source {
                 password: password.clone(),
             }),
             Login::Endpoint(endpoint) => Some(Self::Endpoint(endpoint.clone())),
-            Login::MskIam => Some(Self::MskIam(aws().await)),
+            Login::MskIam => Some(Self::MskIam(Box::new(aws().await))),
         }
     }
 

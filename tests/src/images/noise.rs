@@ -35,7 +35,7 @@ fn rows(width: u32, height: u32) -> Vec<u8> {
     // Marsaglia's xorshift: the same file each time.
     let mut noise = 0x9E37_79B9_7F4A_7C15_u64;
     for _ in 0..height {
-        rows.push(0);
+        rows.extend([0]);
         for _ in 0..width {
             noise ^= noise << 13;
             noise ^= noise >> 7;
