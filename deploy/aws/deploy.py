@@ -77,7 +77,7 @@ def code_of(error):
 class Aws:
     """Clients of one account and region."""
 
-    def __init__(self):
+    def __init__(self, *, knows_account=True):
         self.session = botocore.session.get_session()
         self.endpoint = os.environ.get("AWS_ENDPOINT_URL") or None
         try:
@@ -95,7 +95,7 @@ class Aws:
             )
         if not self.region:
             raise Problem("no AWS region: set AWS_REGION")
-        self.account = self.get_account()
+        self.account = self.get_account() if knows_account else None
 
     def client(self, service):
         config = Config(
@@ -576,8 +576,9 @@ UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def backfill(options):
-    aws = Aws()
     given = (options.table, options.bucket, options.queue)
+    # With the names given, no account is looked up: the local stack has no STS.
+    aws = Aws(knows_account=not all(given))
     if not all(given):
         if any(given):
             raise Problem("give --table, --bucket and --queue together, or only --stack")

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
-use trichrome_proto::contract::{OPERATIONS, TRIGGERS};
+use trichrome_proto::contract::{OPERATIONS, TRIGGERS, by_function};
 
 /// The workspace, as `cargo metadata` describes it.
 fn metadata() -> Result<Value> {
@@ -75,7 +75,12 @@ fn every_function_has_its_binary_and_every_binary_its_function() {
     let mut expected = functions();
     expected.extend(deployed().unwrap());
     for function in &expected {
-        let domain = function.split('-').next().unwrap();
+        // An operation is in the crate of its protobuf package: `uploads-begin` in pictures.
+        let operation = by_function(function);
+        let domain = operation.map_or_else(
+            || function.split('-').next().unwrap(),
+            |operation| operation.package,
+        );
         let package = binaries.remove(function);
         assert_eq!(
             package,

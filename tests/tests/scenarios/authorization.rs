@@ -169,7 +169,8 @@ impl Credential {
 async fn matrix(run: Scenario, operation: &'static Operation) -> Result<()> {
     let (owner, other) = (run.account().await?, run.account().await?);
     let revoked = revoked(&run).await?;
-    let picture_id = if operation.input.field("picture_id").is_some() {
+    let has = |name| operation.input.field(name).is_some();
+    let picture_id = if has("picture_id") || has("upload_id") {
         let created = upload(&run, &owner, &Format::Png.tiny(), "the owner's").await?;
         text(&created, "id")?.to_owned()
     } else {
@@ -185,6 +186,10 @@ async fn matrix(run: Scenario, operation: &'static Operation) -> Result<()> {
         if deployed && (credential, run.transport()) == (Credential::Twice, Transport::Rest) {
             continue;
         }
+        // Of a record's repeated header the last one counts (`commands`), and that is valid here.
+        if (credential, run.transport()) == (Credential::Twice, Transport::Kafka) {
+            continue;
+        }
         let args = Value::Object(good(operation, &subject)?);
         let mut call = run.call(operation.function, args)?;
         if let Some(token) = credential.token(run.stack(), &owner, &other, revoked)? {
@@ -195,12 +200,7 @@ async fn matrix(run: Scenario, operation: &'static Operation) -> Result<()> {
             };
         }
         let reply = call.send().await?;
-        // Of a record's repeated header the last one counts, which here is the same token.
-        let seen = match (credential, run.transport()) {
-            (Credential::Twice, Transport::Kafka) => Credential::Valid,
-            (other, _) => other,
-        };
-        let outcome = match seen.refusal(operation.access) {
+        let outcome = match credential.refusal(operation.access) {
             Some(code) => reply.refused(code).map(|_| Value::Null),
             None => reply.ok(),
         };
