@@ -83,7 +83,7 @@ impl Mistakes {
             args,
             saying: vec![format!("\"{}\"", field.name), "required".to_owned()],
         });
-        if matches!(field.kind, Kind::String) {
+        if matches!(field.kind, Kind::String) && !field.repeated {
             self.add("is empty", field.name, json!(""), "required");
         }
     }
@@ -123,7 +123,7 @@ impl Mistakes {
                 }
             }
             (Kind::String, Format::Line) => {
-                for control in ["a\u{0}", "line\nbreak", "\u{7}", "\u{1b}[31m", "\u{85}"] {
+                for control in ["a\u{0}", "a\nb", "\u{7}", "\u{1b}[31m", "\u{85}"] {
                     self.add("has a control character", name, json!(control), "control");
                 }
             }
