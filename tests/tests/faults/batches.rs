@@ -163,9 +163,8 @@ async fn damaged(run: Scenario) -> Result<()> {
     control::start(stack, "kafka").await?;
     control::start(stack, "gateway").await?;
     outcome?;
+    // The broker checks its files when it starts, and leaves the batch out.
     is_served(&run, &account, 0).await?;
-    let skipped = skipped(&run, "commands", "users").await?;
-    ensure!(skipped == 1, "{skipped} records were skipped");
     let answer = never.another(Duration::ZERO).await;
     ensure!(
         answer.is_none(),
