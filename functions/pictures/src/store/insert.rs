@@ -77,7 +77,7 @@ impl Rows {
             Source::Request(_) => picture.id,
             Source::Upload => Uuid::new_v4(),
         };
-        let mut counted = false;
+        let mut retried = false;
         loop {
             let items = self
                 .transaction(users_table, picture, quota, source)
@@ -91,12 +91,12 @@ impl Rows {
                 // upload, wrote it.
                 Err(TransactionError::ConditionFailed { position: ROW }) => Ok(Insertion::Done),
                 Err(TransactionError::ConditionFailed { position: COUNTER }) => {
-                    let usage = self.counted(&picture.user_id).await;
-                    let missing = usage.map_err(NotInserted::Certainly)?.is_none();
-                    if missing && !counted {
-                        let count = self.count(&picture.user_id).await;
-                        count.map_err(NotInserted::Certainly)?;
-                        counted = true;
+                    // The counter may have been missing until this call, or a concurrent one,
+                    // counted.
+                    let usage = self.usage(&picture.user_id).await;
+                    let usage = usage.map_err(NotInserted::Certainly)?;
+                    if !retried && usage.and(picture.size_bytes).fits(quota) {
+                        retried = true;
                         continue;
                     }
                     Ok(Insertion::QuotaExceeded)
