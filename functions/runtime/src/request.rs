@@ -82,10 +82,23 @@ pub(crate) fn args(operation: &Operation, request: Request) -> Result<Args, ApiE
             raw: Some((field, octets(body))),
         }),
         _ => Ok(Args {
-            fields: read(binding::Body::Json(&body))?,
+            fields: read(binding::Body::Json(&body))
+                .map_err(|error| hint(operation, &body, error))?,
             raw: None,
         }),
     }
+}
+
+/// Adds how to send a file's bytes to the error of a body that is no JSON object. Clients such as
+/// curl send bytes as a form unless they have another type.
+fn hint(operation: &Operation, body: &[u8], mut error: ApiError) -> ApiError {
+    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    if operation.http.raw_body.is_some() && !matches!(first, None | Some(b'{')) {
+        error
+            .message
+            .push_str("; to send a file's bytes, set its `content-type`, such as image/jpeg");
+    }
+    error
 }
 
 /// A body's bytes, without a copy.
@@ -183,7 +196,8 @@ pub(crate) fn check_sizes(headers: &HeaderMap) -> Result<(), ApiError> {
 pub(crate) fn check_body(operation: &Operation, request: &Request) -> Result<(), ApiError> {
     check_coding(request.headers())?;
     if operation.http.body && form(operation, request)? == Form::Json {
-        json::text(request.body())?;
+        let body = request.body();
+        json::text(body).map_err(|error| hint(operation, body, error))?;
     }
     Ok(())
 }
@@ -208,6 +222,8 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use trichrome_proto::contract::by_function;
+
     use super::*;
 
     fn headers(name: &'static str, value: &'static str) -> HeaderMap {
@@ -268,6 +284,31 @@ mod tests {
         };
         assert_eq!(check(limits::MAX_HEAD), Ok(()));
         assert_eq!(check(limits::MAX_HEAD + 1), Err(ErrorCode::HeadersTooLarge));
+    }
+
+    #[test]
+    fn bytes_sent_as_a_form_are_refused_with_the_remedy() {
+        let request = |body: &'static [u8]| {
+            lambda_http::http::Request::builder()
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(Body::Binary(body.to_vec()))
+                .unwrap()
+        };
+        let create = by_function("pictures-create").unwrap();
+        let rename = by_function("pictures-update").unwrap();
+        let remedy = "set its `content-type`";
+        // API Gateway replaces what isn't UTF-8.
+        for body in [&b"\xff\xd8\xff"[..], "\u{fffd}\u{fffd}".as_bytes()] {
+            let refused = |operation| {
+                let checked = check_body(operation, &request(body));
+                let error = checked.and_then(|()| args(operation, request(body)).map(drop));
+                error.unwrap_err().message
+            };
+            assert!(refused(create).contains(remedy), "{}", refused(create));
+            assert!(!refused(rename).contains(remedy), "{}", refused(rename));
+        }
+        let error = args(create, request(b"{")).err().unwrap();
+        assert!(!error.message.contains(remedy), "{}", error.message);
     }
 
     #[test]
