@@ -13,37 +13,64 @@ const VERSION: u8 = 1;
 /// secret: a forged cursor only selects a position in the caller's own list.
 const CHECK_BYTES: usize = 8;
 
-/// The cursor after this picture of this user.
-pub(crate) fn after(user_id: &str, picture_id: Uuid) -> String {
-    let mut bytes = Vec::with_capacity(1 + CHECK_BYTES + 16);
-    bytes.push(VERSION);
-    bytes.extend_from_slice(&check(user_id, picture_id));
-    bytes.extend_from_slice(picture_id.as_bytes());
-    URL_SAFE_NO_PAD.encode(bytes)
+/// The place of a picture in a list. The picture may have been deleted since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) picture_id: Uuid,
+    /// By what the list is sorted; empty if it is by id.
+    pub(crate) time: String,
 }
 
-/// The picture after which a list continues.
-///
-/// # Errors
-/// [`Error::Cursor`] if the text isn't a cursor of this user.
-pub(crate) fn read(user_id: &str, cursor: &str) -> Result<Uuid, Error> {
-    let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| Error::Cursor)?;
-    let Some((&VERSION, rest)) = bytes.split_first() else {
-        return Err(Error::Cursor);
-    };
-    let (found, id) = rest.split_at_checked(CHECK_BYTES).ok_or(Error::Cursor)?;
-    let id = Uuid::from_slice(id).map_err(|_| Error::Cursor)?;
-    if found == check(user_id, id) {
-        Ok(id)
-    } else {
-        Err(Error::Cursor)
+impl Place {
+    /// A place in a list by id.
+    pub(crate) fn of(picture_id: Uuid) -> Self {
+        Self {
+            picture_id,
+            time: String::new(),
+        }
     }
 }
 
-fn check(user_id: &str, picture_id: Uuid) -> [u8; CHECK_BYTES] {
+/// The cursor of what follows this place of this user's list.
+pub(crate) fn after(user_id: &str, Place { picture_id, time }: &Place) -> String {
+    let mut bytes = Vec::with_capacity(1 + CHECK_BYTES + 16 + time.len());
+    bytes.push(VERSION);
+    bytes.extend_from_slice(&[0; CHECK_BYTES]);
+    bytes.extend_from_slice(picture_id.as_bytes());
+    bytes.extend_from_slice(time.as_bytes());
+    let check = check(user_id, &bytes[1 + CHECK_BYTES..]);
+    bytes[1..=CHECK_BYTES].copy_from_slice(&check);
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The place after which a list continues.
+///
+/// # Errors
+/// [`Error::Cursor`] if the text isn't a cursor of this user.
+pub(crate) fn read(user_id: &str, cursor: &str) -> Result<Place, Error> {
+    parse(user_id, cursor).ok_or(Error::Cursor)
+}
+
+fn parse(user_id: &str, cursor: &str) -> Option<Place> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+    let (&VERSION, rest) = bytes.split_first()? else {
+        return None;
+    };
+    let (found, place) = rest.split_at_checked(CHECK_BYTES)?;
+    if found != check(user_id, place) {
+        return None;
+    }
+    let (picture_id, time) = place.split_at_checked(16)?;
+    Some(Place {
+        picture_id: Uuid::from_slice(picture_id).ok()?,
+        time: String::from_utf8(time.to_vec()).ok()?,
+    })
+}
+
+fn check(user_id: &str, place: &[u8]) -> [u8; CHECK_BYTES] {
     let hash = Sha256::new()
         .chain_update(b"pictures cursor")
-        .chain_update(picture_id.as_bytes())
+        .chain_update(place)
         .chain_update(user_id)
         .finalize();
     let mut check = [0; CHECK_BYTES];
@@ -57,15 +84,20 @@ mod tests {
 
     #[test]
     fn a_cursor_is_valid_for_its_own_user_only() {
-        let id = Uuid::now_v7();
-        let cursor = after("ann", id);
-        assert_eq!(read("ann", &cursor).unwrap(), id);
-        assert!(matches!(read("bob", &cursor), Err(Error::Cursor)));
+        for time in ["", "2026-07-14T18:03:21.25"] {
+            let place = Place {
+                picture_id: Uuid::now_v7(),
+                time: time.to_owned(),
+            };
+            let cursor = after("ann", &place);
+            assert_eq!(read("ann", &cursor).unwrap(), place);
+            assert!(matches!(read("bob", &cursor), Err(Error::Cursor)));
+        }
     }
 
     #[test]
     fn garbage_is_refused() {
-        let cursor = after("ann", Uuid::now_v7());
+        let cursor = after("ann", &Place::of(Uuid::now_v7()));
         for length in 0..cursor.len() {
             assert!(read("ann", &cursor[..length]).is_err(), "{length}");
         }

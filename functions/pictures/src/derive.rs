@@ -29,8 +29,9 @@ use crate::{
     store::{Content, Derivative, ObjectKey},
 };
 
-/// The largest original that is read, in bytes, by the function's memory: it is there twice.
-const MAX_ORIGINAL: usize = 256 * 1024 * 1024;
+/// The largest upload that an installation may allow, in bytes: 256 MiB, by the memory of
+/// `pictures-derive`, where an original is there twice.
+pub const MAX_UPLOAD_BYTES: u32 = 256 * 1024 * 1024;
 
 /// How long reading an original may take.
 const READ_TIMEOUT: Duration = Duration::from_secs(15);
@@ -88,7 +89,7 @@ impl Deriver {
         let ObjectKey {
             user_id, picture, ..
         } = original;
-        let read = self.store.objects.read_original(original, MAX_ORIGINAL);
+        let read = self.store.objects.read_original(original, MAX_UPLOAD_BYTES);
         let read = timeout(READ_TIMEOUT, read).await;
         let bytes = read.map_err(|elapsed| Error::Unavailable {
             doing: "read a picture's bytes in time",

@@ -10,7 +10,10 @@ use trichrome_proto::pictures::{
     GetPictureIndexRequest, PictureIndex, PictureIndexEntry, PictureMonth,
 };
 
-use crate::{Error, Picture, PictureStore, cursor};
+use crate::{
+    Error, Picture, PictureStore,
+    cursor::{self, Place},
+};
 
 /// The limit of a page's JSON, in bytes: below Lambda's payload limit of 6 MB and the 4 MiB that gRPC
 /// clients accept.
@@ -85,7 +88,11 @@ impl PictureStore {
         }
         let after = match request.cursor.as_str() {
             "" => None,
-            cursor => Some(cursor::read(caller, cursor)?),
+            cursor => match cursor::read(caller, cursor)? {
+                // A cursor of a list by id.
+                Place { time, .. } if time.is_empty() => return Err(Error::Cursor),
+                place => Some(place),
+            },
         };
         let month = request.month.as_str();
         let mut pictures = Vec::new();
@@ -101,22 +108,23 @@ impl PictureStore {
         let total = pictures.len();
         let start = match after {
             None => 0,
-            // A picture that is gone, or that was found to be of another month.
-            Some(after) => match pictures.iter().position(|(_, it)| it.id == after) {
-                Some(position) => position + 1,
-                None => return Err(Error::Cursor),
-            },
+            Some(after) => pictures.partition_point(|(time, picture)| {
+                (time, picture.id) >= (&after.time, after.picture_id)
+            }),
         };
-        let rest = pictures.into_iter().skip(start).map(|(_, picture)| picture);
-        let rest: Vec<_> = rest.collect();
-        let fitting = fitting(&rest);
+        let rest = &pictures[start..];
+        let fitting = fitting(rest);
         let next_cursor = match rest.get(fitting.saturating_sub(1)) {
-            Some(last) if fitting < rest.len() => cursor::after(caller, last.id),
+            Some((time, last)) if fitting < rest.len() => {
+                let (picture_id, time) = (last.id, time.clone());
+                cursor::after(caller, &Place { picture_id, time })
+            }
             _ => String::new(),
         };
+        let page = pictures.into_iter().skip(start).take(fitting);
         Ok(PictureIndex {
             months: Vec::new(),
-            pictures: rest.into_iter().take(fitting).map(entry).collect(),
+            pictures: page.map(|(_, picture)| entry(picture)).collect(),
             next_cursor,
             total: count(total),
         })
@@ -143,9 +151,9 @@ impl PictureStore {
 }
 
 /// How many of the pictures fit in a page: at least one, if there is one.
-fn fitting(pictures: &[Picture]) -> usize {
+fn fitting(pictures: &[(String, Picture)]) -> usize {
     let mut total = 0;
-    let fitting = pictures.iter().take_while(|picture| {
+    let fitting = pictures.iter().take_while(|(_, picture)| {
         // A quote in JSON text within JSON is `\\\"`: four bytes.
         total += 4 * picture.title.len() + ENTRY_BYTES;
         total <= MAX_PAGE_BYTES
@@ -285,12 +293,20 @@ mod tests {
         assert_eq!((underived.width, underived.height), (1, 2));
         assert_eq!(underived.state, "processing");
 
-        let cursor = cursor::after(USER, id("2026-08-01T00:00:00Z", 3));
-        let rest = index(GetPictureIndexRequest { cursor, ..july })
-            .await
-            .unwrap();
-        let titles: Vec<_> = rest.pictures.iter().map(|it| it.title.as_str()).collect();
-        assert_eq!((titles.as_slice(), rest.total), (&["no 4", "no 1"][..], 4));
+        // The second place is of a picture that was deleted.
+        for (n, time) in [(3, "2026-07-14T18:03:21.25"), (6, "2026-07-14T18:03:21.2")] {
+            let place = Place {
+                picture_id: id("2026-08-01T00:00:00Z", n),
+                time: time.to_owned(),
+            };
+            let request = GetPictureIndexRequest {
+                cursor: cursor::after(USER, &place),
+                ..july.clone()
+            };
+            let rest = index(request).await.unwrap();
+            let titles: Vec<_> = rest.pictures.iter().map(|it| it.title.as_str()).collect();
+            assert_eq!((titles.as_slice(), rest.total), (&["no 4", "no 1"][..], 4));
+        }
     }
 
     #[tokio::test]
@@ -309,7 +325,11 @@ mod tests {
         assert!((5000..10_000).contains(&page.pictures.len()));
         assert!(serde_json::to_string(&page).unwrap().len() < MAX_PAGE_BYTES);
         let last = page.pictures.last().unwrap().id.parse().unwrap();
-        assert_eq!(page.next_cursor, cursor::after(USER, last));
+        let place = Place {
+            picture_id: last,
+            time: "2026-07-01T00:00:00".to_owned(),
+        };
+        assert_eq!(page.next_cursor, cursor::after(USER, &place));
         assert_eq!(page.total, 10_000);
     }
 
@@ -321,8 +341,13 @@ mod tests {
             cursor: cursor.to_owned(),
             ..Default::default()
         };
-        let other = cursor::after("another", Uuid::nil());
-        let moved = cursor::after(USER, Uuid::nil());
+        let place = |time: &str| Place {
+            picture_id: Uuid::nil(),
+            time: time.to_owned(),
+        };
+        let other = cursor::after("another", &place("2026-07-01T00:00:00"));
+        let valid = cursor::after(USER, &place("2026-07-01T00:00:00"));
+        let of_a_list = cursor::after(USER, &place(""));
         for request in [
             of("2026", "", ""),
             of("2026-13", "", ""),
@@ -332,8 +357,8 @@ mod tests {
             of("", "name", ""),
             of("2026-07", "", "x"),
             of("2026-07", "", &other),
-            of("2026-07", "", &moved),
-            of("", "", &moved),
+            of("2026-07", "", &of_a_list),
+            of("", "", &valid),
         ] {
             let error = index(request.clone()).await.unwrap_err();
             assert_eq!(error.code(), ErrorCode::InvalidArgument, "{request:?}");

@@ -29,7 +29,7 @@ mod upload;
 mod wiring;
 
 pub use create::{NewPictures, UsersTable};
-pub use derive::Deriver;
+pub use derive::{Deriver, MAX_UPLOAD_BYTES};
 pub use error::Error;
 pub use picture::{Derivation, Derived, Picture};
 pub use purge::Purged;

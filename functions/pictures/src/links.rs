@@ -7,18 +7,12 @@ use trichrome_proto::pictures::{PictureLinks, PictureMessage};
 use crate::{
     Content, Derivative, Error, ObjectKey, Picture, PictureStore,
     file_name::disposition,
-    store::{Presigned, ResponseHeaders},
+    store::{CACHE_CONTROL, DERIVATIVE_TYPE, Presigned, ResponseHeaders},
 };
 
 /// How long a link is valid. It also ends with the credentials of the function that signed it, which
 /// live for hours.
 const LIFE: Duration = Duration::from_secs(60 * 60);
-
-/// Bytes never change under their id, so a browser may keep them. Nobody else may.
-const CACHE_CONTROL: &str = "private, max-age=31536000, immutable";
-
-/// The media type of derivatives.
-const WEBP: &str = "image/webp";
 
 impl PictureStore {
     /// The contract's message of a picture: all but its bytes.
@@ -58,7 +52,7 @@ impl PictureStore {
     ) -> Result<Presigned, Error> {
         let content_type = match content {
             Content::Original(_) => &picture.content_type,
-            Content::Derivative(_) => WEBP,
+            Content::Derivative(_) => DERIVATIVE_TYPE,
         };
         let key = ObjectKey {
             user_id: &picture.user_id,

@@ -6,7 +6,12 @@ use trichrome_proto::{
     wire::limits::MAX_PICTURE,
 };
 
-use crate::{Error, PictureStore, content::encoded_len, cursor, get::Form};
+use crate::{
+    Error, PictureStore,
+    content::encoded_len,
+    cursor::{self, Place},
+    get::Form,
+};
 
 /// The number of pictures in a page if the request has no limit.
 const DEFAULT_LIMIT: u32 = 20;
@@ -41,7 +46,7 @@ impl PictureStore {
     ) -> Result<PicturesMessage, Error> {
         let after = match request.cursor.as_str() {
             "" => None,
-            cursor => Some(cursor::read(caller, cursor)?),
+            cursor => Some(cursor::read(caller, cursor)?.picture_id),
         };
         let limit = match request.limit {
             0 => DEFAULT_LIMIT,
@@ -58,7 +63,7 @@ impl PictureStore {
         page.truncate(fitting);
 
         let next_cursor = match page.last() {
-            Some(last) if has_more => cursor::after(caller, last.id),
+            Some(last) if has_more => cursor::after(caller, &Place::of(last.id)),
             _ => String::new(),
         };
         let pictures = stream::iter(page.into_iter().zip(messages))
@@ -182,7 +187,7 @@ mod tests {
         let (page, replay) = list(Default::default(), answers).await;
         let page = page.unwrap();
         assert_eq!(titles(&page), ["no 9", "no 8"]);
-        assert_eq!(page.next_cursor, cursor::after(USER, id(8)));
+        assert_eq!(page.next_cursor, cursor::after(USER, &Place::of(id(8))));
         assert_eq!(replay.operations().len(), 3);
 
         // At least one is returned, however large.
@@ -190,7 +195,7 @@ mod tests {
         let (page, _) = list(Default::default(), answers).await;
         let page = page.unwrap();
         assert_eq!(titles(&page), ["no 9"]);
-        assert_eq!(page.next_cursor, cursor::after(USER, id(9)));
+        assert_eq!(page.next_cursor, cursor::after(USER, &Place::of(id(9))));
     }
 
     #[tokio::test]
@@ -225,7 +230,7 @@ mod tests {
         let (page, replay) = list(request, answers).await;
         let page = page.unwrap();
         assert_eq!(titles(&page), ["no 8"]);
-        assert_eq!(page.next_cursor, cursor::after(USER, id(8)));
+        assert_eq!(page.next_cursor, cursor::after(USER, &Place::of(id(8))));
         let second = replay.seen()[1].json();
         assert_eq!(second["Limit"], 1);
         assert_eq!(
@@ -245,7 +250,7 @@ mod tests {
     #[tokio::test]
     async fn a_cursor_of_another_user_reaches_no_store() {
         let request = GetUserPicturesRequest {
-            cursor: cursor::after("another", id(1)),
+            cursor: cursor::after("another", &Place::of(id(1))),
             ..Default::default()
         };
         let (page, replay) = list(request, vec![]).await;

@@ -5,6 +5,7 @@
 //! [`PictureStore::sweep`] deletes those of processes that ended in between, and
 //! [`PictureStore::purge`] deletes them with their user.
 
+mod attributes;
 mod derivation;
 mod derivatives;
 mod insert;
@@ -22,6 +23,7 @@ use aws_types::SdkConfig;
 use trichrome_aws::Failure;
 
 pub(crate) use self::{
+    derivatives::{CACHE_CONTROL, DERIVATIVE_TYPE},
     insert::{Insertion, NotInserted, Source},
     keys::{Creation, KeyUse, Keyed},
     multipart::{Marker, OpenUpload, StoredPart},

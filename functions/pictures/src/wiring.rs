@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use trichrome_runtime::Env;
 
-use crate::{Deriver, NewPictures, PictureStore, Places, Quota, Uploads, UsersTable};
+use crate::{
+    Deriver, MAX_UPLOAD_BYTES, NewPictures, PictureStore, Places, Quota, Uploads, UsersTable,
+};
 
 const MIB: u32 = 1024 * 1024;
 const GIB: u64 = 1024 * 1024 * 1024;
@@ -56,8 +58,11 @@ impl Uploads {
         let max_bytes = env.variables().parse_or(
             "MAX_UPLOAD_BYTES",
             64 * MIB,
-            "a number of bytes below 4 GiB",
+            "a number of bytes, at most 256 MiB",
         );
+        if max_bytes > MAX_UPLOAD_BYTES {
+            env.problem("MAX_UPLOAD_BYTES", "must be at most 268435456, 256 MiB");
+        }
         let users = UsersTable(env.required("USERS_TABLE"));
         Self::new(store, users, quota, max_bytes)
     }

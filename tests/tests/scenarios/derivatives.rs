@@ -14,7 +14,7 @@ use trichrome_tests::{
     wait::eventually,
 };
 
-use crate::pictures::upload;
+use crate::pictures::{delete, upload};
 
 /// How long derivatives may take, on a busy machine and after a message that came before its row.
 const READY: Duration = Duration::from_secs(120);
@@ -186,13 +186,7 @@ async fn deleted(run: Scenario) -> Result<()> {
     let stored = &run.stack().stored;
     let derived = stored.derivatives(&account.id).await?;
     ensure!(derived == 2, "{derived} derivatives");
-    let args = json!({"picture_id": id});
-    let reply = run
-        .call("pictures-delete", args)?
-        .by(&account)
-        .send()
-        .await?;
-    reply.ok()?;
+    delete(&run, &account, id).await?;
     let left = stored.derivatives(&account.id).await?;
     ensure!(left == 0, "{left} derivatives are left");
     Ok(())

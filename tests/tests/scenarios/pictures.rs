@@ -28,6 +28,17 @@ pub(crate) fn add(suite: &mut Suite) {
     suite.each("pictures::titles_can_be_any_text", titles);
 }
 
+/// Deletes a picture.
+pub(crate) async fn delete(run: &Scenario, by: &Account, id: &str) -> Result<()> {
+    let args = json!({"picture_id": id});
+    run.call("pictures-delete", args)?
+        .by(by)
+        .send()
+        .await?
+        .ok()?;
+    Ok(())
+}
+
 /// Uploads a picture and checks that the reply describes it.
 pub(crate) async fn upload(
     run: &Scenario,

@@ -10,7 +10,7 @@ use trichrome_tests::{
     account::Account, harness::Suite, images::Format, reply::Reply, reply::text, scenario::Scenario,
 };
 
-use crate::pictures::upload;
+use crate::pictures::{delete, upload};
 
 /// The defaults of `USER_QUOTA_PICTURES` and `USER_QUOTA_BYTES`.
 const PICTURES: u64 = 10_000;
@@ -55,13 +55,7 @@ async fn full(run: Scenario) -> Result<()> {
     stored
         .set_usage(&account.id, Some((size, PICTURES)))
         .await?;
-    let args = json!({"picture_id": text(&picture, "id")?});
-    let deleted = run
-        .call("pictures-delete", args)?
-        .by(&account)
-        .send()
-        .await?;
-    deleted.ok()?;
+    delete(&run, &account, text(&picture, "id")?).await?;
     let usage = stored.usage(&account.id).await?;
     ensure!(usage == Some((0, PICTURES - 1)), "{usage:?}");
     create(&run, &account).await?.ok()?;
@@ -110,13 +104,7 @@ async fn before(run: Scenario) -> Result<()> {
     ensure!(usage == Some((2 * size, 2)), "{usage:?}");
 
     stored.set_usage(&account.id, None).await?;
-    let args = json!({"picture_id": text(&first, "id")?});
-    let deleted = run
-        .call("pictures-delete", args)?
-        .by(&account)
-        .send()
-        .await?;
-    deleted.ok()?;
+    delete(&run, &account, text(&first, "id")?).await?;
     let usage = stored.usage(&account.id).await?;
     ensure!(usage == Some((size, 1)), "{usage:?}");
     Ok(())

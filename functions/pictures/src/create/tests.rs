@@ -439,6 +439,20 @@ async fn a_picture_beyond_the_quota_leaves_no_object() {
     );
 }
 
+/// Two first pictures at once find no counter. The one that is refused finds the other's.
+#[tokio::test]
+async fn a_counter_that_a_concurrent_call_stored_has_room() {
+    let counter = row(json!({ "Item": { "bytes": { "N": "7" }, "pictures": { "N": "1" } } }));
+    let refused = cancelled(&[OK, OK, REFUSED]);
+    let answers = vec![object(""), refused, counter, row(json!({}))];
+    let (result, replay) = create(answers, None, request()).await;
+    result.unwrap();
+    assert_eq!(
+        replay.operations()[1..],
+        ["TransactWriteItems", "GetItem", "TransactWriteItems"]
+    );
+}
+
 #[tokio::test]
 async fn pictures_from_before_there_were_quotas_are_counted_once() {
     let answers = vec![

@@ -3,7 +3,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::rows::{Item, malformed, number, text};
+use super::attributes::{Item, malformed, number, number_of, text, text_of};
 use crate::{
     Error,
     picture::{Derivation, Derived},
@@ -53,28 +53,19 @@ pub(super) fn attributes(derivation: &Derivation) -> Item {
 
 /// The derivation in an item's attributes.
 pub(super) fn read(item: &Item) -> Result<Derivation, Error> {
-    let state = match item.get(STATE) {
-        None => return Ok(Derivation::Processing),
-        Some(AttributeValue::S(state)) => state,
-        Some(_) => return Err(malformed()),
-    };
-    let optional = |name| match item.get(name) {
-        None => Ok(None),
-        Some(AttributeValue::S(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(malformed()),
-    };
-    let size = |name| match item.get(name) {
-        Some(AttributeValue::N(number)) => number.parse().map_err(|_| malformed()),
-        _ => Err(malformed()),
+    let Some(state) = text_of(item, STATE)? else {
+        return Ok(Derivation::Processing);
     };
     match state.as_str() {
         Derivation::READY => Ok(Derivation::Ready(Derived {
-            displayed_width: size(DISPLAYED_WIDTH)?,
-            displayed_height: size(DISPLAYED_HEIGHT)?,
-            taken_at: optional(TAKEN_AT)?,
-            placeholder: optional(PLACEHOLDER)?,
+            displayed_width: number_of(item, DISPLAYED_WIDTH)?,
+            displayed_height: number_of(item, DISPLAYED_HEIGHT)?,
+            taken_at: text_of(item, TAKEN_AT)?,
+            placeholder: text_of(item, PLACEHOLDER)?,
         })),
-        Derivation::DAMAGED => Ok(Derivation::Damaged(optional(DAMAGE)?.unwrap_or_default())),
+        Derivation::DAMAGED => Ok(Derivation::Damaged(
+            text_of(item, DAMAGE)?.unwrap_or_default(),
+        )),
         _ => Err(malformed()),
     }
 }

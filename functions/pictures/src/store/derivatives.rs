@@ -4,14 +4,17 @@ use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::{Derivative, ObjectKey, Objects, failed};
+use super::{
+    Derivative, ObjectKey, Objects, failed,
+    objects::{READING, broken_off},
+};
 use crate::Error;
 
 /// The media type of derivatives.
-const CONTENT_TYPE: &str = "image/webp";
+pub(crate) const DERIVATIVE_TYPE: &str = "image/webp";
 
-/// For a browser's cache alone: the bytes of a picture's derivative never change.
-const CACHE_CONTROL: &str = "private, max-age=31536000, immutable";
+/// For a browser's cache alone: the bytes of a picture and of its derivatives never change.
+pub(crate) const CACHE_CONTROL: &str = "private, max-age=31536000, immutable";
 
 impl Objects {
     /// An original's bytes; `None` if there is no such object.
@@ -21,33 +24,17 @@ impl Objects {
     pub(crate) async fn read_original(
         &self,
         key: ObjectKey<'_>,
-        limit: usize,
+        limit: u32,
     ) -> Result<Option<Vec<u8>>, Error> {
-        let doing = "read a picture's bytes";
-        let sent = self
-            .client
-            .get_object()
-            .bucket(&self.bucket)
-            .key(key.to_string())
-            .send()
-            .await;
-        let mut output = match sent {
-            Ok(output) => output,
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_no_such_key()) => {
-                return Ok(None);
-            }
-            Err(error) => return Err(failed(doing, error)),
+        let Some((mut body, length)) = self.open(key, READING).await? else {
+            return Ok(None);
         };
-        let length = usize::try_from(output.content_length.unwrap_or(0)).unwrap_or(0);
+        let limit = limit as usize;
         let mut bytes = Vec::with_capacity(length.min(limit));
-        while let Some(piece) = output.body.next().await {
-            let piece = piece.map_err(|error| Error::Unavailable {
-                doing,
-                source: Box::new(error),
-            })?;
-            bytes.extend_from_slice(&piece);
+        while let Some(piece) = body.next().await {
+            bytes.extend_from_slice(&piece.map_err(|error| broken_off(READING, error))?);
             if bytes.len() > limit {
-                return Err(Error::unexpected(doing, "the object is too large"));
+                return Err(Error::unexpected(READING, "the object is too large"));
             }
         }
         Ok(Some(bytes))
@@ -63,7 +50,7 @@ impl Objects {
             .put_object()
             .bucket(&self.bucket)
             .key(key.to_string())
-            .content_type(CONTENT_TYPE)
+            .content_type(DERIVATIVE_TYPE)
             .cache_control(CACHE_CONTROL)
             .body(ByteStream::from(bytes))
             .send()

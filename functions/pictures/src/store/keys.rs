@@ -1,7 +1,7 @@
 //! Idempotency keys: items that say what a key was used for, so that a call that is delivered twice
 //! takes effect once and has the same outcome twice.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::{
     error::BuildError,
@@ -11,17 +11,15 @@ use trichrome_aws::{TransactionError, transact};
 use uuid::Uuid;
 
 use super::{
+    attributes::{EXPIRES_AT, Item, now, number, text},
     failed,
-    rows::{Item, Rows, broken, item, key, key_of, number, picture, text},
+    rows::{Rows, broken, item, key, key_of, picture},
 };
 use crate::{Error, Picture};
 
 /// How long an idempotency key is valid: a week, Kafka's default retention, so that every record
 /// that is redelivered finds its key.
 const KEY_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-
-/// When an idempotency item expires, in Unix seconds: the table's TTL attribute.
-const EXPIRES_AT: &str = "expires_at";
 
 /// The picture that was created with a key.
 const CREATED: &str = "created_id";
@@ -290,10 +288,4 @@ fn expiry(item: &Item) -> u64 {
 /// The partition of a user's idempotency items.
 fn partition(user_id: &str) -> String {
     format!("idem#{user_id}")
-}
-
-/// Unix time in seconds.
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs())
 }

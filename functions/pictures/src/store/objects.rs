@@ -16,7 +16,8 @@ use uuid::Uuid;
 use super::{Layout, Marker, ObjectKey, failed, object_key};
 use crate::{Error, content::Encoder};
 
-const READING: &str = "read a picture's bytes";
+/// What reading a picture is called in errors.
+pub(super) const READING: &str = "read a picture's bytes";
 
 /// The pictures bucket.
 #[derive(Clone, Debug)]
@@ -72,30 +73,35 @@ impl Objects {
         key: ObjectKey<'_>,
         prefix: &str,
     ) -> Result<Option<String>, Error> {
-        let Some((mut body, length)) = self.open(key).await? else {
+        let Some((mut body, length)) = self.open(key, READING).await? else {
             return Ok(None);
         };
-        let mut encoder = Encoder::with_capacity(prefix, length);
+        let mut encoder = Encoder::with_capacity(prefix, length.min(MAX_PICTURE));
         while let Some(piece) = body.next().await {
-            encoder.push(&piece.map_err(broken_off)?);
+            encoder.push(&piece.map_err(|error| broken_off(READING, error))?);
         }
         Ok(Some(encoder.finish()))
     }
 
     /// A picture's bytes; `None` if there is no object.
     pub(crate) async fn bytes(&self, key: ObjectKey<'_>) -> Result<Option<Vec<u8>>, Error> {
-        let Some((mut body, length)) = self.open(key).await? else {
+        let Some((mut body, length)) = self.open(key, READING).await? else {
             return Ok(None);
         };
-        let mut bytes = Vec::with_capacity(length);
+        let mut bytes = Vec::with_capacity(length.min(MAX_PICTURE));
         while let Some(piece) = body.next().await {
-            bytes.extend_from_slice(&piece.map_err(broken_off)?);
+            bytes.extend_from_slice(&piece.map_err(|error| broken_off(READING, error))?);
         }
         Ok(Some(bytes))
     }
 
-    /// Begins to read an object of at most [`MAX_PICTURE`]: its bytes to come, and their number.
-    async fn open(&self, key: ObjectKey<'_>) -> Result<Option<(ByteStream, usize)>, Error> {
+    /// Begins to read an object: its bytes to come, and their number, 0 if S3 doesn't say it. `None`
+    /// if there is no object.
+    pub(super) async fn open(
+        &self,
+        key: ObjectKey<'_>,
+        doing: &'static str,
+    ) -> Result<Option<(ByteStream, usize)>, Error> {
         let sent = self
             .client
             .get_object()
@@ -106,10 +112,10 @@ impl Objects {
         match sent {
             Ok(output) => {
                 let length = usize::try_from(output.content_length.unwrap_or(0)).unwrap_or(0);
-                Ok(Some((output.body, length.min(MAX_PICTURE))))
+                Ok(Some((output.body, length)))
             }
             Err(error) if error.as_service_error().is_some_and(|e| e.is_no_such_key()) => Ok(None),
-            Err(error) => Err(failed(READING, error)),
+            Err(error) => Err(failed(doing, error)),
         }
     }
 
@@ -121,30 +127,16 @@ impl Objects {
         size: u32,
     ) -> Result<Option<Vec<u8>>, Error> {
         let doing = "read an upload's bytes";
-        let sent = self
-            .client
-            .get_object()
-            .bucket(&self.bucket)
-            .key(key.to_string())
-            .send()
-            .await;
-        let mut output = match sent {
-            Ok(output) => output,
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_no_such_key()) => {
-                return Ok(None);
-            }
-            Err(error) => return Err(failed(doing, error)),
+        let Some((mut body, length)) = self.open(key, doing).await? else {
+            return Ok(None);
         };
-        if output.content_length != Some(size.into()) {
+        let size = size as usize;
+        if length != size {
             return Ok(None);
         }
-        let size = size as usize;
         let mut bytes = Vec::with_capacity(size);
-        while let Some(piece) = output.body.next().await {
-            let piece = piece.map_err(|error| Error::Unavailable {
-                doing,
-                source: Box::new(error),
-            })?;
+        while let Some(piece) = body.next().await {
+            let piece = piece.map_err(|error| broken_off(doing, error))?;
             // A body longer than its header says never reallocates.
             let room = size - bytes.len();
             bytes.extend_from_slice(&piece[..piece.len().min(room)]);
@@ -269,9 +261,9 @@ pub(super) fn is_no_such_upload<E: ProvideErrorMetadata>(error: &SdkError<E>) ->
     error.code() == Some("NoSuchUpload")
 }
 
-fn broken_off(error: ByteStreamError) -> Error {
+pub(super) fn broken_off(doing: &'static str, error: ByteStreamError) -> Error {
     Error::Unavailable {
-        doing: READING,
+        doing,
         source: Box::new(error),
     }
 }

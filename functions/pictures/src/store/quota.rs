@@ -7,12 +7,14 @@
 use aws_sdk_dynamodb::{
     error::{BuildError, SdkError},
     operation::put_item::PutItemError,
-    types::{AttributeValue, TransactWriteItem, Update},
+    types::{TransactWriteItem, Update},
 };
+use trichrome_aws::Failure;
 
 use super::{
+    attributes::{Item, number, number_of},
     failed,
-    rows::{Item, Rows, key_of, malformed, number, text},
+    rows::{Rows, key_of},
 };
 use crate::{Error, Picture};
 
@@ -59,7 +61,7 @@ impl Rows {
         }
     }
 
-    /// What a user's counter says; `None` if there is none.
+    /// What a user's counter says; `None` without a counter.
     pub(super) async fn counted(&self, user_id: &str) -> Result<Option<Usage>, Error> {
         let output = self
             .client
@@ -76,28 +78,11 @@ impl Rows {
     /// Counts a user's rows and stores the counter unless a concurrent call did.
     pub(super) async fn count(&self, user_id: &str) -> Result<Usage, Error> {
         let mut counted = Usage::default();
-        let mut start = None;
-        loop {
-            let output = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("user_id = :user_id")
-                .expression_attribute_values(":user_id", text(user_id))
-                .projection_expression("size_bytes")
-                .consistent_read(true)
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(|error| failed("count a user's rows", error))?;
-            for item in output.items.unwrap_or_default() {
-                counted.bytes += of(&item, "size_bytes")?;
-                counted.pictures += 1;
-            }
-            start = output.last_evaluated_key.filter(|key| !key.is_empty());
-            if start.is_none() {
-                break;
-            }
+        let rows = self.query(user_id).projection_expression("size_bytes");
+        let mut rows = rows.into_paginator().items().send();
+        while let Some(row) = rows.next().await {
+            let row = row.map_err(|error| failed("count a user's rows", Failure::from(error)))?;
+            counted = counted.and(number_of(&row, "size_bytes")?);
         }
         let mut item = key(user_id);
         item.insert(BYTES.to_owned(), number(counted.bytes));
@@ -174,16 +159,9 @@ fn key(user_id: &str) -> Item {
 
 fn usage(item: &Item) -> Result<Usage, Error> {
     Ok(Usage {
-        bytes: of(item, BYTES)?,
-        pictures: of(item, PICTURES)?,
+        bytes: number_of(item, BYTES)?,
+        pictures: number_of(item, PICTURES)?,
     })
-}
-
-fn of(item: &Item, name: &str) -> Result<u64, Error> {
-    match item.get(name) {
-        Some(AttributeValue::N(number)) => number.parse().map_err(|_| malformed()),
-        _ => Err(malformed()),
-    }
 }
 
 /// Whether a put was refused because there is an item.

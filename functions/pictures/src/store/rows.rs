@@ -1,22 +1,23 @@
 //! The rows in the pictures table.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::SystemTime,
-};
+use std::{collections::HashSet, time::SystemTime};
 
 use aws_sdk_dynamodb::{
     Client,
     config::Builder,
     error::SdkError,
-    operation::update_item::UpdateItemError,
+    operation::{query::builders::QueryFluentBuilder, update_item::UpdateItemError},
     types::{AttributeValue, DeleteRequest, KeysAndAttributes, ReturnValue, WriteRequest},
 };
 use aws_types::SdkConfig;
 use trichrome_aws::{AwsSpans, backoff};
 use uuid::Uuid;
 
-use super::{Layout, derivation, failed, quota, uploads};
+use super::{
+    Layout,
+    attributes::{Item, malformed, number, number_of, required_text, text, text_of},
+    derivation, failed, quota, uploads,
+};
 use crate::{Error, Picture, picture::Derivation};
 
 /// The table's partition key: the owner.
@@ -41,8 +42,6 @@ const WRITE_BATCH: usize = 25;
 
 /// How many times a batch is tried while DynamoDB leaves items unprocessed.
 const BATCH_ATTEMPTS: u32 = 8;
-
-pub(super) type Item = HashMap<String, AttributeValue>;
 
 /// The pictures table.
 #[derive(Clone, Debug)]
@@ -96,13 +95,8 @@ impl Rows {
         let mut pictures = Vec::with_capacity(wanted);
         loop {
             let output = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("user_id = :user_id")
-                .expression_attribute_values(":user_id", text(user_id))
+                .query(user_id)
                 .scan_index_forward(false)
-                .consistent_read(true)
                 .limit(i32::try_from(wanted - pictures.len()).unwrap_or(i32::MAX))
                 .set_exclusive_start_key(start)
                 .send()
@@ -121,6 +115,16 @@ impl Rows {
         let has_more = pictures.len() > limit;
         pictures.truncate(limit);
         Ok((pictures, has_more))
+    }
+
+    /// Begins a query of all items of a partition, by consistent reads.
+    pub(super) fn query(&self, partition: impl Into<String>) -> QueryFluentBuilder {
+        self.client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("user_id = :user_id")
+            .expression_attribute_values(":user_id", text(partition))
+            .consistent_read(true)
     }
 
     /// Which of these pictures, at most [`READ_BATCH`], have a row.
@@ -146,8 +150,8 @@ impl Rows {
                 .await
                 .map_err(|error| failed(doing, error))?;
             let found = output.responses.unwrap_or_default().remove(&self.table);
-            for mut item in found.unwrap_or_default() {
-                existing.insert(ids(&mut item)?);
+            for item in found.unwrap_or_default() {
+                existing.insert(ids(&item)?);
             }
             keys = output
                 .unprocessed_keys
@@ -212,14 +216,29 @@ impl Rows {
         id: Uuid,
         derivation: &Derivation,
     ) -> Result<bool, Error> {
+        self.derive_into(
+            key(user_id, id),
+            "attribute_exists(picture_id) AND attribute_not_exists(deleting)",
+            derivation,
+        )
+        .await
+    }
+
+    /// Sets a derivation in a row or in an upload's item, and returns whether the condition is met.
+    pub(super) async fn derive_into(
+        &self,
+        key: Item,
+        condition: &str,
+        derivation: &Derivation,
+    ) -> Result<bool, Error> {
         let update = derivation::Update::to(derivation);
         let updated = self
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(key(user_id, id)))
+            .set_key(Some(key))
             .update_expression(update.expression)
-            .condition_expression("attribute_exists(picture_id) AND attribute_not_exists(deleting)")
+            .condition_expression(condition)
             .set_expression_attribute_names(Some(update.names.into_iter().collect()))
             .set_expression_attribute_values(Some(update.values.into_iter().collect()))
             .send()
@@ -270,13 +289,8 @@ impl Rows {
         loop {
             // Always the first page, because the rows of earlier ones are deleted.
             let output = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("user_id = :user_id")
-                .expression_attribute_values(":user_id", text(partition))
+                .query(partition)
                 .projection_expression("user_id, picture_id")
-                .consistent_read(true)
                 .send()
                 .await
                 .map_err(|error| failed(doing, error))?;
@@ -367,27 +381,21 @@ pub(super) fn item(picture: &Picture) -> Item {
 }
 
 /// The picture of a row.
-pub(super) fn picture(mut item: Item) -> Result<Picture, Error> {
-    let (user_id, id) = ids(&mut item)?;
-    let title = take_text(&mut item, "title")?;
-    let content_type = take_text(&mut item, "content_type")?;
-    let numbers = |name| match item.get(name) {
-        Some(AttributeValue::N(number)) => number.parse().map_err(|_| malformed()),
-        _ => Err(malformed()),
-    };
-    let layout = match item.get(LAYOUT) {
+pub(super) fn picture(item: Item) -> Result<Picture, Error> {
+    let (user_id, id) = ids(&item)?;
+    let layout = match text_of(&item, LAYOUT)?.as_deref() {
         None => Layout::Flat,
-        Some(AttributeValue::S(layout)) if layout == PREFIXED => Layout::Prefixed,
+        Some(PREFIXED) => Layout::Prefixed,
         Some(_) => return Err(malformed()),
     };
     Ok(Picture {
         id,
         user_id,
-        title,
-        content_type,
-        size_bytes: numbers("size_bytes")?,
-        width: numbers("width")?,
-        height: numbers("height")?,
+        title: required_text(&item, "title")?,
+        content_type: required_text(&item, "content_type")?,
+        size_bytes: number_of(&item, "size_bytes")?,
+        width: number_of(&item, "width")?,
+        height: number_of(&item, "height")?,
         layout,
         is_data_url: item.contains_key(DATA_URL),
         derivation: derivation::read(&item)?,
@@ -395,24 +403,10 @@ pub(super) fn picture(mut item: Item) -> Result<Picture, Error> {
 }
 
 /// The owner and the picture of a row.
-fn ids(item: &mut Item) -> Result<(String, Uuid), Error> {
-    let id = take_text(item, PICTURE_ID)?;
+fn ids(item: &Item) -> Result<(String, Uuid), Error> {
+    let id = required_text(item, PICTURE_ID)?;
     let id = id.parse().map_err(|_| malformed())?;
-    Ok((take_text(item, USER_ID)?, id))
-}
-
-fn take_text(item: &mut Item, name: &str) -> Result<String, Error> {
-    match item.remove(name) {
-        Some(AttributeValue::S(text)) => Ok(text),
-        _ => Err(malformed()),
-    }
-}
-
-pub(super) fn malformed() -> Error {
-    Error::unexpected(
-        "read a picture's row",
-        "an attribute is missing or has another type",
-    )
+    Ok((required_text(item, USER_ID)?, id))
 }
 
 /// The error for a request that lacks a required field.
@@ -432,12 +426,4 @@ pub(super) fn key_of(user_id: &str, sort: String) -> Item {
         (USER_ID.to_owned(), text(user_id)),
         (PICTURE_ID.to_owned(), text(sort)),
     ])
-}
-
-pub(super) fn text(value: impl Into<String>) -> AttributeValue {
-    AttributeValue::S(value.into())
-}
-
-pub(super) fn number(value: impl ToString) -> AttributeValue {
-    AttributeValue::N(value.to_string())
 }

@@ -4,22 +4,14 @@ use trichrome_aws::Failure;
 
 use super::{
     failed,
-    rows::{DELETING, Rows, picture, text},
+    rows::{DELETING, Rows, picture},
 };
 use crate::{Error, Picture};
 
 impl Rows {
     /// All pictures of a user, the oldest first, by consistent reads. Each takes 1 MB of rows.
     pub(crate) async fn all(&self, user_id: &str) -> Result<Vec<Picture>, Error> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("user_id = :user_id")
-            .expression_attribute_values(":user_id", text(user_id))
-            .consistent_read(true)
-            .into_paginator()
-            .send();
+        let mut pages = self.query(user_id).into_paginator().send();
         let mut pictures = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| failed("list a user's rows", Failure::from(error)))?;

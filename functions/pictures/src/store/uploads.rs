@@ -4,20 +4,24 @@
 //! An upload that was aborted or refused keeps its item until then, so that a repeated call gets the
 //! same answer.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::{
     error::BuildError,
-    types::{AttributeValue, Delete, Put, TransactWriteItem},
+    types::{AttributeValue, Delete, Put, ReturnValue, TransactWriteItem},
 };
-use trichrome_aws::{TransactionError, transact};
+use trichrome_aws::{Failure, TransactionError, transact};
 use trichrome_users_table::user_exists;
 use uuid::Uuid;
 
 use super::{
-    Layout, ObjectKey, OpenUpload, derivation, failed,
+    Layout, ObjectKey, OpenUpload,
+    attributes::{
+        EXPIRES_AT, Item, malformed, now, number, number_of, required_text, text, text_of,
+    },
+    derivation, failed,
     keys::KeyUse,
-    rows::{Item, Rows, broken, is_refused, key_of, malformed, number, text},
+    rows::{Rows, broken, is_refused, key_of},
 };
 use crate::{Error, Picture, picture::Derivation};
 
@@ -31,8 +35,6 @@ const MULTIPART: &str = "upload_id";
 const ABORTED: &str = "aborted";
 /// Why the file was refused.
 const REFUSED: &str = "refused";
-/// The table's TTL attribute, in Unix seconds.
-const EXPIRES_AT: &str = "expires_at";
 
 /// An upload that was begun and isn't complete.
 #[derive(Clone, Debug, PartialEq)]
@@ -132,34 +134,24 @@ impl Rows {
 
     /// The sizes of a user's open uploads.
     pub(crate) async fn open_upload_sizes(&self, user_id: &str) -> Result<Vec<u32>, Error> {
+        let mut uploads = self
+            .query(partition(user_id))
+            .filter_expression(
+                "expires_at > :now AND attribute_not_exists(aborted) AND \
+                 attribute_not_exists(refused)",
+            )
+            .expression_attribute_values(":now", number(now()))
+            .projection_expression(SIZE_BYTES)
+            .into_paginator()
+            .items()
+            .send();
         let mut sizes = Vec::new();
-        let mut start = None;
-        loop {
-            let output = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("user_id = :uploads")
-                .filter_expression(
-                    "expires_at > :now AND attribute_not_exists(aborted) AND \
-                     attribute_not_exists(refused)",
-                )
-                .expression_attribute_values(":uploads", text(partition(user_id)))
-                .expression_attribute_values(":now", number(now()))
-                .projection_expression(SIZE_BYTES)
-                .consistent_read(true)
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(|error| failed("list a user's uploads", error))?;
-            for item in output.items.unwrap_or_default() {
-                sizes.push(of_number(&item, SIZE_BYTES)?);
-            }
-            start = output.last_evaluated_key.filter(|key| !key.is_empty());
-            if start.is_none() {
-                return Ok(sizes);
-            }
+        while let Some(upload) = uploads.next().await {
+            let upload =
+                upload.map_err(|error| failed("list a user's uploads", Failure::from(error)))?;
+            sizes.push(number_of(&upload, SIZE_BYTES)?);
         }
+        Ok(sizes)
     }
 
     /// Marks an upload as aborted, and returns it unless it is complete or expired.
@@ -200,7 +192,7 @@ impl Rows {
             .expression_attribute_names("#end", attribute)
             .expression_attribute_values(":end", value)
             .expression_attribute_values(":now", number(now()))
-            .return_values(aws_sdk_dynamodb::types::ReturnValue::AllNew)
+            .return_values(ReturnValue::AllNew)
             .send()
             .await;
         match ended {
@@ -218,23 +210,8 @@ impl Rows {
         id: Uuid,
         derivation: &Derivation,
     ) -> Result<bool, Error> {
-        let update = derivation::Update::to(derivation);
-        let updated = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(key(user_id, id)))
-            .update_expression(update.expression)
-            .condition_expression("attribute_exists(picture_id)")
-            .set_expression_attribute_names(Some(update.names.into_iter().collect()))
-            .set_expression_attribute_values(Some(update.values.into_iter().collect()))
-            .send()
-            .await;
-        match updated {
-            Ok(_) => Ok(true),
-            Err(error) if is_refused(&error) => Ok(false),
-            Err(error) => Err(failed("set what was derived from an upload", error)),
-        }
+        let exists = "attribute_exists(picture_id)";
+        self.derive_into(key(user_id, id), exists, derivation).await
     }
 
     /// The item of a transaction that deletes an upload. Its condition fails if the upload ended, or
@@ -292,12 +269,6 @@ fn item(upload: &Upload) -> Item {
 }
 
 fn read(user_id: &str, id: Uuid, item: Item) -> Result<Upload, Error> {
-    let optional = |name| match item.get(name) {
-        None => Ok(None),
-        Some(AttributeValue::S(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(malformed()),
-    };
-    let required = |name| optional(name)?.ok_or_else(malformed);
     let Some(AttributeValue::L(checksums)) = item.get(CHECKSUMS) else {
         return Err(malformed());
     };
@@ -305,35 +276,23 @@ fn read(user_id: &str, id: Uuid, item: Item) -> Result<Upload, Error> {
         AttributeValue::S(text) => Ok(text.clone()),
         _ => Err(malformed()),
     });
-    let refused = optional(REFUSED)?.map(End::Refused);
+    let refused = text_of(&item, REFUSED)?.map(End::Refused);
     let aborted = item.contains_key(ABORTED).then_some(End::Aborted);
     Ok(Upload {
         id,
         user_id: user_id.to_owned(),
-        title: required(TITLE)?,
-        content_type: required(CONTENT_TYPE)?,
-        size_bytes: of_number(&item, SIZE_BYTES)?,
+        title: required_text(&item, TITLE)?,
+        content_type: required_text(&item, CONTENT_TYPE)?,
+        size_bytes: number_of(&item, SIZE_BYTES)?,
         checksums: checksums.collect::<Result<_, _>>()?,
-        multipart: optional(MULTIPART)?,
-        expires_at: of_number(&item, EXPIRES_AT)?,
+        multipart: text_of(&item, MULTIPART)?,
+        expires_at: number_of(&item, EXPIRES_AT)?,
         end: refused.or(aborted),
         derivation: derivation::read(&item)?,
     })
 }
 
-fn of_number<N: std::str::FromStr>(item: &Item, name: &str) -> Result<N, Error> {
-    match item.get(name) {
-        Some(AttributeValue::N(number)) => number.parse().map_err(|_| malformed()),
-        _ => Err(malformed()),
-    }
-}
-
 /// When an upload that begins now expires, in Unix seconds.
 pub(crate) fn expires_after(life: Duration) -> u64 {
     now() + life.as_secs()
-}
-
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs())
 }

@@ -54,7 +54,7 @@ impl Uploads {
         self.insert(upload, image).await
     }
 
-    /// An upload that can be completed; `None` if there is none, because it is complete.
+    /// An upload that can be completed; `None` if it is complete already.
     async fn open_upload(&self, caller: &str, id: Uuid) -> Result<Option<Upload>, Error> {
         let Some(upload) = self.store.rows.upload(caller, id).await? else {
             return Ok(None);
