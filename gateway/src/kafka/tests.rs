@@ -394,7 +394,7 @@ impl Invoke for Slow {
         Box::pin(async move {
             let event: Value = serde_json::from_slice(event).unwrap();
             let body: Value = serde_json::from_str(event["body"].as_str().unwrap_or("{}")).unwrap();
-            let title = body["title"].as_str().unwrap_or("nobody 0").to_owned();
+            let title = body["title"].as_str().unwrap_or("unnamed 0").to_owned();
             let (user, number) = title.split_once(' ').unwrap();
             let mut call = (user.to_owned(), number.parse().unwrap(), false);
             self.calls.lock().unwrap().push(call.clone());

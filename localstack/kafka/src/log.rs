@@ -120,8 +120,8 @@ impl Log {
         self.shrink()
     }
 
-    /// Writes the file again without what is before the first batch, or as a marker of the next
-    /// offset if there is none. A killed broker leaves the old file.
+    /// Writes the file again without what is before the first batch. Without a batch, it holds a
+    /// marker of the next offset. A killed broker leaves the old file.
     fn shrink(&mut self) -> io::Result<()> {
         let shorter = self.path.with_extension("cut");
         let mut target = OpenOptions::new()

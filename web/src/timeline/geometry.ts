@@ -27,7 +27,7 @@ function vertical(places: readonly Placed[], from: Placed, step: 1 | -1): Placed
   return best;
 }
 
-/** The picture that a key moves to, or undefined if there is none. `places` are in reading order. */
+/** The picture that a key moves to, or undefined at an edge. `places` are in reading order. */
 export function move(places: readonly Placed[], from: Placed, key: string): Placed | undefined {
   const at = places.indexOf(from);
   switch (key) {
