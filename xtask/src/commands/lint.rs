@@ -197,7 +197,8 @@ pub(crate) fn observability() -> Result<()> {
     observe::lint::run()
 }
 
-/// The template: CloudFormation's schemas, SAM's, and rules of security. The checks are
+/// The template: CloudFormation's schemas, as it is and transformed with combinations of its
+/// parameters, SAM's, and rules of security; then the deployment's unit tests. The checks are
 /// installed where they are missing.
 pub(crate) fn template() -> Result<()> {
     SAM.install()?;
@@ -206,6 +207,8 @@ pub(crate) fn template() -> Result<()> {
     // Regions differ in what they have; the template names none.
     let region = ("AWS_DEFAULT_REGION", "us-east-1");
     let cfn_lint = SAM.program("cfn-lint");
+    let mut transformed = SAM.program("python");
+    transformed.args(["-B", "deploy/aws/lint"]);
     let mut sam = SAM.program("sam");
     sam.args(["validate", "--lint", "--template"])
         .env("SAM_CLI_TELEMETRY", "0");
@@ -217,16 +220,24 @@ pub(crate) fn template() -> Result<()> {
         .arg("--file");
     let tools = [
         (cfn_lint, "cfn-lint"),
+        (transformed, "cfn-lint transformed"),
         (sam, "sam validate"),
         (checkov, "checkov"),
     ];
-    all(tools.map(|(mut command, step)| {
+    let mut unit_tests = SAM.program("python");
+    unit_tests
+        .args(["-B", "-m", "unittest", "discover", "deploy/aws/tests"])
+        .env(region.0, region.1)
+        .current_dir(root());
+    let unit_tests = logged(&mut unit_tests, "deploy/aws: unit tests", "deploy-tests");
+    let steps = tools.map(|(mut command, step)| {
         command
             .arg(&file)
             .env(region.0, region.1)
             .current_dir(root());
         logged(&mut command, step, &step.replace(' ', "-"))
-    }))
+    });
+    all([unit_tests].into_iter().chain(steps))
 }
 
 /// Dockerfiles, compose files and workflows.

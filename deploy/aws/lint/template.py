@@ -1,0 +1,57 @@
+"""Reads a template, and transforms it as CloudFormation's macro AWS::Serverless does."""
+
+import copy
+
+import boto3
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+from samtranslator.yaml_helper import yaml_parse
+
+REGION = "us-east-1"
+# Values of the parameters whose default is empty, for what they switch on.
+SAMPLES = {
+    "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:alarms",
+    "DatabaseUrlVersion": "11111111-2222-3333-4444-555555555555",
+    "KafkaBootstrapServers": "b-1.example.com:9096,b-2.example.com:9096",
+    "KafkaClusterArn": "arn:aws:kafka:us-east-1:123456789012:cluster/main/0aa0bb00-1111-2222-3333-444444444444-5",
+    "KafkaSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:AmazonMSK_main-AbCdEf",
+    "OtlpEndpoint": "http://collector.internal:4318",
+    "PostgresConcurrency": "0",
+    "S3PublicUrl": "https://pictures.example.com",
+    "SecurityGroupIds": "sg-0123456789abcdef0",
+    "SubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
+    "TokenJwks": '{"keys":[]}',
+    "TrustedProxies": "192.0.2.0/24",
+}
+
+
+def read(text):
+    """The template; its functions' code is said to be in S3, where `deploy.py` puts it."""
+    template = yaml_parse(text)
+    for resource in template["Resources"].values():
+        properties = resource.get("Properties", {})
+        if "CodeUri" in properties:
+            properties["CodeUri"] = f"s3://artefacts/{properties['CodeUri']}"
+    return template
+
+
+def default(template, name):
+    value = template["Parameters"][name].get("Default")
+    return SAMPLES[name] if value is None else str(value)
+
+
+def values(template, name):
+    """The values of a parameter that matter: those allowed, or none and a sample."""
+    allowed = template["Parameters"][name].get("AllowedValues")
+    if allowed:
+        return [str(value) for value in allowed]
+    if name not in SAMPLES:
+        raise SystemExit(f"add a value of the parameter {name}, which switches a condition, to {__file__}")
+    return [default(template, name), SAMPLES[name]]
+
+
+def transform(template, parameters):
+    """The template that CloudFormation deploys with these parameters."""
+    session = boto3.session.Session(region_name=REGION)
+    translator = Translator({}, Parser(), boto_session=session)
+    return translator.translate(copy.deepcopy(template), dict(parameters))
