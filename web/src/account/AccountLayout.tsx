@@ -17,6 +17,7 @@ export function AccountLayout({ title, children, footer }: AccountLayoutProps) {
     <main className={styles.layout}>
       <header>
         <Mark size={96} />
+        <p className={styles.name}>Trichrome</p>
         <h1 className="h1">{title}</h1>
         <p className={cx(styles.promise, 'quiet')}>
           Your photos, whole and in order of the days you took them. On every screen you own.

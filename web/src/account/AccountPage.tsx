@@ -86,6 +86,7 @@ function LogOutEverywhere() {
         title="Log out everywhere?"
         text="You have to log in again here and on all of your other devices."
         action="Log out everywhere"
+        cancel="Cancel"
         pending={logOut.isPending}
         failure={logOut.isError ? describeError(logOut.error) : undefined}
         onConfirm={() => logOut.mutate()}

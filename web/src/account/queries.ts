@@ -3,6 +3,7 @@ import { useRef } from 'react';
 import { api, unwrap } from '../api/client';
 import { newIdempotencyKey } from '../api/idempotency';
 import { cookieUserId, endSession, startSession, validationBody } from '../api/session';
+import { deletePendingNow } from '../pictures/deletion';
 
 export interface Credentials {
   readonly username: string;
@@ -81,6 +82,8 @@ export function useChangePassword() {
 export function useLogOutEverywhere() {
   return useMutation({
     mutationFn: async () => {
+      // What is still offered to be undone is deleted while there is a session.
+      await deletePendingNow();
       await unwrap(api().POST('/logout', { body: {} }));
       endSession('logged-out');
     },
@@ -90,6 +93,7 @@ export function useLogOutEverywhere() {
 export function useDeleteAccount() {
   return useMutation({
     mutationFn: async () => {
+      await deletePendingNow();
       const user_id = await fetchUserId();
       await unwrap(api().DELETE('/users/{user_id}', { params: { path: { user_id } } }));
       endSession('logged-out');

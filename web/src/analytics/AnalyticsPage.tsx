@@ -78,7 +78,7 @@ function NoCalls() {
 function Overview({ totals }: { readonly totals: Totals }) {
   return (
     <>
-      <h2 className="h2">Everyone’s calls</h2>
+      <h2 className="h2 totals-title">Everyone’s calls</h2>
       <Tiles>
         <Tile label="Calls" value={formatCount(totals.calls)} />
         <Tile

@@ -27,7 +27,15 @@ export function Shell() {
 
   return (
     <>
-      <a className={styles.skip} href="#main">
+      <a
+        className={styles.skip}
+        href="#main"
+        onClick={(event) => {
+          // With a hash in the history, going back from the viewer would move the focus here.
+          event.preventDefault();
+          main.current?.focus();
+        }}
+      >
         Skip to content
       </a>
       <header className={styles.bar}>

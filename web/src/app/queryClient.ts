@@ -3,7 +3,7 @@ import { forgetCalls } from '../api/calls';
 import { ApiError } from '../api/errors';
 import { sessionStore } from '../api/session';
 import { transportStore } from '../api/transport';
-import { deletePendingNow } from '../pictures/deletion';
+import { deletePendingNow, forgetDeletions } from '../pictures/deletion';
 import { forgetAllPictures, rememberUpload } from '../pictures/variants';
 import { keys } from '../api/queryKeys';
 import { forgetPlaces } from '../timeline/useAnchor';
@@ -78,6 +78,7 @@ function followSession(client: QueryClient): void {
       // Continues what an earlier page left, or what failed when the session expired.
       void uploads.restore(session.username).then(() => uploads.retryAll());
     } else if (reason !== 'start') {
+      forgetDeletions();
       client.clear();
       forgetCalls();
       forgetPlaces();

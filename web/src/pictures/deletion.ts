@@ -13,6 +13,8 @@ import { deleteForGood } from './queries';
 export const hiddenStore = createStore<ReadonlySet<string>>(new Set());
 
 const pending = new Set<ShownNotice>();
+/** Changes with each session: a user must not see what became of another one's pictures. */
+let sessions = 0;
 const running = new Set<Promise<void>>();
 
 /** Deletes at most this many pictures at the same time. */
@@ -37,6 +39,7 @@ export function deletePictures(client: QueryClient, pictures: readonly Doomed[])
   const ids = pictures.map(({ id }) => id);
   if (ids.length === 0) return;
   hide(ids, true);
+  const started = sessions;
   const what =
     pictures.length === 1
       ? `“${pictures[0]?.title ?? ''}” was deleted.`
@@ -48,6 +51,7 @@ export function deletePictures(client: QueryClient, pictures: readonly Doomed[])
     },
     onEnd: () => {
       pending.delete(shown);
+      if (started !== sessions) return;
       const run = deleteAll(client, pictures).finally(() => running.delete(run));
       running.add(run);
     },
@@ -56,6 +60,7 @@ export function deletePictures(client: QueryClient, pictures: readonly Doomed[])
 }
 
 async function deleteAll(client: QueryClient, pictures: readonly Doomed[]): Promise<void> {
+  const started = sessions;
   const left = [...pictures];
   const failed: { picture: Doomed; error: unknown }[] = [];
   const work = async () => {
@@ -68,6 +73,7 @@ async function deleteAll(client: QueryClient, pictures: readonly Doomed[]): Prom
     }
   };
   await Promise.all(Array.from({ length: CONCURRENT }, work));
+  if (started !== sessions) return;
   hide(
     pictures.map(({ id }) => id),
     false,
@@ -88,4 +94,11 @@ async function deleteAll(client: QueryClient, pictures: readonly Doomed[]): Prom
 export async function deletePendingNow(): Promise<void> {
   for (const shown of [...pending]) shown.end();
   await Promise.all(running);
+}
+
+/** Withdraws all offers to undo without deleting: the session has ended. */
+export function forgetDeletions(): void {
+  sessions += 1;
+  for (const shown of [...pending]) shown.end();
+  hiddenStore.set(new Set());
 }

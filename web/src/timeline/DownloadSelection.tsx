@@ -5,6 +5,7 @@ import { formatCount } from '../lib/format';
 import { Button } from '../ui/Button';
 import { DownloadIcon } from '../ui/icons';
 import { notify } from '../ui/notices';
+import styles from './timeline.module.css';
 
 /** The most names in a notice about missing pictures. The ZIP lists all of them. */
 const MAX_NAMED = 3;
@@ -50,7 +51,7 @@ export function DownloadSelection({
   }
   return (
     <Button tone="inherit" startIcon={<DownloadIcon />} onClick={() => void start()}>
-      Download
+      <span className={styles.word}>Download</span>
     </Button>
   );
 }

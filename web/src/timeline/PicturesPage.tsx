@@ -9,8 +9,11 @@ import {
   type RefObject,
 } from 'react';
 import { Outlet, useParams } from 'react-router';
+import { describeError } from '../api/errors';
+import type { IndexEntry } from '../api/types';
 import { formatCount } from '../lib/format';
 import { useStore } from '../lib/useStore';
+import { hiddenStore } from '../pictures/deletion';
 import { orderStore } from '../pictures/order';
 import { monthQuery, monthsQuery } from '../pictures/queries';
 import { Failure } from '../transports/Failure';
@@ -18,6 +21,7 @@ import { openUploads } from '../uploads/uploads';
 import { Button } from '../ui/Button';
 import { SearchIcon, UploadIcon } from '../ui/icons';
 import { lazyWithPreload } from '../ui/lazyWithPreload';
+import { notify } from '../ui/notices';
 import { Empty } from '../ui/states';
 import { useDocumentTitle } from '../ui/useDocumentTitle';
 import { clearSelection, select } from './selection';
@@ -26,6 +30,7 @@ import { Timeline } from './Timeline';
 import styles from './timeline.module.css';
 import { Toolbar } from './Toolbar';
 import { useSections } from './useSections';
+import { useShortcut } from './useShortcut';
 import { Welcome } from './Welcome';
 
 const ShortcutsDialog = lazyWithPreload(() =>
@@ -63,24 +68,33 @@ export function PicturesPage() {
     }
   }
 
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      const typing =
-        event.target instanceof Element && event.target.closest('input, select, textarea');
-      if (event.key === '?' && !typing) setHelp(true);
-    };
-    addEventListener('keydown', onKey);
-    return () => removeEventListener('keydown', onKey);
-  }, []);
+  useShortcut('?', () => setHelp(true));
+  const searchField = useRef<HTMLInputElement>(null);
+  useShortcut('/', () => {
+    // The viewer covers the field.
+    if (pictureId === undefined) searchField.current?.focus();
+  });
 
-  const loadAll = useCallback(async () => {
-    if (searched !== '') return sections.flatMap(({ entries }) => entries ?? []);
-    const { months } = await client.query(monthsQuery(order));
-    const all = await Promise.all(
-      months.map(({ month }) => client.query({ ...monthQuery(order, month), staleTime: 30_000 })),
-    );
-    return all.flat();
-  }, [client, order, searched, sections]);
+  const withAll = useCallback(
+    async (take: (pictures: readonly IndexEntry[]) => void) => {
+      if (searched !== '') {
+        take(sections.flatMap(({ entries }) => entries ?? []));
+        return;
+      }
+      try {
+        const { months } = await client.query(monthsQuery(order));
+        const all = await Promise.all(
+          months.map(({ month }) =>
+            client.query({ ...monthQuery(order, month), staleTime: 30_000 }),
+          ),
+        );
+        take(all.flat().filter(({ id }) => !hiddenStore.get().has(id)));
+      } catch (error) {
+        notify(`Nothing was selected. ${describeError(error)}`, { severity: 'error' });
+      }
+    },
+    [client, order, searched, sections],
+  );
 
   const jump = (month: string) => {
     const section = sections.find((section) => section.month === month);
@@ -103,19 +117,19 @@ export function PicturesPage() {
             {searched === '' ? formatCount(total) : `${formatCount(total)} found`}
           </p>
         )}
+        {isEmpty === false && (
+          <Toolbar
+            order={order}
+            sections={sections}
+            search={search}
+            searchField={searchField}
+            onSearch={setSearch}
+            onJump={jump}
+            onHelp={() => setHelp(true)}
+          />
+        )}
         {isEmpty === false && upload}
       </div>
-
-      {isEmpty === false && (
-        <Toolbar
-          order={order}
-          sections={sections}
-          search={search}
-          onSearch={setSearch}
-          onJump={jump}
-          onHelp={() => setHelp(true)}
-        />
-      )}
 
       {error !== null && (
         <Failure
@@ -137,7 +151,7 @@ export function PicturesPage() {
 
       {isEmpty === false && (
         <>
-          <SelectionBar onSelectAll={() => void loadAll().then(select)} />
+          <SelectionBar onSelectAll={() => void withAll(select)} />
           {width > 0 && total > 0 && (
             <Timeline
               container={container}
@@ -145,7 +159,7 @@ export function PicturesPage() {
               order={order}
               onNear={onNear}
               reveal={reveal}
-              loadAll={loadAll}
+              withAll={withAll}
             />
           )}
         </>

@@ -19,7 +19,9 @@ export function SelectionBar({ onSelectAll }: { readonly onSelectAll: () => void
       <IconButton label="Clear the selection" hint="right" onClick={clearSelection}>
         <CloseIcon />
       </IconButton>
-      <p role="status">{formatCount(selected.size)} selected</p>
+      <p role="status" className="ellipsis">
+        {formatCount(selected.size)} selected
+      </p>
       <Button tone="inherit" onClick={onSelectAll}>
         Select all
       </Button>
@@ -32,7 +34,7 @@ export function SelectionBar({ onSelectAll }: { readonly onSelectAll: () => void
           clearSelection();
         }}
       >
-        Delete
+        <span className={styles.word}>Delete</span>
       </Button>
     </div>
   );

@@ -46,6 +46,8 @@ export const Tile = memo(function Tile({
   onFocus,
 }: TileProps) {
   const { entry, left, top, width, height } = box;
+  const processing = entry.state === 'processing';
+  const thumbnail = useVariant(entry.id, 'thumbnail', processing ? undefined : '');
   const press = useLongPress(() => onToggle(entry, false));
   const click = (event: MouseEvent) => {
     if (press.wasLong() || selecting || event.shiftKey) {
@@ -75,7 +77,11 @@ export const Tile = memo(function Tile({
           onPointerEnter={PictureView.preload}
           {...press.handlers}
         >
-          <Thumbnail box={box} />
+          <Thumbnail
+            box={box}
+            blob={processing ? uploadOf(entry.id) : thumbnail.blob}
+            failed={thumbnail.error !== undefined}
+          />
           <span className={styles.caption} aria-hidden="true">
             {entry.title}
           </span>
@@ -90,16 +96,30 @@ export const Tile = memo(function Tile({
         >
           <CheckIcon size={16} />
         </button>
+        {thumbnail.error !== undefined && (
+          <Button
+            size="small"
+            variant="contained"
+            tabIndex={-1}
+            aria-label={`Try again to load ${entry.title}`}
+            className={styles.retry}
+            onClick={thumbnail.retry}
+          >
+            Try again
+          </Button>
+        )}
       </div>
     </div>
   );
 });
 
-function Thumbnail({ box: { entry, width, height } }: { readonly box: Box }) {
-  const processing = entry.state === 'processing';
-  const variant = useVariant(entry.id, 'thumbnail', processing ? undefined : '');
-  const { error, retry } = variant;
-  const blob = processing ? uploadOf(entry.id) : variant.blob;
+interface ThumbnailProps {
+  readonly box: Box;
+  readonly blob: Blob | undefined;
+  readonly failed: boolean;
+}
+
+function Thumbnail({ box: { entry, width, height }, blob, failed }: ThumbnailProps) {
   const [shown, setShown] = useState(false);
   const [undecodable, setUndecodable] = useState(false);
   const [hovered, setHovered] = useState(false);
@@ -112,9 +132,9 @@ function Thumbnail({ box: { entry, width, height } }: { readonly box: Box }) {
       onPointerLeave={() => setHovered(false)}
     >
       {!shown && entry.placeholder !== '' && (
-        <Placeholder hash={entry.placeholder} className={styles.picture} />
+        <Placeholder hash={entry.placeholder} className={cx(styles.picture, styles.placeholder)} />
       )}
-      {processing && blob === undefined && <Spinner size={28} />}
+      {entry.state === 'processing' && blob === undefined && <Spinner size={28} />}
       {blob !== undefined && !undecodable && (
         <BlobImage
           blob={blob}
@@ -125,20 +145,9 @@ function Thumbnail({ box: { entry, width, height } }: { readonly box: Box }) {
         />
       )}
       {hovered && entry.content_type === 'image/gif' && <Moving id={entry.id} />}
-      {undecodable && <BrokenIcon />}
-      {error !== undefined && (
+      {(undecodable || failed) && (
         <span className={styles.broken}>
           <BrokenIcon />
-          <Button
-            size="small"
-            tabIndex={-1}
-            onClick={(event) => {
-              event.preventDefault();
-              retry();
-            }}
-          >
-            Try again
-          </Button>
         </span>
       )}
     </span>

@@ -34,12 +34,12 @@ interface TimelineProps {
   readonly onNear: (months: readonly string[]) => void;
   /** A picture to scroll to and to focus, and a number that changes with each request. */
   readonly reveal: { readonly id: string; readonly at: number } | undefined;
-  /** Loads the pictures of all months, to select them. */
-  readonly loadAll: () => Promise<readonly IndexEntry[]>;
+  /** Loads the pictures of all months, and passes them on. */
+  readonly withAll: (take: (pictures: readonly IndexEntry[]) => void) => Promise<void>;
 }
 
 /** The virtualised grid. Its heights are computed from the layout, so nothing has to be measured. */
-export function Timeline({ container, state, order, onNear, reveal, loadAll }: TimelineProps) {
+export function Timeline({ container, state, order, onNear, reveal, withAll }: TimelineProps) {
   const { sections, total, height } = state;
   const client = useQueryClient();
   const viewport = useViewport();
@@ -118,16 +118,33 @@ export function Timeline({ container, state, order, onNear, reveal, loadAll }: T
     focus(reveal.id);
   }, [reveal, places, show, focus]);
 
+  // Follows Home and End as soon as the month at that end has been loaded.
+  const goal = useRef<'Home' | 'End'>(undefined);
+  useLayoutEffect(() => {
+    const atEnd = goal.current === 'End';
+    const layout = sections.at(atEnd ? -1 : 0)?.layout;
+    if (goal.current === undefined || layout === undefined) return;
+    goal.current = undefined;
+    const day = layout.days.at(atEnd ? -1 : 0);
+    const box = day?.boxes.at(atEnd ? -1 : 0);
+    scrollTo(0, atEnd ? document.documentElement.scrollHeight : 0);
+    if (box !== undefined) focus(box.entry.id);
+  });
+
   const onToggle = useCallback(
     (entry: IndexEntry, range: boolean) => {
       if (!range) toggleSelected(entry);
-      else
+      // A range may span months that haven't been loaded.
+      else if (sections.some(({ layout }) => layout === undefined)) {
+        void withAll((all) => selectRange(all, entry));
+      } else {
         selectRange(
           places.map(({ box }) => box.entry),
           entry,
         );
+      }
     },
-    [places],
+    [sections, places, withAll],
   );
 
   const jump = useCallback(
@@ -146,7 +163,7 @@ export function Timeline({ container, state, order, onNear, reveal, loadAll }: T
     const plain = !event.altKey && !event.ctrlKey && !event.metaKey;
     if ((event.ctrlKey || event.metaKey) && key.toLowerCase() === 'a') {
       event.preventDefault();
-      void loadAll().then(select);
+      void withAll(select);
     } else if (key === 'Escape') {
       clearSelection();
     } else if (place !== undefined && plain && key === ' ') {
@@ -160,10 +177,11 @@ export function Timeline({ container, state, order, onNear, reveal, loadAll }: T
       deletePictures(client, doomed);
     } else if (plain && (key === 'Home' || key === 'End')) {
       event.preventDefault();
-      const end = key === 'Home' ? places[0] : places.at(-1);
+      goal.current = key;
       forgetPlace();
+      // Brings the month near, so that it is loaded.
       scrollTo(0, key === 'Home' ? 0 : document.documentElement.scrollHeight);
-      if (end !== undefined) focus(end.box.entry.id);
+      rerender();
     } else if (place !== undefined && plain) {
       const next = move(places, place, key);
       if (next === undefined) return;

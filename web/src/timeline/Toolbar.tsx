@@ -1,10 +1,10 @@
-import { useEffect, useRef } from 'react';
+import type { Ref } from 'react';
 import type { Order } from '../api/queryKeys';
 import { formatCount } from '../lib/format';
 import { formatMonth } from '../pictures/dates';
 import { chooseOrder } from '../pictures/order';
 import { IconButton } from '../ui/IconButton';
-import { HelpIcon, SearchIcon } from '../ui/icons';
+import { CalendarIcon, HelpIcon, SearchIcon, SortIcon } from '../ui/icons';
 import styles from './timeline.module.css';
 import type { Section } from './useSections';
 
@@ -12,31 +12,28 @@ interface ToolbarProps {
   readonly order: Order;
   readonly sections: readonly Section[];
   readonly search: string;
+  readonly searchField: Ref<HTMLInputElement>;
   readonly onSearch: (text: string) => void;
   readonly onJump: (month: string) => void;
   readonly onHelp: () => void;
 }
 
 /** Search, order and "jump to month". */
-export function Toolbar({ order, sections, search, onSearch, onJump, onHelp }: ToolbarProps) {
-  const field = useRef<HTMLInputElement>(null);
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      const typing =
-        event.target instanceof Element && event.target.closest('input, select, textarea');
-      if (event.key !== '/' || typing || event.ctrlKey || event.metaKey || event.altKey) return;
-      event.preventDefault();
-      field.current?.focus();
-    };
-    addEventListener('keydown', onKey);
-    return () => removeEventListener('keydown', onKey);
-  }, []);
+export function Toolbar({
+  order,
+  sections,
+  search,
+  searchField,
+  onSearch,
+  onJump,
+  onHelp,
+}: ToolbarProps) {
   return (
     <div className={styles.toolbar} role="search">
       <label className={styles.search}>
         <SearchIcon size={18} />
         <input
-          ref={field}
+          ref={searchField}
           type="search"
           placeholder="Search titles"
           aria-label="Search titles"
@@ -47,7 +44,8 @@ export function Toolbar({ order, sections, search, onSearch, onJump, onHelp }: T
           }}
         />
       </label>
-      <nav aria-label="Jump to month" className={styles.jump}>
+      <nav aria-label="Jump to month" className={styles.pick}>
+        <CalendarIcon />
         <select
           aria-label="Jump to month"
           value=""
@@ -63,15 +61,17 @@ export function Toolbar({ order, sections, search, onSearch, onJump, onHelp }: T
           ))}
         </select>
       </nav>
-      <select
-        aria-label="Order"
-        value={order}
-        className={styles.order}
-        onChange={(event) => chooseOrder(event.target.value === 'created' ? 'created' : 'taken')}
-      >
-        <option value="taken">Date taken</option>
-        <option value="created">Date uploaded</option>
-      </select>
+      <div className={styles.pick}>
+        <SortIcon />
+        <select
+          aria-label="Order"
+          value={order}
+          onChange={(event) => chooseOrder(event.target.value === 'created' ? 'created' : 'taken')}
+        >
+          <option value="taken">Date taken</option>
+          <option value="created">Date uploaded</option>
+        </select>
+      </div>
       <IconButton className={styles.help} label="Keyboard shortcuts" onClick={onHelp}>
         <HelpIcon />
       </IconButton>

@@ -4,12 +4,14 @@ import { ACCEPTED_TYPES } from '../uploads/checkFile';
 import { openUploads } from '../uploads/uploads';
 import { Button } from '../ui/Button';
 import { UploadIcon } from '../ui/icons';
-import { drawSamples } from './samples';
 import styles from './timeline.module.css';
 
 /** What a new user sees: where to drop pictures, and a way to try it without any. */
 export function Welcome() {
-  const trySamples = async () => openUploads(await drawSamples());
+  const trySamples = async () => {
+    const { drawSamples } = await import('./samples');
+    openUploads(await drawSamples());
+  };
   return (
     <div className={styles.welcome}>
       <svg viewBox="0 0 320 200" width="320" height="200" aria-hidden="true">
@@ -33,8 +35,11 @@ export function Welcome() {
       </svg>
       <h2 className="h2">No pictures yet</h2>
       <p className="quiet">
-        Drop photos anywhere on this page, or paste them. They appear in order of the days you took
-        them, untouched: {ACCEPTED_TYPES}, up to {formatBytes(LIMITS.pictureBytes)} each.
+        Drop photos anywhere on this page, or paste them. They stay exactly as they are, and line up
+        by the day you took them.
+      </p>
+      <p className="quiet small">
+        {ACCEPTED_TYPES}, up to {formatBytes(LIMITS.pictureBytes)} each
       </p>
       <div className={styles.welcomeActions}>
         <Button

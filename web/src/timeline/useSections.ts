@@ -27,7 +27,7 @@ export interface Sections {
   readonly sections: readonly Section[];
   readonly total: number;
   readonly height: number;
-  /** Undefined until the months are known. */
+  /** Whether there are no pictures, apart from those being deleted. Undefined until it is known. */
   readonly isEmpty: boolean | undefined;
   readonly error: Error | null;
   /** Whether something that is on screen, or searched, is still being loaded. */
@@ -102,7 +102,7 @@ export function useSections({ order, search, width, near }: SectionsOptions): Se
     sections,
     total,
     height,
-    isEmpty: known === undefined ? undefined : known.length === 0,
+    isEmpty: known && (known.length === 0 || (!searching && sections.length === 0)),
     error,
     isLoading: months.isLoading || loaded.isLoading,
     retry: () => void months.refetch(),

@@ -104,6 +104,15 @@ export const SearchIcon = icon(
     <path d="m16 16 4.5 4.5" />
   </>,
 );
+export const CalendarIcon = icon(
+  <>
+    <rect x="4" y="5.500" width="16" height="14.500" rx="2.500" />
+    <path d="M4 10h16M8.500 3.500v4m7-4v4" />
+  </>,
+);
+export const SortIcon = icon(
+  <path d="M7.500 5v14m0 0L4 15.500M7.500 19l3.500-3.500M13 7h7m-7 5h5m-5 5h3" />,
+);
 export const HelpIcon = icon(
   <>
     <circle cx="12" cy="12" r="8.5" />

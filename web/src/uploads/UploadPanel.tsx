@@ -1,5 +1,5 @@
 import { IMAGE_TYPES } from '../pictures/image';
-import { UploadIcon } from '../ui/icons';
+import { Mark } from '../ui/Brand';
 import { lazyWithPreload } from '../ui/lazyWithPreload';
 import { useEffect } from 'react';
 import { useStore } from '../lib/useStore';
@@ -37,7 +37,7 @@ export function UploadPanel() {
       {any && <UploadTray />}
       {dragging && (
         <div className={styles.overlay} aria-hidden="true">
-          <UploadIcon size={44} />
+          <Mark size={132} />
           <p className="h2">Drop pictures to upload them</p>
         </div>
       )}

@@ -1,4 +1,4 @@
-import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
+import type { DBSchema, IDBPDatabase } from 'idb';
 import type { ImageType } from '../pictures/image';
 
 /** An upload that hasn't been completed, as it is kept across reloads. */
@@ -173,6 +173,7 @@ export class IndexedDbUploads implements SavedUploads {
 
 // `async`, because a browser that denies storage may throw at once.
 async function open(): Promise<IDBPDatabase<Schema>> {
+  const { openDB } = await import('idb');
   return openDB<Schema>(NAME, 1, {
     upgrade(db) {
       db.createObjectStore('uploads', { keyPath: 'key' }).createIndex('owner', 'owner');

@@ -7,11 +7,12 @@ import styles from './viewer.module.css';
 /** What is known of a picture. */
 export function InfoPanel({ info }: { readonly info: PictureInfo }) {
   const [width, height] = sizeOf(info);
-  const megapixels = ((width * height) / 1e6).toFixed(1);
+  const megapixels = (width * height) / 1e6;
+  const size = `${width} × ${height}`;
   const rows = [
     ['Taken', info.taken_at === '' ? 'Not recorded by the camera' : formatTaken(info.taken_at)],
     ['Uploaded', formatDateTime(new Date(info.created_at))],
-    ['Size', `${width} × ${height} (${megapixels} megapixels)`],
+    ['Size', megapixels < 0.1 ? size : `${size} (${megapixels.toFixed(1)} megapixels)`],
     ['File', `${typeName(info.content_type)}, ${formatBytes(info.size_bytes)}`],
     ...(info.damage === '' ? [] : [['Damaged', info.damage]]),
   ] as const;

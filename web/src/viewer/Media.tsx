@@ -29,6 +29,16 @@ function mayMove({ content_type, size_bytes }: PictureInfo): boolean {
   );
 }
 
+/** The largest box with a picture's proportions that fits into its container, up to its own size. */
+function fitOf(width: number, height: number) {
+  const ratio = width / height;
+  return {
+    width: `min(100cqw, ${width}px, 100cqh * ${ratio})`,
+    height: 'auto',
+    aspectRatio: ratio,
+  };
+}
+
 /** A picture: its placeholder, then its thumbnail, then its preview, then the original if needed. */
 export function Media({ id, info, entry, full, ref }: MediaProps) {
   const preview = useVariant(id, 'preview', info?.links.preview);
@@ -54,10 +64,7 @@ export function Media({ id, info, entry, full, ref }: MediaProps) {
   const shown = preview.blob ?? thumbnail.blob;
   return (
     <div ref={ref} className={styles.media}>
-      <div
-        className={styles.fit}
-        style={width > 0 && height > 0 ? { maxWidth: width, maxHeight: height } : {}}
-      >
+      <div className={styles.fit} style={width > 0 && height > 0 ? fitOf(width, height) : {}}>
         {shown === undefined && placeholder !== '' && (
           <Placeholder hash={placeholder} className={styles.layer} />
         )}

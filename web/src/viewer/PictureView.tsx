@@ -142,7 +142,7 @@ export function PictureView() {
   return (
     <Dialog.Root open onOpenChange={(open) => !open && close()}>
       <Dialog.Portal>
-        <Dialog.Popup className={styles.viewer} finalFocus={false}>
+        <Dialog.Popup className={styles.viewer} data-scheme="dark" finalFocus={false}>
           <header className={styles.bar}>
             <IconButton label="Close" hint="right" className={styles.dark} onClick={close}>
               <CloseIcon />

@@ -1,6 +1,6 @@
-import { useQuery } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import type { Order } from '../api/queryKeys';
-import type { IndexEntry } from '../api/types';
+import type { IndexEntry, PictureMonth } from '../api/types';
 import { useStore } from '../lib/useStore';
 import { type Dated, monthOf } from '../pictures/dates';
 import { hiddenStore } from '../pictures/deletion';
@@ -40,12 +40,19 @@ export function useNeighbours(id: string, dated: Dated | undefined, order: Order
   const isLast = known && index === entries.length - 1;
   const older = useMonth(order, months[at + 1]?.month, isLast).filter(visible);
 
-  const before = months.slice(0, Math.max(0, at)).reduce((sum, { count }) => sum + count, 0);
+  const client = useQueryClient();
+  /** The pictures of a month that aren't being deleted. */
+  const countOf = ({ month, count }: PictureMonth) => {
+    const loaded = client.getQueryData(monthQuery(order, month).queryKey);
+    return count - (loaded?.filter((entry) => !visible(entry)).length ?? 0);
+  };
+  const sum = (of: readonly PictureMonth[]) => of.reduce((sum, month) => sum + countOf(month), 0);
+  const before = sum(months.slice(0, Math.max(0, at)));
   return {
     current: entries[index],
     previous: known ? (entries[index - 1] ?? newer.at(-1)) : undefined,
     next: known ? (entries[index + 1] ?? older[0]) : undefined,
     position: known ? before + index + 1 : undefined,
-    total: data?.total ?? 0,
+    total: sum(months),
   };
 }

@@ -11,6 +11,8 @@ interface ConfirmProps {
   readonly children?: ReactNode;
   /** The label of the button that confirms. */
   readonly action?: string;
+  /** The label of the button that keeps everything as it is. */
+  readonly cancel?: string;
   /** Whether the action can be confirmed. */
   readonly ready?: boolean;
   readonly pending: boolean;
@@ -27,6 +29,7 @@ export function Confirm({
   text,
   children,
   action = 'Delete for good',
+  cancel = 'Keep it',
   ready = true,
   pending,
   failure,
@@ -45,7 +48,7 @@ export function Confirm({
       actions={
         <>
           <Button ref={keep} onClick={onClose} disabled={pending}>
-            Keep it
+            {cancel}
           </Button>
           <Button
             tone="error"

@@ -56,7 +56,9 @@ function Toasts() {
             >
               <Toast.Content className={styles.content}>
                 <SeverityIcon severity={severity} />
-                <Toast.Description className={styles.text}>{text}</Toast.Description>
+                <Toast.Title render={<p />} className={styles.text}>
+                  {text}
+                </Toast.Title>
                 {onUndo !== undefined && (
                   <Toast.Action className={styles.undo} onClick={onUndo}>
                     Undo
