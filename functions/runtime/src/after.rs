@@ -16,8 +16,9 @@ use crate::{Env, call_log::CallLog, emf::Sample};
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long the extension waits for the end of a call that Lambda announced: a little longer than
-/// the longest call. A call whose event can't be parsed never ends.
-const MAX_CALL_DURATION: Duration = Duration::from_secs(15);
+/// the longest call and the work after it, and less than Lambda allows for both. A call whose event
+/// can't be parsed never ends.
+const MAX_CALL_DURATION: Duration = Duration::from_secs(13);
 
 /// A call that has ended.
 pub(crate) struct Finished {
@@ -143,5 +144,27 @@ pub(crate) async fn register(
             tracing::info!(%error, "there is no Extensions API; calls are logged before the response");
             (Outbox { after, queue: None }, None)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{call_log, start};
+
+    /// Lambda's time limit covers the call and what the extension does after it.
+    #[test]
+    fn the_work_after_the_longest_call_fits_the_time_limit() {
+        let longest = start::CALL_TIMEOUT + call_log::TIMEOUT + FLUSH_TIMEOUT;
+        assert!(longest < MAX_CALL_DURATION);
+        let template = concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml");
+        let template = std::fs::read_to_string(template).unwrap();
+        let globals = template.split_once("\nGlobals:\n").unwrap().1;
+        let limit = globals
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("Timeout: "))
+            .unwrap();
+        let limit = Duration::from_secs(limit.parse().unwrap());
+        assert!(MAX_CALL_DURATION < limit, "{limit:?}");
     }
 }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::Env;
 
 /// How long sending an entry may keep the environment running, retries included.
-const TIMEOUT: Duration = Duration::from_secs(2);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The entry of a call.
 pub(crate) fn entry(

@@ -4,10 +4,7 @@ use lambda_http::{
     Body, Response,
     http::{
         HeaderName, HeaderValue,
-        header::{
-            CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
-            X_CONTENT_TYPE_OPTIONS,
-        },
+        header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS},
     },
 };
 use serde::Serialize;
@@ -87,10 +84,9 @@ pub(crate) fn failure(error: &dyn Fault, head: &Head) -> Response<Body> {
             &retry_after_header(wait),
         );
     }
-    if code == ErrorCode::Unauthenticated {
-        // RFC 9110, section 15.5.2: a 401 names the scheme.
-        insert(&mut response, WWW_AUTHENTICATE.as_str(), "Bearer");
-    }
+    // No `WWW-Authenticate` with 401: API Gateway renames it in a function's answer to
+    // `x-amzn-Remapped-WWW-Authenticate`. (AWS, "Amazon API Gateway important notes",
+    // https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html)
     if code == ErrorCode::UnsupportedMediaType && head.is_compressed {
         // RFC 9110, section 12.5.3: the codings that would be accepted, and only if the body's isn't.
         insert(&mut response, ACCEPT_ENCODING, IDENTITY);

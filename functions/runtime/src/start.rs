@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// The default of `CALL_TIMEOUT_MS`: a second less than the gateway waits for a function.
-const CALL_TIMEOUT: Duration = Duration::from_secs(9);
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(9);
 
 /// The transport of events in metrics.
 const INTERNAL: &str = "internal";

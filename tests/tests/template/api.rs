@@ -1,6 +1,7 @@
 //! What API Gateway answers and logs by itself.
 
 use serde_json::{Value, json};
+use trichrome_proto::error::ErrorCode;
 
 use crate::Template;
 
@@ -69,4 +70,67 @@ fn the_stage_waits_for_the_role_of_its_log() {
         api["Properties"]["Variables"],
         json!({"LogRole": {"Fn::If": ["CreatesLogRole", {"Ref": "ApiGatewayAccount"}, "existing"]}})
     );
+}
+
+/// API Gateway looks for a signature of AWS in the request for an unknown path, before it answers.
+#[test]
+fn unknown_paths_are_404_with_any_authorization() {
+    let responses = &api()["GatewayResponses"];
+    let unknown = &responses["MISSING_AUTHENTICATION_TOKEN"];
+    assert_eq!(unknown["StatusCode"], "404");
+    for kind in [
+        "INVALID_SIGNATURE",
+        "ACCESS_DENIED",
+        "EXPIRED_TOKEN",
+        "DEFAULT_4XX",
+    ] {
+        assert_eq!(responses[kind], *unknown, "{kind}");
+    }
+}
+
+#[test]
+fn own_answers_have_the_shape_of_all_errors() {
+    let responses = api()["GatewayResponses"].clone();
+    for (kind, response) in responses.as_object().expect("gateway responses") {
+        let body = &response["ResponseTemplates"]["application/json"];
+        let body: Value = serde_json::from_str(body.as_str().expect(kind)).expect(kind);
+        let error = &body["error"];
+        assert_eq!(error["request_id"], "$context.requestId", "{kind}");
+        assert!(error["message"].is_string(), "{kind}");
+        let code = ErrorCode::from_text(error["code"].as_str().expect(kind)).expect(kind);
+        let status = code.http().to_string();
+        if kind != "DEFAULT_5XX" {
+            assert_eq!(response["StatusCode"], status.as_str(), "{kind}");
+        }
+        let headers = &response["ResponseParameters"]["Headers"];
+        assert_eq!(headers["X-Request-Id"], "context.requestId", "{kind}");
+    }
+}
+
+/// API Gateway answers 500 when Lambda throttles a function, and 429 for limits of its own.
+#[test]
+fn routes_of_functions_with_reserved_concurrency_are_limited_alike() {
+    let template = Template::read();
+    let settings = api()["MethodSettings"].clone();
+    let mut reserved = 0;
+    for (name, properties) in template.functions() {
+        let concurrency = &properties["ReservedConcurrentExecutions"]["Fn::If"];
+        let route = &properties["Events"]["Rest"]["Properties"];
+        if concurrency.is_null() || route.is_null() {
+            continue;
+        }
+        reserved += 1;
+        let path = route["Path"].as_str().expect("a path").replace('/', "~1");
+        let setting = settings.as_array().into_iter().flatten().find(|setting| {
+            setting["ResourcePath"] == format!("/{path}").as_str()
+                && setting["HttpMethod"] == route["Method"]
+        });
+        let setting = setting.unwrap_or_else(|| panic!("no MethodSettings for {name}"));
+        for limit in ["ThrottlingRateLimit", "ThrottlingBurstLimit"] {
+            let limit = &setting[limit]["Fn::If"];
+            assert_eq!(limit[0], concurrency[0], "{name}");
+            assert_eq!(limit[1], concurrency[1], "{name}");
+        }
+    }
+    assert_eq!(reserved, 2);
 }

@@ -186,14 +186,15 @@ async fn only_rest_calls_are_logged_by_the_function() {
 }
 
 #[tokio::test]
-async fn a_missing_token_is_401_and_names_the_scheme() {
+async fn a_missing_token_is_401() {
     let mut bare = request("api", "", "");
     bare.headers_mut().remove("authorization");
     let (status, body, handled) = respond(List, bare).await;
     assert_eq!(status, 401);
     assert_eq!(body["error"]["code"], "UNAUTHENTICATED");
     assert_eq!(body["error"]["request_id"], "r-1");
-    assert_eq!(handled.response.headers()["www-authenticate"], "Bearer");
+    // API Gateway would rename it.
+    assert!(!handled.response.headers().contains_key("www-authenticate"));
     assert_eq!(handled.finished.entry.unwrap().status, 401);
 }
 
