@@ -14,6 +14,7 @@ SAMPLES = {
     "DatabaseUrlVersion": "11111111-2222-3333-4444-555555555555",
     "KafkaBootstrapServers": "b-1.example.com:9096,b-2.example.com:9096",
     "KafkaClusterArn": "arn:aws:kafka:us-east-1:123456789012:cluster/main/0aa0bb00-1111-2222-3333-444444444444-5",
+    "KafkaRootCaSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:AmazonMSK_ca-AbCdEf",
     "KafkaSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:AmazonMSK_main-AbCdEf",
     "OtlpEndpoint": "http://collector.internal:4318",
     "PostgresConcurrency": "0",

@@ -255,7 +255,7 @@ const ACTIONS: &[(&str, &[&str])] = &[
 ];
 
 /// The policies that need `Resource: '*'`, because they create resources that have no name yet.
-const ANY_RESOURCE: [&str; 2] = ["MskPolicy", "SelfManagedKafkaVpcPolicy"];
+const ANY_RESOURCE: [&str; 2] = ["MskPolicy", "SelfManagedKafkaPolicy"];
 
 struct Template(Value);
 
@@ -510,6 +510,7 @@ fn browsers_may_use_every_method() {
     );
 }
 
+/// `trichrome_analytics::kafka` relies on the limit of retries and the destination.
 #[test]
 fn kafka_sources_read_the_triggers_topic_and_accept_partial_failures() {
     let template = Template::read();
@@ -530,7 +531,40 @@ fn kafka_sources_read_the_triggers_topic_and_accept_partial_failures() {
             "ReportBatchItemFailures"
         );
         assert!(source["Condition"].is_string(), "{id} is off by default");
+        // Without provisioned mode, Lambda ignores partial failures and limits of retries.
+        let pollers = &properties["ProvisionedPollerConfig"];
+        assert!(pollers["MinimumPollers"].as_u64() >= Some(1), "{id}");
+        assert!(
+            pollers["MaximumPollers"].as_u64() >= pollers["MinimumPollers"].as_u64(),
+            "{id}"
+        );
+        let retries = properties["MaximumRetryAttempts"].as_u64();
+        assert!(retries.is_some_and(|it| (1..=10_000).contains(&it)), "{id}");
+        let destination = &properties["DestinationConfig"]["OnFailure"]["Destination"];
+        assert_eq!(destination["Fn::GetAtt"], "FailedEvents.Arn", "{id}");
+        depends_on_its_permissions(&template, id, source);
     }
+}
+
+/// Lambda checks, when the source is created, what the function's role may do.
+fn depends_on_its_permissions(template: &Template, id: &str, source: &Value) {
+    let needed: BTreeSet<_> = template
+        .of_type("AWS::IAM::Policy")
+        .filter(|(_, policy)| {
+            policy["Properties"]["Roles"][0]["Ref"] == "AnalyticsIngestFunctionRole"
+                && (policy["Condition"] == source["Condition"]
+                    || policy["Condition"] == "HasKafkaSource")
+        })
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let waits: BTreeSet<_> = texts(&source["DependsOn"]).into_iter().collect();
+    assert_eq!(waits, needed, "{id}: DependsOn");
+    // A policy with a condition of its own could be neither in DependsOn nor waited for.
+    let other = template.of_type("AWS::IAM::Policy").find(|(_, policy)| {
+        let condition = policy["Condition"].as_str().unwrap_or("HasKafkaSource");
+        !["HasKafkaSource", "HasMsk", "HasSelfManagedKafka"].contains(&condition)
+    });
+    assert_eq!(other.map(|(name, _)| name), None);
 }
 
 #[test]
