@@ -16,6 +16,9 @@ AWS_PROFILE or AWS_ACCESS_KEY_ID, ...).
     TOKEN_JWKS_FILE  the public keys, for the parameter TokenJwks
     TOKEN_KEY_FILE   the private key, stored in the stack's secret
 
+`down` deletes the stack, which takes up to 45 minutes with functions in a VPC, and keeps its data: tables,
+bucket, secrets. `--delete-data` deletes these too, also those of a stack that is gone already.
+
 `check` only checks that AWS answers and that there is code to deploy. `up` prints the stack's outputs
 as one line of JSON, with the REST API's address as `Endpoint`. Running `up` again updates the stack,
 and repairs what a failed run has left. `redrive` delivers the call logs again that could not be
@@ -32,11 +35,13 @@ also repeats those that were found damaged.
 import argparse
 import hashlib
 import io
+import ipaddress
 import json
 import os
 import re
 import sys
 import time
+import urllib.parse
 import zipfile
 from pathlib import Path
 
@@ -51,14 +56,20 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
-# CloudFormation's own timeout for a resource is up to an hour; these resources take minutes.
-DEADLINE_SECONDS = 20 * 60
+# Creating takes minutes. Deleting functions of a VPC takes up to 45 minutes, until Lambda has removed
+# their network interfaces. (AWS, "Giving Lambda functions access to resources in an Amazon VPC",
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html)
+DEADLINE_SECONDS = 60 * 60
+# How long `backfill` waits for a queue that stays full.
+QUEUE_SECONDS = 20 * 60
 POLL_SECONDS = 1
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 # One line for each function: `CodeUri: target/lambda/<function>/bootstrap.zip`.
 CODE = re.compile(r"^(?P<indent>\s+CodeUri: )\S*?(?P<function>[\w-]+)/bootstrap\.zip\s*$", re.M)
 # States after a failed creation, from which a stack can't be updated.
 DEAD = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS"}
+# Tags of the stack's secret with the stack's name: the template's, and CloudFormation's own.
+STACK_TAGS = ("trichrome:stack", "aws:cloudformation:stack-name")
 GOOD = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 
 
@@ -341,14 +352,6 @@ class Stack:
                 lines.insert(0, f"  {event['LogicalResourceId']}: {reason}")
         return "\n".join(lines[:10]) or "  (CloudFormation gives no reason)"
 
-    def resources(self):
-        pages = self.client.get_paginator("list_stack_resources").paginate(StackName=self.name)
-        return {
-            resource["LogicalResourceId"]: resource.get("PhysicalResourceId", "")
-            for page in pages
-            for resource in page["StackResourceSummaries"]
-        }
-
     def delete(self, deadline):
         self.client.delete_stack(StackName=self.name)
         stack = self.settle(deadline)
@@ -395,6 +398,40 @@ def database_parameters(secrets, stack, given, before):
     if not version:
         raise Problem(f"the secret {name} has no database URL: set DATABASE_URL to store one")
     return {"DatabaseUrlSecret": name, "DatabaseUrlVersion": version}
+
+
+# The last labels of names that only a private network knows.
+PRIVATE_SUFFIXES = ("internal", "local", "localhost", "lan", "intranet", "private", "svc")
+
+
+def is_private(url):
+    """Whether a URL's host is reachable from a private network only, as far as its name or address says.
+    Names of the public DNS are not looked up: this machine's network isn't the functions'."""
+    host = urllib.parse.urlsplit(url).hostname or ""
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." not in host or host.rsplit(".", 1)[-1] in PRIVATE_SUFFIXES
+
+
+def trace_parameters(given, before):
+    """Which functions send traces, where that isn't given. A function outside the VPC can't reach a
+    collector inside it, and would try again and again."""
+    parameters = before | given
+    endpoint = parameters.get("OtlpEndpoint", "")
+    if not endpoint or "OtlpFrom" in given or not is_private(endpoint):
+        return {}
+    if not parameters.get("SubnetIds"):
+        say(
+            f"OtlpEndpoint {endpoint} is in a private network, and no function is in a VPC: none will send"
+            " traces. Give SubnetIds, or an endpoint that the internet reaches"
+        )
+        return {"OtlpEndpoint": ""}
+    say(
+        f"OtlpEndpoint {endpoint} is in a private network: only the functions of the VPC, those that use"
+        " Postgres, will send traces (OtlpFrom=vpc). The others need an endpoint that the internet reaches"
+    )
+    return {"OtlpFrom": "vpc"}
 
 
 def read(variable):
@@ -455,6 +492,9 @@ def up(options):
     stack = Stack(aws, options.stack)
     before = stack.describe()
     parameters |= database_parameters(secrets, options.stack, parameters, parameters_of(before))
+    if not aws.endpoint:
+        # A local AWS has no networks.
+        parameters |= trace_parameters(parameters, parameters_of(before))
     arn = outputs_of(before).get("TokenKeySecretArn")
     if key and arn and secret(secrets, arn).get("SecretString") not in (None, key):
         raise Problem(
@@ -495,25 +535,55 @@ def down(options):
     s3 = aws.client("s3")
     stack = Stack(aws, options.stack)
     deadline = time.monotonic() + DEADLINE_SECONDS
-    resources = {}
     if stack.settle(deadline):
-        resources = stack.resources()
         stack.delete(deadline)
-    # Resources with DeletionPolicy: Retain.
-    kept = ["PicturesBucket", "PicturesTable", "UsersTable", "TokenKey", "ApiLogRole"]
-    kept = {name: resources[name] for name in kept if resources.get(name)}
-    if options.delete_data:
-        delete_data(aws, s3, kept)
-        kept = {}
+    # Found by name and tag rather than in the stack: this also works when an earlier run has deleted it.
+    kept = kept_data(aws, options.stack)
     unless_gone(empty, s3=s3, bucket=Artefacts(aws, options.stack).bucket)
     unless_gone(s3.delete_bucket, Bucket=Artefacts(aws, options.stack).bucket)
-    unless_gone(
-        aws.client("secretsmanager").delete_secret,
-        SecretId=own_database_secret(options.stack),
-        ForceDeleteWithoutRecovery=True,
-    )
-    for name, identifier in kept.items():
-        say(f"kept: {name} {identifier}")
+    if options.delete_data:
+        delete_data(aws, s3, kept)
+        return
+    for name, identifiers in kept.items():
+        for identifier in identifiers:
+            say(f"kept: {name} {identifier}")
+
+
+def kept_data(aws, stack):
+    """What outlives a stack, by logical id: resources with DeletionPolicy Retain, and the database's
+    secret. Of each there can be several, from earlier stacks of this name."""
+    secrets = aws.client("secretsmanager")
+    database = own_database_secret(stack)
+    return {
+        "PicturesBucket": named(aws.client("s3").list_buckets()["Buckets"], "Name", stack.lower(), "picturesbucket"),
+        "PicturesTable": tables(aws, stack, "PicturesTable"),
+        "UsersTable": tables(aws, stack, "UsersTable"),
+        # CloudFormation doesn't name secrets after their stack.
+        "TokenKey": [
+            entry["ARN"]
+            for entry in entries(secrets, "list_secrets", "SecretList")
+            if any({"Key": tag, "Value": stack} in entry.get("Tags", []) for tag in STACK_TAGS)
+        ],
+        "ApiLogRole": named(entries(aws.client("iam"), "list_roles", "Roles"), "RoleName", stack, "ApiLogRole"),
+        "DatabaseUrlSecret": [database] if secret(secrets, database) else [],
+    }
+
+
+def tables(aws, stack, logical_id):
+    names = entries(aws.client("dynamodb"), "list_tables", "TableNames")
+    return named([{"TableName": name} for name in names], "TableName", stack, logical_id)
+
+
+def entries(client, operation, key):
+    """What all pages of a list have."""
+    pages = client.get_paginator(operation).paginate()
+    return [entry for page in pages for entry in page.get(key, [])]
+
+
+def named(found, key, stack, logical_id):
+    """The names that CloudFormation gives: stack, logical id, and characters of its choice."""
+    pattern = re.compile(f"{re.escape(stack)}-{logical_id}-[A-Za-z0-9]+")
+    return [entry[key] for entry in found if pattern.fullmatch(entry[key])]
 
 
 # Queues whose failed messages can be delivered again: the outputs of the dead-letter queue and the
@@ -642,11 +712,11 @@ def event_of(bucket, row):
 
 def send_slowly(sqs, queue, bodies, most):
     """Sends messages once fewer than this many wait."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
+    deadline = time.monotonic() + QUEUE_SECONDS
     while waiting(sqs, queue) >= most:
         if time.monotonic() > deadline:
             raise Problem(
-                f"the queue {queue} has had {most} messages for {DEADLINE_SECONDS // 60} minutes:"
+                f"the queue {queue} has had {most} messages for {QUEUE_SECONDS // 60} minutes:"
                 " look at the log of pictures-derive, then run this again"
             )
         time.sleep(POLL_SECONDS)
@@ -666,19 +736,18 @@ def count(text):
 
 
 def delete_data(aws, s3, kept):
-    if bucket := kept.get("PicturesBucket"):
+    for bucket in kept["PicturesBucket"]:
         unless_gone(empty, s3=s3, bucket=bucket)
         unless_gone(s3.delete_bucket, Bucket=bucket)
-    for name in ("PicturesTable", "UsersTable"):
-        if table := kept.get(name):
-            unless_gone(aws.client("dynamodb").delete_table, TableName=table)
-    if secret := kept.get("TokenKey"):
+    for table in kept["PicturesTable"] + kept["UsersTable"]:
+        unless_gone(aws.client("dynamodb").delete_table, TableName=table)
+    for identifier in kept["TokenKey"] + kept["DatabaseUrlSecret"]:
         unless_gone(
             aws.client("secretsmanager").delete_secret,
-            SecretId=secret,
+            SecretId=identifier,
             ForceDeleteWithoutRecovery=True,
         )
-    if role := kept.get("ApiLogRole"):
+    for role in kept["ApiLogRole"]:
         unless_gone(delete_role, iam=aws.client("iam"), role=role)
 
 

@@ -710,6 +710,24 @@ fn a_sweep_that_refuses_raises_an_alarm() {
     assert_eq!(variables["SWEEP_MAX_PERCENT"]["Ref"], "SweepMaxPercent");
 }
 
+/// A collector in the VPC is out of reach for the others, each of which would wait for it.
+#[test]
+fn functions_outside_the_vpc_can_do_without_traces() {
+    let template = Template::read();
+    let variable = "OTEL_EXPORTER_OTLP_ENDPOINT";
+    let endpoint = serde_json::json!({"Ref": "OtlpEndpoint"});
+    let all = &template.0["Globals"]["Function"]["Environment"]["Variables"][variable];
+    assert_eq!(
+        *all,
+        serde_json::json!({"Fn::If": ["TracesFromVpc", "", endpoint]})
+    );
+    for (name, properties) in template.functions() {
+        let own = &properties["Environment"]["Variables"][variable];
+        let in_vpc = !properties["VpcConfig"].is_null();
+        assert_eq!(*own == endpoint, in_vpc, "{name}");
+    }
+}
+
 #[test]
 fn data_outlives_the_stack() {
     let template = Template::read();
