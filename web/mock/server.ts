@@ -8,6 +8,7 @@ import { createServer as createSocket } from 'node:net';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MockBackend } from './backend';
+import { seedLibrary } from './seed';
 
 const WEB = fileURLToPath(new URL('..', import.meta.url));
 const DIST = join(WEB, 'dist');
@@ -128,9 +129,11 @@ export async function startControlSocket(
   await rm(path, { force: true });
   const server = createSocket((socket) => {
     socket.on('data', (data) => {
-      const [verb, part] = data.toString().trim().split(' ');
+      const [verb, part, count] = data.toString().trim().split(' ');
       if (part === 'kafka' && verb === 'stop') backend.down.add('events');
       if (part === 'kafka' && verb === 'start') backend.down.delete('events');
+      // Only here: fills a user's library, `seed <username> <count>`.
+      if (verb === 'seed' && part !== undefined) seedLibrary(backend, part, Number(count));
       socket.end('ok\n');
     });
   });

@@ -10,7 +10,10 @@ export default async function startMock(): Promise<() => Promise<void>> {
   const control_socket = join(folder, 'control');
   const closeSocket = await startControlSocket(control_socket, backend);
   const path = join(folder, 'stack.json');
-  writeFileSync(path, JSON.stringify({ gateway_url: url, aws_endpoint: url, control_socket }));
+  writeFileSync(
+    path,
+    JSON.stringify({ gateway_url: url, aws_endpoint: url, control_socket, mock: true }),
+  );
   process.env.TRICHROME_STACK = path;
   return async () => {
     await close();

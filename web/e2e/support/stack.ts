@@ -10,6 +10,7 @@ interface Stack {
   /** S3's endpoint: the origin of the pictures' links. */
   readonly aws_endpoint: string;
   readonly control_socket: string;
+  readonly mock?: boolean;
   /** The key that signs tokens; the mock has none. */
   readonly token_key_file?: string;
   readonly issuer?: string;
@@ -34,8 +35,15 @@ export function readStack(): Stack {
 /** Kafka starts slowly on a busy machine. */
 const CONTROL_MS = 150_000;
 
+/** Whether the stack is the mock backend, whose pictures needn't be uploaded. */
+export const isMock = () => readStack().mock === true;
+
+/** Fills a user's library with pictures of eight years. Only the mock backend can. */
+export const seedPictures = (username: string, count: number) =>
+  control('seed', `${username} ${count}`);
+
 /** Asks the stack's supervisor to stop or start a part. */
-export async function control(verb: 'stop' | 'start', part: string): Promise<void> {
+export async function control(verb: 'stop' | 'start' | 'seed', part: string): Promise<void> {
   const reply = await new Promise<string>((done, fail) => {
     let text = '';
     const socket = connect(readStack().control_socket, () => socket.write(`${verb} ${part}\n`));

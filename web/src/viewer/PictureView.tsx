@@ -81,10 +81,11 @@ export function PictureView() {
     if (entry !== undefined) void navigate(`/pictures/${entry.id}`, { replace: true, state });
   };
 
-  const stage = useRef<HTMLDivElement>(null);
+  // A state, because the dialog puts it on the page later.
+  const [stage, setStage] = useState<HTMLElement | null>(null);
   const media = useRef<HTMLDivElement>(null);
   const { zoomed, zoomIn, zoomOut, reset } = useGestures({
-    stageRef: stage,
+    stage,
     mediaRef: media,
     onSwipe: (direction) => {
       if (direction === 'close') close();
@@ -113,11 +114,16 @@ export function PictureView() {
     // eslint-disable-next-line react-hooks/exhaustive-deps -- the same neighbours load once
   }, [client, next?.id, previous?.id]);
 
+  const popup = useRef<HTMLDivElement>(null);
   const onKey = useRef<(event: KeyboardEvent) => void>(() => undefined);
   useEffect(() => {
     onKey.current = (event) => {
-      const typing = event.target instanceof Element && event.target.closest('input') !== null;
-      if (typing || event.altKey || event.ctrlKey || event.metaKey) return;
+      const { target } = event;
+      const typing = target instanceof Element && target.closest('input') !== null;
+      // Not those of a dialog above, such as the list of shortcuts.
+      const elsewhere =
+        target instanceof Node && target !== document.body && !popup.current?.contains(target);
+      if (typing || elsewhere || event.altKey || event.ctrlKey || event.metaKey) return;
       const actions: Readonly<Record<string, () => void>> = {
         ArrowLeft: () => show(previous),
         ArrowRight: () => show(next),
@@ -133,8 +139,9 @@ export function PictureView() {
   });
   useEffect(() => {
     const listener = (event: KeyboardEvent) => onKey.current(event);
-    addEventListener('keydown', listener);
-    return () => removeEventListener('keydown', listener);
+    // Captured, because the dialog keeps the arrow keys to itself.
+    addEventListener('keydown', listener, true);
+    return () => removeEventListener('keydown', listener, true);
   }, []);
 
   const place = position === undefined ? '' : `${formatCount(position)} of ${formatCount(total)}`;
@@ -142,7 +149,7 @@ export function PictureView() {
   return (
     <Dialog.Root open onOpenChange={(open) => !open && close()}>
       <Dialog.Portal>
-        <Dialog.Popup className={styles.viewer} data-scheme="dark" finalFocus={false}>
+        <Dialog.Popup ref={popup} className={styles.viewer} data-scheme="dark" finalFocus={false}>
           <header className={styles.bar}>
             <IconButton label="Close" hint="right" className={styles.dark} onClick={close}>
               <CloseIcon />
@@ -189,7 +196,7 @@ export function PictureView() {
             </div>
           </header>
           <div className={styles.body}>
-            <div ref={stage} className={cx(styles.stage, zoomed && styles.zoomed)}>
+            <div ref={setStage} className={cx(styles.stage, zoomed && styles.zoomed)}>
               {failed ? (
                 <Failed error={picture.error} onRetry={() => void picture.refetch()} />
               ) : (

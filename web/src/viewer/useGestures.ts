@@ -10,8 +10,8 @@ interface Transform extends Point {
 }
 
 interface GestureOptions {
-  /** The element that receives the gestures. */
-  readonly stageRef: RefObject<HTMLElement | null>;
+  /** The element that receives the gestures, once it is on the page. */
+  readonly stage: HTMLElement | null;
   /** The element that is moved and zoomed. */
   readonly mediaRef: RefObject<HTMLElement | null>;
   readonly onSwipe: (direction: 'previous' | 'next' | 'close') => void;
@@ -35,18 +35,17 @@ const middle = (a: Point, b: Point): Point => ({ x: (a.x + b.x) / 2, y: (a.y + b
  * Zooms by pinch, double tap, wheel and buttons; pans while zoomed; swipes otherwise. The transform is
  * written to the element directly, so that moving doesn't rerender.
  */
-export function useGestures({ stageRef, mediaRef, onSwipe }: GestureOptions) {
+export function useGestures({ stage, mediaRef, onSwipe }: GestureOptions) {
   const transform = useRef<Transform>(REST);
   const [zoomed, setZoomed] = useState(false);
 
   const apply = useCallback(
     (next: Transform) => {
       const element = mediaRef.current;
-      const box = stageRef.current;
-      if (element === null || box === null) return;
+      if (element === null || stage === null) return;
       const scale = Math.min(MAX_SCALE, Math.max(1, next.scale));
       // The picture can't be moved out of the stage.
-      const [limitX, limitY] = [box.clientWidth, box.clientHeight].map(
+      const [limitX, limitY] = [stage.clientWidth, stage.clientHeight].map(
         (size) => (size * (scale - 1)) / 2,
       ) as [number, number];
       const clamp = (value: number, limit: number) => Math.min(limit, Math.max(-limit, value));
@@ -58,13 +57,13 @@ export function useGestures({ stageRef, mediaRef, onSwipe }: GestureOptions) {
       element.style.transform = `translate(${clamped.x}px, ${clamped.y}px) scale(${clamped.scale})`;
       setZoomed(scale > 1);
     },
-    [mediaRef, stageRef],
+    [mediaRef, stage],
   );
 
   /** Zooms around a point that stays in place, or around the centre. */
   const zoomTo = useCallback(
     (scale: number, at?: Point) => {
-      const box = stageRef.current?.getBoundingClientRect();
+      const box = stage?.getBoundingClientRect();
       if (box === undefined) return;
       const { scale: from, x, y } = transform.current;
       const to = Math.min(MAX_SCALE, Math.max(1, scale));
@@ -74,7 +73,7 @@ export function useGestures({ stageRef, mediaRef, onSwipe }: GestureOptions) {
       const ratio = to / from;
       apply(to === 1 ? REST : { scale: to, x: dx - (dx - x) * ratio, y: dy - (dy - y) * ratio });
     },
-    [apply, stageRef],
+    [apply, stage],
   );
   const reset = useCallback(() => apply(REST), [apply]);
 
@@ -84,8 +83,7 @@ export function useGestures({ stageRef, mediaRef, onSwipe }: GestureOptions) {
   });
 
   useEffect(() => {
-    const element = stageRef.current;
-    if (element === null) return undefined;
+    if (stage === null) return undefined;
     const fingers = new Map<number, Point>();
     let start: { readonly at: Point; readonly transform: Transform } | undefined;
     let pinch: { readonly distance: number; readonly scale: number } | undefined;
@@ -99,7 +97,7 @@ export function useGestures({ stageRef, mediaRef, onSwipe }: GestureOptions) {
     };
     const down = (event: PointerEvent) => {
       if (event.button !== 0) return;
-      element.setPointerCapture(event.pointerId);
+      stage.setPointerCapture(event.pointerId);
       fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
       begin();
     };
@@ -150,19 +148,19 @@ export function useGestures({ stageRef, mediaRef, onSwipe }: GestureOptions) {
       const factor = Math.exp(-event.deltaY / (event.ctrlKey ? 120 : 400));
       zoomTo(transform.current.scale * factor, { x: event.clientX, y: event.clientY });
     };
-    element.addEventListener('pointerdown', down);
-    element.addEventListener('pointermove', moved);
-    element.addEventListener('pointerup', up);
-    element.addEventListener('pointercancel', up);
-    element.addEventListener('wheel', wheel, { passive: false });
+    stage.addEventListener('pointerdown', down);
+    stage.addEventListener('pointermove', moved);
+    stage.addEventListener('pointerup', up);
+    stage.addEventListener('pointercancel', up);
+    stage.addEventListener('wheel', wheel, { passive: false });
     return () => {
-      element.removeEventListener('pointerdown', down);
-      element.removeEventListener('pointermove', moved);
-      element.removeEventListener('pointerup', up);
-      element.removeEventListener('pointercancel', up);
-      element.removeEventListener('wheel', wheel);
+      stage.removeEventListener('pointerdown', down);
+      stage.removeEventListener('pointermove', moved);
+      stage.removeEventListener('pointerup', up);
+      stage.removeEventListener('pointercancel', up);
+      stage.removeEventListener('wheel', wheel);
     };
-  }, [apply, zoomTo, stageRef]);
+  }, [apply, zoomTo, stage]);
 
   return {
     zoomed,
