@@ -8,6 +8,7 @@ import {
   openPicture,
   signUp,
   signUpHere,
+  storedPictures,
   tiles,
   tokenOf,
   upload,
@@ -170,16 +171,24 @@ it('changes the password, which ends other sessions and not this one', async () 
   await page.getByRole('heading', { name: 'Log in' }).waitFor();
 });
 
-it('logs out everywhere', async () => {
+it('logs out everywhere, and first deletes what could still be undone', async () => {
   const person = newPerson();
   const page = await newPage();
   await signUp(page, person);
+  await upload(page, [FIXTURES[2]?.path ?? '', FIXTURES[3]?.path ?? '']);
+  await openPicture(page, 'turning');
+  await page.keyboard.press('Delete');
+  await page.getByText('“turning” was deleted.').waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog', { name: 'rose haze' }).waitFor({ state: 'detached' });
   await openAccount(page);
   await page.getByRole('button', { name: 'Log out everywhere' }).click();
   const question = page.getByRole('alertdialog');
   await question.getByRole('button', { name: 'Log out everywhere' }).click();
   await page.getByRole('heading', { name: 'Log in' }).waitFor();
   await expect.poll(() => page.context().cookies()).toEqual([]);
+  expect(await storedPictures(person)).toBe(1);
+  expect(await page.getByText(/wasn’t deleted/).count()).toBe(0);
 });
 
 it('downloads all data of an account as one ZIP', async () => {

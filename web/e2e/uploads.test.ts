@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Page, Request, Route } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { chooseFiles, chooseTransport, signUp, storedPictures, tray } from './support/app';
@@ -188,6 +189,47 @@ it('explains a drop and a paste that bring no picture', async () => {
   expect(await tray(page).count()).toBe(0);
 });
 
+it('uploads a folder that is dropped, without what systems put there', async () => {
+  const person = newPerson();
+  const page = await newPage();
+  await signUp(page, person);
+  await page.getByText('No pictures yet').waitFor();
+  const folder = dirname(temporaryFile('Thumbs.db', Buffer.from('system')));
+  const holiday = join(folder, 'holiday');
+  mkdirSync(join(holiday, 'day one'), { recursive: true });
+  copyFileSync(fixture(1), join(holiday, 'valley.png'));
+  copyFileSync(fixture(2), join(holiday, 'day one', 'circles.gif'));
+  writeFileSync(join(holiday, '.DS_Store'), 'system');
+  await dropPaths(page, [holiday]);
+  await uploaded(page, 2).waitFor();
+  await page.getByRole('link', { name: /^valley/ }).waitFor();
+  await page.getByRole('link', { name: /^circles/ }).waitFor();
+  expect(await storedPictures(person)).toBe(2);
+
+  const empty = join(folder, 'empty');
+  mkdirSync(empty);
+  await dropPaths(page, [empty]);
+  await page.getByText('The folder is empty.').waitFor();
+});
+
+it('sends the parts of a file in parallel', async () => {
+  const page = await newPage();
+  await signUp(page, newPerson());
+  let running = 0;
+  let most = 0;
+  await page.route(`${readStack().aws_endpoint}/**`, async (route) => {
+    if (!isPart(route.request())) return route.fallback();
+    running += 1;
+    most = Math.max(most, running);
+    // Answers when all three have been sent, or the only one of a late attempt.
+    await expect.poll(() => most, { timeout: 20_000 }).toBe(3);
+    running -= 1;
+    return route.continue();
+  });
+  await chooseFiles(page, [temporaryFile('parts.png', noisePng(2_600, 2_600))]);
+  await uploaded(page, 1).waitFor({ timeout: 120_000 });
+}, 240_000);
+
 it('changes the title of an uploaded picture', async () => {
   const person = newPerson();
   const page = await newPage();
@@ -217,4 +259,13 @@ async function transfer(page: Page, kind: 'drop' | 'paste', name: string, path: 
     },
     [kind, name, base64] as const,
   );
+}
+
+/** Drops files or folders of the disk, as a file manager does. */
+async function dropPaths(page: Page, files: string[]): Promise<void> {
+  const session = await page.context().newCDPSession(page);
+  const data = { items: [], files, dragOperationsMask: 1 };
+  for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
+    await session.send('Input.dispatchDragEvent', { type, x: 600, y: 400, data });
+  }
 }

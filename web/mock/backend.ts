@@ -537,7 +537,7 @@ export class MockBackend {
     derived: Derived = {},
     id = this.newId(createdAt),
   ): Stored {
-    const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+    const bytes = Uint8Array.from(Buffer.from(base64, 'base64'));
     const content_type = imageTypeOf(bytes);
     if (content_type === undefined)
       throw new Failure(

@@ -71,9 +71,17 @@ const DRAWINGS = 24;
 const RATIOS = [3 / 2, 4 / 3, 2 / 3, 1, 16 / 9, 3 / 4, 21 / 9] as const;
 const PLACES = ['Harbour', 'Forest', 'Market', 'Ridge', 'Garden', 'Bridge', 'Shore', 'Station'];
 
+interface Drawing {
+  readonly thumbnail: Uint8Array<ArrayBuffer>;
+  readonly base64: string;
+  readonly ratio: number;
+}
+
+let drawings: readonly Drawing[] | undefined;
+
 /** Fills a user's library with many pictures over eight years, to measure the timeline. */
 export function seedLibrary(backend: MockBackend, username: string, count: number): void {
-  const drawings = Array.from({ length: DRAWINGS }, (_, index) => {
+  drawings ??= Array.from({ length: DRAWINGS }, (_, index) => {
     const ratio = RATIOS[index % RATIOS.length] ?? 1;
     const [width, height] = ratio > 1 ? [480, 480 / ratio] : [480 * ratio, 480];
     const bytes = draw(Math.round(width), Math.round(height), index);
