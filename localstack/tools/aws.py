@@ -8,6 +8,9 @@ further log lines. This removes both delays.
 
 Its API Gateway splits paths after decoding them, so that an encoded slash (%2F) in a parameter adds
 a segment, and it ignores a trailing slash. This matches paths as AWS does.
+
+Its CloudFormation keeps parameters as text, and its poller of queues then can't compare
+`MaximumConcurrency` with a number. This makes it one.
 """
 
 import os
@@ -18,6 +21,7 @@ import urllib.parse
 from journal import Journal
 from ministack import app
 from ministack.core import lambda_runtime, persistence
+from ministack.services import lambda_svc
 
 # Time to wait for a function's log lines after its response; later lines are read with the next
 # call's.
@@ -50,7 +54,20 @@ def as_sent(served):
     return serve
 
 
+def with_number(concurrency):
+    """Makes the limit of an event source mapping a number."""
+
+    def limit(mapping, *args, **kwargs):
+        scaling = mapping.get("ScalingConfig") or {}
+        if "MaximumConcurrency" in scaling:
+            scaling["MaximumConcurrency"] = int(scaling["MaximumConcurrency"])
+        return concurrency(mapping, *args, **kwargs)
+
+    return limit
+
+
 app.app = as_sent(app.app)
+lambda_svc._sqs_esm_concurrency = with_number(lambda_svc._sqs_esm_concurrency)
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = (LOG_SECONDS, 0.001, 0.25)
 
