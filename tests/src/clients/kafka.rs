@@ -181,8 +181,11 @@ impl Kafka {
 
     /// Deletes a topic.
     pub async fn delete_topic(&self, topic: &str) -> Result<()> {
-        let results = self.admin()?.delete_topics(&[topic], &AdminOptions::new());
-        for result in results.await? {
+        // Without its client, the future never ends.
+        let admin = self.admin()?;
+        let options = AdminOptions::new();
+        let results = admin.delete_topics(&[topic], &options);
+        for result in timeout(TIMEOUT, results).await?? {
             result.map_err(|(topic, code)| anyhow!("delete topic {topic}: {code}"))?;
         }
         Ok(())
@@ -193,8 +196,10 @@ impl Kafka {
         let size = MAX_RECORD.to_string();
         let new = NewTopic::new(topic, PARTITIONS, TopicReplication::Fixed(1))
             .set("max.message.bytes", &size);
-        let results = self.admin()?;
-        for result in results.create_topics(&[new], &AdminOptions::new()).await? {
+        let admin = self.admin()?;
+        let options = AdminOptions::new();
+        let results = admin.create_topics([&new], &options);
+        for result in timeout(TIMEOUT, results).await?? {
             result.map_err(|(topic, code)| anyhow!("create topic {topic}: {code}"))?;
         }
         Ok(())
