@@ -83,32 +83,41 @@ impl Mistakes {
             args,
             saying: vec![format!("\"{}\"", field.name), "required".to_owned()],
         });
-        if matches!(field.kind, Kind::String) && !field.repeated {
+        if field.repeated {
+            self.add("is empty", field.name, json!([]), "required");
+        } else if matches!(field.kind, Kind::String) {
             self.add("is empty", field.name, json!(""), "required");
         }
     }
 
+    /// Adds values that break a rule; for a list, one item that does.
     fn rules(&mut self, field: &Field) {
         let (name, rules) = (field.name, &field.rules);
+        if let Some(most) = rules.max_items {
+            let over = json!(vec!["x"; most as usize + 1]);
+            self.add("has too many items", name, over, "at most");
+        }
+        let mut add = |what: &str, value: Value, saying: &str| {
+            let value = if field.repeated {
+                json!([value])
+            } else {
+                value
+            };
+            self.add(what, name, value, saying);
+        };
         let least = rules.min_len as usize;
         if least > 1 {
-            self.add(
-                "is too short",
-                name,
-                json!("x".repeat(least - 1)),
-                "at least",
-            );
+            add("is too short", json!("x".repeat(least - 1)), "at least");
         }
         if let Some(most) = rules.max_len {
             let over = "é".repeat(most as usize + 1);
-            self.add("is too long", name, json!(over), "at most");
+            add("is too long", json!(over), "at most");
         }
         if let Some(most) = rules.lte {
-            let over = json!(u64::from(most) + 1);
-            self.add("is too large", name, over, "at most");
+            add("is too large", json!(u64::from(most) + 1), "at most");
         }
         if rules.gte > 1 {
-            self.add("is too small", name, json!(rules.gte - 1), "at least");
+            add("is too small", json!(rules.gte - 1), "at least");
         }
         match (&field.kind, rules.format) {
             (Kind::String, Format::Uuid) => {
@@ -119,12 +128,12 @@ impl Mistakes {
                     "0190b6a0-1234-7000-8000-00000000000g",
                     "../0190b6a0-1234-7000-8000-00000000",
                 ] {
-                    self.add("is no UUID", name, json!(no_uuid), "UUID");
+                    add("is no UUID", json!(no_uuid), "UUID");
                 }
             }
             (Kind::String, Format::Line) => {
                 for control in ["a\u{0}", "a\nb", "\u{7}", "\u{1b}[31m", "\u{85}"] {
-                    self.add("has a control character", name, json!(control), "control");
+                    add("has a control character", json!(control), "control");
                 }
             }
             _ => {}
@@ -134,6 +143,12 @@ impl Mistakes {
     /// Adds values of another type: text for fields of other types, and any JSON in a body.
     fn types(&mut self, field: &Field) {
         let name = field.name;
+        if field.repeated {
+            for value in [json!({}), json!("x"), json!(7), json!([7]), json!([[]])] {
+                self.add("has another type", name, value, "list");
+            }
+            return;
+        }
         let (as_text, expected): (&[&str], _) = match field.kind {
             Kind::String => (&[], "text"),
             Kind::Bytes => (&[], "base64"),
