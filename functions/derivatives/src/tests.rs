@@ -4,7 +4,10 @@ mod files;
 
 use trichrome_image::Size;
 
-use self::files::{FIELDS, JPEG, Metadata, Png, fields, gif, jpeg_with, png_with, tiff, webp_with};
+use self::files::{
+    FIELDS, INKS, JPEG, Metadata, Png, cyan_profile, fields, gif, jpeg_with, png_with, tiff,
+    webp_with,
+};
 use super::*;
 use crate::bitmap::PIXEL;
 
@@ -178,8 +181,37 @@ fn every_kind_of_file_is_decoded() {
 
 #[test]
 fn inks_become_light() {
-    let (displayed, images) = images(include_bytes!("../tests/fixtures/cmyk.jpg"));
+    let (displayed, images) = images(INKS);
     assert_fields(&images.preview, displayed, FIELDS, "CMYK");
+}
+
+#[test]
+fn inks_coded_as_luminance_and_chrominance_become_light() {
+    // The same samples, in the encoding that Photoshop uses: APP14 says 2.
+    const TRANSFORM: usize = 17;
+    let mut file = INKS.to_vec();
+    assert_eq!(std::mem::replace(&mut file[TRANSFORM], 2), 0);
+    let (displayed, images) = images(&file);
+    // Calculated from the definition of YCCK: the complement of JFIF's conversion to RGB.
+    let expected = [
+        [178, 0, 211, 255],
+        [255, 163, 158, 255],
+        [114, 236, 255, 255],
+        [0, 132, 0, 255],
+    ];
+    assert_fields(&images.preview, displayed, expected, "YCCK");
+}
+
+#[test]
+fn a_profile_of_inks_is_converted() {
+    let metadata = Metadata {
+        profile: Some(cyan_profile()),
+        ..Metadata::default()
+    };
+    let (displayed, images) = images(&jpeg_with(INKS, &metadata));
+    // Lightnesses of 78, 16, 16 and 86, by the complement of red.
+    let expected = [194, 40, 40, 216].map(|gray| [gray, gray, gray, 255]);
+    assert_fields(&images.preview, displayed, expected, "CMYK with a profile");
 }
 
 #[test]

@@ -18,6 +18,9 @@ pub(super) const FIELDS: [Colour; 4] = [
 /// 64 x 48 pixels, as all files here.
 pub(super) const JPEG: &[u8] = include_bytes!("../../tests/fixtures/fields.jpg");
 
+/// The same in CMYK, as inks of which black isn't used.
+pub(super) const INKS: &[u8] = include_bytes!("../../tests/fixtures/cmyk.jpg");
+
 const WIDTH: u32 = 64;
 const HEIGHT: u32 = 48;
 
@@ -68,6 +71,43 @@ pub(super) fn jpeg_with(jpeg: &[u8], metadata: &Metadata) -> Vec<u8> {
     segment(0xE2, b"ICC_PROFILE\0\x01\x01", &metadata.profile);
     file.extend(&jpeg[2..]);
     file
+}
+
+/// A profile of the ICC for four inks, of which only cyan darkens: by it, half of the ink is a
+/// lightness of 50. The format is that of ICC.1:2001-04, section 6.5.9 (`lut8Type`).
+pub(super) fn cyan_profile() -> Vec<u8> {
+    const ONE: [u8; 4] = 0x1_0000_u32.to_be_bytes();
+    const HEADER: usize = 128;
+    let mut table = b"mft1\0\0\0\0\x04\x03\x02\0".to_vec();
+    for place in 0..9 {
+        table.extend(if place % 4 == 0 { ONE } else { [0; 4] });
+    }
+    let curve = || 0..=u8::MAX;
+    (0..4).for_each(|_| table.extend(curve()));
+    for corner in 0..16 {
+        let lightness = if corner & 0b1000 == 0 { u8::MAX } else { 0 };
+        table.extend([lightness, 128, 128]);
+    }
+    (0..3).for_each(|_| table.extend(curve()));
+
+    let mut profile = vec![0; HEADER];
+    let mut put = |at: usize, bytes: &[u8]| profile[at..at + bytes.len()].copy_from_slice(bytes);
+    let offset = HEADER + 16;
+    put(
+        0,
+        &u32::try_from(offset + table.len()).unwrap().to_be_bytes(),
+    );
+    put(8, &[2, 0x40, 0, 0]);
+    put(12, b"prtrCMYKLab ");
+    put(36, b"acsp");
+    // D50 in XYZ.
+    put(68, &[0, 0, 0xf6, 0xd6, 0, 1, 0, 0, 0, 0, 0xd3, 0x2d]);
+    profile.extend(1_u32.to_be_bytes());
+    profile.extend(b"A2B0");
+    profile.extend(u32::try_from(offset).unwrap().to_be_bytes());
+    profile.extend(u32::try_from(table.len()).unwrap().to_be_bytes());
+    profile.extend(table);
+    profile
 }
 
 /// A lossy WebP file with metadata.
