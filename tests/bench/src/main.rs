@@ -21,6 +21,7 @@ mod table;
 mod tracing;
 mod turns;
 mod upload;
+mod uploads;
 
 use std::process::ExitCode;
 
@@ -56,6 +57,9 @@ async fn measure() -> anyhow::Result<()> {
     }
     if settings.wants("memory") {
         memory::measure(&settings, &mut table).await?;
+    }
+    if settings.wants("uploads") {
+        uploads::measure(&settings, &mut table).await?;
     }
     if let Some(traced) = &settings.traced {
         tracing::measure(&settings, traced, &mut table).await?;

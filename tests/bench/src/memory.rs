@@ -1,5 +1,5 @@
 //! Memory that an upload of the largest picture takes in the gateway and in the function, over
-//! each transport: the peak minus the memory used before.
+//! each transport, in base64 and raw: the peak minus the memory used before.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::{
     settings::Settings,
     stats::Rounds,
     table::Table,
-    upload::{FUNCTION, TRANSPORTS, Uploader},
+    upload::{FUNCTION, Uploader, Way},
 };
 
 const SMALL: usize = 1024;
@@ -22,35 +22,35 @@ const BUDGET: f64 = 3.0;
 /// Measures over each transport.
 pub(crate) async fn measure(settings: &Settings, table: &mut Table) -> Result<()> {
     let token = call::token(&settings.stack).await?;
-    let uploader = Uploader::new(&settings.stack, &token)?;
+    let uploader = Uploader::connect(&settings.stack, &token).await?;
     let program = &settings
         .functions
         .get(FUNCTION)
         .with_context(|| format!("no {FUNCTION}"))?
         .program;
-    for transport in TRANSPORTS {
+    for way in Way::ALL {
         let (mut gateway, mut function) = (Rounds::default(), Rounds::default());
         for _ in 0..settings.rounds {
             // Warm up: the first upload allocates memory that a process keeps.
             for _ in 0..4 {
-                uploader.upload(transport, SMALL, None).await?;
+                uploader.upload(way, SMALL, None).await?;
             }
             let before = Held::begin(&settings.gateway)?;
             let functions = Held::begin(program)?;
-            uploader.upload(transport, MAX_PICTURE, None).await?;
+            uploader.upload(way, MAX_PICTURE, None).await?;
             gateway.add(before.more()? / MAX_PICTURE as f64);
             function.add(functions.more()? / MAX_PICTURE as f64);
         }
-        if transport != "REST" {
+        if way.has_gateway() {
             table.budget(
-                &format!("an upload over {transport}: memory in the gateway"),
+                &format!("an upload over {way}: memory in the gateway"),
                 "3 x the picture",
                 format!("{gateway} x"),
                 gateway.median() <= BUDGET,
             );
         }
         table.budget(
-            &format!("an upload over {transport}: memory in the function"),
+            &format!("an upload over {way}: memory in the function"),
             "3 x the picture",
             format!("{function} x"),
             function.median() <= BUDGET,

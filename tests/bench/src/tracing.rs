@@ -18,7 +18,7 @@ use crate::{
     stats::Rounds,
     table::Table,
     turns::{CONNECTIONS, Caller, grpc, in_turns, rest},
-    upload::{FUNCTION, TRANSPORTS, Uploader},
+    upload::{FUNCTION, Uploader, Way},
 };
 
 /// A small picture, since the transport is measured.
@@ -49,14 +49,14 @@ pub(crate) async fn measure(settings: &Settings, traced: &Traced, table: &mut Ta
         "the traced stack exported no spans"
     );
     let token = call::token(&traced.stack).await?;
-    let uploader = Uploader::new(&traced.stack, &token)?;
-    for transport in TRANSPORTS {
+    let uploader = Uploader::connect(&traced.stack, &token).await?;
+    for way in Way::TRANSPORTS {
         let trace = Uuid::new_v4().simple().to_string();
         let parent = format!("00-{trace}-00f067aa0ba902b7-01");
-        uploader.upload(transport, PICTURE, Some(&parent)).await?;
+        uploader.upload(way, PICTURE, Some(&parent)).await?;
         let count = spans.of(&trace).await?;
         table.figure(
-            &format!("spans of one `{FUNCTION}` over {transport}"),
+            &format!("spans of one `{FUNCTION}` over {way}"),
             count.to_string(),
         );
     }

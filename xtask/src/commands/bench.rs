@@ -50,6 +50,8 @@ enum Part {
     Analytics,
     /// Memory use of an upload
     Memory,
+    /// How fast pictures are uploaded
+    Uploads,
     /// The overhead of tracing
     Tracing,
 }
