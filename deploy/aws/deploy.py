@@ -5,6 +5,7 @@ botocore. The standard variables have the endpoint and the credentials (AWS_ENDP
 AWS_PROFILE or AWS_ACCESS_KEY_ID, ...).
 
     deploy.py up   [--stack NAME] [--template FILE] [--code FOLDER] [--parameter NAME=VALUE ...]
+                   [--tag NAME=VALUE ...] [--termination-protection on|off]
     deploy.py down [--stack NAME] [--delete-data]
     deploy.py check [--template FILE] [--code FOLDER]
     deploy.py redrive [--stack NAME]
@@ -15,6 +16,9 @@ AWS_PROFILE or AWS_ACCESS_KEY_ID, ...).
     DATABASE_URL     stored in the secret that the parameter DatabaseUrlSecret names
     TOKEN_JWKS_FILE  the public keys, for the parameter TokenJwks
     TOKEN_KEY_FILE   the private key, stored in the stack's secret
+
+`--tag` sets tags of the stack, which CloudFormation passes on to its resources, and
+`--termination-protection` whether the stack can be deleted; without them, both stay as they are.
 
 `down` deletes the stack, which takes up to 45 minutes with functions in a VPC, and keeps its data: tables,
 bucket, secrets. `--delete-data` deletes these too, also those of a stack that is gone already.
@@ -285,7 +289,7 @@ class Stack:
                 )
             time.sleep(POLL_SECONDS)
 
-    def deploy(self, url, parameters, names):
+    def deploy(self, url, parameters, names, tags):
         """Creates or updates the stack; `names` are the template's parameters."""
         deadline = time.monotonic() + DEADLINE_SECONDS
         stack = self.settle(deadline)
@@ -304,6 +308,9 @@ class Stack:
             "Capabilities": CAPABILITIES,
             "Parameters": self.parameters(parameters, names, stack),
         }
+        if tags:
+            # CloudFormation passes them on to every resource. Without any, an update keeps the stack's.
+            request["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
         try:
             if stack is None:
                 self.client.create_stack(**request)
@@ -352,7 +359,14 @@ class Stack:
                 lines.insert(0, f"  {event['LogicalResourceId']}: {reason}")
         return "\n".join(lines[:10]) or "  (CloudFormation gives no reason)"
 
+    def protect(self, enabled):
+        self.client.update_termination_protection(StackName=self.name, EnableTerminationProtection=enabled)
+
     def delete(self, deadline):
+        if (self.describe() or {}).get("EnableTerminationProtection"):
+            raise Problem(
+                f"the stack {self.name} is protected: run `up --termination-protection off` before deleting it"
+            )
         self.client.delete_stack(StackName=self.name)
         stack = self.settle(deadline)
         if stack is not None:
@@ -468,14 +482,21 @@ def check(options):
     Aws()
 
 
-def up(options):
-    template, code = sources(options)
-    parameters = {}
-    for text in options.parameter:
+def pairs(option, texts):
+    """The values of an option that is given as NAME=VALUE, by name."""
+    found = {}
+    for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
-            raise Problem(f"--parameter {text}: write it as NAME=VALUE")
-        parameters[name] = value
+            raise Problem(f"{option} {text}: write it as NAME=VALUE")
+        found[name] = value
+    return found
+
+
+def up(options):
+    template, code = sources(options)
+    parameters = pairs("--parameter", options.parameter)
+    tags = pairs("--tag", options.tag)
     built_for = architecture(code)
     if parameters.setdefault("Architecture", built_for) != built_for:
         raise Problem(f"the code was built for {built_for}: `cargo xtask build --arch` another")
@@ -501,7 +522,10 @@ def up(options):
             "the stack signs tokens with a different key than TOKEN_KEY_FILE, so every user would be"
             " logged out: use its key, or rotate it (docs/deploying.md)"
         )
-    outputs = outputs_of(stack.deploy(artefacts.url(name), parameters, parameter_names(template)))
+    deployed = stack.deploy(artefacts.url(name), parameters, parameter_names(template), tags)
+    if options.termination_protection:
+        stack.protect(options.termination_protection == "on")
+    outputs = outputs_of(deployed)
     if key and "TokenKeySecretArn" in outputs:
         put_secret(secrets, outputs["TokenKeySecretArn"], key)
     outputs["Endpoint"] = outputs.get("RestUrl", "")
@@ -770,6 +794,8 @@ def main():
             command.add_argument("--code", default="target/lambda")
         if name == "up":
             command.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE")
+            command.add_argument("--tag", action="append", default=[], metavar="NAME=VALUE")
+            command.add_argument("--termination-protection", choices=["on", "off"])
         elif name == "down":
             command.add_argument("--delete-data", action="store_true")
         elif name == "backfill":

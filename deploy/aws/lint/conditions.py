@@ -92,12 +92,16 @@ def resolve(template, parameters):
             if outcome.get(entry.get("Condition"), True)
         }
         result[section] = resolved(kept, outcome)
-    changed = {name: value for name, value in parameters.items() if name in SAMPLES}
     result["Parameters"] = {
-        name: {**entry, "Default": changed[name]} if name in changed else entry
+        name: given(entry, parameters[name]) if name in SAMPLES else entry
         for name, entry in template["Parameters"].items()
     }
     return result
+
+
+def given(parameter, value):
+    """A parameter with this value as its default. Its minimum is left out: it allows for what is off."""
+    return {key: entry for key, entry in parameter.items() if key != "MinValue"} | {"Default": value}
 
 
 def combinations(template):

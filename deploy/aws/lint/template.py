@@ -11,18 +11,27 @@ REGION = "us-east-1"
 # Values of the parameters whose default is empty, for what they switch on.
 SAMPLES = {
     "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:alarms",
+    "BudgetEmail": "ops@example.com",
+    "CertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/11111111-2222-3333-4444-555555555555",
+    "DatabaseProxyFor": "trichrome",
+    "DatabaseProxySecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:rds-AbCdEf",
     "DatabaseUrlVersion": "11111111-2222-3333-4444-555555555555",
+    "DomainName": "api.example.com",
+    "HostedZoneId": "Z0123456789ABCDEFGHIJ",
     "KafkaBootstrapServers": "b-1.example.com:9096,b-2.example.com:9096",
     "KafkaClusterArn": "arn:aws:kafka:us-east-1:123456789012:cluster/main/0aa0bb00-1111-2222-3333-444444444444-5",
     "KafkaRootCaSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:AmazonMSK_ca-AbCdEf",
     "KafkaSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:AmazonMSK_main-AbCdEf",
+    "MonthlyBudget": "100",
     "OtlpEndpoint": "http://collector.internal:4318",
+    "PasswordRequestsPerAddress": "100",
     "PostgresConcurrency": "0",
     "S3PublicUrl": "https://pictures.example.com",
     "SecurityGroupIds": "sg-0123456789abcdef0",
     "SubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
     "TokenJwks": '{"keys":[]}',
     "TrustedProxies": "192.0.2.0/24",
+    "WafProxyNetworks": "192.0.2.0/24,198.51.100.7/32",
 }
 
 

@@ -66,6 +66,7 @@ class Aws:
             },
             "list_roles": {"Roles": [{"RoleName": "pics-ApiLogRole-Z9"}, {"RoleName": "pics-ApiLogRoleOfMine"}]},
             "list_attached_role_policies": {"AttachedPolicies": []},
+            "describe_stack_events": {"StackEvents": []},
             "get_secret_value": {"SecretString": "postgres://", "VersionId": "1"},
         } | lists
 
@@ -157,6 +158,43 @@ class Down(unittest.TestCase):
         aws = Aws(gone, get_secret_value=no_secret, **empty)
         self.assertEqual(down(aws, delete_data=True), "")
         self.assertEqual(aws.deleted(), ARTEFACTS)
+
+
+class Up(unittest.TestCase):
+    """Stack.deploy, on a stack that exists."""
+
+    def stack(self, **stack):
+        complete = {"StackStatus": "UPDATE_COMPLETE", "Outputs": [{}]} | stack
+        aws = Aws(lambda **_: {"Stacks": [complete]})
+        return aws, deploy.Stack(aws, "pics")
+
+    def test_tags_are_those_of_the_stack(self):
+        aws, stack = self.stack()
+        stack.deploy("https://template", {}, [], {"team": "photos"})
+        (update,) = [call for call in aws.calls if call[0] == "update_stack"]
+        self.assertIn([{"Key": "team", "Value": "photos"}], update)
+
+    def test_without_tags_the_stack_keeps_its_own(self):
+        aws, stack = self.stack()
+        stack.deploy("https://template", {}, [], {})
+        (update,) = [call for call in aws.calls if call[0] == "update_stack"]
+        self.assertEqual(len(update), 1 + 4)
+
+    def test_protection_is_switched(self):
+        aws, stack = self.stack()
+        stack.protect(True)
+        self.assertEqual(aws.calls, [("update_termination_protection", "pics", True)])
+
+    def test_a_protected_stack_is_not_deleted(self):
+        aws, _ = self.stack(EnableTerminationProtection=True)
+        with self.assertRaisesRegex(deploy.Problem, "up --termination-protection off"):
+            down(aws, delete_data=True)
+        self.assertEqual(aws.deleted(), set())
+
+    def test_pairs_need_an_equals_sign(self):
+        self.assertEqual(deploy.pairs("--tag", ["a=b=c", "d="]), {"a": "b=c", "d": ""})
+        with self.assertRaisesRegex(deploy.Problem, "--tag a: write it as NAME=VALUE"):
+            deploy.pairs("--tag", ["a"])
 
 
 class Traces(unittest.TestCase):
