@@ -1,19 +1,21 @@
 //! Wires up the gateway's parts, runs them and shuts them down.
 
+pub(crate) mod kafka;
 mod open_files;
 pub(crate) mod shutdown;
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use rdkafka::error::KafkaError;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use trichrome_kafka::Connection;
-use trichrome_proto::contract::{self, TRIGGERS};
 use trichrome_telemetry::Telemetry;
 use url::Url;
 
-use self::shutdown::Drain;
+use self::{
+    kafka::{Clients, Parts},
+    shutdown::Drain,
+};
 use crate::{
     call::{
         Calls,
@@ -31,17 +33,7 @@ use crate::{
             connections::{Caps, Connections},
         },
     },
-    kafka::{
-        answers::Answers,
-        commands::Commands,
-        consumer::GroupConsumer,
-        dead_letters::DeadLetters,
-        log_sink::KafkaLogSink,
-        producer::Producer,
-        reply_topics::ReplyTopics,
-        results::{Awaiter, Results},
-        trigger::{Batches, Delivery},
-    },
+    kafka::{log_sink::KafkaLogSink, producer::Producer, relogin::Relogin, results::Awaiter},
     ops::{
         health::{self, Check, Readiness},
         metrics::{Metrics, Port},
@@ -89,7 +81,8 @@ pub enum StartError {
 ///
 /// # Errors
 ///
-/// What prevented the start. A running gateway ends only by a signal.
+/// What prevented the start. A running gateway ends only by a signal, or if librdkafka rejects a
+/// login that has changed.
 pub async fn run(config: Config, telemetry: Telemetry) -> Result<(), StartError> {
     // Bind the ports first, so that a second gateway fails before it joins a consumer group.
     let metrics = Arc::new(Metrics::new());
@@ -122,6 +115,7 @@ pub async fn run(config: Config, telemetry: Telemetry) -> Result<(), StartError>
     });
     let limits = Arc::new(RateLimits::from_contract());
     let aws = invoke::shared_config().await;
+    let mut relogin = Relogin::new(&config, Arc::clone(&metrics));
     // Without a token the gateway isn't ready, and goes on trying.
     let _logged = config.kafka.start(async || aws.clone()).await;
     let log_sink = Arc::new(KafkaLogSink::new(&config, Arc::clone(&metrics))?);
@@ -155,11 +149,18 @@ pub async fn run(config: Config, telemetry: Telemetry) -> Result<(), StartError>
         metrics: Arc::clone(&metrics),
         call_timeout: config.call_timeout,
     };
-    let readers = Readers::start(&config, &calls, &lambda, &producer, &metrics, &steps)?;
-    let readiness = Readiness::new(
-        checks(&config, &lambda, &producer, &awaiter, &readers.consumers),
-        steps.stopping.clone(),
-    );
+    let mut kafka = Clients::start(Parts {
+        config: config.clone(),
+        calls,
+        invoke: Arc::clone(&lambda) as _,
+        metrics: Arc::clone(&metrics),
+        producer,
+        log_sink,
+        awaiter,
+    })?;
+    let mut checks = kafka.checks();
+    checks.extend(other_checks(&config, &lambda));
+    let readiness = Readiness::new(checks, steps.stopping.clone());
     let admin_router = pages::router(readiness.clone(), Arc::clone(&metrics));
     let http_router = http::router(
         facade,
@@ -168,8 +169,6 @@ pub async fn run(config: Config, telemetry: Telemetry) -> Result<(), StartError>
         config.web_root.as_deref(),
         config.pictures_origin.as_ref(),
     );
-    let results = Results::new(&config, awaiter, Arc::clone(&metrics))?;
-    let reading_results = tokio::spawn(results.run(steps.end_results.clone()));
 
     tracing::info!(
         http = %http_server.address(),
@@ -185,7 +184,14 @@ pub async fn run(config: Config, telemetry: Telemetry) -> Result<(), StartError>
     let http_task = tokio::spawn(http_server.serve(http_router, steps.end_http.clone(), timeout));
     let grpc_task = tokio::spawn(grpc_server.serve(grpc_router, steps.end_grpc.clone(), timeout));
 
-    shutdown::stop_signal().await.map_err(StartError::Signals)?;
+    // Kept from round to round, so that it misses no signal.
+    let mut stop = pin!(shutdown::stop_signal());
+    loop {
+        tokio::select! {
+            stopped = &mut stop => break stopped.map_err(StartError::Signals)?,
+            client = relogin.next() => kafka.replace(client).await?,
+        }
+    }
 
     // From the outside in: requests in progress need the inner parts.
     let drain = Drain::begin(config.drain_timeout);
@@ -196,10 +202,7 @@ pub async fn run(config: Config, telemetry: Telemetry) -> Result<(), StartError>
     within(drain.share(0.5), http_task, "the HTTP port").await;
     steps.end_grpc.cancel();
     within(drain.share(0.5), grpc_task, "the gRPC port").await;
-    readers.stop(&steps, &drain).await;
-    steps.end_results.cancel();
-    within(drain.share(0.5), reading_results, "the results reader").await;
-    flush(producer, log_sink, drain.share(0.7)).await;
+    kafka.stop(&drain).await;
     if let Some((task, spans)) = exporter {
         task.abort();
         spans.flush(drain.share(0.9)).await;
@@ -215,11 +218,6 @@ struct Steps {
     stopping: CancellationToken,
     end_http: CancellationToken,
     end_grpc: CancellationToken,
-    /// Read no more records.
-    end_reading: CancellationToken,
-    /// Abandon the records in progress.
-    abandon: CancellationToken,
-    end_results: CancellationToken,
 }
 
 async fn bind(
@@ -236,178 +234,21 @@ async fn bind(
         })
 }
 
-/// The consumers of commands and triggers, and their tasks.
-struct Readers {
-    tasks: Vec<JoinHandle<()>>,
-    consumers: Vec<(&'static str, Arc<GroupConsumer>)>,
-}
-
-impl Readers {
-    fn start(
-        config: &Config,
-        calls: &Calls,
-        lambda: &Arc<Lambda>,
-        producer: &Producer,
-        metrics: &Arc<Metrics>,
-        steps: &Steps,
-    ) -> Result<Self, KafkaError> {
-        let dead_letters = DeadLetters::new(producer.clone(), Arc::clone(metrics));
-        let join = |group: &str, name, topics: &[&str]| {
-            GroupConsumer::join(config, group, name, topics, Arc::clone(metrics)).map(Arc::new)
-        };
-        let mut readers = Self {
-            tasks: Vec::new(),
-            consumers: Vec::new(),
-        };
-
-        let topics = contract::command_topics();
-        let consumer = join(&config.kafka_group, "commands", &topics)?;
-        readers.consumers.push(("commands", Arc::clone(&consumer)));
-        let reply_topics = ReplyTopics::new(Arc::clone(&consumer) as _);
-        let commands = Commands {
-            consumer,
-            calls: calls.clone(),
-            answers: Answers::new(producer.clone(), reply_topics),
-            dead_letters: dead_letters.clone(),
-            metrics: Arc::clone(metrics),
-            call_timeout: config.call_timeout,
-            // The other half is for callers that wait on a connection.
-            concurrency: config.invoke_concurrency.div_ceil(2),
-            group: config.kafka_group.clone(),
-        };
-        let work = commands.run(steps.end_reading.clone(), steps.abandon.clone());
-        readers.tasks.push(tokio::spawn(work));
-
-        let triggers = if config.analytics_trigger {
-            TRIGGERS
-        } else {
-            &[]
-        };
-        for trigger in triggers {
-            // Its own group, as for an event source mapping.
-            let group = format!("{}-{}", config.kafka_group, trigger.function);
-            let consumer = join(&group, trigger.function, &[trigger.topic])?;
-            readers
-                .consumers
-                .push((trigger.function, Arc::clone(&consumer)));
-            let batches = Batches {
-                consumer,
-                delivery: Delivery {
-                    trigger,
-                    bootstrap: config.kafka.brokers().to_owned(),
-                    invoke: Arc::clone(lambda) as Arc<dyn Invoke>,
-                    dead_letters: Arc::new(dead_letters.clone()),
-                    metrics: Arc::clone(metrics),
-                },
-            };
-            let work = batches.run(steps.end_reading.clone(), steps.abandon.clone());
-            readers.tasks.push(tokio::spawn(work));
-        }
-        Ok(readers)
-    }
-
-    /// Stops reading, finishes the records in progress, commits and leaves the groups.
-    async fn stop(self, steps: &Steps, drain: &Drain) {
-        steps.end_reading.cancel();
-        let finished = futures::future::join_all(self.tasks);
-        let abandon = async {
-            tokio::time::sleep(drain.share(0.5)).await;
-            tracing::warn!("abandoning records in progress; they will be read again");
-            steps.abandon.cancel();
-            std::future::pending::<()>().await;
-        };
-        tokio::select! {
-            _ = finished => {}
-            () = abandon => {}
-            () = tokio::time::sleep(drain.share(0.7)) => {}
-        }
-        let timeout = drain.share(0.5);
-        let leaving = self
-            .consumers
-            .into_iter()
-            .map(|(_, consumer)| consumer.leave(timeout));
-        futures::future::join_all(leaving).await;
-    }
-}
-
 async fn within(timeout: Duration, task: JoinHandle<()>, what: &str) {
     if tokio::time::timeout(timeout, task).await.is_err() {
         tracing::warn!("{what} did not finish in time");
     }
 }
 
-/// Flushes the producers. librdkafka blocks, so this runs on a thread for blocking tasks.
-async fn flush(producer: Producer, log_sink: Arc<KafkaLogSink>, timeout: Duration) {
-    let flushing = tokio::task::spawn_blocking(move || {
-        let half = timeout / 2;
-        producer.flush(half).is_ok() & log_sink.flush(half).is_ok()
-    });
-    match tokio::time::timeout(timeout, flushing).await {
-        Ok(Ok(true)) => {}
-        _ => tracing::warn!("some records were lost: Kafka did not acknowledge them in time"),
-    }
-}
-
-fn checks(
-    config: &Config,
-    lambda: &Lambda,
-    producer: &Producer,
-    awaiter: &Arc<Awaiter>,
-    consumers: &[(&'static str, Arc<GroupConsumer>)],
-) -> Vec<(&'static str, Check)> {
+/// Checks of what isn't Kafka.
+fn other_checks(config: &Config, lambda: &Lambda) -> Vec<(&'static str, Check)> {
     let aws = || {
         let region = lambda.region().unwrap_or("us-east-1");
         Url::parse(&format!("https://lambda.{region}.amazonaws.com/")).ok()
     };
-    let mut checks = vec![
-        ("kafka", kafka_check(&config.kafka, producer)),
-        ("results", results_check(Arc::clone(awaiter))),
-        ("rest_api", health::tcp_check(&config.rest_url)),
-    ];
-    for (name, consumer) in consumers {
-        checks.push((name, consumer_check(consumer)));
-    }
+    let mut checks = vec![("rest_api", health::tcp_check(&config.rest_url))];
     if let Some(endpoint) = config.lambda_endpoint.clone().or_else(aws) {
         checks.push(("lambda", health::tcp_check(&endpoint)));
     }
     checks
-}
-
-fn kafka_check(connection: &Connection, producer: &Producer) -> Check {
-    let (connection, producer) = (connection.clone(), producer.clone());
-    Arc::new(move || {
-        let (connection, producer) = (connection.clone(), producer.clone());
-        Box::pin(async move {
-            let probe = move || producer.probe(Duration::from_millis(1500));
-            match tokio::task::spawn_blocking(probe).await {
-                Ok(Ok(())) => {
-                    connection.note_success();
-                    Ok(())
-                }
-                Ok(Err(error)) => Err(connection
-                    .refusal()
-                    .unwrap_or_else(|| format!("no broker answers: {error}"))),
-                Err(_) => Err("the check failed".to_owned()),
-            }
-        })
-    })
-}
-
-fn results_check(awaiter: Arc<Awaiter>) -> Check {
-    Arc::new(move || {
-        let problem = "the topic \"results\" is not being read; does it exist?";
-        let reading = awaiter.is_reading().then_some(());
-        let result = reading.ok_or_else(|| problem.to_owned());
-        Box::pin(std::future::ready(result))
-    })
-}
-
-/// The check keeps no consumer alive: dropping the last reference closes it.
-fn consumer_check(consumer: &Arc<GroupConsumer>) -> Check {
-    let consumer = Arc::downgrade(consumer);
-    Arc::new(move || {
-        let stopped = || Err("the consumer has stopped".to_owned());
-        let result = consumer.upgrade().map_or_else(stopped, |it| it.check());
-        Box::pin(std::future::ready(result))
-    })
 }

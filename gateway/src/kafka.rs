@@ -21,6 +21,8 @@ pub(crate) mod log_sink;
 pub(crate) mod operation;
 pub(crate) mod producer;
 pub(crate) mod reader;
+pub(crate) mod relogin;
+pub(crate) mod replaceable;
 pub(crate) mod reply_topics;
 pub(crate) mod results;
 pub(crate) mod tracker;

@@ -1,26 +1,26 @@
 //! The connection that a program's clients share.
 
 use std::{
+    error::Error,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-    time::{Duration, SystemTime},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use aws_types::SdkConfig;
 use rdkafka::{
-    ClientConfig, ClientContext,
-    admin::AdminClient,
-    client::Client,
-    consumer::{BaseConsumer, Consumer as _, ConsumerContext, StreamConsumer},
+    ClientConfig,
+    client::OAuthToken,
     error::{KafkaError, RDKafkaErrorCode},
-    producer::{FutureProducer, Producer as _, ProducerContext, ThreadedProducer},
 };
-use tokio::{sync::oneshot, time::sleep};
+use tokio::{
+    sync::{oneshot, watch},
+    time::sleep,
+};
 use trichrome_startup::{Variables, error_chain};
 
 use crate::{
-    login::{LoginError, Proof, Source},
-    native,
+    login::{LoginError, Proof, Source, Token},
     settings::{Login, Settings},
 };
 
@@ -30,8 +30,9 @@ const FILES_INTERVAL: Duration = Duration::from_secs(5);
 /// The wait after a failure to get a token.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The share of a token's lifetime after which it is renewed.
-const RENEWAL: f64 = 0.8;
+/// The share of a token's lifetime after which it is renewed. librdkafka's clients ask for another
+/// one after 80 %, so they find it renewed.
+const RENEWAL: f64 = 0.7;
 
 /// The brokers, and how clients connect and log in to them. Cheap to clone.
 #[derive(Clone)]
@@ -40,14 +41,17 @@ pub struct Connection(Arc<Inner>);
 struct Inner {
     settings: Settings,
     state: Mutex<State>,
+    /// Marks a change of the name or the password.
+    changes: watch::Sender<()>,
 }
 
 #[derive(Default)]
 struct State {
     proof: Option<Proof>,
-    clients: Vec<Weak<dyn Attach>>,
     /// Why the connection was refused, until it succeeds.
     refusal: Option<String>,
+    /// Whether the name or the password has changed and no broker has accepted it yet.
+    changing: bool,
 }
 
 impl fmt::Debug for Connection {
@@ -86,6 +90,7 @@ impl Connection {
                 proof,
                 ..State::default()
             }),
+            changes: watch::Sender::new(()),
         }))
     }
 
@@ -95,8 +100,8 @@ impl Connection {
         &self.0.settings.brokers
     }
 
-    /// The settings of a client. One that logs in by a token is connected only after
-    /// [`attach`](Self::attach) or [`log_in`](Self::log_in).
+    /// The settings of a client, with the current name and password. The context of a client that
+    /// logs in by a token has to ask for [`token`](Self::token).
     #[must_use]
     pub fn client_config(&self) -> ClientConfig {
         let mut config = self.0.settings.client_config();
@@ -125,23 +130,38 @@ impl Connection {
         first.await.unwrap_or(Ok(()))
     }
 
-    /// Gives a client the current login, and each that follows, for as long as it lives.
-    pub fn attach<T: Attach + 'static>(&self, client: &Arc<T>) {
-        let weak: Weak<T> = Arc::downgrade(client);
-        {
-            let mut state = self.0.lock();
-            state.clients.retain(|client| client.strong_count() > 0);
-            state.clients.push(weak);
-        }
-        self.log_in(client.as_ref());
+    /// The mechanism, if it logs in by tokens: they need a client that is polled.
+    #[must_use]
+    pub fn token_mechanism(&self) -> Option<&'static str> {
+        self.0.settings.token_mechanism()
     }
 
-    /// Gives a short-lived client the current login.
-    pub fn log_in(&self, client: &impl Attach) {
-        let proof = self.0.lock().proof.clone();
-        if let Some(proof) = proof {
-            log_in(client, &proof);
+    /// The current token, for [`ClientContext::generate_oauth_token`]. It never waits: the token
+    /// is renewed in the background. librdkafka asks again ten seconds after an error.
+    ///
+    /// [`ClientContext::generate_oauth_token`]: rdkafka::ClientContext::generate_oauth_token
+    ///
+    /// # Errors
+    ///
+    /// There is no token, or it has expired.
+    pub fn token(&self) -> Result<OAuthToken, Box<dyn Error>> {
+        match &self.0.lock().proof {
+            Some(Proof::Token(token)) if token.expires > SystemTime::now() => Ok(token.into()),
+            Some(Proof::Token(_)) => Err("the token has expired, and there is no other yet".into()),
+            Some(Proof::Password { .. }) | None => Err("there is no token yet".into()),
         }
+    }
+
+    /// Marks each change of the name or the password. A client keeps those that it was created
+    /// with, so it has to be replaced by another.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.0.changes.subscribe()
+    }
+
+    /// Notes that a broker has accepted the name and the password that have changed.
+    pub fn change_accepted(&self) {
+        self.0.lock().changing = false;
     }
 
     /// Notes a client's error. One that means that the broker refuses the connection, by its
@@ -160,7 +180,12 @@ impl Connection {
 
     /// Notes that a broker has answered.
     pub fn note_success(&self) {
-        if self.0.lock().refusal.take().is_some() {
+        let mut state = self.0.lock();
+        // Clients that still use the login from before say nothing about its successor.
+        if state.changing {
+            return;
+        }
+        if state.refusal.take().is_some() {
             tracing::info!("kafka accepts the connection");
         }
     }
@@ -185,23 +210,19 @@ impl Inner {
         }
     }
 
-    /// Gives all clients a new login.
-    fn log_in_all(&self, proof: Proof) {
-        let clients = {
-            let mut state = self.lock();
-            state.proof = Some(proof.clone());
-            state.clients.retain(|client| client.strong_count() > 0);
-            state.clients.clone()
-        };
-        for client in clients.iter().filter_map(Weak::upgrade) {
-            log_in(client.as_ref(), &proof);
+    /// Replaces the proof if it is another.
+    fn renew(&self, proof: Proof) {
+        let mut state = self.lock();
+        if state.proof.as_ref() == Some(&proof) {
+            return;
         }
-    }
-}
-
-fn log_in(client: &dyn Attach, proof: &Proof) {
-    if let Err(problem) = client.log_in(&Given(proof.clone())) {
-        tracing::error!(problem, "kafka: a client doesn't take its login");
+        let is_password = matches!(proof, Proof::Password { .. });
+        if state.proof.replace(proof).is_some() && is_password {
+            state.changing = true;
+            drop(state);
+            tracing::info!("kafka: the login has changed");
+            self.changes.send_replace(());
+        }
     }
 }
 
@@ -220,7 +241,7 @@ async fn follow(
         let wait = wait(&source, proof.as_ref().ok());
         let result = match proof {
             Ok(proof) => {
-                renew(connection, proof).await;
+                connection.renew(proof);
                 Ok(())
             }
             Err(error) => {
@@ -237,21 +258,6 @@ async fn follow(
     }
 }
 
-/// Gives the clients a login if it is another.
-async fn renew(connection: Arc<Inner>, proof: Proof) {
-    let before = connection.lock().proof.clone();
-    if before.as_ref() == Some(&proof) {
-        return;
-    }
-    if before.is_some() && matches!(proof, Proof::Password { .. }) {
-        tracing::info!("kafka: the login has changed; further connections use it");
-    }
-    // librdkafka may block, and dropping a client that ends meanwhile does.
-    let renewing = tokio::task::spawn_blocking(move || connection.log_in_all(proof));
-    // It fails only if the runtime ends.
-    drop(renewing.await);
-}
-
 /// When to ask for a proof again.
 fn wait(source: &Source, proof: Option<&Proof>) -> Duration {
     match (source, proof) {
@@ -266,52 +272,112 @@ fn wait(source: &Source, proof: Option<&Proof>) -> Duration {
     }
 }
 
-/// A login, for clients.
-pub struct Given(Proof);
-
-/// A client that can be given another login.
-pub trait Attach: Send + Sync {
-    /// Uses a login for further connections.
-    ///
-    /// # Errors
-    ///
-    /// librdkafka doesn't take it, and why.
-    fn log_in(&self, login: &Given) -> Result<(), String>;
-}
-
-fn log_in_client<C: ClientContext>(client: &Client<C>, Given(proof): &Given) -> Result<(), String> {
-    match proof {
-        Proof::Password { username, password } => native::set_password(client, username, password),
-        Proof::Token(token) => native::set_token(client, token),
+impl From<&Token> for OAuthToken {
+    fn from(token: &Token) -> Self {
+        let since = token.expires.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            token: token.value.clone(),
+            principal_name: token.principal.clone(),
+            lifetime_ms: i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
+        }
     }
 }
 
-impl<C: ClientContext + 'static> Attach for FutureProducer<C> {
-    fn log_in(&self, login: &Given) -> Result<(), String> {
-        log_in_client(self.client(), login)
-    }
-}
+#[cfg(test)]
+mod tests {
+    use std::fs;
 
-impl<C: ProducerContext + 'static> Attach for ThreadedProducer<C> {
-    fn log_in(&self, login: &Given) -> Result<(), String> {
-        log_in_client(self.client(), login)
-    }
-}
+    use tempfile::NamedTempFile;
 
-impl<C: ConsumerContext + 'static> Attach for StreamConsumer<C> {
-    fn log_in(&self, login: &Given) -> Result<(), String> {
-        log_in_client(self.client(), login)
-    }
-}
+    use super::*;
 
-impl<C: ConsumerContext + 'static> Attach for BaseConsumer<C> {
-    fn log_in(&self, login: &Given) -> Result<(), String> {
-        log_in_client(self.client(), login)
+    fn connection(pairs: &[(&str, &str)]) -> Connection {
+        let mut variables = Variables::new(|name| {
+            let mut pairs = pairs.iter().chain([&("KAFKA_BROKERS", "b:9092")]);
+            let (_, value) = pairs.find(|(key, _)| *key == name)?;
+            Some((*value).to_owned())
+        });
+        let connection = Connection::read(&mut variables);
+        variables.check().unwrap();
+        connection
     }
-}
 
-impl<C: ClientContext + 'static> Attach for AdminClient<C> {
-    fn log_in(&self, login: &Given) -> Result<(), String> {
-        log_in_client(self.inner(), login)
+    fn by_file(password: &NamedTempFile) -> Connection {
+        connection(&[
+            ("KAFKA_SECURITY_PROTOCOL", "SASL_PLAINTEXT"),
+            ("KAFKA_SASL_MECHANISM", "PLAIN"),
+            ("KAFKA_USERNAME", "gateway"),
+            ("KAFKA_PASSWORD_FILE", password.path().to_str().unwrap()),
+        ])
+    }
+
+    async fn no_aws() -> SdkConfig {
+        panic!("a password needs no AWS")
+    }
+
+    fn token(expires: SystemTime) -> Proof {
+        Proof::Token(Token {
+            value: "t".to_owned(),
+            principal: "p".to_owned(),
+            expires,
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn new_clients_use_a_password_that_has_changed() {
+        let file = NamedTempFile::new().unwrap();
+        fs::write(file.path(), "first\n").unwrap();
+        let connection = by_file(&file);
+        let mut changes = connection.changes();
+        connection.start(no_aws).await.unwrap();
+        let password = || {
+            let config = connection.client_config();
+            config.get("sasl.password").map(str::to_owned)
+        };
+        assert_eq!(password().as_deref(), Some("first"));
+        sleep(3 * FILES_INTERVAL).await;
+        assert!(!changes.has_changed().unwrap());
+
+        fs::write(file.path(), "second\n").unwrap();
+        tokio::time::timeout(2 * FILES_INTERVAL, changes.changed())
+            .await
+            .expect("no change was marked")
+            .unwrap();
+        assert_eq!(password().as_deref(), Some("second"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_of_the_next_login_outlives_successes_of_the_one_before() {
+        let file = NamedTempFile::new().unwrap();
+        fs::write(file.path(), "first").unwrap();
+        let connection = by_file(&file);
+        connection.start(no_aws).await.unwrap();
+        fs::write(file.path(), "second").unwrap();
+        connection.changes().changed().await.unwrap();
+        let refused = KafkaError::Global(RDKafkaErrorCode::Authentication);
+        connection.note_error(&refused, "wrong password");
+        connection.note_success();
+        let refusal = connection.refusal().unwrap_or_default();
+        assert!(refusal.contains("KAFKA_PASSWORD_FILE"), "{refusal}");
+        assert!(refusal.contains("wrong password"), "{refusal}");
+        connection.change_accepted();
+        connection.note_success();
+        assert_eq!(connection.refusal(), None);
+    }
+
+    #[test]
+    fn a_missing_or_expired_token_is_an_error() {
+        let connection = Connection::plaintext("b:9092");
+        assert!(connection.token().is_err());
+        let now = SystemTime::now();
+        connection.0.renew(token(now - Duration::from_secs(1)));
+        let expired = connection.token().err().unwrap().to_string();
+        assert!(expired.contains("expired"), "{expired}");
+        connection.0.renew(token(now + Duration::from_mins(15)));
+        let current = connection.token().unwrap();
+        assert_eq!((&*current.token, &*current.principal_name), ("t", "p"));
+        let left = u128::try_from(current.lifetime_ms).unwrap()
+            - now.duration_since(UNIX_EPOCH).unwrap().as_millis();
+        assert_eq!(left, Duration::from_mins(15).as_millis());
     }
 }

@@ -17,9 +17,8 @@
 mod connection;
 mod login;
 mod msk_iam;
-mod native;
 mod oauth;
 mod settings;
 
-pub use connection::{Attach, Connection};
+pub use connection::Connection;
 pub use login::LoginError;

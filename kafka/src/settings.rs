@@ -200,6 +200,14 @@ impl Settings {
         settings
     }
 
+    /// The mechanism, if it logs in by tokens.
+    pub(crate) fn token_mechanism(&self) -> Option<&'static str> {
+        match self.login {
+            Login::Endpoint(_) | Login::MskIam => self.mechanism.map(Mechanism::name),
+            Login::Anonymous | Login::Password { .. } => None,
+        }
+    }
+
     /// How clients log in, for messages: `SCRAM-SHA-512 (KAFKA_USERNAME, KAFKA_PASSWORD)`.
     pub(crate) fn description(&self) -> String {
         let Some(mechanism) = self.mechanism.filter(|_| self.protocol.has_login()) else {

@@ -1,9 +1,10 @@
 //! Settings that all Kafka clients share, and their logging and statistics.
 
-use std::sync::Arc;
+use std::{error::Error, sync::Arc};
 
 use rdkafka::{
     ClientConfig, ClientContext, Statistics,
+    client::OAuthToken,
     config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode},
     statistics::{Partition, Topic},
@@ -62,6 +63,12 @@ pub(crate) struct Reporter {
 }
 
 impl ClientContext for Reporter {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.connection.token()
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         let client = self.name;
         match level {

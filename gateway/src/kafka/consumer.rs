@@ -1,12 +1,14 @@
 //! A member of a consumer group that commits only records that were processed.
 
 use std::{
+    error::Error,
     sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use rdkafka::{
     ClientContext, Statistics, TopicPartitionList,
+    client::OAuthToken,
     config::RDKafkaLogLevel,
     consumer::{
         BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance, StreamConsumer,
@@ -89,7 +91,6 @@ impl GroupConsumer {
                 is_static: config.kafka_instance_id.is_some(),
             }
         })?;
-        config.kafka.attach(reader.consumer());
         reader.consumer().subscribe(topics)?;
         Ok(Self {
             reader,
@@ -276,6 +277,12 @@ impl ReaderContext for GroupContext {
 }
 
 impl ClientContext for GroupContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = Reporter::ENABLE_REFRESH_OAUTH_TOKEN;
+
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.reporter.generate_oauth_token(config)
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.reporter.log(level, facility, message);
     }

@@ -4,12 +4,14 @@
 //! it. It reads single positions: an error on one means that its whole batch can't be decoded.
 
 use std::{
+    error::Error,
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
 use rdkafka::{
     ClientContext, Offset, Statistics, TopicPartitionList,
+    client::OAuthToken,
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer as _, ConsumerContext},
     error::{KafkaError, RDKafkaErrorCode},
@@ -29,6 +31,9 @@ const MAX_SKIPPED: i64 = 20_000;
 
 /// The timeout for trying one position.
 const TRY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a new consumer is polled, so that it gets its token.
+const TOKEN_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// The timeout for asking the broker for a partition's ends.
 const ENDS_TIMEOUT: Duration = Duration::from_secs(5);
@@ -86,8 +91,14 @@ pub(crate) fn inspect(
         .set("auto.offset.reset", "error")
         .set("fetch.error.backoff.ms", "10")
         .set("statistics.interval.ms", "250")
-        .create_with_context(Probe::default())?;
-    connection.log_in(&consumer);
+        .create_with_context(Probe {
+            partial: AtomicU64::default(),
+            connection: connection.clone(),
+        })?;
+    if connection.token_mechanism().is_some() {
+        // The first requests wait for a token, which only polling gets. Nothing is assigned yet.
+        drop(consumer.poll(TOKEN_TIMEOUT));
+    }
     let Suspect {
         topic,
         partition,
@@ -168,16 +179,24 @@ pub(crate) const fn is_unreadable(code: RDKafkaErrorCode) -> bool {
 }
 
 /// Counts the batches that librdkafka could not parse.
-#[derive(Default)]
-struct Probe(AtomicU64);
+struct Probe {
+    partial: AtomicU64,
+    connection: Connection,
+}
 
 impl Probe {
     fn partial(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.partial.load(Ordering::Relaxed)
     }
 }
 
 impl ClientContext for Probe {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.connection.token()
+    }
+
     fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
         tracing::debug!(client = "inspection", facility, "kafka: {message}");
     }
@@ -185,7 +204,7 @@ impl ClientContext for Probe {
     fn stats(&self, statistics: Statistics) {
         let brokers = statistics.brokers.values();
         let partial = brokers.map(|broker| broker.rxpartial).sum();
-        self.0.store(partial, Ordering::Relaxed);
+        self.partial.store(partial, Ordering::Relaxed);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

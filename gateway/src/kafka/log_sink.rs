@@ -1,9 +1,10 @@
 //! Writes call logs to Kafka. Logs are dropped when the queue is full, and counted.
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use rdkafka::{
     ClientContext, Statistics,
+    client::OAuthToken,
     config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode},
     producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer},
@@ -11,7 +12,10 @@ use rdkafka::{
 use tokio::sync::oneshot;
 use trichrome_proto::contract::TRIGGERS;
 
-use super::client_config::{self, Reporter};
+use super::{
+    client_config::{self, Reporter},
+    replaceable::Replaceable,
+};
 use crate::{
     call::call_log::{LogSink, Receipt},
     config::Config,
@@ -26,10 +30,12 @@ const QUEUE: &str = "100000";
 
 /// Writes call logs to their topic.
 pub(crate) struct KafkaLogSink {
-    producer: Arc<ThreadedProducer<CountingReporter>>,
+    client: Replaceable<Client>,
     topic: &'static str,
     metrics: Arc<Metrics>,
 }
+
+type Client = ThreadedProducer<CountingReporter>;
 
 impl KafkaLogSink {
     /// A sink with its own queue, so that call logs and answers don't compete for room.
@@ -42,7 +48,16 @@ impl KafkaLogSink {
             .iter()
             .find(|trigger| trigger.function == INGEST)
             .map_or("analyticsdata", |trigger| trigger.topic);
-        let producer: ThreadedProducer<CountingReporter> = client_config::base(&config.kafka)
+        Ok(Self {
+            client: Replaceable::new(Self::client(config, Arc::clone(&metrics))?),
+            topic,
+            metrics,
+        })
+    }
+
+    /// A client that uses the connection's current login.
+    fn client(config: &Config, metrics: Arc<Metrics>) -> Result<Client, KafkaError> {
+        client_config::base(&config.kafka)
             .set("acks", "all")
             .set("enable.idempotence", "true")
             // Answers wait for these. Under load, full batches form while others are in flight.
@@ -54,16 +69,21 @@ impl KafkaLogSink {
             .set("message.timeout.ms", "120000")
             .create_with_context(CountingReporter(Reporter {
                 name: "call-logs",
-                metrics: Arc::clone(&metrics),
+                metrics,
                 connection: config.kafka.clone(),
-            }))?;
-        let producer = Arc::new(producer);
-        config.kafka.attach(&producer);
-        Ok(Self {
-            producer,
-            topic,
-            metrics,
-        })
+            }))
+    }
+
+    /// Uses a client with the connection's current login from now on. Blocks until the records of
+    /// the one before are delivered or `timeout` has passed; those left are lost, and counted.
+    ///
+    /// # Errors
+    ///
+    /// librdkafka rejects the settings.
+    pub(crate) fn replace(&self, config: &Config, timeout: Duration) -> Result<(), KafkaError> {
+        let client = Self::client(config, Arc::clone(&self.metrics))?;
+        self.client.replace(client, timeout);
+        Ok(())
     }
 
     /// Blocks until the queue is empty or `timeout` has passed.
@@ -72,7 +92,7 @@ impl KafkaLogSink {
     ///
     /// Some records are still queued.
     pub(crate) fn flush(&self, timeout: Duration) -> Result<(), KafkaError> {
-        self.producer.flush(timeout)
+        self.client.get().flush(timeout)
     }
 }
 
@@ -83,7 +103,10 @@ impl LogSink for KafkaLogSink {
             .key(key.as_bytes())
             .payload(value);
         // A record that is refused drops the sender, which makes its outcome known.
-        if let Err((error, _)) = self.producer.send(record) {
+        let sent = self
+            .client
+            .enqueue(|client| client.send(record).map_err(|(error, _)| error));
+        if let Err(error) = sent {
             self.metrics.call_logged(CallLogOutcome::Dropped);
             if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
                 tracing::warn!(%error, "a call log was dropped");
@@ -97,6 +120,12 @@ impl LogSink for KafkaLogSink {
 struct CountingReporter(Reporter);
 
 impl ClientContext for CountingReporter {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = Reporter::ENABLE_REFRESH_OAUTH_TOKEN;
+
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.0.generate_oauth_token(config)
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.0.log(level, facility, message);
     }

@@ -11,7 +11,10 @@ use tracing::{Span, info_span};
 use trichrome_startup::error_chain;
 use trichrome_telemetry as telemetry;
 
-use super::client_config::{self, Reporter};
+use super::{
+    client_config::{self, Reporter},
+    replaceable::Replaceable,
+};
 use crate::{call::backoff::Backoff, config::Config, ops::metrics::Metrics};
 
 /// The waits between attempts to produce a record.
@@ -91,42 +94,78 @@ impl Produced {
     }
 }
 
+/// librdkafka's producer.
+pub(crate) type Client = FutureProducer<Reporter>;
+
+/// A producer whose records are acknowledged by all in-sync replicas. It uses the connection's
+/// current login.
+///
+/// # Errors
+///
+/// librdkafka rejects the settings.
+pub(crate) fn client(config: &Config, metrics: Arc<Metrics>) -> Result<Client, KafkaError> {
+    client_config::base(&config.kafka)
+        .set("acks", "all")
+        .set("enable.idempotence", "true")
+        // The partitioner of Kafka's own clients, so that commands of one caller share a
+        // partition whichever client sends them.
+        .set("partitioner", "murmur2_random")
+        // A caller waits for each record.
+        .set("linger.ms", "0")
+        .set("message.timeout.ms", timeout(config).as_millis().to_string())
+        .set("queue.buffering.max.kbytes", "262144")
+        // Report a missing topic before the record times out.
+        .set("topic.metadata.propagation.max.ms", "2000")
+        .create_with_context(Reporter {
+            name: "producer",
+            metrics,
+            connection: config.kafka.clone(),
+        })
+}
+
+/// How long a record may wait for its acknowledgement: a third of a call's time, so that callers
+/// soon learn that Kafka is down. Records that must be produced are retried.
+fn timeout(config: &Config) -> Duration {
+    config.call_timeout / 3
+}
+
+/// Checks that a broker answers; blocks for up to `timeout`.
+///
+/// # Errors
+///
+/// No broker answers.
+pub(crate) fn probe(client: &Client, timeout: Duration) -> Result<(), KafkaError> {
+    let metadata = client.client().fetch_metadata(None, timeout)?;
+    if metadata.brokers().is_empty() {
+        return Err(KafkaError::MetadataFetch(RDKafkaErrorCode::AllBrokersDown));
+    }
+    Ok(())
+}
+
 /// Produces records and waits until Kafka acknowledges them. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Producer {
-    inner: Arc<FutureProducer<Reporter>>,
+    inner: Arc<Replaceable<Client>>,
+    timeout: Duration,
 }
 
 impl Producer {
-    /// A producer whose records are acknowledged by all in-sync replicas.
+    /// As [`client`].
     ///
     /// # Errors
     ///
     /// librdkafka rejects the settings.
     pub(crate) fn new(config: &Config, metrics: Arc<Metrics>) -> Result<Self, KafkaError> {
-        // A third of a call's time, so that callers soon learn that Kafka is down. Records that
-        // must be produced are retried.
-        let timeout = (config.call_timeout / 3).as_millis().to_string();
-        let inner: FutureProducer<Reporter> = client_config::base(&config.kafka)
-            .set("acks", "all")
-            .set("enable.idempotence", "true")
-            // The partitioner of Kafka's own clients, so that commands of one caller share a
-            // partition whichever client sends them.
-            .set("partitioner", "murmur2_random")
-            // A caller waits for each record.
-            .set("linger.ms", "0")
-            .set("message.timeout.ms", timeout)
-            .set("queue.buffering.max.kbytes", "262144")
-            // Report a missing topic before the record times out.
-            .set("topic.metadata.propagation.max.ms", "2000")
-            .create_with_context(Reporter {
-                name: "producer",
-                metrics,
-                connection: config.kafka.clone(),
-            })?;
-        let inner = Arc::new(inner);
-        config.kafka.attach(&inner);
-        Ok(Self { inner })
+        Ok(Self {
+            inner: Arc::new(Replaceable::new(client(config, metrics)?)),
+            timeout: timeout(config),
+        })
+    }
+
+    /// Uses another client from now on. Blocks until the records of the one before are delivered,
+    /// or have timed out.
+    pub(crate) fn replace(&self, client: Client) {
+        self.inner.replace(client, self.timeout);
     }
 
     /// Produces a record, without retries.
@@ -158,10 +197,10 @@ impl Producer {
         out.payload = record.value;
         out.partition = record.partition.and_then(|it| i32::try_from(it).ok());
         // A full queue means an outage, so waiting for room in it is no use.
-        match self.inner.send_result(out) {
-            Ok(delivery) => Ok(Produced(delivery)),
-            Err((error, _)) => Err(error.into()),
-        }
+        let sent = self
+            .inner
+            .enqueue(|client| client.send_result(out).map_err(|(error, _)| error));
+        Ok(Produced(sent?))
     }
 
     /// Produces a record, retrying until Kafka accepts it. To stop, drop the future.
@@ -192,17 +231,13 @@ impl Producer {
         }
     }
 
-    /// Checks that a broker answers; blocks for up to `timeout`.
+    /// As [`probe`].
     ///
     /// # Errors
     ///
     /// No broker answers.
     pub(crate) fn probe(&self, timeout: Duration) -> Result<(), KafkaError> {
-        let metadata = self.inner.client().fetch_metadata(None, timeout)?;
-        if metadata.brokers().is_empty() {
-            return Err(KafkaError::MetadataFetch(RDKafkaErrorCode::AllBrokersDown));
-        }
-        Ok(())
+        probe(&self.inner.get(), timeout)
     }
 
     /// Blocks until the queue is empty or `timeout` has passed.
@@ -211,6 +246,6 @@ impl Producer {
     ///
     /// Some records are still queued.
     pub(crate) fn flush(&self, timeout: Duration) -> Result<(), KafkaError> {
-        self.inner.flush(timeout)
+        self.inner.get().flush(timeout)
     }
 }

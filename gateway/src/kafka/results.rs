@@ -5,6 +5,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    error::Error,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -13,13 +14,15 @@ use std::{
 };
 
 use rdkafka::{
-    Offset, TopicPartitionList,
+    ClientContext, Offset, Statistics, TopicPartitionList,
+    client::OAuthToken,
+    config::RDKafkaLogLevel,
     consumer::{Consumer as _, ConsumerContext, StreamConsumer},
     error::{KafkaError, RDKafkaErrorCode},
     message::{BorrowedMessage, Headers as _, Message as _},
 };
 use serde::Deserialize;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 use tokio_util::sync::CancellationToken;
 use trichrome_proto::{
     error::{ApiError, ErrorCode},
@@ -46,6 +49,9 @@ const PARTITIONS_INTERVAL: Duration = Duration::from_secs(3);
 
 /// The same while there are no partitions, or no broker.
 const NO_PARTITIONS_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How long the consumer is polled before its first request.
+const FIRST_POLL: Duration = Duration::from_millis(20);
 
 /// The timeout of one metadata request to the broker.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
@@ -199,6 +205,8 @@ pub(crate) struct Results {
     partitions: BTreeSet<i32>,
     /// Whether the topic was missing: all records of one that is created again are new.
     was_missing: bool,
+    /// Cancelled once this reader reads.
+    started: CancellationToken,
 }
 
 /// What the broker says of `results`.
@@ -243,19 +251,26 @@ impl Results {
                 watch,
             }
         })?;
-        config.kafka.attach(reader.consumer());
         Ok(Self {
             reader: Arc::new(reader),
             awaiter,
             partitions: BTreeSet::new(),
             was_missing: false,
+            started: CancellationToken::new(),
         })
+    }
+
+    /// Cancelled once this reader reads every answer that is produced from then on.
+    pub(crate) const fn started(&self) -> &CancellationToken {
+        &self.started
     }
 
     /// Reads until `stop`.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let reader = Arc::clone(&self.reader);
-        let mut interval = tokio::time::interval(NO_PARTITIONS_INTERVAL);
+        // Before its first request, the consumer is polled for as long as it takes to get a token.
+        let mut interval =
+            tokio::time::interval_at(Instant::now() + FIRST_POLL, NO_PARTITIONS_INTERVAL);
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -310,6 +325,7 @@ impl Results {
         self.partitions.extend(found.iter().map(|(id, _)| id));
         tracing::info!(partitions = self.partitions.len(), "reading results");
         self.awaiter.reading.store(true, Ordering::Release);
+        self.started.cancel();
         Ok(())
     }
 
@@ -395,13 +411,19 @@ struct ResultsContext {
     watch: Arc<Watch>,
 }
 
-impl rdkafka::ClientContext for ResultsContext {
-    fn log(&self, level: rdkafka::config::RDKafkaLogLevel, facility: &str, message: &str) {
+impl ClientContext for ResultsContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = Reporter::ENABLE_REFRESH_OAUTH_TOKEN;
+
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.reporter.generate_oauth_token(config)
+    }
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.reporter.log(level, facility, message);
     }
 
     // The lag means nothing here: most answers are for other replicas.
-    fn stats(&self, statistics: rdkafka::Statistics) {
+    fn stats(&self, statistics: Statistics) {
         self.watch.observe(&statistics);
     }
 

@@ -1,7 +1,10 @@
 //! Tests of the Kafka modules with librdkafka's mock broker and fake functions.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -15,7 +18,10 @@ use rdkafka::{
     producer::DefaultProducerContext,
 };
 use serde_json::{Value, json};
-use tokio::{task::JoinHandle, time::Instant};
+use tokio::{
+    task::{JoinHandle, JoinSet},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 use trichrome_proto::{
     contract::{self, TRIGGERS},
@@ -29,15 +35,20 @@ use super::{
     commands::Commands,
     consumer::GroupConsumer,
     dead_letters::DeadLetters,
-    producer::{Producer, Record},
+    log_sink::KafkaLogSink,
+    producer::{self, Producer, Record},
     reply_topics::ReplyTopics,
     results::{Awaiter, Results},
     trigger::{Batches, Delivery},
 };
 use crate::{
+    app::{
+        kafka::{Clients, Parts},
+        shutdown::Drain,
+    },
     call::{
         Calls,
-        call_log::{CallLog, tests::Logged},
+        call_log::{CallLog, LogSink as _, tests::Logged},
         context::Context,
         invoke::{Invoke, InvokeError, tests::FakeInvoke},
         rate_limit::RateLimits,
@@ -676,4 +687,178 @@ async fn call_logs_are_passed_to_their_function_in_batches() {
     let running = batches_of(&invoke);
     wait_for(21).await;
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_is_polled_while_its_function_is_down() {
+    let kafka = Kafka::start();
+    let trigger = &TRIGGERS[0];
+    let down = Arc::new(AtomicBool::new(true));
+    let delivered = Arc::new(Mutex::new(Vec::new()));
+    let invoke = {
+        let (down, delivered) = (Arc::clone(&down), Arc::clone(&delivered));
+        FakeInvoke::answering(move |_, event| {
+            if down.load(Ordering::SeqCst) {
+                return Err(InvokeError::Busy);
+            }
+            let records = event["records"]["analyticsdata-0"].as_array().unwrap();
+            let offsets = records.iter().map(|it| it["offset"].as_i64().unwrap());
+            delivered.lock().unwrap().extend(offsets);
+            Ok(Value::Null)
+        })
+    };
+    let consumer = kafka.group("ingest", &[trigger.topic]);
+    let dead_letters = DeadLetters::new(kafka.producer.clone(), Arc::clone(&kafka.metrics));
+    let batches = Batches {
+        consumer: Arc::clone(&consumer),
+        delivery: Delivery {
+            trigger,
+            bootstrap: kafka.config.kafka.brokers().to_owned(),
+            invoke: Arc::clone(&invoke) as _,
+            dead_letters: Arc::new(dead_letters),
+            metrics: Arc::clone(&kafka.metrics),
+        },
+    };
+    let running = Running::start(consumer, |stop, abandon| {
+        tokio::spawn(batches.run(stop, abandon))
+    });
+    // Each batch that can't be delivered takes a slot, until none is left.
+    for n in 0..8 {
+        kafka.produce(trigger.topic, "k", &n.to_string()).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    // Later than the last statistics that an unpolled consumer would have reported.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    for n in 8..108 {
+        kafka.produce(trigger.topic, "k", &n.to_string()).await;
+    }
+    let lag = || {
+        let (_, text) = kafka.metrics.encode("text/plain").unwrap();
+        let line = text.lines().find(|line| {
+            line.starts_with("trichrome_gateway_kafka_lag") && line.contains("analyticsdata")
+        });
+        let value = line.and_then(|line| line.rsplit_once(' '))?.1;
+        value.parse::<f64>().ok()
+    };
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while lag() != Some(108.0) && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(lag(), Some(108.0));
+
+    down.store(false, Ordering::SeqCst);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while delivered.lock().unwrap().len() < 108 && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    running.stop().await;
+    let mut delivered = delivered.lock().unwrap().clone();
+    delivered.sort_unstable();
+    assert_eq!(delivered, (0..108).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_are_delivered_while_their_producer_is_replaced() {
+    const RECORDS: usize = 2000;
+    let kafka = Kafka::start();
+    let sink = KafkaLogSink::new(&kafka.config, Arc::clone(&kafka.metrics)).unwrap();
+    let sink = Arc::new(sink);
+    let producing = {
+        let (producer, sink) = (kafka.producer.clone(), Arc::clone(&sink));
+        tokio::task::spawn_blocking(move || {
+            let mut produced = Vec::new();
+            for n in 0..RECORDS {
+                let value = n.to_string();
+                let record = Record {
+                    topic: OWN_RESULTS,
+                    key: None,
+                    value: Some(value.as_bytes()),
+                    headers: &[],
+                    partition: None,
+                };
+                produced.push(producer.enqueue(&record).unwrap());
+                drop(sink.put(&value, value.as_bytes()));
+                std::thread::sleep(Duration::from_micros(500));
+            }
+            produced
+        })
+    };
+    let mut clients = 0;
+    while !producing.is_finished() {
+        let client = producer::client(&kafka.config, Arc::clone(&kafka.metrics)).unwrap();
+        let (producer, sink) = (kafka.producer.clone(), Arc::clone(&sink));
+        let config = kafka.config.clone();
+        let replacing = tokio::task::spawn_blocking(move || {
+            producer.replace(client);
+            sink.replace(&config, Duration::from_secs(10)).unwrap();
+        });
+        replacing.await.unwrap();
+        clients += 1;
+    }
+    assert!(clients > 1, "the producers were replaced {clients} times");
+    for produced in producing.await.unwrap() {
+        produced.delivered().await.unwrap();
+    }
+    assert_eq!(kafka.read(OWN_RESULTS, RECORDS).await.len(), RECORDS);
+    let flushing = Arc::clone(&sink);
+    let flushed = tokio::task::spawn_blocking(move || flushing.flush(Duration::from_secs(10)));
+    flushed.await.unwrap().unwrap();
+    let logged = kafka.read(TRIGGERS[0].topic, RECORDS).await;
+    assert_eq!(logged.len(), RECORDS);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_are_answered_while_all_clients_are_replaced() {
+    const CALLS: usize = 60;
+    let kafka = Kafka::start();
+    let invoke = FakeInvoke::answering(|_, _| Ok(json!({"statusCode": 201, "body": "{}"})));
+    let (calls, _) = calls(&invoke);
+    let awaiter = Awaiter::new(Arc::clone(&kafka.metrics));
+    let sink = KafkaLogSink::new(&kafka.config, Arc::clone(&kafka.metrics)).unwrap();
+    let mut clients = Clients::start(Parts {
+        config: kafka.config.clone(),
+        calls,
+        invoke: Arc::clone(&invoke) as _,
+        metrics: Arc::clone(&kafka.metrics),
+        producer: kafka.producer.clone(),
+        log_sink: Arc::new(sink),
+        awaiter: Arc::clone(&awaiter),
+    })
+    .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !awaiter.is_reading() && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let events = Arc::new(Events {
+        producer: kafka.producer.clone(),
+        awaiter,
+    });
+    let calling = tokio::spawn(async move {
+        let mut calls = JoinSet::new();
+        for _ in 0..CALLS {
+            let events = Arc::clone(&events);
+            calls.spawn(async move {
+                let Value::Object(args) = json!({"title": "t", "base64": "AA=="}) else {
+                    unreachable!();
+                };
+                let operation = contract::by_function("pictures-create").unwrap();
+                let context = Context::read(|_| None);
+                let deadline = Instant::now() + Duration::from_secs(30);
+                events.call(operation, args, &context, deadline).await
+            });
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        calls.join_all().await
+    });
+    let first = Arc::downgrade(&clients.consumer("commands").unwrap());
+    for _ in 0..2 {
+        let client = producer::client(&kafka.config, Arc::clone(&kafka.metrics)).unwrap();
+        clients.replace(client).await.unwrap();
+    }
+    assert!(first.upgrade().is_none(), "a replaced consumer still lives");
+    for answer in calling.await.unwrap() {
+        assert_eq!(answer.unwrap(), "{}");
+    }
+    assert_eq!(invoke.calls(), u32::try_from(CALLS).unwrap());
+    clients.stop(&Drain::begin(Duration::from_secs(10))).await;
 }

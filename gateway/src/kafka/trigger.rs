@@ -2,20 +2,22 @@
 //!
 //! This is what an AWS event source mapping does for MSK, with the same event.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{collections::VecDeque, panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::FutureExt as _;
+use rdkafka::message::Message as _;
 use tokio::{
-    sync::Semaphore,
+    sync::{AcquireError, OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span, info_span};
 use trichrome_proto::{
     contract::Trigger,
     error::{ApiError, ErrorCode, Fault as _},
+    wire::limits::MAX_EVENT,
 };
 use trichrome_startup::error_chain;
 use trichrome_telemetry::{self as telemetry, Trace};
@@ -47,6 +49,10 @@ const WINDOW: Duration = Duration::from_millis(200);
 /// The number of concurrent batches: one is stored while the next is sent.
 const CONCURRENCY: usize = 2;
 
+/// How long the consumer isn't polled while it waits for a slot. Pausing a partition discards what
+/// was prefetched, so a busy trigger shouldn't.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// The function's time limit for a batch.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -69,12 +75,12 @@ impl Batches {
         let slots = Arc::new(Semaphore::new(CONCURRENCY));
         let delivery = Arc::new(self.delivery);
         let mut tasks = JoinSet::new();
-        // A record that was read and doesn't fit into its batch.
-        let mut left = None;
+        // Records that were read and aren't in a batch yet.
+        let mut left = VecDeque::new();
         loop {
             let next = async {
-                let slot = Arc::clone(&slots).acquire_owned().await;
-                let first = match left.take() {
+                let slot = slot(&slots, &self.consumer, &mut left).await;
+                let first = match left.pop_front() {
                     Some(left) => left,
                     None => read(&self.consumer).await,
                 };
@@ -112,23 +118,59 @@ async fn read(consumer: &GroupConsumer) -> Item {
     Item { ticket, message }
 }
 
-/// Collects a batch until it is full or [`WINDOW`] has passed. `left` gets a record that doesn't
-/// fit.
+/// Waits for a slot. During an outage that takes as long as the outage does, and a consumer that
+/// isn't polled gets no tokens, reports no lag, and is removed from its group after five minutes.
+/// So it is polled while its partitions are paused. `left` gets the record that shows that a
+/// partition isn't paused yet.
+async fn slot(
+    slots: &Arc<Semaphore>,
+    consumer: &GroupConsumer,
+    left: &mut VecDeque<Item>,
+) -> Result<OwnedSemaphorePermit, AcquireError> {
+    let mut slot = pin!(Arc::clone(slots).acquire_owned());
+    if let Ok(slot) = timeout(PATIENCE, &mut slot).await {
+        return slot;
+    }
+    let mut paused: Vec<(String, i32)> = Vec::new();
+    loop {
+        let item = tokio::select! {
+            biased;
+            slot = &mut slot => {
+                for (topic, partition) in paused {
+                    consumer.resume(&topic, partition);
+                }
+                return slot;
+            }
+            item = read(consumer) => item,
+        };
+        let topic = item.message.topic().to_owned();
+        consumer.pause(&topic, item.message.partition());
+        paused.push((topic, item.message.partition()));
+        left.push_back(item);
+    }
+}
+
+/// Collects a batch until it is full or [`WINDOW`] has passed, first from `left`, which keeps the
+/// records that don't fit.
 async fn collect<F: Future<Output = Item>>(
     first: Item,
-    left: &mut Option<Item>,
+    left: &mut VecDeque<Item>,
     mut read: impl FnMut() -> F,
 ) -> Vec<Item> {
     let end = Instant::now() + WINDOW;
     let mut bytes = first.encoded_len();
     let mut items = vec![first];
     while items.len() < MAX_RECORDS && bytes < MAX_BYTES {
-        let Ok(item) = timeout_at(end, read()).await else {
-            break;
+        let item = match left.pop_front() {
+            Some(item) => item,
+            None => match timeout_at(end, read()).await {
+                Ok(item) => item,
+                Err(_) => break,
+            },
         };
         bytes += item.encoded_len();
         if bytes > MAX_BYTES {
-            *left = Some(item);
+            left.push_front(item);
             break;
         }
         items.push(item);
@@ -251,6 +293,17 @@ impl Delivery {
         let Ok(event) = batch::encode(&self.bootstrap, items) else {
             return Err(failed(items, internal()));
         };
+        if event.len() > MAX_EVENT {
+            // Of a single record, since batches are bounded. Lambda would refuse it.
+            let text = format!(
+                "the record's event has {} bytes, over {MAX_EVENT}",
+                event.len()
+            );
+            let error = ApiError::new(ErrorCode::PayloadTooLarge, text);
+            self.metrics.batch_passed(function, BatchOutcome::Failed);
+            return Err(failed(items, error));
+        }
+        self.metrics.batch_sent(function, event.len());
         let event = Bytes::from(event);
         let deadline = Instant::now() + TIMEOUT;
         let span = self.span(items.len());
@@ -415,9 +468,9 @@ mod tests {
         let mut records = (0..)
             .zip(sizes)
             .map(|(offset, size)| sized_item(offset, size));
-        let mut left = None;
+        let mut left = VecDeque::new();
         let mut batches: Vec<Vec<i64>> = Vec::new();
-        while let Some(first) = left.take().or_else(|| records.next()) {
+        while let Some(first) = left.pop_front().or_else(|| records.next()) {
             let read = || {
                 let next = records.next();
                 async move {
@@ -433,6 +486,23 @@ mod tests {
             batches.push(items.iter().map(|item| item.message.offset()).collect());
         }
         assert_eq!(batches, [vec![0], vec![1, 2], vec![3], vec![4]]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_record_that_is_too_large_for_lambda_becomes_a_dead_letter() {
+        let invoke = FakeInvoke::answering(|_, _| Ok(Value::Null));
+        let put = Arc::new(Put::default());
+        let delivery = Delivery {
+            trigger: &TRIGGERS[0],
+            bootstrap: "localhost:29092".into(),
+            invoke: Arc::clone(&invoke) as _,
+            dead_letters: Arc::clone(&put) as _,
+            metrics: Arc::new(Metrics::new()),
+        };
+        delivery.deliver(vec![sized_item(7, MAX_EVENT)]).await;
+        let put = put.0.lock().unwrap().clone();
+        assert_eq!(put, [(7, DeadLetterReason::Failed)]);
+        assert_eq!(invoke.calls(), 0);
     }
 
     #[tokio::test(start_paused = true)]

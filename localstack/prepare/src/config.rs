@@ -25,6 +25,8 @@ pub struct Config {
     pub key_files: Option<KeyFiles>,
     /// For `topics`.
     pub topics: Option<Topics>,
+    /// For `topic-commands`: `KAFKA_TOPIC_PARTITIONS` and `KAFKA_TOPIC_REPLICATION`
+    pub topic_commands: Option<Layout>,
     /// For `schema`: `DATABASE_URL`
     pub database: Option<Database>,
     /// `PREPARE_TIMEOUT_SECONDS`: time allowed for each dependency to become available.
@@ -112,10 +114,11 @@ impl Config {
                 jwks_file: vars.required("TOKEN_JWKS_FILE").into(),
             }),
             topics: wanted(Step::Topics).then(|| Topics {
-                connection: Connection::read(&mut vars),
+                connection: connection(&mut vars),
                 layout: Layout::read(&mut vars),
                 correct: vars.switch_or("KAFKA_TOPICS_CORRECT", false),
             }),
+            topic_commands: wanted(Step::TopicCommands).then(|| Layout::read(&mut vars)),
             database: wanted(Step::Schema)
                 .then(|| vars.required_with("DATABASE_URL", DATABASE_URL, |url| url.parse().ok()))
                 .flatten(),
@@ -124,6 +127,23 @@ impl Config {
         vars.check()?;
         Ok(config)
     }
+}
+
+/// The connection to Kafka, by anything but tokens: librdkafka asks for them in an event, which
+/// rdkafka's admin client doesn't serve.
+fn connection(vars: &mut Variables<'_>) -> Connection {
+    let connection = Connection::read(vars);
+    if let Some(mechanism) = connection.token_mechanism() {
+        vars.problem(
+            "KAFKA_SASL_MECHANISM",
+            &format!(
+                "is {mechanism}, which the step topics can't use: its client can't renew tokens. \
+                 The step topic-commands prints commands for Apache Kafka's own tools, which can \
+                 (docs/kafka.md)"
+            ),
+        );
+    }
+    connection
 }
 
 /// The name of the queue whose URL this variable has.
@@ -196,6 +216,30 @@ mod tests {
         assert_eq!(storage.derive_queue, "derive");
         let origins = ["http://localhost:3005", "http://localhost:5173"];
         assert_eq!(storage.web_origins, origins);
+    }
+
+    #[test]
+    fn topics_cannot_be_created_with_a_token() {
+        let oauth: &[_] = &[
+            ("KAFKA_OAUTH_TOKEN_URL", "https://tokens.example"),
+            ("KAFKA_USERNAME", "admin"),
+            ("KAFKA_PASSWORD", "secret"),
+        ];
+        for (mechanism, more) in [("AWS_MSK_IAM", &[][..]), ("OAUTHBEARER", oauth)] {
+            let error = Config::read(&[Step::Topics], |name| {
+                let value = match name {
+                    "KAFKA_BROKERS" => "k:9092",
+                    "KAFKA_SECURITY_PROTOCOL" => "SASL_SSL",
+                    "KAFKA_SASL_MECHANISM" => mechanism,
+                    other => more.iter().find(|(name, _)| *name == other)?.1,
+                };
+                Some(value.to_owned())
+            });
+            let error = error.unwrap_err().to_string();
+            let expected = format!("KAFKA_SASL_MECHANISM is {mechanism}, which the step topics");
+            assert!(error.contains(&expected), "{error}");
+            assert!(error.contains("topic-commands"), "{error}");
+        }
     }
 
     #[test]

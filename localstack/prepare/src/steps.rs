@@ -13,6 +13,8 @@ pub enum Step {
     KeyFiles,
     /// Creates the Kafka topics.
     Topics,
+    /// Prints commands for Apache Kafka's own tools that create them, for logins by token.
+    TopicCommands,
     /// Creates the database's schema.
     Schema,
 }
@@ -30,7 +32,8 @@ impl std::fmt::Display for UnknownStep {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "unknown step {:?}; the steps are storage, keys, key-files, topics and schema",
+            "unknown step {:?}; the steps are storage, keys, key-files, topics, topic-commands and \
+             schema",
             self.0
         )
     }
@@ -47,6 +50,7 @@ impl FromStr for Step {
             "keys" => Ok(Self::Keys),
             "key-files" => Ok(Self::KeyFiles),
             "topics" => Ok(Self::Topics),
+            "topic-commands" => Ok(Self::TopicCommands),
             "schema" => Ok(Self::Schema),
             _ => Err(UnknownStep(name.to_owned())),
         }

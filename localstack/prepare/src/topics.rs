@@ -1,5 +1,6 @@
 //! The Kafka topics: those of the contract, their dead-letter topics, and `results`.
 
+mod commands;
 mod layout;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -15,6 +16,7 @@ use rdkafka::{
 };
 use trichrome_kafka::Connection;
 
+pub use commands::script;
 pub use layout::{Layout, Topic};
 
 /// Timeout of a request to the broker.
@@ -38,7 +40,6 @@ pub async fn ensure(
         .set("log_level", "0")
         .create()
         .context("configure a Kafka client")?;
-    connection.log_in(&admin);
     let topics = layout.topics();
     let existing = create(&admin, layout, &topics).await?;
     compare(&admin, layout, &existing, correct).await

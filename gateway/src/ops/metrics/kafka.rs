@@ -3,20 +3,42 @@
 use std::{sync::atomic::AtomicU64, time::Duration};
 
 use prometheus_client::{
-    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    metrics::{
+        counter::Counter,
+        family::{Family, MetricConstructor},
+        gauge::Gauge,
+        histogram::Histogram,
+    },
     registry::Registry,
 };
+use trichrome_proto::wire::limits::MAX_EVENT;
 
 use super::{
     BatchOutcome, CallLogOutcome, Metrics, RecordOutcome,
-    labels::{ConsumerLabels, DeadLetterLabels, LagLabels, OutcomeLabels, RecordLabels},
+    labels::{
+        ConsumerLabels, DeadLetterLabels, FunctionLabels, LagLabels, OutcomeLabels, RecordLabels,
+    },
     register,
 };
+
+/// Bounds of events' sizes in bytes. The last is what Lambda takes.
+#[derive(Clone)]
+struct Sizes;
+
+impl MetricConstructor<Histogram> for Sizes {
+    fn new_metric(&self) -> Histogram {
+        const KIB: f64 = 1024.0;
+        let bounds = [4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0];
+        let most = [MAX_EVENT as f64];
+        Histogram::new(bounds.into_iter().map(|bound| bound * KIB).chain(most))
+    }
+}
 
 pub(super) struct KafkaMetrics {
     pub(super) records: Family<RecordLabels, Counter>,
     pub(super) commits: Family<ConsumerLabels, Counter>,
     pub(super) batches: Family<ConsumerLabels, Counter>,
+    batch_bytes: Family<FunctionLabels, Histogram, Sizes>,
     pub(super) call_logs: Family<OutcomeLabels, Counter>,
     dead_letters: Family<DeadLetterLabels, Counter>,
     pub(super) unreadable: Family<LagLabels, Counter>,
@@ -70,6 +92,12 @@ impl KafkaMetrics {
                 "kafka_batches",
                 "Batches passed to a trigger's function",
                 Family::default(),
+            ),
+            batch_bytes: register(
+                registry,
+                "kafka_batch_bytes",
+                "Sizes of the events with a batch, of which Lambda takes 6 MiB",
+                Family::new_with_constructor(Sizes),
             ),
             call_logs: register(
                 registry,
@@ -164,6 +192,14 @@ impl Metrics {
             .batches
             .get_or_create(&ConsumerLabels { consumer, outcome })
             .inc();
+    }
+
+    /// Records the size of an event that is passed to a trigger's function.
+    pub(crate) fn batch_sent(&self, function: &'static str, bytes: usize) {
+        self.kafka
+            .batch_bytes
+            .get_or_create(&FunctionLabels { function })
+            .observe(bytes as f64);
     }
 
     pub(crate) fn call_logged(&self, outcome: CallLogOutcome) {

@@ -53,6 +53,11 @@ pub(super) struct LagLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct FunctionLabels {
+    pub(super) function: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct ConsumerLabels {
     pub(super) consumer: &'static str,
     pub(super) outcome: &'static str,

@@ -1,6 +1,6 @@
 //! `prepare [step …]` creates what is missing, and waits for dependencies that are starting.
-//! The steps are `storage`, `keys`, `key-files`, `topics` and `schema`; without one it runs all
-//! but `key-files`.
+//! The steps are `storage`, `keys`, `key-files`, `topics`, `topic-commands` and `schema`; without
+//! one it runs `storage`, `keys`, `topics` and `schema`.
 
 #![allow(
     clippy::print_stdout,
@@ -152,6 +152,9 @@ async fn prepare(config: &Config) -> anyhow::Result<()> {
     };
     if let Some(files) = &config.key_files {
         key_files(files)?;
+    }
+    if let Some(layout) = &config.topic_commands {
+        print!("{}", topics::script(layout));
     }
     tokio::try_join!(storage, keys, kafka, database).map(|_| ())
 }
