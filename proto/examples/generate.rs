@@ -1,5 +1,5 @@
-//! Writes the files that are generated from the contract: `proto/openapi.json`, and the marked
-//! parts of `README.md` and `template.yaml`. Run it as `cargo xtask generate`.
+//! Writes the files that are generated from the contract: `proto/openapi.json`,
+//! `proto/asyncapi.json`, and the marked parts of `README.md` and `template.yaml`. Run it as `cargo xtask generate`.
 
 use std::{fs, io, path::Path};
 
@@ -7,7 +7,9 @@ use trichrome_proto::generate;
 
 fn main() -> io::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    fs::write(root.join("proto/openapi.json"), generate::openapi_text()?)?;
+    for (path, text) in generate::documents()? {
+        fs::write(root.join(path), text)?;
+    }
     for (path, texts) in generate::parts() {
         let path = root.join(path);
         let file = fs::read_to_string(&path)?;

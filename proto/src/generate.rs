@@ -1,11 +1,16 @@
 //! Files generated from the operation table. `cargo xtask generate` writes them; a test checks
 //! that they are current.
 
+mod asyncapi;
 mod openapi;
+mod schemas;
 mod template;
 
 use std::fmt::Write as _;
 
+use serde_json::Value;
+
+pub use asyncapi::asyncapi;
 pub use openapi::openapi;
 pub use template::resource as template_resource;
 
@@ -17,7 +22,7 @@ pub const BEGIN: &str = "BEGIN GENERATED: cargo xtask generate";
 pub const END: &str = "END GENERATED";
 
 /// The files that contain generated text, from the workspace's root, each with the texts
-/// between its markers. `openapi.json` is generated as a whole.
+/// between its markers.
 pub fn parts() -> [(&'static str, Vec<String>); 2] {
     [
         ("README.md", vec![operations_table()]),
@@ -28,14 +33,25 @@ pub fn parts() -> [(&'static str, Vec<String>); 2] {
     ]
 }
 
-/// The text of `openapi.json`.
+/// The files that are generated as a whole, from the workspace's root, each with its text.
 ///
 /// # Errors
 ///
-/// The document can't be serialised. It consists of texts, lists and objects, which always
-/// can.
-pub fn openapi_text() -> serde_json::Result<String> {
-    Ok(serde_json::to_string_pretty(&openapi())? + "\n")
+/// A document can't be serialised. They consist of texts, lists and objects, which always can.
+pub fn documents() -> serde_json::Result<[(&'static str, String); 2]> {
+    Ok([
+        ("proto/openapi.json", text(&openapi())?),
+        ("proto/asyncapi.json", text(&asyncapi())?),
+    ])
+}
+
+/// The text of a document's file.
+///
+/// # Errors
+///
+/// As [`documents`].
+pub fn text(document: &Value) -> serde_json::Result<String> {
+    Ok(serde_json::to_string_pretty(document)? + "\n")
 }
 
 /// Replaces the text between each pair of markers, in order. `None` if the file doesn't have
@@ -103,10 +119,9 @@ mod tests {
     #[test]
     fn generated_files_are_current() {
         const REMEDY: &str = "is out of date: run `cargo xtask generate`";
-        assert!(
-            read("proto/openapi.json") == openapi_text().unwrap(),
-            "proto/openapi.json {REMEDY}"
-        );
+        for (path, text) in documents().unwrap() {
+            assert!(read(path) == text, "{path} {REMEDY}");
+        }
         for (path, texts) in parts() {
             let file = read(path);
             assert!(splice(&file, &texts).unwrap() == file, "{path} {REMEDY}");

@@ -16,7 +16,7 @@ use std::{
 use anyhow::{Context as _, Result};
 
 pub(crate) use chromium::Chromium;
-pub(crate) use node::program as node_program;
+pub(crate) use node::{module as node_module, program as node_program};
 pub(crate) use python::{
     CHECKOV, CONTAINERS, LOCALSTACK, REQUESTS, SAM, cargo_lambda, install_deploy, ministack,
     postgres_bin, python,

@@ -1,6 +1,6 @@
-//! The API's documentation: `/openapi.json` and the page `/docs`.
+//! The API's documentation: `/openapi.json`, `/asyncapi.json` and the page `/docs`.
 //!
-//! Both are generated from the contract. The page needs no script and no external resource.
+//! They are generated from the contract. The page needs no script and no external resource.
 
 use std::{fmt::Write as _, sync::LazyLock};
 
@@ -12,7 +12,7 @@ use axum::{
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use trichrome_proto::{
     contract::{Access, Field, Format, Kind, Message, OPERATIONS, Operation, TRIGGERS},
-    generate::openapi_text,
+    generate::{self, text},
     wire::header::IDEMPOTENCY_KEY,
 };
 
@@ -21,14 +21,24 @@ use super::{policy::content_security_policy, site::set_security_headers};
 pub(crate) fn router() -> Router {
     Router::new()
         .route("/openapi.json", get(openapi))
+        .route("/asyncapi.json", get(asyncapi))
         .route("/docs", get(page))
         .route("/docs/", get(page))
         .route("/docs/style.css", get(style))
 }
 
 async fn openapi() -> Response {
-    static TEXT: LazyLock<Option<String>> = LazyLock::new(|| openapi_text().ok());
-    match &*TEXT {
+    static TEXT: LazyLock<Option<String>> = LazyLock::new(|| text(&generate::openapi()).ok());
+    json(TEXT.as_deref())
+}
+
+async fn asyncapi() -> Response {
+    static TEXT: LazyLock<Option<String>> = LazyLock::new(|| text(&generate::asyncapi()).ok());
+    json(TEXT.as_deref())
+}
+
+fn json(text: Option<&'static str>) -> Response {
+    match text {
         Some(text) => file("application/json", text),
         None => http::StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }

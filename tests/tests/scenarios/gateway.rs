@@ -194,14 +194,18 @@ async fn process(run: Scenario) -> Result<()> {
 }
 
 async fn openapi(run: Scenario) -> Result<()> {
-    let served = get(&run, "/openapi.json").await?;
-    ensure!(served.status == 200, "{}", served.status);
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto/openapi.json");
-    let committed: Value = serde_json::from_slice(&std::fs::read(path)?)?;
-    ensure!(
-        served.json()? == committed,
-        "/openapi.json differs from proto/openapi.json"
-    );
+    for name in ["openapi.json", "asyncapi.json"] {
+        let served = get(&run, &format!("/{name}")).await?;
+        ensure!(served.status == 200, "/{name}: {}", served.status);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../proto")
+            .join(name);
+        let committed: Value = serde_json::from_slice(&std::fs::read(path)?)?;
+        ensure!(
+            served.json()? == committed,
+            "/{name} differs from proto/{name}"
+        );
+    }
     let docs = get(&run, "/docs").await?;
     ensure!(
         docs.status == 200,

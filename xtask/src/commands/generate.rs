@@ -16,9 +16,10 @@ use crate::{
 const COLLECTION: &str = "docs/postman/trichrome.postman_collection.json";
 
 /// The files that are generated from the contract, as a whole or in part.
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "README.md",
     COLLECTION,
+    "proto/asyncapi.json",
     "proto/openapi.json",
     "template.yaml",
     "web/src/api/schema.d.ts",

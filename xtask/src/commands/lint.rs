@@ -1,6 +1,6 @@
 //! `cargo xtask lint`.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use anyhow::{Result, ensure};
 use clap::Args;
@@ -10,7 +10,7 @@ use crate::{
     interrupt, lints, observe, process,
     progress::say,
     tools::{
-        self, CHECKOV, SAM,
+        self, CHECKOV, CONTAINERS, SAM,
         node::{POSTMAN, WEB},
     },
     workspace::{cargo, root},
@@ -151,15 +151,45 @@ pub(crate) fn contract() -> Result<()> {
             "buf",
         ),
         logged(
-            Command::new(tools::node_program("redocly"))
-                .args(["lint", "openapi.json"])
-                .env("REDOCLY_TELEMETRY", "off")
-                .env("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true")
-                .current_dir(proto),
+            redocly(&["lint", "openapi.json"]).current_dir(&proto),
             "openapi.json",
             "redocly",
         ),
+        logged(
+            redocly(&["lint", "--extends=minimal", "asyncapi.json"])
+                // Brokers need no login by default, and tags need no description here.
+                .args(["--skip-rule=security-defined", "--skip-rule=tag-description"])
+                .current_dir(&proto),
+            "asyncapi.json",
+            "redocly-asyncapi",
+        ),
+        asyncapi_schema(&proto),
     ])
+}
+
+/// Checks `asyncapi.json` against the specification's own schema. Redocly has its own reading of
+/// the specification, but also resolves references and refuses unknown properties.
+fn asyncapi_schema(proto: &Path) -> Result<()> {
+    CONTAINERS.install()?;
+    logged(
+        CONTAINERS
+            .program("check-jsonschema")
+            .arg("--schemafile")
+            .arg(tools::node_module("@asyncapi/specs/schemas/3.0.0.json"))
+            .arg("asyncapi.json")
+            .current_dir(proto),
+        "asyncapi.json: schema",
+        "asyncapi-schema",
+    )
+}
+
+fn redocly(args: &[&str]) -> Command {
+    let mut command = Command::new(tools::node_program("redocly"));
+    command
+        .args(args)
+        .env("REDOCLY_TELEMETRY", "off")
+        .env("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true");
+    command
 }
 
 /// The web app's format, lints and types, and whether its generated types and the Postman

@@ -14,7 +14,7 @@ fn modules() -> PathBuf {
     directory().join("node")
 }
 
-/// Installs buf and Redocly's linter.
+/// Installs buf, Redocly's linter and AsyncAPI's schemas.
 pub(super) fn install() -> Result<()> {
     let inputs = ["package.json", "package-lock.json"].map(|name| pins().join(name));
     once("node", &inputs, || {
@@ -29,10 +29,15 @@ pub(super) fn install() -> Result<()> {
             Command::new("npm")
                 .args(["ci", "--no-audit", "--no-fund"])
                 .current_dir(modules()),
-            "buf and Redocly (npm)",
+            "buf, Redocly and AsyncAPI's schemas (npm)",
             &logs()?.join("npm.log"),
         )
     })
+}
+
+/// A file of an installed package.
+pub(crate) fn module(path: &str) -> PathBuf {
+    modules().join("node_modules").join(path)
 }
 
 /// `buf` or `redocly`.

@@ -402,9 +402,12 @@ async fn health_and_docs_are_served_but_no_operators_pages() {
     for path in ["/metrics", "/debug/pprof/profile", "/debug/pprof/heap"] {
         assert_error(&ask(&app, "GET", path, "").await, 404, "NOT_FOUND");
     }
-    let openapi: Value =
-        serde_json::from_str(&ask(&app, "GET", "/openapi.json", "").await.body).unwrap();
-    assert!(openapi["openapi"].is_string());
+    for name in ["openapi", "asyncapi"] {
+        let path = format!("/{name}.json");
+        let document: Value =
+            serde_json::from_str(&ask(&app, "GET", &path, "").await.body).unwrap();
+        assert!(document[name].is_string(), "{name}");
+    }
     let docs = ask(&app, "GET", "/docs", "").await;
     assert!(
         docs.headers["content-type"]
