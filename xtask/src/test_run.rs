@@ -135,6 +135,24 @@ impl TestRun {
         Ok(Self { must_test, ..run })
     }
 
+    /// Starts a test executable on a stack, with variables for its tests.
+    pub(crate) fn begin_with(
+        test: &TestBinary,
+        variables: &[(&str, &str)],
+        filter: Option<&str>,
+        stack: &Path,
+        logs: &Path,
+    ) -> Result<Self> {
+        let mut command = test.command();
+        command.args(filter).envs(variables.iter().copied());
+        let run = Self::spawn(command, &test.name(), Some(stack), logs, None)?;
+        // The filter names a test.
+        Ok(Self {
+            must_test: true,
+            ..run
+        })
+    }
+
     /// Starts a test executable that uses no stack, but perhaps a browser.
     pub(crate) fn begin_without_stack(
         test: &TestBinary,

@@ -2,6 +2,7 @@
 //!
 //! Each part is a file here that defines a [`Part`], and an entry in [`PARTS`].
 
+mod call_logs;
 mod checks;
 mod collector;
 mod filebeat;
@@ -15,8 +16,9 @@ use anyhow::Result;
 pub(crate) use checks::Checks;
 
 /// All parts, in the order in which they run: the quick ones first.
-pub(crate) static PARTS: [&Part; 4] = [
+pub(crate) static PARTS: [&Part; 5] = [
     &requests::PART,
+    &call_logs::PART,
     &collector::PART,
     &filebeat::PART,
     &jaeger::PART,

@@ -20,6 +20,7 @@ mod logs;
 mod outage;
 mod postgres;
 mod transactions;
+mod trigger;
 
 use std::{process::ExitCode, time::Duration};
 
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
     let mut suite = Suite::with_timeout(TIMEOUT);
     for add in [
         postgres::add,
+        trigger::add,
         aws::add,
         functions::add,
         hang_ups::add,
