@@ -79,7 +79,7 @@ interface Drawing {
 
 let drawings: readonly Drawing[] | undefined;
 
-/** Fills a user's library with many pictures over eight years, to measure the timeline. */
+/** Fills a user's library, to measure the timeline: 50 pictures a month, for up to eight years. */
 export function seedLibrary(backend: MockBackend, username: string, count: number): void {
   drawings ??= Array.from({ length: DRAWINGS }, (_, index) => {
     const ratio = RATIOS[index % RATIOS.length] ?? 1;
@@ -87,12 +87,13 @@ export function seedLibrary(backend: MockBackend, username: string, count: numbe
     const bytes = draw(Math.round(width), Math.round(height), index);
     return { thumbnail: Uint8Array.from(bytes), base64: bytes.toString('base64'), ratio };
   });
+  const span = Math.min(8 * 365, count / 1.7) * 86_400_000;
   for (let at = 0; at < count; at++) {
     const drawing = drawings[(at * 7) % DRAWINGS];
     if (drawing === undefined) continue;
     const { thumbnail, base64, ratio } = drawing;
     // More pictures on some days than on others, the newest last.
-    const age = (1 - at / count) ** 1.3 * 8 * 365 * 86_400_000 + (at % 9) * 3_600_000;
+    const age = (1 - at / count) ** 1.3 * span + (at % 9) * 3_600_000;
     const time = new Date(Date.now() - 86_400_000 - age);
     backend.addPicture(username, `${PLACES[at % PLACES.length] ?? ''} ${at + 1}`, base64, time, {
       width: Math.round(ratio > 1 ? 4000 : 4000 * ratio),

@@ -1,13 +1,14 @@
-// Measures the timeline of the built app with the mock backend, as a report: 60 photos on slow 4G on
-// a phone and on a desktop, then scrolling through 5,000. Not a test: times depend on the machine's
-// load.
+// Measures the timeline of the built app with the mock backend, as a report: 40 and 60 photos on slow
+// 4G on a phone and on a desktop, then scrolling through 5,000. Not a test: times depend on the
+// machine's load, which is printed first.
 // Usage: node scripts/photos.mjs [count of the large library]
 import { readFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { chromium } from 'playwright-core';
 import { runnerImport } from 'vite';
 import { CHROMIUM_ARGS, chromiumPath } from './chromium.mjs';
 
-const PHOTOS = 60;
+const FEW = [40, 60];
 const LARGE = Number(process.argv[2] ?? 5_000);
 /** Lighthouse's slow 4G: 1.6 Mbit/s down, 0.75 Mbit/s up, a round trip of 150 ms. */
 const SLOW_4G = {
@@ -26,18 +27,20 @@ const { startMockServer } = await load('./mock/server.ts');
 const { seedLibrary } = await load('./mock/seed.ts');
 
 const mock = await startMockServer();
-const people = { few: PHOTOS, many: LARGE };
-for (const [username, count] of Object.entries(people)) {
-  mock.backend.addUser(username, 'a password');
-  seedLibrary(mock.backend, username, count);
+for (const count of [...FEW, LARGE]) {
+  mock.backend.addUser(`user ${count}`, 'a password');
+  seedLibrary(mock.backend, `user ${count}`, count);
 }
 const browser = await chromium.launch({ executablePath: chromiumPath(), args: CHROMIUM_ARGS });
 
-for (const [form, options] of Object.entries(FORMS)) {
+console.log(`load average of the last minute: ${loadavg()[0]?.toFixed(1)}`);
+const runs = FEW.flatMap((count) => Object.keys(FORMS).map((form) => ({ count, form })));
+for (const { count, form } of runs) {
+  const options = FORMS[form];
   const { page, session, close } = await open(options);
   let bytes = 0;
   session.on('Network.loadingFinished', ({ encodedDataLength }) => (bytes += encodedDataLength));
-  await logIn(page, 'few');
+  await logIn(page, `user ${count}`);
   await page.getByRole('grid').waitFor();
   // A first visit: nothing but the session is kept.
   await page.evaluate(async () => {
@@ -47,6 +50,7 @@ for (const [form, options] of Object.entries(FORMS)) {
   await session.send('Network.emulateNetworkConditions', SLOW_4G);
   if (form === 'phone') await session.send('Emulation.setCPUThrottlingRate', { rate: 4 });
   bytes = 0;
+  const calls = mock.backend.requests.length;
   const start = Date.now();
   await page.goto(`${mock.url}/pictures`, { waitUntil: 'commit' });
   const shown = async (count) => {
@@ -61,12 +65,12 @@ for (const [form, options] of Object.entries(FORMS)) {
     return ((Date.now() - start) / 1000).toFixed(1);
   };
   const first = await shown(1);
-  // A phone's screen doesn't hold ten.
-  const tenth = await shown(form === 'phone' ? 6 : 10).catch(() => 'not on the first screen');
+  const tenth = await shown(10);
   await scrollThrough(page);
   console.log(
-    `${PHOTOS} photos, slow 4G, ${form}: first ${first} s, ${form === 'phone' ? 'sixth' : 'tenth'} ${tenth} s, ` +
-      `${kilo(bytes)} for all, ${memory(await renderers())} in the tab`,
+    `${count} photos, slow 4G, ${form}: first ${first} s, tenth ${tenth} s, ` +
+      `${kilo(bytes)} and ${kinds(mock.backend.requests.slice(calls))} for all, ` +
+      `${memory(await renderers())} in the tab`,
   );
   const again = mock.backend.downloads.length;
   await page.reload();
@@ -78,16 +82,16 @@ for (const [form, options] of Object.entries(FORMS)) {
   await close();
 }
 
-{
-  const { page, close } = await open(FORMS.desktop);
-  await logIn(page, 'many');
+for (const form of Object.keys(FORMS)) {
+  const { page, close } = await open(FORMS[form]);
+  await logIn(page, `user ${LARGE}`);
   await page.getByRole('grid').waitFor();
   const requests = mock.backend.requests.length;
   const frames = await scrollThrough(page, 40_000);
   const tiles = await page.getByRole('grid').getByRole('link').count();
   console.log(
-    `${LARGE} photos, desktop: ${memory(await renderers())} in the tab after scrolling through, ` +
-      `${tiles} tiles on the page, ${mock.backend.requests.length - requests} calls, ` +
+    `${LARGE} photos, ${form}: ${memory(await renderers())} in the tab after scrolling through, ` +
+      `${tiles} tiles on the page, ${kinds(mock.backend.requests.slice(requests))}, ` +
       `frames: median ${frames.median} ms, 95th percentile ${frames.p95} ms`,
   );
   await close();
@@ -154,4 +158,15 @@ function memory(pids) {
 
 function kilo(bytes) {
   return `${Math.round(bytes / 1000)} kB`;
+}
+
+/** Counts calls by what they ask for. */
+function kinds(requests) {
+  const counts = { months: 0, lists: 0, pictures: 0 };
+  for (const { url } of requests) {
+    if (url.startsWith('/pictures/index')) counts.months += 1;
+    else if (url.startsWith('/pictures?')) counts.lists += 1;
+    else if (url.startsWith('/pictures/')) counts.pictures += 1;
+  }
+  return `${counts.months} calls for months, ${counts.lists} for links of many, ${counts.pictures} for one`;
 }

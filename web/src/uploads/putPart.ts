@@ -61,6 +61,8 @@ export function putPart(
     };
 
     xhr.open(request.method, request.url);
+    // Otherwise Firefox takes the empty response for XML and reports an error.
+    xhr.responseType = 'text';
     for (const { name, value } of request.headers) {
       if (!SET_BY_BROWSERS.includes(name.toLowerCase())) xhr.setRequestHeader(name, value);
     }
