@@ -6,24 +6,59 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use crate::{
     job::Job,
-    tools,
+    process,
+    tools::{self, ApacheKafka},
     workspace::{cargo, root},
 };
 
-/// Every package with all its tests, including those that need a running stack. Cargo rebuilds
-/// dependencies for each set of features, so every build for tests uses this one.
-pub(crate) const EVERYTHING: [&str; 5] = [
-    "--workspace",
-    "--all-targets",
-    "--features",
-    "trichrome-tests/stack",
-    "--locked",
-];
+/// Adds the options for every package with all its tests, including those that need a running
+/// stack.
+pub(crate) fn everything(command: &mut Command) -> &mut Command {
+    command.args(["--workspace", "--all-targets"]);
+    with_features(command)
+}
+
+/// Adds the features of the tests. Cargo rebuilds dependencies for each set of features, so every
+/// build for tests uses this one.
+fn with_features(command: &mut Command) -> &mut Command {
+    command.args(["--features", "trichrome-tests/stack", "--locked"]);
+    // Only the tests on Apache Kafka need TLS. OpenSSL takes minutes to build where the system has
+    // no headers of it.
+    if apache_kafka().is_ok() {
+        for package in ["trichrome-gateway", "trichrome-prepare"] {
+            command.args(["--features", &format!("{package}/kafka-tls")]);
+        }
+        if has_openssl() {
+            command.env("OPENSSL_NO_VENDOR", "1");
+        }
+    }
+    command
+}
+
+/// The Apache Kafka that tests run on.
+///
+/// # Errors
+///
+/// It can't run here, or the gateway can't be built with TLS; the error says what is missing.
+pub(crate) fn apache_kafka() -> Result<ApacheKafka> {
+    let found = ApacheKafka::find()?;
+    ensure!(
+        has_openssl() || process::succeeds(Command::new("perl").arg("-v")),
+        "no Perl, which the build of OpenSSL needs (on Debian: apt-get install perl, or libssl-dev \
+         and pkg-config for the system's OpenSSL)"
+    );
+    Ok(found)
+}
+
+/// Whether the system has OpenSSL's headers.
+fn has_openssl() -> bool {
+    process::succeeds(Command::new("pkg-config").args(["--exists", "openssl"]))
+}
 
 /// Builds what the stack runs.
 pub(crate) fn programs() -> Result<()> {
@@ -42,28 +77,24 @@ pub(crate) fn workspace() -> Command {
 
 /// Builds what the stack runs and all tests, and returns the tests.
 pub(crate) fn with_tests() -> Result<Vec<TestBinary>> {
-    tests(&EVERYTHING)
+    tests(everything(cargo().arg("build")))
 }
 
-/// Builds what the stack runs and the tests of one target, with the features of [`EVERYTHING`].
+/// Builds what the stack runs and the tests of one target.
 pub(crate) fn with_test(target: &str) -> Result<Vec<TestBinary>> {
-    let [workspace, _, features @ ..] = EVERYTHING;
-    let mut arguments = vec![workspace, "--bins", "--test", target];
-    arguments.extend(features);
-    tests(&arguments)
+    let mut command = cargo();
+    command.args(["build", "--workspace", "--bins", "--test", target]);
+    tests(with_features(&mut command))
 }
 
-fn tests(arguments: &[&str]) -> Result<Vec<TestBinary>> {
+fn tests(build: &mut Command) -> Result<Vec<TestBinary>> {
     let logs = tools::logs()?;
     let (log, messages) = (logs.join("build.log"), logs.join("build.json"));
-    let mut command = cargo();
-    command
-        .arg("build")
-        .args(arguments)
+    build
         .arg("--message-format=json-render-diagnostics")
         .current_dir(root());
     let step = "Functions, gateway, tools and tests";
-    Job::begin(&mut command, step, &log, Some(File::create(&messages)?))?
+    Job::begin(build, step, &log, Some(File::create(&messages)?))?
         .finish_with(|| compiled(&log))?;
     let text = fs::read_to_string(&messages)?;
     Ok(text.lines().filter_map(TestBinary::parse).collect())

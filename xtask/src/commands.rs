@@ -11,6 +11,7 @@ pub(crate) mod lint;
 pub(crate) mod logs;
 pub(crate) mod restart;
 pub(crate) mod test;
+mod test_apache_kafka;
 pub(crate) mod test_deployed;
 pub(crate) mod test_image;
 pub(crate) mod test_localstack;

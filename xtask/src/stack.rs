@@ -4,6 +4,7 @@ pub(crate) mod control;
 mod deployment;
 mod description;
 pub(crate) mod functions;
+mod kafka;
 mod leftovers;
 mod lock;
 pub(crate) mod logs;
@@ -27,6 +28,7 @@ pub(crate) use reload::Reload;
 pub(crate) use supervisor::Supervisor;
 
 use deployment::Deployment;
+use kafka::{Access, Apache};
 use parts::Part;
 use postgres::Cluster;
 
@@ -35,7 +37,7 @@ use crate::{
     observe::Observe,
     process,
     progress::say,
-    tools::{self, WebApp},
+    tools::{self, ApacheKafka, WebApp},
     workspace::{binary, local},
 };
 
@@ -51,6 +53,8 @@ pub(crate) struct Stack {
     cluster: Cluster,
     /// Programs that replace those of the debug build.
     programs: BTreeMap<String, PathBuf>,
+    /// Apache Kafka, if the stack doesn't use the repository's own broker.
+    apache: Option<Apache>,
     /// The gateway's image, if it runs in a container.
     image: Option<Image>,
     observe: Option<Observe>,
@@ -86,6 +90,7 @@ impl Stack {
             ports,
             cluster: Cluster::open(&state, &logs)?,
             programs: BTreeMap::new(),
+            apache: None,
             image: None,
             observe: None,
             deployment: None,
@@ -106,6 +111,21 @@ impl Stack {
             .get(name)
             .cloned()
             .unwrap_or_else(|| binary(name))
+    }
+
+    /// Uses Apache Kafka; with `secured`, its clients use TLS, log in and are subject to ACLs.
+    pub(crate) fn with_apache(self, program: ApacheKafka, secured: bool) -> Result<Self> {
+        let folder = self.state.join("apache-kafka");
+        let apache = Apache::open(program, folder, self.ports.kafka, secured, &self.logs)?;
+        Ok(Self {
+            apache: Some(apache),
+            ..self
+        })
+    }
+
+    /// Who reaches the broker, if not everyone.
+    fn access(&self) -> Option<&Access> {
+        self.apache.as_ref().and_then(Apache::access)
     }
 
     /// Runs the gateway in a container of this image.
@@ -168,7 +188,11 @@ impl Stack {
             None => "Tables, bucket, queues, keys, topics and schema",
             Some(_) => "Keys and topics",
         };
-        self.run_prepare(self.preparations(), description)
+        self.run_prepare(self.preparations(), description)?;
+        match self.access() {
+            Some(access) => access.set_acls(&self.logs.join("kafka-acls.log")),
+            None => Ok(()),
+        }
     }
 
     /// Runs steps of `prepare` for a part that has crashed, which is running again.
@@ -190,6 +214,9 @@ impl Stack {
             .args(steps)
             .envs(self.environment()?)
             .env("WEB_ORIGINS", self.web_origins().join(","));
+        if let Some(access) = self.access() {
+            command.envs(access.variables(kafka::ADMIN));
+        }
         process::run_logged(&mut command, description, &self.logs.join("prepare.log"))
     }
 

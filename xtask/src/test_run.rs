@@ -26,6 +26,9 @@ const TIMEOUT: Duration = Duration::from_secs(30 * 60);
 /// Time allowed for it to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Leaves out the tests that Kafka has no part in.
+const ONLY_KAFKA: [(&str, &str); 1] = [("TRICHROME_ONLY", "kafka")];
+
 /// How often it is polled.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -151,6 +154,31 @@ impl TestRun {
             must_test: true,
             ..run
         })
+    }
+
+    /// Starts the tests of Kafka of a test executable.
+    pub(crate) fn begin_kafka(
+        test: &TestBinary,
+        filter: Option<&str>,
+        stack: &Path,
+        logs: &Path,
+    ) -> Result<Self> {
+        let mut command = test.command();
+        command.args(filter).envs(ONLY_KAFKA);
+        let name = format!("{} on Apache Kafka", test.name());
+        let run = Self::spawn(command, &name, Some(stack), logs, None)?;
+        let must_test = filter.is_none();
+        Ok(Self { must_test, ..run })
+    }
+
+    /// The number of the tests of Kafka in a test executable.
+    pub(crate) fn count_kafka(test: &TestBinary, filter: Option<&str>) -> Result<usize> {
+        let mut command = test.command();
+        command.args(filter).arg("--list").envs(ONLY_KAFKA);
+        let listed = command.output().context("cannot list the tests")?;
+        let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+        let tests = listed.lines().filter(|line| line.ends_with(": test"));
+        Ok(tests.count())
     }
 
     /// Starts a test executable that uses no stack, but perhaps a browser.

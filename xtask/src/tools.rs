@@ -2,6 +2,7 @@
 
 mod chromium;
 pub(crate) mod deny;
+mod kafka;
 pub(crate) mod node;
 pub(crate) mod prometheus;
 mod python;
@@ -16,6 +17,7 @@ use std::{
 use anyhow::{Context as _, Result};
 
 pub(crate) use chromium::Chromium;
+pub(crate) use kafka::ApacheKafka;
 pub(crate) use node::{module as node_module, program as node_program};
 pub(crate) use python::{
     CHECKOV, CONTAINERS, LOCALSTACK, REQUESTS, SAM, cargo_lambda, install_deploy, ministack,

@@ -6,8 +6,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 
 use crate::{
-    builds::EVERYTHING,
-    interrupt, lints, observe, process,
+    builds, interrupt, lints, observe, process,
     progress::say,
     tools::{
         self, CHECKOV, CONTAINERS, SAM,
@@ -283,9 +282,7 @@ pub(crate) fn dependencies() -> Result<()> {
 /// Rust's lints, tests included.
 pub(crate) fn clippy() -> Result<()> {
     logged(
-        cargo()
-            .arg("clippy")
-            .args(EVERYTHING)
+        builds::everything(cargo().arg("clippy"))
             // No build that is run here has it.
             .args(["--features", "trichrome-gateway/heap-profiles"])
             .args(["--", "-D", "warnings"])

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::{
     end_to_end::{END_TO_END, ON_A_STACK, logs, supervise},
-    lint,
+    lint, test_apache_kafka,
     test_deployed::{self, ON_A_DEPLOYED_STACK},
 };
 use crate::{
@@ -27,6 +27,9 @@ pub(crate) struct Options {
     /// Only run the end-to-end tests
     #[arg(long)]
     e2e: bool,
+    /// Only run the tests on Apache Kafka
+    #[arg(long)]
+    apache_kafka: bool,
     /// Only run tests whose name contains this
     filter: Option<String>,
 }
@@ -36,6 +39,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let Some(lock) = Stack::lock("test")? else {
         bail!("another process of this clone is running the tests");
     };
+    if options.apache_kafka {
+        let tests = stack::set_up(builds::with_tests)?;
+        let counts = test_apache_kafka::run(&tests, options.filter.as_deref())?;
+        return report(counts, started);
+    }
     // Before the build, which takes minutes.
     if !options.e2e {
         lint::format()?;
@@ -71,6 +79,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     drop(supervisor);
     counts += on_stack.with_context(|| format!("the stack's logs: {}", logs.display()))?;
     counts += test_deployed::run(&tests, options.filter.as_deref())?;
+    report(counts, started)
+}
+
+fn report(counts: Counts, started: Instant) -> Result<()> {
     let seconds = started.elapsed().as_secs();
     let Counts {
         passed,

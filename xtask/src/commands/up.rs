@@ -3,7 +3,7 @@
 use std::{path::Path, time::Instant};
 
 use anyhow::{Result, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::{
     builds,
@@ -11,7 +11,7 @@ use crate::{
     observe::Observe,
     progress::say,
     stack::{self, Ports, Reload, Stack, Supervisor},
-    tools,
+    tools::{self, ApacheKafka},
 };
 
 #[derive(Args)]
@@ -23,6 +23,9 @@ pub(crate) struct Options {
     /// Don't build and replace programs when files are saved
     #[arg(long)]
     no_watch: bool,
+    /// The broker: the repository's own, or Apache Kafka, which needs Java 17 and Maven
+    #[arg(long, value_enum, default_value_t)]
+    kafka: Broker,
     /// Deploy template.yaml through CloudFormation and use the deployed functions, on a local AWS
     /// that starts empty and is deleted at the end
     #[arg(long)]
@@ -34,6 +37,13 @@ pub(crate) struct Options {
     /// A parameter of template.yaml; can be repeated
     #[arg(long, requires = "deployed", value_name = "NAME=VALUE")]
     parameter: Vec<String>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Broker {
+    #[default]
+    Embedded,
+    Apache,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -50,7 +60,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         }
         bail!("it is running already: use it, or stop it with `cargo xtask down`");
     };
-    // Before anything is installed or built, so that a taken port is reported at once.
+    // Before anything is installed or built, so that what is missing or taken is reported at once.
+    let apache = (options.kafka == Broker::Apache)
+        .then(ApacheKafka::find)
+        .transpose()?;
     let ports = Ports::fixed()?;
     let observe = options
         .observe
@@ -67,12 +80,18 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let reload = (!options.no_watch && !options.deployed)
         .then(Reload::begin)
         .transpose()?;
+    if let Some(apache) = &apache {
+        apache.install()?;
+    }
     stack::set_up(builds::programs)?;
     if matches!(target, Target::Local { .. }) && options.deployed {
         // The local AWS starts empty, so the other stores must not know earlier users.
         Stack::wipe(name, &lock)?;
     }
     let mut stack = Stack::new(name, Ports::fixed()?, lock)?.with_observe(observe);
+    if let Some(apache) = apache {
+        stack = stack.with_apache(apache, false)?;
+    }
     if options.deployed {
         tools::install_deploy()?;
         stack = stack.deployed_to(target, options.parameter.clone());

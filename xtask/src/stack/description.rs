@@ -1,11 +1,18 @@
 //! `stack.json`: where a running stack is, for tests and other programs.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::{Stack, control};
+use super::{
+    Stack, control,
+    kafka::{self, Access, Apache},
+};
 use crate::observe::Observe;
 
 /// A stack's description for other programs.
@@ -16,6 +23,12 @@ pub(crate) struct Description {
     pub(crate) admin_url: String,
     pub(crate) grpc_url: String,
     pub(crate) kafka_brokers: String,
+    /// The folder with the topics of Apache Kafka, if it is the broker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) apache_kafka: Option<String>,
+    /// Who reaches the broker, if not everyone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) kafka_access: Option<kafka::Description>,
     pub(crate) aws_endpoint: String,
     pub(crate) lambda_endpoint: String,
     pub(crate) database_url: String,
@@ -51,12 +64,15 @@ impl Stack {
         let url = |port: u16| format!("http://127.0.0.1:{port}");
         // With the account that MiniStack uses for other credentials than an account's id.
         let queue = |name: &str| format!("{}/000000000000/{name}", url(self.ports.aws));
+        let text = |path: PathBuf| path.display().to_string();
         let mut description = Description {
             rest_url: url(self.ports.rest),
             gateway_url: url(self.ports.gateway),
             admin_url: url(self.ports.admin),
             grpc_url: url(self.ports.grpc),
             kafka_brokers: format!("127.0.0.1:{}", self.ports.kafka),
+            apache_kafka: self.apache.as_ref().map(Apache::data).map(text),
+            kafka_access: self.access().map(Access::description),
             aws_endpoint: url(self.ports.aws),
             lambda_endpoint: url(self.ports.rest),
             database_url: format!(

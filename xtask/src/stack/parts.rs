@@ -5,7 +5,7 @@ use std::{fs, process::Command, time::Duration};
 use anyhow::{Context as _, Result};
 use rustix::process::Signal;
 
-use super::{Stack, description::Description};
+use super::{Stack, description::Description, kafka};
 use crate::{
     deploy::LOCAL_CREDENTIALS,
     http,
@@ -139,10 +139,16 @@ impl Part {
                 stack.run_functions_in(&mut command);
             }
             Self::Kafka => {
-                command = Command::new(stack.program("local-kafka"));
-                command
-                    .arg(format!("127.0.0.1:{}", ports.kafka))
-                    .arg(state("kafka"));
+                command = match &stack.apache {
+                    Some(apache) => apache.command()?,
+                    None => {
+                        let mut command = Command::new(stack.program("local-kafka"));
+                        command
+                            .arg(format!("127.0.0.1:{}", ports.kafka))
+                            .arg(state("kafka"));
+                        command
+                    }
+                };
             }
             Self::Postgres => command = stack.cluster.server(ports.postgres),
             Self::Functions => {
@@ -225,6 +231,9 @@ pub(super) fn gateway_variables(stack: &Stack) -> Result<Vec<(&'static str, Stri
         ),
     ];
     variables.extend(stack.environment()?);
+    if let Some(access) = stack.access() {
+        variables.extend(access.variables(kafka::GATEWAY));
+    }
     let web = root().join("web/dist");
     if web.join("index.html").exists() {
         variables.push(("WEB_ROOT", web.display().to_string()));

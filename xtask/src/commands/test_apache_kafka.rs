@@ -1,0 +1,76 @@
+//! `cargo xtask test --apache-kafka`, which runs on Apache Kafka: the scenarios and faults of Kafka, with
+//! TLS, logins and the ACLs of `deploy/kafka`.
+
+use std::fs;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::end_to_end::{END_TO_END, ON_A_STACK, logs, supervise};
+use crate::{
+    builds::{self, TestBinary},
+    observe::Observe,
+    progress::say,
+    stack::{Ports, Stack, Supervisor},
+    test_run::{Counts, TestRun},
+    tools::ApacheKafka,
+};
+
+/// The stack's name.
+const NAME: &str = "test-apache-kafka";
+
+pub(super) fn run(tests: &[TestBinary], filter: Option<&str>) -> Result<Counts> {
+    match builds::apache_kafka() {
+        Ok(apache) => on_apache_kafka(&apache, tests, filter),
+        Err(reason) => {
+            let mut ignored = 0;
+            for target in ON_A_STACK {
+                let program = builds::find(tests, END_TO_END, target)?;
+                ignored += TestRun::count_kafka(program, filter)?;
+            }
+            say(format!(
+                "{ignored} tests on Apache Kafka are ignored: {reason:#}"
+            ));
+            Ok(Counts {
+                ignored,
+                ..Counts::default()
+            })
+        }
+    }
+}
+
+fn on_apache_kafka(
+    apache: &ApacheKafka,
+    tests: &[TestBinary],
+    filter: Option<&str>,
+) -> Result<Counts> {
+    let Some(lock) = Stack::lock(NAME)? else {
+        bail!("another process of this clone is running the tests");
+    };
+    apache.install()?;
+    Stack::wipe(NAME, &lock)?;
+    let stack = Stack::new(NAME, Ports::free()?, lock)?
+        .with_observe(Some(Observe::spans()?))
+        .with_apache(apache.clone(), true)?;
+    let logs = stack.logs.clone();
+    on_stack(stack, tests, filter).with_context(|| {
+        format!(
+            "the logs of the stack with Apache Kafka: {}",
+            logs.display()
+        )
+    })
+}
+
+fn on_stack(stack: Stack, tests: &[TestBinary], filter: Option<&str>) -> Result<Counts> {
+    let mut supervisor = Supervisor::start(stack)?;
+    // The logs have the same names on each stack.
+    let logs = logs()?.join("apache-kafka");
+    fs::create_dir_all(&logs)?;
+    let description = supervisor.stack().state.join("stack.json");
+    let mut counts = Counts::default();
+    for target in ON_A_STACK {
+        let program = builds::find(tests, END_TO_END, target)?;
+        let run = TestRun::begin_kafka(program, filter, &description, &logs)?;
+        counts += supervise(&mut supervisor, run)?;
+    }
+    Ok(counts)
+}
