@@ -1,5 +1,6 @@
 //! One client for each kind of transport, driven by the contract's table.
 
+pub mod broker;
 pub mod codec;
 pub mod grpc;
 pub mod http;

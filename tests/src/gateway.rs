@@ -2,6 +2,7 @@
 
 use std::{
     net::TcpListener,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -19,40 +20,64 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Replica {
     process: Child,
     admin_url: String,
+    log: PathBuf,
 }
 
 impl Replica {
     /// Starts a gateway with the environment of the stack's own, and waits until it is ready.
     pub async fn start(stack: &Stack) -> Result<Self> {
+        let replica = Self::launch(stack, "second-gateway", &[])?;
+        replica.is_ready(stack).await?;
+        Ok(replica)
+    }
+
+    /// Starts a gateway with other variables than the stack's own.
+    pub fn launch(stack: &Stack, name: &str, variables: &[(&str, &str)]) -> Result<Self> {
         let description = &stack.description;
         let program = description.gateway_program.as_ref();
         let program = program.context("the stack's gateway is not a program of this machine")?;
         let [http, grpc, admin] = free_addresses()?;
-        let log = std::fs::File::create(description.logs.join("second-gateway.log"))?;
+        let log = description.logs.join(format!("{name}.log"));
+        let output = std::fs::File::create(&log)?;
         let process = Command::new(program)
             .envs(&description.gateway_environment)
             .env("GATEWAY_HTTP_ADDR", &http)
             .env("GATEWAY_GRPC_ADDR", &grpc)
             .env("GATEWAY_ADMIN_ADDR", &admin)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
+            .stdout(output.try_clone()?)
+            .stderr(output)
             .spawn()?;
-        let replica = Self {
+        Ok(Self {
             process,
             admin_url: format!("http://{admin}"),
-        };
+            log,
+        })
+    }
+
+    /// What `/readyz` answers.
+    pub async fn readiness(&self, stack: &Stack) -> Result<(u16, String)> {
+        let url = format!("{}/readyz", self.admin_url);
+        let answer = stack.http.get(&url).await?;
+        let report = String::from_utf8_lossy(&answer.body).into_owned();
+        Ok((answer.status, report))
+    }
+
+    /// Waits until it is ready.
+    pub async fn is_ready(&self, stack: &Stack) -> Result<()> {
         eventually(TIMEOUT, async || {
-            let ready = stack
-                .http
-                .get(&format!("{}/readyz", replica.admin_url))
-                .await?;
-            ensure!(ready.status == 200, "{}: {}", ready.status, ready.start());
+            let (status, report) = self.readiness(stack).await?;
+            ensure!(status == 200, "{status}: {report}");
             Ok(())
         })
         .await
-        .context("the second gateway")?;
-        Ok(replica)
+        .context("the second gateway")
+    }
+
+    /// Its log.
+    pub fn log(&self) -> &Path {
+        &self.log
     }
 
     /// Asks it to stop with SIGTERM, and waits until it has.

@@ -15,6 +15,10 @@ use crate::{
     transport::Transport,
 };
 
+/// The environment variable that, with the value `kafka`, leaves out the tests that Kafka has no
+/// part in.
+const ONLY: &str = "TRICHROME_ONLY";
+
 /// The default timeout of a scenario.
 const TIMEOUT: Duration = Duration::from_secs(150);
 
@@ -24,6 +28,8 @@ struct Test {
     name: String,
     transport: Transport,
     run: Run,
+    /// Whether Kafka has a part in it.
+    kafka: bool,
     /// The reason why the test is ignored, if it is.
     ignored: Option<&'static str>,
 }
@@ -72,6 +78,7 @@ impl Suite {
                 name: format!("{name}::{transport}"),
                 transport,
                 run: Arc::clone(&run),
+                kafka: matches!(transport, Transport::Kafka | Transport::FacadeEvents),
                 ignored: None,
             });
         }
@@ -87,8 +94,18 @@ impl Suite {
             name: name.to_owned(),
             transport: Transport::Rest,
             run,
+            kafka: false,
             ignored: None,
         });
+    }
+
+    /// Adds tests of Kafka, whatever their transport.
+    pub fn kafka(&mut self, add: impl FnOnce(&mut Self)) {
+        let others = self.tests.len();
+        add(self);
+        for test in self.tests.iter_mut().skip(others) {
+            test.kafka = true;
+        }
     }
 
     /// Adds tests that need an optional feature of the stack. Without it, they are reported as
@@ -104,7 +121,10 @@ impl Suite {
     }
 
     /// Runs the tests on this many threads, unless the command line sets another number.
-    pub fn run(self, threads: usize) -> ExitCode {
+    pub fn run(mut self, threads: usize) -> ExitCode {
+        if std::env::var_os(ONLY).is_some_and(|only| only == "kafka") {
+            self.tests.retain(|test| test.kafka);
+        }
         let mut arguments = Arguments::from_args();
         arguments.test_threads.get_or_insert(threads);
         let limit = self.timeout;

@@ -12,7 +12,12 @@ use serde::Deserialize;
 use sqlx::{PgPool, postgres::PgPoolOptions};
 
 use crate::{
-    clients::{grpc::Grpc, http::Http, kafka::Kafka},
+    clients::{
+        broker::{Access, Broker},
+        grpc::Grpc,
+        http::Http,
+        kafka::Kafka,
+    },
     stored::Stored,
     token::Signer,
     traces::Traces,
@@ -37,6 +42,12 @@ pub struct Description {
     pub grpc_url: String,
     /// Bootstrap brokers, `host:port`.
     pub kafka_brokers: String,
+    /// The folder with the topics of Apache Kafka, if it is the broker.
+    #[serde(default)]
+    pub apache_kafka: Option<PathBuf>,
+    /// The broker's logins, if it has any.
+    #[serde(default)]
+    pub kafka_access: Option<Access>,
     /// S3, DynamoDB and Secrets Manager.
     pub aws_endpoint: String,
     /// Lambda's Invoke API.
@@ -134,7 +145,7 @@ impl Stack {
         Ok(Self {
             http: Http::new()?,
             grpc: Grpc::new(&description.grpc_url)?,
-            kafka: Kafka::connect(&description.kafka_brokers).await?,
+            kafka: Kafka::connect(Broker::new(&description)).await?,
             postgres,
             stored: Stored::new(&description),
             signer: Signer::read(&description)?,

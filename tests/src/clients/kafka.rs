@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow};
 use rdkafka::{
-    ClientConfig, Offset, TopicPartitionList,
+    Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
     consumer::{Consumer as _, StreamConsumer},
@@ -18,7 +18,7 @@ use rdkafka::{
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use trichrome_proto::{
-    contract::Operation,
+    contract::{Operation, command_topics},
     wire::{
         header::{AUTHORIZATION, IDEMPOTENCY_KEY, REQUEST_ID, RETRY_AFTER},
         limits::MAX_RECORD,
@@ -27,7 +27,10 @@ use trichrome_proto::{
 };
 use uuid::Uuid;
 
-use super::results::{Answer, Expected, Results, headers};
+use super::{
+    broker::{Broker, User, own_name},
+    results::{Answer, Expected, Results, headers},
+};
 use crate::{reply::Reply, request::Outgoing};
 
 /// The partitions of each topic of the local stack.
@@ -102,27 +105,44 @@ pub fn envelope(event_id: &str, args: &Value) -> String {
 }
 
 pub struct Kafka {
-    brokers: String,
-    producer: FutureProducer,
+    pub broker: Broker,
+    /// Produces commands.
+    client: FutureProducer,
+    /// Produces what only others than clients may.
+    admin: FutureProducer,
     results: Results,
 }
 
 impl Kafka {
     /// Connects and starts reading replies.
-    pub(crate) async fn connect(brokers: &str) -> Result<Self> {
-        Ok(Self {
-            brokers: brokers.to_owned(),
-            producer: base(brokers)
+    pub(crate) async fn connect(broker: Broker) -> Result<Self> {
+        let producer = |user| -> Result<FutureProducer> {
+            Ok(broker
+                .config(user)?
                 .set("linger.ms", "0")
                 .set("message.timeout.ms", "20000")
-                .create()?,
-            results: Results::read(brokers).await?,
+                .create()?)
+        };
+        Ok(Self {
+            client: producer(User::Client)?,
+            admin: producer(User::Admin)?,
+            results: Results::read(&broker).await?,
+            broker,
         })
     }
 
-    /// Produces a record; returns its place.
+    /// Produces a record, a command as a client of the service; returns its place.
     pub async fn produce(&self, record: &Record) -> Result<Place> {
-        send(&self.producer, record).await
+        self.produce_as(sender(&record.topic), record).await
+    }
+
+    /// Produces a record as this user.
+    pub async fn produce_as(&self, user: User, record: &Record) -> Result<Place> {
+        let producer = match user {
+            User::Client => &self.client,
+            User::Admin => &self.admin,
+        };
+        send(producer, record).await
     }
 
     /// Produces records in this order, without waiting in between.
@@ -135,7 +155,9 @@ impl Kafka {
 
     /// Produces a record in a batch compressed with this codec.
     pub async fn produce_compressed(&self, record: &Record, codec: &str) -> Result<Place> {
-        let producer = base(&self.brokers)
+        let producer = self
+            .broker
+            .config(sender(&record.topic))?
             .set("linger.ms", "0")
             .set("message.timeout.ms", "20000")
             .set("compression.codec", codec)
@@ -157,12 +179,8 @@ impl Kafka {
 
     /// A producer of transactions; `None` if the broker has none and says so at once.
     pub async fn transactions(&self) -> Result<Option<FutureProducer>> {
-        let producer: FutureProducer = base(&self.brokers)
-            .set(
-                "transactional.id",
-                format!("trichrome-tests-{}", Uuid::new_v4()),
-            )
-            .create()?;
+        let mut config = self.broker.config(User::Admin)?;
+        let producer: FutureProducer = config.set("transactional.id", own_name()).create()?;
         let begun = Instant::now();
         let initialized = tokio::task::spawn_blocking(move || {
             let result = producer.init_transactions(TIMEOUT);
@@ -206,15 +224,24 @@ impl Kafka {
     }
 
     fn admin(&self) -> Result<AdminClient<DefaultClientContext>> {
-        Ok(base(&self.brokers).create()?)
+        Ok(self.broker.config(User::Admin)?.create()?)
     }
 
     /// Reads a topic from its current end.
     pub async fn tail(&self, topic: &str) -> Result<Tail> {
         Ok(Tail {
             topic: topic.to_owned(),
-            consumer: reader(&self.brokers, &[topic]).await?,
+            consumer: reader(&self.broker, User::Admin, &[topic]).await?,
         })
+    }
+}
+
+/// Who produces to a topic.
+fn sender(topic: &str) -> User {
+    if command_topics().contains(&topic) {
+        User::Client
+    } else {
+        User::Admin
     }
 }
 
@@ -329,23 +356,11 @@ fn reply(operation: &Operation, answer: Answer) -> Result<Reply> {
     Reply::success(operation, status, answer.data, request_id)
 }
 
-fn base(brokers: &str) -> ClientConfig {
-    let mut config = ClientConfig::new();
-    config
-        .set("bootstrap.servers", brokers)
-        .set("client.id", "trichrome-tests")
-        .set("message.max.bytes", MAX_RECORD.to_string())
-        .set("reconnect.backoff.ms", "100")
-        .set("reconnect.backoff.max.ms", "1000")
-        // Errors are expected while a test has stopped the broker.
-        .set("log_level", "2");
-    config
-}
-
 /// Creates a consumer of all partitions of these topics, from their current ends, without a group.
-pub(crate) async fn reader(brokers: &str, topics: &[&str]) -> Result<StreamConsumer> {
-    let consumer: StreamConsumer = base(brokers)
-        .set("group.id", format!("trichrome-tests-{}", Uuid::new_v4()))
+pub async fn reader(broker: &Broker, user: User, topics: &[&str]) -> Result<StreamConsumer> {
+    let consumer: StreamConsumer = broker
+        .config(user)?
+        .set("group.id", own_name())
         .set("enable.auto.commit", "false")
         .set("auto.offset.reset", "earliest")
         // An open transaction on a topic holds back no test.

@@ -12,6 +12,10 @@ use tokio::{
 
 use super::kafka::TIMEOUT;
 
+/// Error codes: an unknown server error, which a failure to decompress is, a corrupt message, an
+/// unsupported codec, and an invalid record.
+const UNREADABLE: [i16; 4] = [-1, 2, 76, 87];
+
 /// A batch with a valid header and checksum, and any content.
 #[derive(Clone, Debug)]
 pub struct RawBatch {
@@ -47,12 +51,13 @@ impl RawBatch {
         bytes
     }
 
-    /// Writes the batch; returns the offset of its first record.
+    /// Writes the batch; returns whether the broker has taken it. Apache Kafka reads the records, and
+    /// refuses what it can't read.
     ///
     /// # Errors
     ///
-    /// The broker refuses it.
-    pub async fn write(&self, broker: &str, topic: &str, partition: i32) -> Result<i64> {
+    /// The broker refuses it for another reason.
+    pub async fn write(&self, broker: &str, topic: &str, partition: i32) -> Result<bool> {
         let batch = self.encode();
         let mut body = Vec::new();
         // Produce, version 3, correlation id 7, no client id.
@@ -82,8 +87,11 @@ impl RawBatch {
         let at = 4 + 4 + 2 + topic.len() + 4 + 4;
         let field = |at: usize, size: usize| answer.get(at..at + size).context("a short answer");
         let code = i16::from_be_bytes(field(at, 2)?.try_into()?);
-        ensure!(code == 0, "the broker refuses the batch: error {code}");
-        Ok(i64::from_be_bytes(field(at + 2, 8)?.try_into()?))
+        ensure!(
+            code == 0 || UNREADABLE.contains(&code),
+            "the broker refuses the batch: error {code}"
+        );
+        Ok(code == 0)
     }
 }
 

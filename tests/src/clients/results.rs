@@ -23,7 +23,10 @@ use trichrome_proto::{
     wire::record::{RESULTS, STATUS},
 };
 
-use super::kafka::{read_from_ends, reader};
+use super::{
+    broker::{Broker, User},
+    kafka::{read_from_ends, reader},
+};
 
 /// The timeout for a reply. It allows for a part of the stack restarting.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -97,8 +100,8 @@ pub(crate) struct Results(Arc<Mutex<State>>);
 
 impl Results {
     /// Starts reading.
-    pub(crate) async fn read(brokers: &str) -> Result<Self> {
-        let consumer = reader(brokers, &[RESULTS]).await?;
+    pub(crate) async fn read(broker: &Broker) -> Result<Self> {
+        let consumer = reader(broker, User::Client, &[RESULTS]).await?;
         let results = Self::default();
         tokio::spawn(results.clone().run(consumer));
         Ok(results)

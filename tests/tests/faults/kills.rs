@@ -24,15 +24,17 @@ use uuid::Uuid;
 
 use crate::outage::all_serve;
 
-pub(crate) fn add(suite: &mut Suite) {
-    for part in [
-        "kafka",
-        "postgres",
-        "ministack",
-        "functions",
-        "api",
-        "gateway",
-    ] {
+pub(crate) fn of_others(suite: &mut Suite) {
+    add(suite, &["postgres", "ministack", "functions", "api"]);
+}
+
+/// Kafka and its client, the gateway.
+pub(crate) fn of_kafka(suite: &mut Suite) {
+    add(suite, &["kafka", "gateway"]);
+}
+
+fn add(suite: &mut Suite, parts: &'static [&'static str]) {
+    for part in parts {
         suite.once(
             &format!("faults::{part}_is_killed_under_load"),
             move |run| killed(run, part),

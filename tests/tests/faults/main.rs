@@ -16,6 +16,7 @@ mod gateway;
 mod hang_ups;
 mod kafka;
 mod kills;
+mod login;
 mod logs;
 mod outage;
 mod postgres;
@@ -34,23 +35,29 @@ fn main() -> ExitCode {
     let mut suite = Suite::with_timeout(TIMEOUT);
     for add in [
         postgres::add,
-        trigger::add,
         aws::add,
         functions::add,
         hang_ups::add,
+        derive::add,
+        kills::of_others,
+    ] {
+        add(&mut suite);
+    }
+    for add in [
+        trigger::add,
         kafka::add,
         batches::add,
-        derive::add,
         flood::add,
         deadlines::add,
         transactions::add,
+        login::add,
         gateway::add,
         churn::add,
-        kills::add,
+        kills::of_kafka,
         // Last, so that it reads the logs of all the others.
         logs::add,
     ] {
-        add(&mut suite);
+        suite.kafka(add);
     }
     suite.run(1)
 }

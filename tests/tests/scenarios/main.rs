@@ -3,6 +3,7 @@
 //! `cargo xtask test` runs them on its own stack. To run them against `cargo xtask up`:
 //! `cargo test -p trichrome-tests --features stack --test scenarios -- [part of a name]`.
 
+mod access;
 mod accounts;
 mod authorization;
 mod bad_bodies;
@@ -69,8 +70,6 @@ fn main() -> ExitCode {
         bad_bodies::add,
         rest_api::add,
         call_logs::add,
-        events::add,
-        commands::add,
         grpc::add,
         typed_clients::add,
         gateway::add,
@@ -78,6 +77,9 @@ fn main() -> ExitCode {
         traces::add,
     ] {
         add(&mut suite);
+    }
+    for add in [events::add, commands::add, access::add] {
+        suite.kafka(add);
     }
     suite.run(THREADS)
 }
