@@ -90,8 +90,9 @@ impl ClientContext for Reporter {
     fn error(&self, error: KafkaError, reason: &str) {
         let client = self.name;
         self.connection.note_error(&error, reason);
-        // Log an outage once, not for each broker and attempt.
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+        // Log an outage once, not for each broker and attempt, and not after a refusal.
+        let is_outage = error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown);
+        if is_outage && self.connection.refusal().is_none() {
             tracing::warn!(client, "kafka: no broker can be reached");
         } else {
             tracing::debug!(client, %error, "kafka: {reason}");
@@ -99,20 +100,26 @@ impl ClientContext for Reporter {
     }
 
     fn stats(&self, statistics: Statistics) {
-        self.set_lags(&statistics, |_, _| false);
+        self.set_lags(&statistics, |_, _| false, |_, _| None);
     }
 }
 
 impl Reporter {
     /// Sets the lag of each topic. `is_done` tells whether all records of a partition that were
-    /// read have been processed.
+    /// read have been processed, and `end` where it ends, if that isn't known from a fetch.
     pub(crate) fn set_lags(
         &self,
         statistics: &Statistics,
         is_done: impl Fn(&str, &Partition) -> bool,
+        end: impl Fn(&str, &Partition) -> Option<i64>,
     ) {
         for (name, topic) in &statistics.topics {
-            if let Some(records) = lag(topic, |partition| is_done(name, partition)) {
+            let records = lag(
+                topic,
+                |partition| is_done(name, partition),
+                |partition| end(name, partition),
+            );
+            if let Some(records) = records {
                 self.metrics.set_lag(self.name, name, records);
             }
         }
@@ -127,7 +134,11 @@ fn is_refusal(message: &str) -> bool {
 
 /// The lag over the partitions assigned to this client; `None` until it is known. For revoked
 /// partitions, librdkafka keeps reporting the last known lag.
-fn lag(topic: &Topic, is_done: impl Fn(&Partition) -> bool) -> Option<i64> {
+fn lag(
+    topic: &Topic,
+    is_done: impl Fn(&Partition) -> bool,
+    end: impl Fn(&Partition) -> Option<i64>,
+) -> Option<i64> {
     let mut own = topic
         .partitions
         .values()
@@ -137,8 +148,19 @@ fn lag(topic: &Topic, is_done: impl Fn(&Partition) -> bool) -> Option<i64> {
     if own.peek().is_none() {
         return Some(0);
     }
-    own.filter_map(|partition| partition_lag(partition, is_done(partition)))
-        .reduce(|sum, more| sum + more)
+    own.filter_map(|partition| {
+        let fetched = partition_lag(partition, is_done(partition))?;
+        Some(fetched + beyond(partition, end(partition)))
+    })
+    .reduce(|sum, more| sum + more)
+}
+
+/// The records between the end of the last fetch and the known one.
+fn beyond(partition: &Partition, end: Option<i64>) -> i64 {
+    match end {
+        Some(end) if partition.hi_offset >= 0 => (end - partition.hi_offset).max(0),
+        _ => 0,
+    }
 }
 
 fn partition_lag(partition: &Partition, is_done: bool) -> Option<i64> {
@@ -184,7 +206,7 @@ mod tests {
             partitions: partitions.map(|it| (it.partition, it)).collect(),
             ..Topic::default()
         };
-        lag(&topic, |_| false)
+        lag(&topic, |_| false, |_| None)
     }
 
     #[test]
@@ -204,6 +226,20 @@ mod tests {
         assert_eq!(lag_of([new.clone(), partition(1, 2)]), Some(7));
         new.committed_offset = 15;
         assert_eq!(lag_of([new]), None);
+    }
+
+    #[test]
+    fn a_paused_partition_has_the_lag_up_to_its_known_end() {
+        let mut paused = partition(0, 40);
+        paused.hi_offset = 100;
+        assert_eq!(beyond(&paused, None), 0);
+        assert_eq!(beyond(&paused, Some(90)), 0);
+        assert_eq!(beyond(&paused, Some(350)), 250);
+        let topic = Topic {
+            partitions: [(0, paused)].into(),
+            ..Topic::default()
+        };
+        assert_eq!(lag(&topic, |_| false, |_| Some(350)), Some(290));
     }
 
     #[test]

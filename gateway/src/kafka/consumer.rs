@@ -1,6 +1,7 @@
 //! A member of a consumer group that commits only records that were processed.
 
 use std::{
+    collections::HashMap,
     error::Error,
     sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -40,6 +41,9 @@ const REBALANCE_TIME: Duration = Duration::from_secs(3);
 
 /// The longest time between a member's heartbeats, which is how soon it learns of a rebalance.
 const MAX_HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The timeout for asking where a partition ends.
+const ENDS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Reads the topics of a group.
 pub(crate) struct GroupConsumer {
@@ -88,6 +92,7 @@ impl GroupConsumer {
                 membership: StdMutex::default(),
                 watch,
                 assigned: sender,
+                ends: StdMutex::default(),
                 is_static: config.kafka_instance_id.is_some(),
             }
         })?;
@@ -137,6 +142,32 @@ impl GroupConsumer {
     /// Reads a partition again.
     pub(crate) fn resume(&self, topic: &str, partition: i32) {
         self.reader.resume(topic, partition);
+    }
+
+    /// Asks the broker where the assigned partitions end. Statistics have the end of the last
+    /// fetch, and a paused partition isn't fetched.
+    pub(crate) async fn find_ends(self: Arc<Self>) {
+        let consumer = Arc::clone(self.consumer());
+        let finding = tokio::task::spawn_blocking(move || {
+            let assigned = consumer.assignment()?;
+            for partition in assigned.elements() {
+                let (topic, id) = (partition.topic(), partition.partition());
+                let (_, end) = consumer.fetch_watermarks(topic, id, ENDS_TIMEOUT)?;
+                consumer
+                    .context()
+                    .ends()
+                    .insert((topic.to_owned(), id), end);
+            }
+            Ok::<_, KafkaError>(())
+        });
+        if let Ok(Err(error)) = finding.await {
+            tracing::debug!(%error, "the ends of paused partitions were not found");
+        }
+    }
+
+    /// Forgets the ends, which are known from fetches again.
+    pub(crate) fn forget_ends(&self) {
+        self.reader.context().ends().clear();
     }
 
     /// Checks that the group has assigned this consumer its partitions, which may be none.
@@ -237,6 +268,8 @@ pub(crate) struct GroupContext {
     membership: StdMutex<Membership>,
     watch: Arc<Watch>,
     assigned: UnboundedSender<TopicPartitionList>,
+    /// The ends of partitions that are paused for long, by topic and partition.
+    ends: StdMutex<HashMap<(String, i32), i64>>,
     /// Whether it is a static member.
     is_static: bool,
 }
@@ -244,6 +277,10 @@ pub(crate) struct GroupContext {
 impl GroupContext {
     fn tracker(&self) -> MutexGuard<'_, Tracker> {
         self.tracker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ends(&self) -> MutexGuard<'_, HashMap<(String, i32), i64>> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn membership(&self) -> MutexGuard<'_, Membership> {
@@ -289,11 +326,18 @@ impl ClientContext for GroupContext {
 
     fn stats(&self, statistics: Statistics) {
         self.watch.observe(&statistics);
-        self.reporter.set_lags(&statistics, |topic, partition| {
-            partition.fetchq_cnt == 0
-                && !self.watch.is_held(topic, partition.partition)
-                && self.tracker().is_idle(topic, partition.partition)
-        });
+        self.reporter.set_lags(
+            &statistics,
+            |topic, partition| {
+                partition.fetchq_cnt == 0
+                    && !self.watch.is_held(topic, partition.partition)
+                    && self.tracker().is_idle(topic, partition.partition)
+            },
+            |topic, partition| {
+                let ends = self.ends();
+                ends.get(&(topic.to_owned(), partition.partition)).copied()
+            },
+        );
         let now = unix_millis();
         for topic in statistics.topics.keys() {
             // A client's clock may be ahead.
@@ -322,6 +366,7 @@ impl ConsumerContext for GroupContext {
                 return;
             }
         };
+        self.ends().clear();
         let mut tracker = self.tracker();
         for partition in partitions.elements() {
             tracker.forget(partition.topic(), partition.partition());

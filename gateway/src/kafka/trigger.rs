@@ -10,7 +10,7 @@ use rdkafka::message::Message as _;
 use tokio::{
     sync::{AcquireError, OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, interval, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span, info_span};
@@ -52,6 +52,9 @@ const CONCURRENCY: usize = 2;
 /// How long the consumer isn't polled while it waits for a slot. Pausing a partition discards what
 /// was prefetched, so a busy trigger shouldn't.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often paused partitions' ends are asked for, which the lag needs.
+const ENDS_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The function's time limit for a batch.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -124,7 +127,7 @@ async fn read(consumer: &GroupConsumer) -> Item {
 /// partition isn't paused yet.
 async fn slot(
     slots: &Arc<Semaphore>,
-    consumer: &GroupConsumer,
+    consumer: &Arc<GroupConsumer>,
     left: &mut VecDeque<Item>,
 ) -> Result<OwnedSemaphorePermit, AcquireError> {
     let mut slot = pin!(Arc::clone(slots).acquire_owned());
@@ -132,6 +135,8 @@ async fn slot(
         return slot;
     }
     let mut paused: Vec<(String, i32)> = Vec::new();
+    let mut find_ends = interval(ENDS_INTERVAL);
+    let mut finding = JoinSet::new();
     loop {
         let item = tokio::select! {
             biased;
@@ -139,8 +144,14 @@ async fn slot(
                 for (topic, partition) in paused {
                     consumer.resume(&topic, partition);
                 }
+                consumer.forget_ends();
                 return slot;
             }
+            _ = find_ends.tick(), if finding.is_empty() => {
+                finding.spawn(Arc::clone(consumer).find_ends());
+                continue;
+            }
+            Some(_) = finding.join_next() => continue,
             item = read(consumer) => item,
         };
         let topic = item.message.topic().to_owned();

@@ -168,14 +168,17 @@ async fn dead_letters(letters: &Tail, method: &str, count: usize) -> Result<()> 
 async fn batches_fit(run: &Scenario) -> Result<()> {
     let metrics = metrics(run).await?;
     let name = "trichrome_gateway_kafka_batch_bytes";
-    let series = |suffix: &str, bound: &str| {
-        let series = format!("{name}{suffix}{{{bound}function=\"{FUNCTION}\"}}");
-        let found = metrics.get(&series).copied();
-        found.with_context(|| format!("no {series}"))
-    };
-    let all = series("_count", "")?;
-    let most = MAX_EVENT as f64;
-    let fitting = series("_bucket", &format!("le=\"{most:?}\","))?;
+    let function = format!("function=\"{FUNCTION}\"");
+    let count = format!("{name}_count{{{function}}}");
+    let all = *metrics.get(&count).with_context(|| format!("no {count}"))?;
+    let fitting = metrics.iter().find_map(|(series, value)| {
+        let labels = series.strip_prefix(&format!("{name}_bucket{{"))?;
+        let (_, bound) = labels.split_once("le=\"")?;
+        let (bound, _) = bound.split_once('"')?;
+        let is_most = bound.parse() == Ok(MAX_EVENT as f64);
+        (labels.contains(&function) && is_most).then_some(*value)
+    });
+    let fitting = fitting.with_context(|| format!("no bucket of {name} ends at {MAX_EVENT}"))?;
     ensure!(
         all > 0.0 && fitting == all,
         "{fitting} of {all} batches fit"
