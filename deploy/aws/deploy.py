@@ -6,6 +6,10 @@ AWS_PROFILE or AWS_ACCESS_KEY_ID, ...).
 
     deploy.py up   [--stack NAME] [--template FILE] [--code FOLDER] [--parameter NAME=VALUE ...]
                    [--tag NAME=VALUE ...] [--termination-protection on|off]
+                   [--previous FILE] [--watch-alarms MINUTES] [--execution-role ARN]
+    deploy.py plan [--stack NAME] [--template FILE] [--code FOLDER] [--parameter NAME=VALUE ...]
+                   [--tag NAME=VALUE ...]
+    deploy.py restore --previous FILE [--stack NAME]
     deploy.py down [--stack NAME] [--delete-data]
     deploy.py check [--template FILE] [--code FOLDER]
     deploy.py redrive [--stack NAME]
@@ -16,6 +20,13 @@ AWS_PROFILE or AWS_ACCESS_KEY_ID, ...).
     DATABASE_URL     stored in the secret that the parameter DatabaseUrlSecret names
     TOKEN_JWKS_FILE  the public keys, for the parameter TokenJwks
     TOKEN_KEY_FILE   the private key, stored in the stack's secret
+
+`plan` prints what `up` would change, as a table in Markdown, and changes nothing. It needs a stack.
+
+`--previous` writes down the stack's present template and parameters, to which `restore` goes back; zips
+are kept in S3, so it needs none. `--watch-alarms` has CloudFormation roll back by itself if an alarm of
+failing calls goes off during the update or in the minutes after it. `--execution-role` is the role with
+which CloudFormation works, now and later, instead of the caller's credentials.
 
 `--tag` sets tags of the stack, which CloudFormation passes on to its resources, and
 `--termination-protection` whether the stack can be deleted; without them, both stay as they are.
@@ -72,6 +83,9 @@ CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAN
 CODE = re.compile(r"^(?P<indent>\s+CodeUri: )\S*?(?P<function>[\w-]+)/bootstrap\.zip\s*$", re.M)
 # States after a failed creation, from which a stack can't be updated.
 DEAD = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS"}
+# Alarms that end an update, at most five. (AWS, "Roll back your CloudFormation stack on alarm breach with
+# rollback triggers", https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-rollback-triggers.html)
+WATCHED_ALARMS = {"ApiErrorsAlarm", "ApiLatencyAlarm", "CallErrorsAlarm"}
 # Tags of the stack's secret with the stack's name: the template's, and CloudFormation's own.
 STACK_TAGS = ("trichrome:stack", "aws:cloudformation:stack-name")
 GOOD = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
@@ -244,14 +258,19 @@ def zip_of(path):
     return buffer.getvalue()
 
 
-def package(template, code, artefacts):
+def package(template, code, artefacts, *, uploads=True):
     """Uploads the functions' code and returns the template with the S3 addresses."""
     uris = {}
     for name, path in code.items():
         key = f"{name}-{digest(path)}.zip"
-        artefacts.put(key, lambda path=path: zip_of(path))
+        if uploads:
+            artefacts.put(key, lambda path=path: zip_of(path))
         uris[name] = f"s3://{artefacts.bucket}/{key}"
     return CODE.sub(lambda match: match["indent"] + uris[match["function"]], template)
+
+
+def template_key(template):
+    return f"template-{hashlib.sha256(template.encode()).hexdigest()}.yaml"
 
 
 def parameter_names(template):
@@ -262,6 +281,7 @@ def parameter_names(template):
 class Stack:
     def __init__(self, aws, name):
         self.client = aws.client("cloudformation")
+        self.cloudwatch = aws.client("cloudwatch")
         self.name = name
 
     def describe(self):
@@ -289,7 +309,69 @@ class Stack:
                 )
             time.sleep(POLL_SECONDS)
 
-    def deploy(self, url, parameters, names, tags):
+    def request(self, url, parameters, tags):
+        """What creating, updating and planning have in common."""
+        request = {
+            "StackName": self.name,
+            "TemplateURL": url,
+            "Capabilities": CAPABILITIES,
+            "Parameters": parameters,
+        }
+        if tags:
+            # CloudFormation passes them on to every resource. Without any, an update keeps the stack's.
+            request["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
+        return request
+
+    def plan(self, url, parameters, names, tags):
+        """The changes that an update would make."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        stack = self.describe()
+        name = f"plan-{hashlib.sha256(url.encode()).hexdigest()[:16]}-{int(time.time())}"
+        request = self.request(url, self.parameters(parameters, names, stack), tags)
+        self.client.create_change_set(ChangeSetName=name, ChangeSetType="UPDATE", **request)
+        which = {"StackName": self.name, "ChangeSetName": name}
+        try:
+            while True:
+                answer = self.client.describe_change_set(**which)
+                if not answer["Status"].endswith(("_PENDING", "_IN_PROGRESS")):
+                    break
+                if time.monotonic() > deadline:
+                    raise Problem(f"the change set {name} is {answer['Status']}; look at it in the console")
+                time.sleep(POLL_SECONDS)
+            reason = answer.get("StatusReason", "")
+            if answer["Status"] == "FAILED" and not re.search("didn't contain changes|No updates", reason):
+                raise Problem(f"CloudFormation refuses the plan: {reason}")
+            changes = answer.get("Changes", [])
+            while token := answer.get("NextToken"):
+                answer = self.client.describe_change_set(**which, NextToken=token)
+                changes += answer["Changes"]
+        finally:
+            self.client.delete_change_set(**which)
+        return [change["ResourceChange"] for change in changes if "ResourceChange" in change]
+
+    def present(self):
+        """The stack's template and parameters, for `restore`; None without a stack."""
+        stack = self.describe()
+        if stack is None or stack["StackStatus"] not in GOOD | {"UPDATE_ROLLBACK_COMPLETE"}:
+            return None
+        body = self.client.get_template(StackName=self.name, TemplateStage="Original")["TemplateBody"]
+        return {"template": body, "parameters": parameters_of(stack)}
+
+    def alarms(self):
+        """The ARNs of the alarms that end an update."""
+        pages = self.client.get_paginator("list_stack_resources").paginate(StackName=self.name)
+        names = [
+            resource["PhysicalResourceId"]
+            for page in pages
+            for resource in page["StackResourceSummaries"]
+            if resource["LogicalResourceId"] in WATCHED_ALARMS and resource.get("PhysicalResourceId")
+        ]
+        if not names:
+            raise Problem(f"the stack {self.name} has no alarms to watch: give it AlarmTopicArn first")
+        found = self.cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]
+        return [alarm["AlarmArn"] for alarm in found]
+
+    def deploy(self, url, parameters, names, tags, watch=0, role=None):
         """Creates or updates the stack; `names` are the template's parameters."""
         deadline = time.monotonic() + DEADLINE_SECONDS
         stack = self.settle(deadline)
@@ -302,15 +384,16 @@ class Stack:
             self.client.continue_update_rollback(StackName=self.name)
             stack = self.settle(deadline)
         since = self.last_event() if stack else None
-        request = {
-            "StackName": self.name,
-            "TemplateURL": url,
-            "Capabilities": CAPABILITIES,
-            "Parameters": self.parameters(parameters, names, stack),
-        }
-        if tags:
-            # CloudFormation passes them on to every resource. Without any, an update keeps the stack's.
-            request["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
+        request = self.request(url, self.parameters(parameters, names, stack), tags)
+        if role:
+            request["RoleARN"] = role
+        if watch and stack:
+            request["RollbackConfiguration"] = {
+                "RollbackTriggers": [
+                    {"Arn": arn, "Type": "AWS::CloudWatch::Alarm"} for arn in self.alarms()
+                ],
+                "MonitoringTimeInMinutes": watch,
+            }
         try:
             if stack is None:
                 self.client.create_stack(**request)
@@ -507,7 +590,7 @@ def up(options):
     artefacts = Artefacts(aws, options.stack)
     artefacts.create_bucket()
     template = package(template, code, artefacts)
-    name = f"template-{hashlib.sha256(template.encode()).hexdigest()}.yaml"
+    name = template_key(template)
     artefacts.put(name, template.encode)
     secrets = aws.client("secretsmanager")
     stack = Stack(aws, options.stack)
@@ -522,7 +605,12 @@ def up(options):
             "the stack signs tokens with a different key than TOKEN_KEY_FILE, so every user would be"
             " logged out: use its key, or rotate it (docs/deploying.md)"
         )
-    deployed = stack.deploy(artefacts.url(name), parameters, parameter_names(template), tags)
+    if options.previous:
+        Path(options.previous).write_text(json.dumps(stack.present()))
+    names = parameter_names(template)
+    deployed = stack.deploy(
+        artefacts.url(name), parameters, names, tags, options.watch_alarms, options.execution_role
+    )
     if options.termination_protection:
         stack.protect(options.termination_protection == "on")
     outputs = outputs_of(deployed)
@@ -533,6 +621,54 @@ def up(options):
         # The host names of APIs don't resolve with emulators; both serve this path.
         base = f"{aws.endpoint.rstrip('/')}/restapis/{outputs['RestApiId']}"
         outputs["Endpoint"] = f"{base}/{outputs['StageName']}/_user_request_"
+    print(json.dumps(outputs))
+
+
+def plan(options):
+    template, code = sources(options)
+    parameters, tags = pairs("--parameter", options.parameter), pairs("--tag", options.tag)
+    aws = Aws()
+    stack, artefacts = Stack(aws, options.stack), Artefacts(aws, options.stack)
+    if stack.describe() is None:
+        raise Problem(f"there is no stack {options.stack} to compare with: `up` creates it")
+    # CloudFormation compares the addresses of zips and doesn't read them.
+    template = package(template, code, artefacts, uploads=False)
+    name = template_key(template)
+    artefacts.put(name, template.encode)
+    print(table(stack.plan(artefacts.url(name), parameters, parameter_names(template), tags)))
+
+
+def table(changes):
+    """Changes of resources as Markdown, those first that may replace a resource."""
+    if not changes:
+        return "Nothing changes."
+    rows = sorted(
+        (change.get("Replacement", "False") == "False", change["Action"], change["LogicalResourceId"], change)
+        for change in changes
+    )
+    lines = ["| action | resource | type | replaced |", "|---|---|---|---|"]
+    for _, action, name, change in rows:
+        replaced = {"True": "**yes**", "Conditional": "perhaps"}.get(change.get("Replacement"), "")
+        lines.append(f"| {action} | {name} | {change['ResourceType']} | {replaced} |")
+    return "\n".join(lines)
+
+
+def restore(options):
+    try:
+        before = json.loads(Path(options.previous).read_text())
+    except (OSError, ValueError) as error:
+        raise Problem(f"--previous: {error}") from error
+    if before is None:
+        raise Problem("there was no stack before: nothing to go back to")
+    aws = Aws()
+    artefacts = Artefacts(aws, options.stack)
+    template = before["template"]
+    name = template_key(template)
+    artefacts.put(name, template.encode)
+    names = parameter_names(template)
+    outputs = outputs_of(
+        Stack(aws, options.stack).deploy(artefacts.url(name), before["parameters"], names, {})
+    )
     print(json.dumps(outputs))
 
 
@@ -784,17 +920,31 @@ def delete_role(iam, role):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    commands_by_name = {"up": up, "down": down, "check": check, "redrive": redrive, "backfill": backfill}
+    commands_by_name = {
+        "up": up,
+        "plan": plan,
+        "restore": restore,
+        "down": down,
+        "check": check,
+        "redrive": redrive,
+        "backfill": backfill,
+    }
     for name, run in commands_by_name.items():
         command = commands.add_parser(name)
         command.add_argument("--stack", default="trichrome")
         command.set_defaults(run=run)
-        if name in ("up", "check"):
+        if name in ("up", "plan", "check"):
             command.add_argument("--template", default="template.yaml")
             command.add_argument("--code", default="target/lambda")
-        if name == "up":
+        if name in ("up", "plan"):
             command.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE")
             command.add_argument("--tag", action="append", default=[], metavar="NAME=VALUE")
+        if name == "restore":
+            command.add_argument("--previous", required=True, metavar="FILE")
+        if name == "up":
+            command.add_argument("--previous", metavar="FILE")
+            command.add_argument("--execution-role", metavar="ARN")
+            command.add_argument("--watch-alarms", type=count, default=0, metavar="MINUTES")
             command.add_argument("--termination-protection", choices=["on", "off"])
         elif name == "down":
             command.add_argument("--delete-data", action="store_true")

@@ -207,6 +207,37 @@ fn a_failed_stack_is_repaired_updated_and_deleted() {
     let error = failure(&mut other_key);
     assert!(error.contains("a different key"), "{error}");
 
+    // Going back needs neither code nor a template.
+    let previous = std::env::temp_dir().join(format!("previous-{}.json", Uuid::now_v7()));
+    success(
+        up().args(["--parameter", "LogLevel=debug", "--previous"])
+            .arg(&previous),
+    );
+    assert_eq!(success(&mut log_level()).trim(), "debug");
+    success(deploy("restore").arg("--previous").arg(&previous));
+    assert_eq!(success(&mut log_level()).trim(), "warn");
+    std::fs::remove_file(&previous).expect("written by up");
+
+    success(up().args(["--termination-protection", "on"]));
+    let error = failure(deploy("down").arg("--delete-data"));
+    assert!(error.contains("is protected"), "{error}");
+    success(up().args(["--termination-protection", "off"]));
+
+    // The data outlives the stack, and a second run finds it without the stack.
+    success(&mut deploy("down"));
+    let left: Vec<String> = serde_json::from_str(&success(&mut leftovers())).unwrap();
+    for kept in [
+        "UsersTable",
+        "PicturesTable",
+        "picturesbucket",
+        "TokenKey",
+        "database-url",
+    ] {
+        assert!(
+            left.iter().any(|name| name.contains(kept)),
+            "{kept}: {left:?}"
+        );
+    }
     success(deploy("down").arg("--delete-data"));
     let left = success(&mut leftovers());
     assert_eq!(left.trim(), "[]");
@@ -285,6 +316,16 @@ fn database_url() -> Command {
         r#"
 function = client("lambda").get_function_configuration(FunctionName="STACK-analytics-log")
 print(function["Environment"]["Variables"]["DATABASE_URL"])
+"#,
+    )
+}
+
+/// Prints the log level of a function of the stack.
+fn log_level() -> Command {
+    python(
+        r#"
+function = client("lambda").get_function_configuration(FunctionName="STACK-users-get")
+print(function["Environment"]["Variables"]["RUST_LOG"])
 "#,
     )
 }

@@ -191,10 +191,64 @@ class Up(unittest.TestCase):
             down(aws, delete_data=True)
         self.assertEqual(aws.deleted(), set())
 
+    def test_an_update_ends_when_an_alarm_goes_off(self):
+        resources = {
+            "StackResourceSummaries": [
+                {"LogicalResourceId": "ApiErrorsAlarm", "PhysicalResourceId": "pics-ApiErrorsAlarm-1"},
+                {"LogicalResourceId": "SweepAlarm", "PhysicalResourceId": "pics-SweepAlarm-1"},
+            ]
+        }
+        alarms = {"MetricAlarms": [{"AlarmArn": "arn:alarm"}]}
+        aws, stack = self.stack()
+        aws.lists |= {"list_stack_resources": resources, "describe_alarms": alarms}
+        stack.deploy("https://template", {}, [], {}, watch=5, role="arn:role")
+        (update,) = [call for call in aws.calls if call[0] == "update_stack"]
+        triggers = [{"Arn": "arn:alarm", "Type": "AWS::CloudWatch::Alarm"}]
+        self.assertIn("arn:role", update)
+        self.assertIn({"RollbackTriggers": triggers, "MonitoringTimeInMinutes": 5}, update)
+        # A stack without alarms can't be watched.
+        aws.lists |= {"list_stack_resources": {"StackResourceSummaries": []}}
+        with self.assertRaisesRegex(deploy.Problem, "give it AlarmTopicArn first"):
+            stack.deploy("https://template", {}, [], {}, watch=5)
+
     def test_pairs_need_an_equals_sign(self):
         self.assertEqual(deploy.pairs("--tag", ["a=b=c", "d="]), {"a": "b=c", "d": ""})
         with self.assertRaisesRegex(deploy.Problem, "--tag a: write it as NAME=VALUE"):
             deploy.pairs("--tag", ["a"])
+
+
+class Plan(unittest.TestCase):
+    def plan(self, *answers):
+        answers = list(answers)
+        complete = {"StackStatus": "UPDATE_COMPLETE", "Outputs": [{}]}
+        aws = Aws(lambda **_: {"Stacks": [complete]}, describe_change_set=lambda **_: answers.pop(0))
+        with mock.patch.object(deploy.time, "sleep", lambda _: None):
+            return aws, lambda: deploy.Stack(aws, "pics").plan("https://template", {}, [], {})
+
+    def change(self, name, **more):
+        return {"ResourceChange": {"Action": "Modify", "LogicalResourceId": name, "ResourceType": "T"} | more}
+
+    def test_all_changes_are_listed_and_the_change_set_is_deleted(self):
+        with mock.patch.object(deploy.time, "sleep", lambda _: None):
+            aws, plan = self.plan(
+                {"Status": "CREATE_IN_PROGRESS"},
+                {"Status": "CREATE_COMPLETE", "Changes": [self.change("A", Replacement="False")], "NextToken": "2"},
+                {"Status": "CREATE_COMPLETE", "Changes": [self.change("B", Replacement="True")]},
+            )
+            rows = deploy.table(plan()).splitlines()[2:]
+        self.assertEqual(rows, ["| Modify | B | T | **yes** |", "| Modify | A | T |  |"])
+        self.assertEqual([call[0] for call in aws.calls], ["create_change_set", "delete_change_set"])
+
+    def test_no_change_is_no_failure(self):
+        reason = "The submitted information didn't contain changes. Submit different information."
+        _, plan = self.plan({"Status": "FAILED", "StatusReason": reason})
+        self.assertEqual(deploy.table(plan()), "Nothing changes.")
+
+    def test_a_refusal_is_one(self):
+        aws, plan = self.plan({"Status": "FAILED", "StatusReason": "Template error"})
+        with self.assertRaisesRegex(deploy.Problem, "refuses the plan: Template error"):
+            plan()
+        self.assertEqual(aws.deleted(), {("delete_change_set", "pics")})
 
 
 class Traces(unittest.TestCase):

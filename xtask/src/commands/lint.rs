@@ -235,7 +235,10 @@ pub(crate) fn template() -> Result<()> {
     let file = root().join("template.yaml");
     // Regions differ in what they have; the template names none.
     let region = ("AWS_DEFAULT_REGION", "us-east-1");
-    let cfn_lint = SAM.program("cfn-lint");
+    // The roles of the workflow that deploys.
+    let roles = root().join("deploy/aws/ci-role.yaml");
+    let mut cfn_lint = SAM.program("cfn-lint");
+    cfn_lint.arg(&roles);
     let mut transformed = SAM.program("python");
     transformed.args(["-B", "deploy/aws/lint"]);
     let mut sam = SAM.program("sam");
@@ -246,7 +249,8 @@ pub(crate) fn template() -> Result<()> {
         .args(["--framework", "cloudformation", "--quiet", "--compact"])
         .arg("--config-file")
         .arg(root().join(".checkov.yaml"))
-        .arg("--file");
+        .arg("--file")
+        .arg(&roles);
     let tools = [
         (cfn_lint, "cfn-lint"),
         (transformed, "cfn-lint transformed"),
