@@ -10,7 +10,11 @@ use tokio::sync::{Mutex, mpsc};
 use trichrome_proto::analytics::AnalyticsEntryMessage;
 use trichrome_telemetry::{Spans, Trace};
 
-use crate::{Env, call_log::CallLog, emf::Sample};
+use crate::{
+    Env,
+    call_log::CallLog,
+    emf::{Metrics, Sample},
+};
 
 /// How long exporting the spans of a call may keep the environment running.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
@@ -34,20 +38,25 @@ pub(crate) struct Finished {
 pub(crate) struct After {
     log: CallLog,
     spans: Option<Spans>,
-    metrics: bool,
+    metrics: Option<Metrics>,
 }
 
 impl After {
-    /// Reads `METRICS`. `off` disables metrics, for each of which CloudWatch charges.
+    /// Reads `METRICS`: which metrics are written, for each of which CloudWatch charges. `STACK_NAME`
+    /// is a dimension of all of them.
     pub(crate) fn from_env(env: &mut Env, log: CallLog, spans: Option<Spans>) -> Self {
-        let metrics = env
+        let stack = env.variables().optional("STACK_NAME");
+        let stack = stack.unwrap_or_else(|| "local".to_owned());
+        let detailed = env
             .variables()
-            .optional_with("METRICS", "emf or off", |text| match text {
-                "emf" => Some(true),
-                "off" => Some(false),
+            .optional_with("METRICS", "emf, detailed or off", |text| match text {
+                "emf" => Some(Some(false)),
+                "detailed" => Some(Some(true)),
+                "off" => Some(None),
                 _ => None,
             })
-            .unwrap_or(true);
+            .unwrap_or(Some(false));
+        let metrics = detailed.map(|detailed| Metrics { stack, detailed });
         Self {
             log,
             spans,
@@ -64,8 +73,8 @@ impl After {
 
     /// Writes metrics and call log.
     async fn record(&self, finished: Finished) {
-        if self.metrics {
-            finished.sample.write();
+        if let Some(metrics) = &self.metrics {
+            finished.sample.write(metrics);
         }
         if let Some(entry) = finished.entry {
             self.log.send(entry, finished.trace).await;

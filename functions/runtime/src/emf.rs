@@ -12,6 +12,16 @@ use serde_json::{Value, json};
 
 const NAMESPACE: &str = "Trichrome";
 
+/// Which metrics are written. CloudWatch charges for each metric, that is for each combination of
+/// name and dimensions' values.
+#[derive(Clone, Debug)]
+pub(crate) struct Metrics {
+    /// Keeps the metrics of several stacks apart.
+    pub(crate) stack: String,
+    /// Also by transport, with calls and cold starts.
+    pub(crate) detailed: bool,
+}
+
 /// The metrics of a call.
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
@@ -25,13 +35,13 @@ pub(crate) struct Sample {
 
 impl Sample {
     /// Writes the line. An error can't be reported anywhere.
-    pub(crate) fn write(&self) {
-        let mut line = self.line(SystemTime::now()).to_string();
+    pub(crate) fn write(&self, metrics: &Metrics) {
+        let mut line = self.line(metrics, SystemTime::now()).to_string();
         line.push('\n');
         let _written = std::io::stdout().lock().write_all(line.as_bytes());
     }
 
-    fn line(&self, at: SystemTime) -> Value {
+    fn line(&self, metrics: &Metrics, at: SystemTime) -> Value {
         let millis = at
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
@@ -41,49 +51,51 @@ impl Sample {
         let fields = [
             ("message", json!("call measured")),
             ("trace.id", json!(self.trace_id)),
+            ("stack", json!(metrics.stack)),
             ("operation", json!(self.operation)),
             ("transport", json!(self.transport)),
             ("calls", json!(1)),
             ("errors", json!(u8::from(self.failed))),
             ("duration", json!(self.took.as_secs_f64() * 1e3)),
             ("cold_starts", json!(u8::from(self.cold))),
-            ("_aws", metadata(millis as u64)),
+            ("_aws", metadata(metrics, millis as u64)),
         ];
         line.extend(fields.map(|(name, value)| (name.to_owned(), value)));
         Value::Object(line)
     }
 }
 
-fn metadata(millis: u64) -> Value {
-    json!({
-        "Timestamp": millis,
-        "CloudWatchMetrics": [
-            {
-                "Namespace": NAMESPACE,
-                "Dimensions": [["operation"], ["operation", "transport"]],
-                "Metrics": [
-                    {"Name": "calls", "Unit": "Count"},
-                    {"Name": "errors", "Unit": "Count"},
-                    {"Name": "duration", "Unit": "Milliseconds"},
-                    {"Name": "cold_starts", "Unit": "Count"},
-                ],
-            },
-            // The sum of all operations, because an alarm can't compute one.
-            {
-                "Namespace": NAMESPACE,
-                "Dimensions": [[]],
-                "Metrics": [{"Name": "errors", "Unit": "Count"}],
-            },
-        ],
-    })
+fn metadata(metrics: &Metrics, millis: u64) -> Value {
+    let count = |name| json!({"Name": name, "Unit": "Count"});
+    let duration = json!({"Name": "duration", "Unit": "Milliseconds"});
+    let by_operation = if metrics.detailed {
+        json!({
+            "Namespace": NAMESPACE,
+            "Dimensions": [["stack", "operation"], ["stack", "operation", "transport"]],
+            "Metrics": [count("calls"), count("errors"), duration, count("cold_starts")],
+        })
+    } else {
+        // The number of calls is the sample count of the duration.
+        json!({
+            "Namespace": NAMESPACE,
+            "Dimensions": [["stack", "operation"]],
+            "Metrics": [count("errors"), duration],
+        })
+    };
+    // The sum of all operations, because an alarm can't compute one.
+    let sum = json!({
+        "Namespace": NAMESPACE,
+        "Dimensions": [["stack"]],
+        "Metrics": [count("errors")],
+    });
+    json!({"Timestamp": millis, "CloudWatchMetrics": [by_operation, sum]})
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_metric_and_dimension_has_its_value() {
+    fn line(detailed: bool) -> Value {
         let sample = Sample {
             operation: "users-get",
             transport: "rest",
@@ -92,24 +104,55 @@ mod tests {
             cold: false,
             trace_id: "t".to_owned(),
         };
-        let line = sample.line(UNIX_EPOCH + Duration::from_secs(7));
-        assert_eq!(line["_aws"]["Timestamp"], 7000);
-        let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
-        for directive in directives {
+        let metrics = Metrics {
+            stack: "pics".to_owned(),
+            detailed,
+        };
+        sample.line(&metrics, UNIX_EPOCH + Duration::from_secs(7))
+    }
+
+    /// The metrics of a line, by name and dimensions.
+    fn metrics(line: &Value) -> Vec<String> {
+        let mut found = Vec::new();
+        for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
             for metric in directive["Metrics"].as_array().unwrap() {
                 let name = metric["Name"].as_str().unwrap();
                 assert!(line[name].is_number(), "{name}");
-            }
-            let dimensions = directive["Dimensions"].as_array().unwrap();
-            for dimension in dimensions.iter().flat_map(|set| set.as_array().unwrap()) {
-                assert!(line[dimension.as_str().unwrap()].is_string(), "{dimension}");
+                for dimensions in directive["Dimensions"].as_array().unwrap() {
+                    let dimensions: Vec<_> = dimensions.as_array().unwrap().iter().collect();
+                    for dimension in &dimensions {
+                        assert!(line[dimension.as_str().unwrap()].is_string(), "{dimension}");
+                    }
+                    // Stacks of one account share the namespace.
+                    assert_eq!(dimensions[0], "stack");
+                    found.push(format!("{name} {dimensions:?}"));
+                }
             }
         }
-        assert_eq!(directives[1]["Dimensions"], json!([[]]));
-        assert_eq!(
-            (&line["errors"], &line["duration"]),
-            (&json!(1), &json!(1.5))
-        );
-        assert_eq!(line["trace.id"], "t");
+        found
+    }
+
+    #[test]
+    fn every_metric_and_dimension_has_its_value() {
+        for detailed in [false, true] {
+            let line = line(detailed);
+            assert_eq!(line["_aws"]["Timestamp"], 7000);
+            assert_eq!(line["stack"], "pics");
+            let sum = &line["_aws"]["CloudWatchMetrics"][1];
+            assert_eq!(sum["Dimensions"], json!([["stack"]]));
+            assert_eq!(
+                (&line["errors"], &line["duration"]),
+                (&json!(1), &json!(1.5))
+            );
+            assert_eq!(line["trace.id"], "t");
+            assert!(!metrics(&line).is_empty());
+        }
+    }
+
+    /// docs/deploying.md has what they cost.
+    #[test]
+    fn an_operation_has_two_metrics_unless_they_are_detailed() {
+        assert_eq!(metrics(&line(false)).len(), 2 + 1);
+        assert_eq!(metrics(&line(true)).len(), 4 * 2 + 1);
     }
 }

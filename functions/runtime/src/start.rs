@@ -43,7 +43,8 @@ type RuntimeError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Serves an operation of the contract until Lambda ends the process.
 ///
-/// Reads `CALL_TIMEOUT_MS` (default 9000), `CALL_LOG_QUEUE_URL`, `METRICS` (`emf` or `off`),
+/// Reads `CALL_TIMEOUT_MS` (default 9000), `CALL_LOG_QUEUE_URL`, `METRICS` (`emf`, `detailed`
+/// or `off`), `STACK_NAME` (a dimension of the metrics),
 /// `CORS_ORIGIN`, `TRUSTED_PROXIES` (networks, comma separated), `RUST_LOG` and OpenTelemetry's
 /// variables ([`telemetry::start`]), the token
 /// variables unless the operation is public, and those that [`Function::build`] reads. If some

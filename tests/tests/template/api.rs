@@ -134,3 +134,30 @@ fn routes_of_functions_with_reserved_concurrency_are_limited_alike() {
     }
     assert_eq!(reserved, 2);
 }
+
+/// CloudWatch bills metrics by method, and the namespace of the functions' is shared by all stacks.
+#[test]
+fn metrics_are_few_by_default_and_those_of_this_stack() {
+    let template = Template::read();
+    for setting in api()["MethodSettings"].as_array().into_iter().flatten() {
+        let metrics = &setting["MetricsEnabled"];
+        assert_eq!(
+            *metrics,
+            json!({"Fn::If": ["HasDetailedMetrics", true, false]})
+        );
+    }
+    let stack = json!({"Ref": "AWS::StackName"});
+    let variables = &template.0["Globals"]["Function"]["Environment"]["Variables"];
+    assert_eq!(variables["STACK_NAME"], stack);
+    let own = template
+        .of_type("AWS::CloudWatch::Alarm")
+        .filter(|(_, alarm)| alarm["Properties"]["Namespace"] == "Trichrome");
+    for (id, alarm) in own {
+        let dimensions = &alarm["Properties"]["Dimensions"];
+        assert_eq!(
+            *dimensions,
+            json!([{"Name": "stack", "Value": stack}]),
+            "{id}"
+        );
+    }
+}
