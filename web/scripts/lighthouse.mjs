@@ -81,9 +81,10 @@ async function post(path, body, token) {
   return response.json();
 }
 
-/** Measures one visit with an empty cache. */
+/** Measures one visit with an empty cache, and without the session of an earlier one. */
 async function measure(path, config) {
-  const page = await browser.newPage();
+  const context = await browser.createBrowserContext();
+  const page = await context.newPage();
   if (path !== '/login') await logIn(page);
   // Logging in has filled the cache.
   const devtools = await page.createCDPSession();
@@ -95,7 +96,7 @@ async function measure(path, config) {
     config,
     page,
   );
-  await page.close();
+  await context.close();
   if (result === undefined) throw new Error(`Lighthouse returned no result for ${path}`);
   return result;
 }
