@@ -18,8 +18,7 @@ use crate::{port, process, tools::ApacheKafka};
 /// The id of every local cluster: 16 bytes in base64.
 const CLUSTER: &str = "dHJpY2hyb21lLWxvY2FsMQ";
 
-/// What a single broker needs to be one, and what shortens its start and its rebalances. On a busy
-/// machine it misses its own heartbeats, and there is no other broker to take over.
+/// What a single broker needs to be one, and what shortens its start and its rebalances.
 const SETTINGS: &str = "\
 process.roles=broker,controller
 node.id=1
@@ -36,7 +35,6 @@ share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
-broker.session.timeout.ms=30000
 log.cleaner.dedupe.buffer.size=8388608
 ";
 
