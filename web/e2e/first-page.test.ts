@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { signUp, tiles, upload } from './support/app';
+import { cached, signUp, tiles, upload } from './support/app';
 import { newPage, newPerson, useBrowser } from './support/browser';
 import { FIXTURES } from './support/images';
 
@@ -29,7 +29,10 @@ it('shows a skeleton before the app has loaded and requests everything once', as
   const page = await newPage();
   await signUp(page, newPerson());
   await upload(page, [FIXTURES[0]?.path ?? '']);
-  await tiles(page).locator('img').first().waitFor();
+  // Until the picture is processed, its month is requested again and again.
+  await expect
+    .poll(async () => (await cached(page)).some((key) => key.endsWith('/thumbnail')))
+    .toBe(true);
   const release = await holdApp(page);
   const requests: string[] = [];
   page.on('request', (request) => {

@@ -1,23 +1,10 @@
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { logIn, logOut, openPicture, signUp, storePictures, tiles } from './support/app';
+import { cached, logIn, logOut, openPicture, signUp, storePictures, tiles } from './support/app';
 import { newPage, newPerson, PHONE, useBrowser } from './support/browser';
 import { FIXTURES } from './support/images';
 
 useBrowser();
-
-/** The keys of everything in the caches, as `<cache> <path>`. */
-const cached = (page: Page) =>
-  page.evaluate(async () => {
-    const names = await caches.keys();
-    const all = await Promise.all(
-      names.map(async (name) => {
-        const requests = await (await caches.open(name)).keys();
-        return requests.map(({ url }) => `${name} ${new URL(url).pathname}`);
-      }),
-    );
-    return all.flat();
-  });
 
 /** Opens the timeline of a new person with all fixtures, whose thumbnails are on screen. */
 async function openTimeline(page: Page) {

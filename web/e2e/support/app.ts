@@ -143,3 +143,16 @@ export async function storedPictures(person: Person): Promise<number> {
   const list = await call(path, 'GET', undefined, known.token);
   return ((await list.json()) as unknown[]).length;
 }
+
+/** The keys of everything in the caches, as `<cache> <path>`. */
+export const cached = (page: Page) =>
+  page.evaluate(async () => {
+    const names = await caches.keys();
+    const all = await Promise.all(
+      names.map(async (name) => {
+        const requests = await (await caches.open(name)).keys();
+        return requests.map(({ url }) => `${name} ${new URL(url).pathname}`);
+      }),
+    );
+    return all.flat();
+  });
