@@ -3,6 +3,7 @@
 mod chromium;
 pub(crate) mod deny;
 mod kafka;
+pub(crate) mod kcat;
 pub(crate) mod node;
 pub(crate) mod prometheus;
 mod python;
@@ -20,8 +21,8 @@ pub(crate) use chromium::Chromium;
 pub(crate) use kafka::ApacheKafka;
 pub(crate) use node::{module as node_module, program as node_program};
 pub(crate) use python::{
-    CHECKOV, CONTAINERS, LOCALSTACK, REQUESTS, SAM, cargo_lambda, install_deploy, ministack,
-    postgres_bin, python,
+    CHECKOV, CONTAINERS, KAFKA_CLIENTS, LOCALSTACK, REQUESTS, SAM, cargo_lambda, install_deploy,
+    ministack, postgres_bin, python,
 };
 pub(crate) use web::WebApp;
 

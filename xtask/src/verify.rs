@@ -8,6 +8,7 @@ mod collector;
 mod filebeat;
 mod go_program;
 mod jaeger;
+mod kafka_clients;
 mod requests;
 mod server;
 
@@ -16,9 +17,10 @@ use anyhow::Result;
 pub(crate) use checks::Checks;
 
 /// All parts, in the order in which they run: the quick ones first.
-pub(crate) static PARTS: [&Part; 5] = [
+pub(crate) static PARTS: [&Part; 6] = [
     &requests::PART,
     &call_logs::PART,
+    &kafka_clients::PART,
     &collector::PART,
     &filebeat::PART,
     &jaeger::PART,

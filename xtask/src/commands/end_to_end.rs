@@ -17,6 +17,9 @@ use crate::{
 pub(crate) const END_TO_END: &str = "tests";
 pub(crate) const ON_A_STACK: [&str; 2] = ["scenarios", "faults"];
 
+/// The tests of `cargo xtask verify kafka-clients`.
+pub(crate) const KAFKA_CLIENTS: &str = "clients";
+
 /// Waits for tests while supervising the stack. A crash of a part counts as a failure, even if the
 /// part is restarted and no call has failed.
 pub(crate) fn supervise(supervisor: &mut Supervisor, mut run: TestRun) -> Result<Counts> {

@@ -57,6 +57,18 @@ impl ApacheKafka {
         })
     }
 
+    /// Java.
+    pub(crate) fn java(&self) -> Command {
+        Command::new(&self.java)
+    }
+
+    /// Java with the jars, among which are those of the client.
+    pub(crate) fn java_with_jars(&self) -> Command {
+        let mut command = self.java();
+        command.args(OPTIONS).args(["-cp", &class_path()]);
+        command
+    }
+
     /// A main class of the jars.
     pub(crate) fn run(&self, class: &str) -> Command {
         let mut command = Command::new(&self.java);

@@ -101,6 +101,12 @@ pub(crate) const POSTMAN: Project = Project {
     stamp: "postman",
 };
 
+/// kafkajs.
+pub(crate) const KAFKAJS: Project = Project {
+    folder: "tests/clients",
+    stamp: "kafkajs",
+};
+
 impl Project {
     pub(super) fn folder(&self) -> PathBuf {
         root().join(self.folder)

@@ -63,6 +63,14 @@ pub(crate) const REQUESTS: Environment = Environment {
     python: None,
 };
 
+/// Kafka clients in Python.
+pub(crate) const KAFKA_CLIENTS: Environment = Environment {
+    name: "kafka-clients",
+    requirements: "requirements-kafka-clients.txt",
+    contents: "kafka-python and aiokafka (PyPI)",
+    python: None,
+};
+
 /// LocalStack, whose last free release runs on Python 3.13 only.
 pub(crate) const LOCALSTACK: Environment = Environment {
     name: "localstack",
