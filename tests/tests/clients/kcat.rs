@@ -23,8 +23,8 @@ const TIMEOUT: Duration = Duration::from_secs(40);
 const EARLIER: Duration = Duration::from_secs(1);
 
 /// What ends a record, and what ends its key. No key or value contains them.
-const END: &str = "\u{1}\u{2}\u{1}";
-const END_OF_KEY: &str = "\u{2}\u{1}\u{2}";
+const END: &str = "\u{1}";
+const END_OF_KEY: &str = "\u{2}";
 
 pub(crate) struct Kcat {
     command: Vec<String>,
