@@ -11,7 +11,7 @@ use trichrome_proto::{
     auth::{SignupInput, ValidateRpcRequestInput, auth_client::AuthClient},
     binding::Target,
     contract::by_function,
-    wire::{Event, Transport, event, header::REQUEST_ID},
+    wire::{Event, Transport, event, header::REQUEST_ID, media::Form},
 };
 use uuid::Uuid;
 
@@ -113,6 +113,7 @@ fn event(token: &str) -> Result<String> {
         api_id: Transport::Grpc.api_id(),
         request_id: &request_id,
         client: None,
+        form: Form::Json,
         body: Some(json!({"access_token": token}).to_string()),
     });
     Ok(serde_json::to_string(&event)?)

@@ -104,8 +104,9 @@ impl Uploader<'_> {
 
     async fn begin(&self, way: Way, request: BeginUploadRequest) -> Result<UploadMessage> {
         if way == Way::Grpc {
-            let answer = self.grpc.clone().begin_upload(self.request(request)?);
-            return Ok(answer.await?.into_inner());
+            let request = self.request(request)?;
+            let answer = self.grpc.clone().begin_upload(request).await?;
+            return Ok(answer.into_inner());
         }
         let args = json!({
             "title": request.title,

@@ -287,8 +287,9 @@ pub(crate) fn dependencies() -> Result<()> {
 pub(crate) fn clippy() -> Result<()> {
     logged(
         builds::everything(cargo().arg("clippy"))
-            // No build that is run here has it.
+            // No build of the tests has these.
             .args(["--features", "trichrome-gateway/heap-profiles"])
+            .args(["--features", "trichrome-bench/run"])
             .args(["--", "-D", "warnings"])
             .current_dir(root()),
         "clippy",
