@@ -1,7 +1,7 @@
 //! Makes a picture's derivatives: a thumbnail, a preview and a placeholder, all upright, in sRGB and
 //! without metadata; and finds out how large it is displayed and when it was taken.
 //!
-//! [`derive`] takes the bytes of a file that [`trichrome_image::inspect`] accepts. Sizes are limited
+//! [`derive()`] takes the bytes of a file that [`trichrome_image::inspect`] accepts. Sizes are limited
 //! before anything is decoded. Pictures are reduced while they are decoded wherever the format allows
 //! it, so that memory depends on the derivatives' size rather than the picture's: JPEGs by their
 //! inverse transform, PNGs row by row.
