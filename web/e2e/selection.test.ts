@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs';
 import { unzipSync } from 'fflate';
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { signUp, storedPictures, storePictures, tiles } from './support/app';
-import { newPage, newPerson, PHONE, useBrowser } from './support/browser';
+import { storedPictures, tiles } from './support/app';
+import { newPage, PHONE, useBrowser } from './support/browser';
 import { bytesOf, FIXTURES, temporaryFile } from './support/images';
+import { openTimeline } from './support/timeline';
 import { centreOf, Fingers } from './support/touch';
 
 useBrowser();
@@ -13,17 +14,6 @@ useBrowser();
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 const selected = (page: Page, count: number) =>
   page.getByText(`${count} selected`, { exact: true }).waitFor();
-
-/** The timeline of a new person with these files. */
-async function openTimeline(page: Page, paths = FIXTURES.map(({ path }) => path)) {
-  const person = newPerson();
-  await signUp(page, person);
-  await page.getByText('No pictures yet').waitFor();
-  await storePictures(person, paths);
-  await page.reload();
-  await expect.poll(() => tiles(page).locator('img').count()).toBe(paths.length);
-  return person;
-}
 
 it('selects a range and everything, and brings back what was deleted', async () => {
   const page = await newPage();

@@ -1,24 +1,10 @@
-import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { cached, logIn, logOut, openPicture, signUp, storePictures, tiles } from './support/app';
-import { newPage, newPerson, PHONE, useBrowser } from './support/browser';
+import { cached, logIn, logOut, openPicture, tiles } from './support/app';
+import { newPage, PHONE, useBrowser } from './support/browser';
 import { FIXTURES } from './support/images';
+import { openTimeline } from './support/timeline';
 
 useBrowser();
-
-/** Opens the timeline of a new person with all fixtures, whose thumbnails are on screen. */
-async function openTimeline(page: Page) {
-  const person = newPerson();
-  await signUp(page, person);
-  await page.getByText('No pictures yet').waitFor();
-  await storePictures(
-    person,
-    FIXTURES.map(({ path }) => path),
-  );
-  await page.reload();
-  await expect.poll(() => tiles(page).locator('img').count()).toBe(FIXTURES.length);
-  return person;
-}
 
 it('downloads no thumbnail twice, and empties the caches with the session', async () => {
   const page = await newPage();

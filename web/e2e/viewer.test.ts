@@ -1,24 +1,12 @@
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { chooseFiles, openPicture, signUp, storePictures, tiles, tray } from './support/app';
+import { chooseFiles, openPicture, signUp, tiles, tray } from './support/app';
 import { newPage, newPerson, PHONE, useBrowser } from './support/browser';
 import { FIXTURES, orient, temporaryFile } from './support/images';
+import { openTimeline } from './support/timeline';
 import { centreOf, Fingers } from './support/touch';
 
 useBrowser();
-
-/** Opens the timeline of a new person with all fixtures. */
-async function openTimeline(page: Page): Promise<void> {
-  const person = newPerson();
-  await signUp(page, person);
-  await page.getByText('No pictures yet').waitFor();
-  await storePictures(
-    person,
-    FIXTURES.map(({ path }) => path),
-  );
-  await page.reload();
-  await expect.poll(() => tiles(page).locator('img').count()).toBe(FIXTURES.length);
-}
 
 const view = (page: Page, title: string) => page.getByRole('dialog', { name: title, exact: true });
 
