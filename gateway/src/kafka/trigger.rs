@@ -447,7 +447,7 @@ mod tests {
     }
 
     async fn deliver(
-        count: i64,
+        items: Vec<Item>,
         script: impl Fn(u32, Value) -> Result<Value, InvokeError> + Send + Sync + 'static,
     ) -> (Vec<(i64, DeadLetterReason)>, u32) {
         let invoke = FakeInvoke::answering(script);
@@ -459,7 +459,7 @@ mod tests {
             dead_letters: Arc::clone(&put) as _,
             metrics: Arc::new(Metrics::new()),
         };
-        delivery.deliver(items(0..count)).await;
+        delivery.deliver(items).await;
         assert!(invoke.functions().iter().all(|f| f == "analytics-ingest"));
         let put = put.0.lock().unwrap().clone();
         (put, invoke.calls())
@@ -501,24 +501,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_record_that_is_too_large_for_lambda_becomes_a_dead_letter() {
-        let invoke = FakeInvoke::answering(|_, _| Ok(Value::Null));
-        let put = Arc::new(Put::default());
-        let delivery = Delivery {
-            trigger: &TRIGGERS[0],
-            bootstrap: "localhost:29092".into(),
-            invoke: Arc::clone(&invoke) as _,
-            dead_letters: Arc::clone(&put) as _,
-            metrics: Arc::new(Metrics::new()),
-        };
-        delivery.deliver(vec![sized_item(7, MAX_EVENT)]).await;
-        let put = put.0.lock().unwrap().clone();
+        let items = vec![sized_item(7, MAX_EVENT)];
+        let (put, calls) = deliver(items, |_, _| Ok(Value::Null)).await;
         assert_eq!(put, [(7, DeadLetterReason::Failed)]);
-        assert_eq!(invoke.calls(), 0);
+        assert_eq!(calls, 0);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_batch_is_one_invocation() {
-        let (put, calls) = deliver(3, |_, event| {
+        let (put, calls) = deliver(items(0..3), |_, event| {
             assert_eq!(offsets(&event), [0, 1, 2]);
             Ok(json!({}))
         })
@@ -529,7 +520,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_outage_is_retried_until_it_ends() {
         for kind in ["UNAVAILABLE", "DEADLINE_EXCEEDED"] {
-            let (put, calls) = deliver(3, move |call, _| match call {
+            let (put, calls) = deliver(items(0..3), move |call, _| match call {
                 0..50 => Err(InvokeError::Function {
                     kind: kind.into(),
                     message: "postgres".into(),
@@ -543,7 +534,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_poison_record_becomes_a_dead_letter() {
-        let (put, calls) = deliver(16, |_, event| {
+        let (put, calls) = deliver(items(0..16), |_, event| {
             if offsets(&event).contains(&11) {
                 Err(crash())
             } else {
@@ -561,7 +552,7 @@ mod tests {
         let report = json!({"batchItemFailures": [
             {"itemIdentifier": {"partition": "analyticsdata-1", "offset": 1}}
         ]});
-        let (put, calls) = deliver(3, move |call, event| {
+        let (put, calls) = deliver(items(0..3), move |call, event| {
             if call > 0 {
                 assert_eq!(offsets(&event), [1]);
             }
@@ -574,7 +565,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_transient_failure_loses_no_record() {
-        let (put, calls) = deliver(3, |call, _| match call {
+        let (put, calls) = deliver(items(0..3), |call, _| match call {
             0 | 1 => Err(crash()),
             _ => Ok(json!({})),
         })
@@ -584,7 +575,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_invalid_report_is_a_failure() {
-        let (put, _) = deliver(2, |_, _| Ok(json!([]))).await;
+        let (put, _) = deliver(items(0..2), |_, _| Ok(json!([]))).await;
         let mut put = put;
         put.sort_unstable();
         assert_eq!(put, [0, 1].map(|offset| (offset, DeadLetterReason::Failed)));
