@@ -2,7 +2,7 @@
 
 use std::{
     error::Error,
-    fmt,
+    fmt, mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -52,6 +52,8 @@ struct State {
     refusal: Option<String>,
     /// Whether the name or the password has changed and no broker has accepted it yet.
     changing: bool,
+    /// Whether no broker could be reached, until one answers.
+    unreachable: bool,
 }
 
 impl fmt::Debug for Connection {
@@ -165,9 +167,11 @@ impl Connection {
     }
 
     /// Notes a client's error. One that means that the broker refuses the connection, by its
-    /// certificate or by the login, is logged once, however many clients repeat it.
+    /// certificate or by the login, or that no broker can be reached, is logged once, however
+    /// many clients repeat it.
     pub fn note_error(&self, error: &KafkaError, reason: &str) {
         let what = match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AllBrokersDown) => return self.0.unreachable(),
             Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed) => {
                 "kafka refuses the login"
             }
@@ -181,6 +185,9 @@ impl Connection {
     /// Notes that a broker has answered.
     pub fn note_success(&self) {
         let mut state = self.0.lock();
+        if mem::take(&mut state.unreachable) {
+            tracing::info!("kafka can be reached again");
+        }
         // Clients that still use the login from before say nothing about its successor.
         if state.changing {
             return;
@@ -207,6 +214,14 @@ impl Inner {
         let before = self.lock().refusal.replace(problem.to_owned());
         if before.is_none() {
             tracing::error!("{problem}");
+        }
+    }
+
+    /// Logs an outage unless it is known already, or is the result of a refusal.
+    fn unreachable(&self) {
+        let mut state = self.lock();
+        if state.refusal.is_none() && !mem::replace(&mut state.unreachable, true) {
+            tracing::warn!("kafka: no broker can be reached");
         }
     }
 
@@ -363,6 +378,24 @@ mod tests {
         connection.change_accepted();
         connection.note_success();
         assert_eq!(connection.refusal(), None);
+    }
+
+    #[test]
+    fn an_outage_lasts_until_a_broker_answers() {
+        let connection = Connection::plaintext("b:9092");
+        let is_known = || connection.0.lock().unreachable;
+        connection.note_error(
+            &KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure),
+            "",
+        );
+        assert!(!is_known(), "there may be other brokers");
+        connection.note_error(&KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "");
+        assert!(is_known());
+        connection.note_success();
+        assert!(!is_known());
+        connection.note_error(&KafkaError::Global(RDKafkaErrorCode::Authentication), "");
+        connection.note_error(&KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "");
+        assert!(!is_known(), "the refusal says more");
     }
 
     #[test]

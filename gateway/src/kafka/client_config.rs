@@ -6,7 +6,7 @@ use rdkafka::{
     ClientConfig, ClientContext, Statistics,
     client::OAuthToken,
     config::RDKafkaLogLevel,
-    error::{KafkaError, RDKafkaErrorCode},
+    error::KafkaError,
     statistics::{Partition, Topic},
 };
 
@@ -90,13 +90,7 @@ impl ClientContext for Reporter {
     fn error(&self, error: KafkaError, reason: &str) {
         let client = self.name;
         self.connection.note_error(&error, reason);
-        // Log an outage once, not for each broker and attempt, and not after a refusal.
-        let is_outage = error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown);
-        if is_outage && self.connection.refusal().is_none() {
-            tracing::warn!(client, "kafka: no broker can be reached");
-        } else {
-            tracing::debug!(client, %error, "kafka: {reason}");
-        }
+        tracing::debug!(client, %error, "kafka: {reason}");
     }
 
     fn stats(&self, statistics: Statistics) {
