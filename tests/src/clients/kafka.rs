@@ -223,6 +223,11 @@ impl Kafka {
         Ok(())
     }
 
+    /// Reads replies from the end of the topic again, which was deleted and created again.
+    pub async fn read_results_again(&self) -> Result<()> {
+        self.results.read_again(&self.broker).await
+    }
+
     fn admin(&self) -> Result<AdminClient<DefaultClientContext>> {
         Ok(self.broker.config(User::Admin)?.create()?)
     }

@@ -15,6 +15,7 @@ use rdkafka::{
 use serde_json::Value;
 use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    task::AbortHandle,
     time::timeout,
 };
 
@@ -92,6 +93,8 @@ struct State {
     /// Waiting tests by EventId. Several tests may wait for the replies to one command.
     waiting: HashMap<String, Vec<UnboundedSender<Answer>>>,
     unclaimed: VecDeque<Answer>,
+    /// The task that reads.
+    reader: Option<AbortHandle>,
 }
 
 /// Delivers replies to the tests that wait for them. Cheap to clone.
@@ -101,10 +104,20 @@ pub(crate) struct Results(Arc<Mutex<State>>);
 impl Results {
     /// Starts reading.
     pub(crate) async fn read(broker: &Broker) -> Result<Self> {
-        let consumer = reader(broker, User::Client, &[RESULTS]).await?;
         let results = Self::default();
-        tokio::spawn(results.clone().run(consumer));
+        results.read_again(broker).await?;
         Ok(results)
+    }
+
+    /// Starts reading again, with another consumer: on Apache Kafka, librdkafka's doesn't read a
+    /// topic that was deleted and created again.
+    pub(crate) async fn read_again(&self, broker: &Broker) -> Result<()> {
+        let consumer = reader(broker, User::Client, &[RESULTS]).await?;
+        let task = tokio::spawn(self.clone().run(consumer));
+        if let Some(before) = self.lock().reader.replace(task.abort_handle()) {
+            before.abort();
+        }
+        Ok(())
     }
 
     async fn run(self, mut consumer: StreamConsumer) {

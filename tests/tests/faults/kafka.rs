@@ -109,6 +109,7 @@ async fn no_results(run: Scenario) -> Result<()> {
         Ok(())
     })
     .await?;
+    kafka.read_results_again().await?;
     // From now on, answers arrive.
     let call = run.call_over(Transport::FacadeEvents, "users-get", user)?;
     call.by(&account).send().await?.ok()?;
