@@ -19,6 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// A running gateway, which is killed when it is dropped.
 pub struct Replica {
     process: Child,
+    http_url: String,
     admin_url: String,
     log: PathBuf,
 }
@@ -51,6 +52,7 @@ impl Replica {
             .spawn()?;
         Ok(Self {
             process,
+            http_url: format!("http://{http}"),
             admin_url: format!("http://{admin}"),
             log,
         })
@@ -73,6 +75,11 @@ impl Replica {
         })
         .await
         .context("the second gateway")
+    }
+
+    /// The address of its facade.
+    pub fn http_url(&self) -> &str {
+        &self.http_url
     }
 
     /// Its log.

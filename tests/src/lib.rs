@@ -22,6 +22,7 @@ pub mod scenario;
 pub mod stack;
 pub mod stored;
 pub mod token;
+pub mod token_endpoint;
 pub mod traces;
 pub mod transport;
 pub mod wait;

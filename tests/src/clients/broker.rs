@@ -20,7 +20,8 @@ pub enum User {
 }
 
 impl User {
-    const fn name(self) -> &'static str {
+    /// The name with which it logs in.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Client => "client",
             Self::Admin => "admin",
@@ -38,6 +39,15 @@ pub struct Access {
     password_files: BTreeMap<String, PathBuf>,
     /// Brokers that take anything from anyone, in plain text.
     internal_brokers: String,
+}
+
+impl Access {
+    /// A user's password.
+    pub fn password(&self, user: User) -> Result<String> {
+        let file = self.password_files.get(user.name());
+        let file = file.with_context(|| format!("no password of {}", user.name()))?;
+        Ok(fs::read_to_string(file)?)
+    }
 }
 
 /// A broker.
@@ -73,14 +83,12 @@ impl Broker {
             // Errors are expected while a test has stopped the broker.
             .set("log_level", "2");
         if let Some(access) = &self.access {
-            let file = access.password_files.get(user.name());
-            let file = file.with_context(|| format!("no password of {}", user.name()))?;
             config
                 .set("security.protocol", &access.protocol)
                 .set("sasl.mechanism", &access.mechanism)
                 .set("ssl.ca.location", access.ca_file.display().to_string())
                 .set("sasl.username", user.name())
-                .set("sasl.password", fs::read_to_string(file)?);
+                .set("sasl.password", access.password(user)?);
         }
         Ok(config)
     }

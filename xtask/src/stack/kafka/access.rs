@@ -5,6 +5,7 @@ use std::{
     io::Read as _,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result};
@@ -26,6 +27,9 @@ pub(crate) const GATEWAY: &str = "gateway";
 pub(crate) const ADMIN: &str = "admin";
 /// All users. The ACLs name the gateway and the client.
 const USERS: [&str; 3] = [GATEWAY, "client", ADMIN];
+
+/// How long a connection lasts that logged in by a token, unless it logs in again.
+const MAX_SESSION: Duration = Duration::from_secs(5);
 
 /// The certificate, in PKCS 12 with its key, and in PEM.
 const KEY_STORE: &str = "broker.p12";
@@ -138,10 +142,17 @@ impl Access {
     }
 
     /// The broker's settings.
+    ///
+    /// It also takes tokens, unsigned ones as a test makes them, and has clients log in again before
+    /// their token or [`MAX_SESSION`] ends, as managed brokers do.
     pub(super) fn broker_settings(&self) -> String {
         format!(
             "\
-listener.name.clients.sasl.enabled.mechanisms={MECHANISM}
+listener.name.clients.sasl.enabled.mechanisms={MECHANISM},OAUTHBEARER
+listener.name.clients.oauthbearer.sasl.jaas.config=\
+org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required \
+unsecuredLoginStringClaim_sub=\"broker\";
+listener.name.clients.oauthbearer.connections.max.reauth.ms={}
 listener.name.clients.scram-sha-512.sasl.jaas.config=\
 org.apache.kafka.common.security.scram.ScramLoginModule required;
 listener.name.clients.ssl.keystore.type=PKCS12
@@ -151,6 +162,7 @@ authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 allow.everyone.if.no.acl.found=false
 super.users=User:{ADMIN};User:ANONYMOUS
 ",
+            MAX_SESSION.as_millis(),
             self.folder.join(KEY_STORE).display(),
             self.key_store_password,
         )
