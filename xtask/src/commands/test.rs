@@ -78,6 +78,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let logs = supervisor.stack().logs.clone();
     drop(supervisor);
     counts += on_stack.with_context(|| format!("the stack's logs: {}", logs.display()))?;
+    counts += test_apache_kafka::run(&tests, options.filter.as_deref())?;
     counts += test_deployed::run(&tests, options.filter.as_deref())?;
     report(counts, started)
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask test --apache-kafka`, which runs on Apache Kafka: the scenarios and faults of Kafka, with
+//! The part of `cargo xtask test` that runs on Apache Kafka: the scenarios and faults of Kafka, with
 //! TLS, logins and the ACLs of `deploy/kafka`.
 
 use std::fs;
