@@ -38,8 +38,8 @@ const REGISTERED: &str = concat!(
     r#"{"functionName":"bench","functionVersion":"1","handler":"any"}"#,
 );
 
-/// Functions that create no AWS client.
-const WITHOUT_AWS: [&str; 2] = ["analytics-ingest", "analytics-get"];
+/// The largest zip, in megabytes.
+const ZIP: f64 = 4.0;
 
 /// Measures every function's program.
 pub(crate) async fn measure(settings: &Settings, table: &mut Table) -> Result<()> {
@@ -71,18 +71,13 @@ pub(crate) async fn measure(settings: &Settings, table: &mut Table) -> Result<()
             table.figure("an empty function", format!("start {start} ms; {size}"));
             continue;
         }
-        let limit = if WITHOUT_AWS.contains(&name.as_str()) {
-            1.3
-        } else {
-            2.0
-        };
         let ratio = start.median() / base;
         let zip = zip_bytes(program)?;
         table.budget(
             &format!("start of `{name}`"),
-            &format!("{limit} x empty; zip 3 MB"),
+            &format!("zip {ZIP} MB"),
             format!("{ratio:.2} x ({start} ms); {size}"),
-            ratio <= limit && zip.is_none_or(|bytes| bytes <= 3.0 * MB),
+            zip.is_none_or(|bytes| bytes <= ZIP * MB),
         );
     }
     for (name, program) in &settings.functions {
