@@ -27,11 +27,15 @@ pub(super) fn alarms() -> String {
         for (metric, description) in [
             (
                 "Errors",
-                format!("A function {domain}-* crashed, timed out or ran out of memory."),
+                format!(
+                    "A function {domain}-* crashed, timed out or ran out of memory. docs/runbook.md#functionerrors"
+                ),
             ),
             (
                 "Throttles",
-                format!("Calls of a function {domain}-* were throttled."),
+                format!(
+                    "Calls of a function {domain}-* were throttled. docs/runbook.md#functionthrottles"
+                ),
             ),
         ] {
             text.push_str(&alarm(domain, metric, &description));

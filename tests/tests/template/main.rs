@@ -10,6 +10,7 @@
 mod api;
 mod pictures;
 mod queues;
+mod runbook;
 mod yaml;
 
 use std::{
