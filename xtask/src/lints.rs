@@ -1,4 +1,5 @@
 //! Checks of what is not Rust code, one module a subject.
 
+pub(crate) mod chart;
 pub(crate) mod containers;
 pub(crate) mod dependencies;

@@ -5,6 +5,7 @@
 )]
 
 mod builds;
+mod chart;
 mod commands;
 mod deploy;
 mod docker_image;

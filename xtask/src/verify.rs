@@ -6,7 +6,7 @@ mod call_logs;
 mod checks;
 mod collector;
 mod filebeat;
-mod go_program;
+pub(crate) mod go_program;
 mod jaeger;
 mod kafka_clients;
 mod requests;
@@ -59,7 +59,7 @@ impl Part {
 }
 
 /// Something that a machine may lack.
-trait Need: Sync {
+pub(crate) trait Need: Sync {
     /// What it lacks, if anything, and how to get it.
     fn lacks(&self) -> Result<Option<String>>;
 }

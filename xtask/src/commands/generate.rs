@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context as _, Result};
 
 use crate::{
-    process,
+    lints, process,
     tools::{
         self,
         node::{POSTMAN, WEB},
@@ -16,8 +16,9 @@ use crate::{
 const COLLECTION: &str = "docs/postman/trichrome.postman_collection.json";
 
 /// The files that are generated from the contract, as a whole or in part.
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "README.md",
+    "deploy/kubernetes/trichrome/README.md",
     COLLECTION,
     "proto/asyncapi.json",
     "proto/openapi.json",
@@ -33,6 +34,7 @@ pub(crate) fn run() -> Result<()> {
             .args(["--example", "generate"])
             .current_dir(root()),
     )?;
+    lints::chart::generate()?;
     WEB.install()?;
     let log = tools::logs()?.join("generate-web.log");
     let mut schema = WEB.script("generate");

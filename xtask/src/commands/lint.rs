@@ -23,7 +23,7 @@ struct Check {
 }
 
 /// Every check, in the order in which they run: the quick ones first.
-const CHECKS: [Check; 9] = [
+const CHECKS: [Check; 10] = [
     Check {
         name: "format",
         run: format,
@@ -56,6 +56,11 @@ const CHECKS: [Check; 9] = [
         remedy: "change the Dockerfile, compose file or workflow that the output names",
     },
     Check {
+        name: "chart",
+        run: chart,
+        remedy: "change deploy/kubernetes as the output says; for its README, run `cargo xtask generate`",
+    },
+    Check {
         name: "dependencies",
         run: dependencies,
         remedy: "choose another crate or version, or say in deny.toml why this one is needed",
@@ -74,7 +79,7 @@ const CHECKS: [Check; 9] = [
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Only these: format, contract, web, observability, template, containers, dependencies,
+    /// Only these: format, contract, web, observability, template, containers, chart, dependencies,
     /// clippy, docs
     checks: Vec<String>,
 }
@@ -276,6 +281,11 @@ pub(crate) fn template() -> Result<()> {
 /// Dockerfiles, compose files and workflows.
 pub(crate) fn containers() -> Result<()> {
     lints::containers::run()
+}
+
+/// The Helm chart, where there is Go.
+pub(crate) fn chart() -> Result<()> {
+    lints::chart::run()
 }
 
 /// Licences, sources and known vulnerabilities of the dependencies.

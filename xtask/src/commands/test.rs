@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     builds::{self, TestBinary},
+    chart,
     lints::dependencies,
     observe::{Observe, evaluation},
     progress::say,
@@ -61,6 +62,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         lint::observability()?;
         lint::template()?;
         lint::containers()?;
+        lint::chart()?;
         dependencies::of_this_commit()?;
         lint::clippy()?;
         counts += without_stack(&tests, &chromium, options)?;
@@ -142,6 +144,9 @@ fn on_stack(
     {
         let run = TestRun::begin_node(tests, Some(&description), &logs)?;
         counts += supervise(supervisor, run)?;
+    }
+    if filter.is_none() {
+        counts += chart::smoke(&supervisor.stack().description().gateway_url)?;
     }
     // A filtered run doesn't fill every panel.
     let prometheus = supervisor.stack().observe().and_then(|it| it.prometheus);

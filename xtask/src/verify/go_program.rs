@@ -1,4 +1,4 @@
-//! Go programs, built once for each version and kept outside the clone.
+//! Go programs, and files of Go modules, built once for each version and kept outside the clone.
 
 use std::{
     env, fs,
@@ -15,28 +15,28 @@ use crate::{process, tools::fingerprint, workspace::root};
 /// The oldest Go that builds all of them: 1.26.
 const OLDEST_GO: u32 = 26;
 
-/// A program that is built from Go modules.
-pub(super) struct GoProgram {
-    pub(super) name: &'static str,
-    pub(super) version: &'static str,
+/// A program that is built from Go modules, or a folder of files that is.
+pub(crate) struct GoProgram {
+    pub(crate) name: &'static str,
+    pub(crate) version: &'static str,
     /// Disk space that the build needs, caches of modules and of packages included.
-    pub(super) gigabytes: u64,
+    pub(crate) gigabytes: u64,
     /// Files, from the workspace's root, that are copied to where it is built.
-    pub(super) sources: &'static [&'static str],
+    pub(crate) sources: &'static [&'static str],
     /// Builds it; answers where it is.
-    pub(super) build: fn(&Workshop) -> Result<PathBuf>,
+    pub(crate) build: fn(&Workshop) -> Result<PathBuf>,
 }
 
 /// Where a program is built.
-pub(super) struct Workshop {
+pub(crate) struct Workshop {
     /// Holds the program's sources, and is removed after the build.
-    pub(super) folder: PathBuf,
+    pub(crate) folder: PathBuf,
     step: String,
 }
 
 impl Workshop {
     /// Runs `go` with these arguments.
-    pub(super) fn go<T: AsRef<std::ffi::OsStr>>(
+    pub(crate) fn go<T: AsRef<std::ffi::OsStr>>(
         &self,
         arguments: impl IntoIterator<Item = T>,
     ) -> Result<()> {
@@ -45,8 +45,26 @@ impl Workshop {
         process::run_logged(&mut command, &self.step, &checks::log(&self.step)?)
     }
 
+    /// Builds a program of a module at this version; returns where it is. In a module of its own,
+    /// since `go install` refuses one that replaces others.
+    pub(crate) fn install(&self, package: &str, version: &str) -> Result<PathBuf> {
+        self.go(["mod", "init", "trichrome-verify"])?;
+        self.go(["get", "-tool", &format!("{package}@v{version}")])?;
+        self.go(["build", "-o", "program", package])?;
+        Ok(self.folder.join("program"))
+    }
+
+    /// Downloads a module at this version; returns where its files are.
+    pub(crate) fn module(&self, module: &str, version: &str) -> Result<PathBuf> {
+        let module = format!("{module}@v{version}");
+        let answer = self.ask_go(&["mod", "download", "-json", &module])?;
+        let answer: serde_json::Value = serde_json::from_str(&answer)?;
+        let folder = answer["Dir"].as_str().context("no Dir")?;
+        Ok(PathBuf::from(folder))
+    }
+
     /// Runs `go` with these arguments; returns its output.
-    pub(super) fn ask_go(&self, arguments: &[&str]) -> Result<String> {
+    pub(crate) fn ask_go(&self, arguments: &[&str]) -> Result<String> {
         let mut command = go();
         let output = command
             .args(arguments)
@@ -65,14 +83,14 @@ impl Workshop {
 
 impl GoProgram {
     /// The program; built if this version was not yet.
-    pub(super) fn get(&self) -> Result<PathBuf> {
+    pub(crate) fn get(&self) -> Result<PathBuf> {
         let place = self.place()?;
         fs::create_dir_all(&place)?;
         // Two clones may want it at the same time.
         let lock = File::create(place.join("lock"))?;
         lock.lock().context("cannot lock the cache")?;
         let program = place.join(self.name);
-        if program.is_file() {
+        if program.exists() {
             return Ok(program);
         }
         let folder = place.join("build");
@@ -105,7 +123,7 @@ impl GoProgram {
     }
 
     fn is_built(&self) -> Result<bool> {
-        Ok(self.place()?.join(self.name).is_file())
+        Ok(self.place()?.join(self.name).exists())
     }
 }
 

@@ -52,14 +52,8 @@ const SCENARIO: &str = "traces::an_upload_is_one_trace";
 /// The stack's name.
 const STACK: &str = "verify";
 
-/// In a module of its own, since `go install` refuses a module that replaces others.
 fn build(workshop: &Workshop) -> Result<PathBuf> {
-    const PROGRAM: &str = "github.com/jaegertracing/jaeger/cmd/jaeger";
-    workshop.go(["mod", "init", "trichrome-verify"])?;
-    let version = format!("{PROGRAM}@v{}", JAEGER.version);
-    workshop.go(["get", "-tool", &version])?;
-    workshop.go(["build", "-o", "program", PROGRAM])?;
-    Ok(workshop.folder.join("program"))
+    workshop.install("github.com/jaegertracing/jaeger/cmd/jaeger", JAEGER.version)
 }
 
 fn run(checks: &mut Checks) -> Result<()> {
