@@ -35,6 +35,7 @@ use crate::{
     },
     kafka::{log_sink::KafkaLogSink, producer::Producer, relogin::Relogin, results::Awaiter},
     ops::{
+        emf,
         health::{self, Check, Readiness},
         metrics::{Metrics, Port},
         pages,
@@ -158,6 +159,10 @@ pub async fn run(config: Config, telemetry: Telemetry) -> Result<(), StartError>
         log_sink,
         awaiter,
     })?;
+    if let Some(stack) = config.emf_stack.clone() {
+        // Until the end: the lag counts during the shutdown, too.
+        tokio::spawn(emf::run(Arc::clone(&metrics), stack));
+    }
     let mut checks = kafka.checks();
     checks.extend(other_checks(&config, &lambda));
     let readiness = Readiness::new(checks, steps.stopping.clone());

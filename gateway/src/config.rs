@@ -48,6 +48,9 @@ pub struct Config {
     pub(crate) lambda_endpoint: Option<Url>,
     /// `FUNCTION_PREFIX`: prepended to each function's name.
     pub(crate) function_prefix: String,
+    /// `FUNCTION_ALIAS`: the alias of every function that is invoked, such as `live`. Without it,
+    /// Lambda runs the newest code.
+    pub(crate) function_alias: Option<String>,
     /// `WEB_ORIGINS`: origins whose pages may call the gateway, comma separated.
     pub(crate) web_origins: Vec<HeaderValue>,
     /// `WEB_ROOT`: the built web app, served at `/`.
@@ -61,6 +64,9 @@ pub struct Config {
     pub(crate) drain_timeout: Duration,
     /// `INVOKE_CONCURRENCY`: limit on concurrent invocations, over all transports.
     pub(crate) invoke_concurrency: usize,
+    /// `METRICS`: `emf` or `off` (default). With `emf`, the lag is also written to standard output
+    /// once a minute, for CloudWatch; `STACK_NAME`, which it needs, is the metric's dimension.
+    pub(crate) emf_stack: Option<String>,
 }
 
 impl Config {
@@ -118,6 +124,11 @@ impl Config {
                 .find(|name| variables.optional(name).is_some())
                 .and_then(|name| variables.optional_with(name, URL, http_url)),
             function_prefix: variables.optional("FUNCTION_PREFIX").unwrap_or_default(),
+            function_alias: variables.optional_with(
+                "FUNCTION_ALIAS",
+                "an alias: letters, digits, - and _",
+                alias,
+            ),
             web_origins: variables
                 .optional_with(
                     "WEB_ORIGINS",
@@ -134,10 +145,32 @@ impl Config {
             call_timeout: variables.millis_or("CALL_TIMEOUT_MS", Duration::from_secs(10)),
             drain_timeout: variables.millis_or("DRAIN_TIMEOUT_MS", Duration::from_secs(10)),
             invoke_concurrency: variables.count_or("INVOKE_CONCURRENCY", 64),
+            emf_stack: emf_stack(variables),
         };
         variables.check()?;
         Ok(config)
     }
+}
+
+/// An alias of Lambda functions. A number would be a version. (AWS Lambda, "`CreateAlias`".)
+fn alias(text: &str) -> Option<String> {
+    let characters = text
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    let is_version = text.bytes().all(|byte| byte.is_ascii_digit());
+    (characters && !is_version && text.len() <= 128).then(|| text.to_owned())
+}
+
+/// The stack's name, if metrics are written for CloudWatch.
+fn emf_stack(variables: &mut Variables<'_>) -> Option<String> {
+    let metrics = variables.optional_with("METRICS", "emf or off", |text| match text {
+        "emf" => Some(true),
+        "off" => Some(false),
+        _ => None,
+    });
+    metrics
+        .unwrap_or(false)
+        .then(|| variables.required("STACK_NAME"))
 }
 
 /// What [`http_url`] takes.
@@ -183,6 +216,8 @@ fn origins(list: &str) -> Option<Vec<HeaderValue>> {
 
 #[cfg(test)]
 mod tests {
+    use std::{cell::RefCell, collections::BTreeSet};
+
     use super::*;
 
     impl Config {
@@ -227,6 +262,8 @@ mod tests {
             ("KAFKA_SECURITY_PROTOCOL", "TLS"),
             ("WEB_ORIGINS", "http://localhost:5173/"),
             ("WEB_ROOT", "/nowhere"),
+            ("FUNCTION_ALIAS", "7"),
+            ("METRICS", "emf"),
         ])
         .unwrap_err()
         .to_string();
@@ -243,6 +280,8 @@ mod tests {
             "ANALYTICS_TRIGGER must be on or off",
             "WEB_ORIGINS",
             "WEB_ROOT",
+            "FUNCTION_ALIAS must be",
+            "STACK_NAME is not set",
         ] {
             assert!(error.contains(name), "{error:?} lacks {name}");
         }
@@ -291,6 +330,96 @@ mod tests {
         vars.push(("AWS_ENDPOINT_URL_LAMBDA", "http://localhost:9000"));
         let config = Config::of(&vars).unwrap();
         assert_eq!(config.lambda_endpoint.unwrap().port(), Some(9000));
+    }
+
+    #[test]
+    fn an_alias_is_no_version() {
+        for invalid in ["1", "$LATEST", "a b", "a:b", ""] {
+            assert!(alias(invalid).is_none(), "{invalid:?}");
+        }
+        for valid in ["live", "v1", "a-b_c"] {
+            assert_eq!(alias(valid).as_deref(), Some(valid));
+        }
+        assert!(Config::of(&REQUIRED).unwrap().function_alias.is_none());
+    }
+
+    #[test]
+    fn metrics_for_cloudwatch_are_off_by_default() {
+        let mut vars = REQUIRED.to_vec();
+        vars.push(("STACK_NAME", "pics"));
+        assert_eq!(Config::of(&vars).unwrap().emf_stack, None);
+        vars.push(("METRICS", "emf"));
+        assert_eq!(
+            Config::of(&vars).unwrap().emf_stack.as_deref(),
+            Some("pics")
+        );
+    }
+
+    /// The variables of the gateway's container in a file, `- {Name: NAME, …`, in order.
+    fn container_variables(text: &str) -> BTreeSet<&str> {
+        let (_, gateway) = text.split_once("- Name: gateway\n").unwrap();
+        let (gateway, _) = gateway.split_once("- Name: web\n").unwrap();
+        gateway
+            .split("{Name: ")
+            .skip(1)
+            .filter_map(|rest| rest.split_once(',').map(|(name, _)| name))
+            .filter(|name| {
+                name.bytes()
+                    .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+            })
+            .collect()
+    }
+
+    /// A variable with a wrong name would be ignored, and a new one forgotten.
+    #[test]
+    fn the_template_for_ecs_sets_the_variables_that_are_read() {
+        /// Read by the telemetry, and by the SDK.
+        const OTHERS: [&str; 5] = [
+            "AWS_REGION",
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "OTEL_TRACES_SAMPLER",
+            "OTEL_TRACES_SAMPLER_ARG",
+            "RUST_LOG",
+        ];
+        /// Read by the container's entry point.
+        const ENTRY_POINT: &str = "KAFKA_CA";
+        const UNSET: [(&str, &str); 13] = [
+            ("AWS_ENDPOINT_URL", "AWS's own"),
+            ("AWS_ENDPOINT_URL_LAMBDA", "AWS's own"),
+            ("GATEWAY_ADMIN_ADDR", "on loopback; CloudWatch has the lag"),
+            ("INVOKE_CONCURRENCY", "the default"),
+            ("KAFKA_CERTIFICATE_FILE", "a login by IAM or a password"),
+            ("KAFKA_INSTANCE_ID", "a task's id doesn't outlive it"),
+            ("KAFKA_KEY_FILE", "a login by IAM or a password"),
+            ("KAFKA_OAUTH_SCOPE", "a login by IAM or a password"),
+            ("KAFKA_OAUTH_TOKEN_URL", "a login by IAM or a password"),
+            ("KAFKA_PASSWORD_FILE", "ECS passes secrets as variables"),
+            ("KAFKA_USERNAME_FILE", "ECS passes secrets as variables"),
+            ("PICTURES_ORIGIN", "the web app's container has it"),
+            ("WEB_ROOT", "the web app has a container of its own"),
+        ];
+        let read = RefCell::new(BTreeSet::new());
+        for mechanism in ["PLAIN", "OAUTHBEARER", "AWS_MSK_IAM"] {
+            let lookup = |name: &str| {
+                read.borrow_mut().insert(name.to_owned());
+                let value = match name {
+                    "KAFKA_SECURITY_PROTOCOL" => "SASL_SSL",
+                    "KAFKA_SASL_MECHANISM" => mechanism,
+                    "METRICS" => "emf",
+                    _ => return None,
+                };
+                Some(value.to_owned())
+            };
+            let _problems = Config::read(Variables::new(lookup));
+        }
+        let mut expected: BTreeSet<_> = read.into_inner();
+        for (name, why) in UNSET {
+            assert!(expected.remove(name), "{name} isn't read ({why})");
+        }
+        expected.extend(OTHERS.map(str::to_owned));
+        expected.insert(ENTRY_POINT.to_owned());
+        let set = container_variables(include_str!("../../deploy/aws/gateway.yaml"));
+        assert_eq!(set, expected.iter().map(String::as_str).collect());
     }
 
     #[test]

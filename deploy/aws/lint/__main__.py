@@ -1,6 +1,6 @@
-"""Checks template.yaml as CloudFormation sees it: transformed, with parameters.
+"""Checks templates as CloudFormation sees them: transformed, with parameters.
 
-    python deploy/aws/lint [template.yaml]
+    python deploy/aws/lint template.yaml deploy/aws/gateway.yaml
 
 cfn-lint looks at a template with Transform as it is written, and so misses what the transform makes of
 it. This transforms it with SAM's own translator, for combinations of the parameters that switch
@@ -49,14 +49,16 @@ def lines(template, which, ignored):
 def main():
     # Of SAM's own metrics and features, which need an account.
     logging.disable(logging.WARNING)
-    path = sys.argv[1] if len(sys.argv) > 1 else "template.yaml"
-    with open(path, encoding="utf-8") as file:
-        template = read(file.read())
-    found, count = problems(template)
-    for line in found:
-        print(line)
-    print(f"{path}: {count} combinations of parameters, {len(found)} problems")
-    sys.exit(1 if found else 0)
+    failed = False
+    for path in sys.argv[1:]:
+        with open(path, encoding="utf-8") as file:
+            template = read(file.read())
+        found, count = problems(template)
+        for line in found:
+            print(line)
+        print(f"{path}: {count} combinations of parameters, {len(found)} problems")
+        failed = failed or bool(found)
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Reads a template, and transforms it as CloudFormation's macro AWS::Serverless does."""
+"""Reads a template, and transforms it as CloudFormation's macro AWS::Serverless does, if it asks for that."""
 
 import copy
 
@@ -10,6 +10,23 @@ from samtranslator.yaml_helper import yaml_parse
 REGION = "us-east-1"
 # Values of the parameters whose default is empty, for what they switch on.
 SAMPLES = {
+    # Templates' own, of gateway.yaml.
+    "CloudFrontNetworks": "192.0.2.0/24",
+    "DistributionWebAclArn": "arn:aws:wafv2:us-east-1:123456789012:global/webacl/web/11111111-2222-3333-4444-555555555555",
+    "FunctionAlias": "live",
+    "FunctionPrefix": "trichrome-",
+    "GatewayImage": "123456789012.dkr.ecr.us-east-1.amazonaws.com/trichrome-gateway:0.2.0",
+    "GatewayPolicyArn": "arn:aws:iam::123456789012:policy/trichrome-GatewayPolicy-AbCdEf",
+    "KafkaBrokers": "b-1.example.com:9096,b-2.example.com:9096",
+    "LoadBalancerSubnetIds": "subnet-0123456789abcdef2,subnet-0123456789abcdef3",
+    "PicturesOrigin": "https://pictures.example.com",
+    "RestUrl": "https://api.example.com",
+    "VpcId": "vpc-0123456789abcdef0",
+    "VpcNetworks": "10.0.0.0/16",
+    "WebCertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/22222222-2222-3333-4444-555555555555",
+    "WebDomainName": "www.example.com",
+    "WebImage": "123456789012.dkr.ecr.us-east-1.amazonaws.com/trichrome-web:0.2.0",
+    # template.yaml's, some of them gateway.yaml's as well.
     "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:alarms",
     "BudgetEmail": "ops@example.com",
     "CertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/11111111-2222-3333-4444-555555555555",
@@ -62,6 +79,8 @@ def values(template, name):
 
 def transform(template, parameters):
     """The template that CloudFormation deploys with these parameters."""
+    if "Transform" not in template:
+        return copy.deepcopy(template)
     session = boto3.session.Session(region_name=REGION)
     translator = Translator({}, Parser(), boto_session=session)
     return translator.translate(copy.deepcopy(template), dict(parameters))

@@ -126,6 +126,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 pub(crate) struct Lambda {
     client: Client,
     prefix: String,
+    alias: Option<String>,
     slots: Semaphore,
     region: Option<String>,
     metrics: Arc<Metrics>,
@@ -160,6 +161,7 @@ impl Lambda {
         Self {
             client: Client::new(shared),
             prefix: config.function_prefix.clone(),
+            alias: config.function_alias.clone(),
             slots: Semaphore::new(config.invoke_concurrency),
             region: shared.region().map(ToString::to_string),
             metrics,
@@ -181,6 +183,7 @@ impl Lambda {
             .client
             .invoke()
             .function_name(format!("{}{function}", self.prefix))
+            .set_qualifier(self.alias.clone())
             .set_client_context(trace.map(client_context))
             .payload(Blob::from_maybe_shared(event.clone()))
             .send()
@@ -406,6 +409,7 @@ pub(crate) mod tests {
         use aws_sdk_lambda::config::{Credentials, Region};
         use axum::{
             Router,
+            extract::RawQuery,
             http::{HeaderMap, StatusCode},
             response::IntoResponse,
             routing::{MethodRouter, post},
@@ -427,6 +431,7 @@ pub(crate) mod tests {
             Lambda {
                 client: Client::from_conf(config),
                 prefix: "stack-".into(),
+                alias: None,
                 slots: Semaphore::new(1),
                 region: None,
                 metrics: Arc::default(),
@@ -477,6 +482,15 @@ pub(crate) mod tests {
             let json = BASE64_STANDARD.decode(sent.unwrap()).unwrap();
             let json: Value = serde_json::from_slice(&json).unwrap();
             assert_eq!(json["custom"], serde_json::json!({"traceparent": PARENT}));
+        }
+
+        #[tokio::test]
+        async fn the_alias_is_invoked_if_there_is_one() {
+            let echo = async |RawQuery(query): RawQuery| query.unwrap_or_default();
+            let mut lambda = lambda_answering(post(echo)).await;
+            assert_eq!(code(&lambda).await.unwrap(), "");
+            lambda.alias = Some("live".to_owned());
+            assert_eq!(code(&lambda).await.unwrap(), "Qualifier=live");
         }
 
         /// For what is waited out.

@@ -48,7 +48,7 @@ const CHECKS: [Check; 10] = [
     Check {
         name: "template",
         run: template,
-        remedy: "change template.yaml as the output says",
+        remedy: "change template.yaml or the file of deploy/aws that the output names",
     },
     Check {
         name: "containers",
@@ -231,7 +231,7 @@ pub(crate) fn observability() -> Result<()> {
     observe::lint::run()
 }
 
-/// The template: CloudFormation's schemas, as it is and transformed with combinations of its
+/// The templates: CloudFormation's schemas, as they are and transformed with combinations of their
 /// parameters, SAM's, and rules of security; then the deployment's unit tests. The checks are
 /// installed where they are missing.
 pub(crate) fn template() -> Result<()> {
@@ -242,10 +242,11 @@ pub(crate) fn template() -> Result<()> {
     let region = ("AWS_DEFAULT_REGION", "us-east-1");
     // The roles of the workflow that deploys.
     let roles = root().join("deploy/aws/ci-role.yaml");
+    let gateway = root().join("deploy/aws/gateway.yaml");
     let mut cfn_lint = SAM.program("cfn-lint");
-    cfn_lint.arg(&roles);
+    cfn_lint.args([&roles, &gateway]);
     let mut transformed = SAM.program("python");
-    transformed.args(["-B", "deploy/aws/lint"]);
+    transformed.args(["-B", "deploy/aws/lint"]).arg(&gateway);
     let mut sam = SAM.program("sam");
     sam.args(["validate", "--lint", "--template"])
         .env("SAM_CLI_TELEMETRY", "0");
@@ -255,7 +256,7 @@ pub(crate) fn template() -> Result<()> {
         .arg("--config-file")
         .arg(root().join(".checkov.yaml"))
         .arg("--file")
-        .arg(&roles);
+        .args([&roles, &gateway]);
     let tools = [
         (cfn_lint, "cfn-lint"),
         (transformed, "cfn-lint transformed"),

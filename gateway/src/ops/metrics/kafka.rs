@@ -1,6 +1,10 @@
 //! Metrics of Kafka records, batches and call logs.
 
-use std::{sync::atomic::AtomicU64, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError, atomic::AtomicU64},
+    time::Duration,
+};
 
 use prometheus_client::{
     metrics::{
@@ -43,6 +47,8 @@ pub(super) struct KafkaMetrics {
     dead_letters: Family<DeadLetterLabels, Counter>,
     pub(super) unreadable: Family<LagLabels, Counter>,
     lag: Family<LagLabels, Gauge>,
+    /// The values of `lag`, which a family doesn't list.
+    lags: Mutex<HashMap<LagLabels, i64>>,
     oldest: Family<LagLabels, Gauge<f64, AtomicU64>>,
     awaited: Gauge,
     foreign: Counter,
@@ -75,6 +81,7 @@ impl KafkaMetrics {
                 "Kafka records that wait to be processed",
                 Family::default(),
             ),
+            lags: Mutex::default(),
             oldest: register(
                 registry,
                 "kafka_oldest_seconds",
@@ -156,13 +163,22 @@ impl Metrics {
 
     /// Sets how many records of a topic `consumer` still has to process.
     pub(crate) fn set_lag(&self, consumer: &'static str, topic: &str, records: i64) {
-        self.kafka
-            .lag
-            .get_or_create(&LagLabels {
-                consumer,
-                topic: topic.to_owned(),
-            })
-            .set(records);
+        let labels = LagLabels {
+            consumer,
+            topic: topic.to_owned(),
+        };
+        self.kafka.lag.get_or_create(&labels).set(records);
+        let lags = self.kafka.lags.lock();
+        let mut lags = lags.unwrap_or_else(PoisonError::into_inner);
+        lags.insert(labels, records);
+    }
+
+    /// How many records of all topics this gateway still has to process; `None` until one lag is
+    /// known.
+    pub(crate) fn total_lag(&self) -> Option<i64> {
+        let lags = self.kafka.lags.lock();
+        let lags = lags.unwrap_or_else(PoisonError::into_inner);
+        (!lags.is_empty()).then(|| lags.values().sum())
     }
 
     /// Sets the age of the oldest record of a topic that `consumer` is processing.
