@@ -81,6 +81,8 @@ POLL_SECONDS = 1
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 # One line for each function: `CodeUri: target/lambda/<function>/bootstrap.zip`.
 CODE = re.compile(r"^(?P<indent>\s+CodeUri: )\S*?(?P<function>[\w-]+)/bootstrap\.zip\s*$", re.M)
+# The variable of all functions by which they get a new version.
+REVISION = re.compile(r"^(?P<indent>\s+REVISION: ).*$", re.M)
 # States after a failed creation, from which a stack can't be updated.
 DEAD = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS"}
 # Alarms that end an update, at most five. (AWS, "Roll back your CloudFormation stack on alarm breach with
@@ -269,6 +271,17 @@ def package(template, code, artefacts, *, uploads=True):
     return CODE.sub(lambda match: match["indent"] + uris[match["function"]], template)
 
 
+def revise(template, parameters):
+    """The template with its revision: SAM makes new versions of the functions, to which their alias points, if
+    the template differs, but doesn't look at parameters' values."""
+    defaults = parameter_defaults(template)
+    # The same values make the same revision, whether they are given or not.
+    values = sorted((name, value) for name, value in parameters.items() if value != defaults.get(name))
+    written = template + json.dumps(values)
+    digest = hashlib.sha256(written.encode()).hexdigest()[:16]
+    return REVISION.sub(lambda match: match["indent"] + f"'{digest}'", template)
+
+
 def template_key(template):
     return f"template-{hashlib.sha256(template.encode()).hexdigest()}.yaml"
 
@@ -276,6 +289,12 @@ def template_key(template):
 def parameter_names(template):
     section = re.search(r"^Parameters:\n((?:[ #].*\n|\n)*)", template, re.M)
     return re.findall(r"^  (\w+):", section[1], re.M) if section else []
+
+
+def parameter_defaults(template):
+    section = re.search(r"^Parameters:\n((?:[ #].*\n|\n)*)", template, re.M)
+    found = re.findall(r"^  (\w+):\n(?:    .*\n)*?    Default: (.*)\n", section[1], re.M) if section else []
+    return {name: value.strip("'\"") for name, value in found}
 
 
 class Stack:
@@ -551,6 +570,12 @@ def parameters_of(stack):
     return {entry["ParameterKey"]: entry.get("ParameterValue", "") for entry in entries}
 
 
+def effective(given, names, stack):
+    """The values that parameters will have; the template has the others' defaults."""
+    before = {name: value for name, value in parameters_of(stack).items() if name in names}
+    return before | given
+
+
 def sources(options):
     """The template and the code of its functions."""
     try:
@@ -590,8 +615,6 @@ def up(options):
     artefacts = Artefacts(aws, options.stack)
     artefacts.create_bucket()
     template = package(template, code, artefacts)
-    name = template_key(template)
-    artefacts.put(name, template.encode)
     secrets = aws.client("secretsmanager")
     stack = Stack(aws, options.stack)
     before = stack.describe()
@@ -608,6 +631,9 @@ def up(options):
     if options.previous:
         Path(options.previous).write_text(json.dumps(stack.present()))
     names = parameter_names(template)
+    template = revise(template, effective(parameters, names, before))
+    name = template_key(template)
+    artefacts.put(name, template.encode)
     deployed = stack.deploy(
         artefacts.url(name), parameters, names, tags, options.watch_alarms, options.execution_role
     )
@@ -629,13 +655,16 @@ def plan(options):
     parameters, tags = pairs("--parameter", options.parameter), pairs("--tag", options.tag)
     aws = Aws()
     stack, artefacts = Stack(aws, options.stack), Artefacts(aws, options.stack)
-    if stack.describe() is None:
+    before = stack.describe()
+    if before is None:
         raise Problem(f"there is no stack {options.stack} to compare with: `up` creates it")
     # CloudFormation compares the addresses of zips and doesn't read them.
     template = package(template, code, artefacts, uploads=False)
+    names = parameter_names(template)
+    template = revise(template, effective(parameters, names, before))
     name = template_key(template)
     artefacts.put(name, template.encode)
-    print(table(stack.plan(artefacts.url(name), parameters, parameter_names(template), tags)))
+    print(table(stack.plan(artefacts.url(name), parameters, names, tags)))
 
 
 def table(changes):

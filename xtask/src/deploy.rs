@@ -137,6 +137,7 @@ pub(crate) struct Outputs {
     /// The REST API's address from this machine.
     pub(crate) endpoint: String,
     pub(crate) function_prefix: String,
+    pub(crate) function_alias: String,
     pub(crate) users_table: String,
     pub(crate) pictures_table: String,
     pub(crate) pictures_bucket: String,

@@ -18,8 +18,9 @@ from conditions import combinations, resolve, switches
 from references import dangling
 from template import REGION, read, transform
 
-# With conditions, the empty defaults of parameters that are "not used".
-WITH_CONDITIONS = ["W1030"]
+# With conditions, the empty defaults of parameters that are "not used"; and what only SAM reads: a parameter
+# and a mapping.
+WITH_CONDITIONS = ["W1030", "W2001", "W7001"]
 # Without conditions, parameters and mappings that only other combinations use.
 RESOLVED = ["W2001", "W7001"]
 

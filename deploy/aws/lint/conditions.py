@@ -29,9 +29,21 @@ def parameters_of(template, value):
 
 
 def switches(template):
-    """The parameters that switch conditions, each with its values."""
-    names = sorted(parameters_of(template, template["Conditions"]))
-    return {name: values(template, name) for name in names}
+    """The parameters that switch conditions, or choose from a mapping while SAM transforms, each with its
+    values."""
+    found = parameters_of(template, template["Conditions"])
+    found |= parameters_of(template, mapped(template.get("Globals", {})))
+    return {name: values(template, name) for name in sorted(found)}
+
+
+def mapped(value):
+    """Every `Fn::FindInMap` within a value."""
+    if isinstance(value, list):
+        return [found for entry in value for found in mapped(entry)]
+    if not isinstance(value, dict):
+        return []
+    found = [value["Fn::FindInMap"]] if "Fn::FindInMap" in value else []
+    return found + [inner for entry in value.values() for inner in mapped(entry)]
 
 
 def evaluate(template, expression, parameters):

@@ -79,6 +79,7 @@ class Permissions(unittest.TestCase):
         logging.disable(logging.WARNING)
         template = templates.read((ROOT / "template.yaml").read_text())
         parameters = {name: templates.default(template, name) for name in template["Parameters"]}
+        parameters["Rollout"] = "Canary10Percent5Minutes"
         resources = templates.transform(template, parameters)["Resources"]
         logging.disable(logging.NOTSET)
         roles = [name for name, resource in resources.items() if resource["Type"] == "AWS::IAM::Role"]

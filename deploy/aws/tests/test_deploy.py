@@ -287,5 +287,60 @@ class Traces(unittest.TestCase):
         self.assertEqual(self.parameters({}, before)[0], {"OtlpFrom": "vpc"})
 
 
+class Revision(unittest.TestCase):
+    TEMPLATE = """\
+Parameters:
+  LogLevel:
+    Type: String
+    Default: info
+    Description: The level.
+  Networks:
+    Type: CommaDelimitedList
+    Default: ''
+  Key:
+    Type: String
+
+Globals:
+      Variables:
+        # Comment.
+        REVISION: none
+        RUST_LOG: !Ref LogLevel
+"""
+
+    def test_only_its_line_differs(self):
+        revised = deploy.revise(self.TEMPLATE, {}).splitlines()
+        differing = [new for old, new in zip(self.TEMPLATE.splitlines(), revised, strict=True) if old != new]
+        (line,) = differing
+        self.assertRegex(line, r"^        REVISION: '[0-9a-f]{16}'$")
+
+    def test_it_follows_the_template_and_the_values(self):
+        first = deploy.revise(self.TEMPLATE, {"Key": "a"})
+        # Defaults that the stack has, and values in another order.
+        again = {"Networks": "", "LogLevel": "info", "Key": "a"}
+        self.assertEqual(deploy.revise(self.TEMPLATE, again), first)
+        for values in ({"Key": "b"}, {"Key": "a", "LogLevel": "debug"}, {"Key": "a", "Networks": "10.0.0.0/8"}):
+            self.assertNotEqual(deploy.revise(self.TEMPLATE, values), first)
+        self.assertNotEqual(deploy.revise(self.TEMPLATE + "# More.\n", {"Key": "a"})[-80:], first[-80:])
+
+    def test_values_that_are_not_given_are_the_stacks(self):
+        stack = {
+            "Parameters": [
+                {"ParameterKey": "Key", "ParameterValue": "a"},
+                {"ParameterKey": "LogLevel", "ParameterValue": "debug"},
+                {"ParameterKey": "Gone", "ParameterValue": "x"},
+            ]
+        }
+        values = deploy.effective({"LogLevel": "info"}, ["Key", "LogLevel", "Networks"], stack)
+        self.assertEqual(values, {"Key": "a", "LogLevel": "info"})
+        self.assertEqual(deploy.effective({"Key": "b"}, ["Key"], None), {"Key": "b"})
+
+    def test_the_template_has_one_and_all_defaults_are_read(self):
+        text = (Path(__file__).parents[3] / "template.yaml").read_text()
+        self.assertEqual(len(deploy.REVISION.findall(text)), 1)
+        defaults = deploy.parameter_defaults(text)
+        self.assertEqual(set(deploy.parameter_names(text)) - set(defaults), {"TokenJwks"})
+        self.assertEqual((defaults["TlsOnly"], defaults["SubnetIds"], defaults["ThrottleRate"]), ("true", "", "500"))
+
+
 if __name__ == "__main__":
     unittest.main()

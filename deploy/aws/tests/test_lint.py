@@ -61,6 +61,13 @@ class Combinations(unittest.TestCase):
         self.assertEqual(len(pairs), 6)
         self.assertEqual({row["ApiGatewayLogRole"] for row in rows}, {"create", "existing"})
 
+    def test_a_parameter_that_sam_looks_up_counts(self):
+        template = read("{}")
+        template["Parameters"]["Rollout"] = {"Type": "String", "Default": "A", "AllowedValues": ["A", "B"]}
+        template["Globals"] = {"Function": {"Enabled": {"Fn::FindInMap": ["Map", {"Ref": "Rollout"}, "Key"]}}}
+        rows = conditions.combinations(template)
+        self.assertEqual({row["Rollout"] for row in rows}, {"A", "B"})
+
     def test_a_resolved_template_has_what_its_parameters_leave(self):
         template = read("{QueueName: !If [InVpc, a, b], Tags: [!If [InVpc, c, !Ref AWS::NoValue]]}")
         parameters = {"ApiGatewayLogRole": "existing", "KafkaSource": "msk", "SubnetIds": ""}

@@ -1,6 +1,7 @@
 """Tests of template.yaml as CloudFormation sees it: transformed, with parameters."""
 
 import logging
+import re
 import sys
 import unittest
 from pathlib import Path
@@ -38,10 +39,10 @@ class Template(unittest.TestCase):
     def tearDownClass(cls):
         logging.disable(logging.NOTSET)
 
-    def with_parameters(self, names):
-        """The resolved template with samples of these parameters, and the defaults of the others."""
+    def with_parameters(self, names, **values):
+        """The resolved template with samples of these parameters, these values, and the defaults of the others."""
         parameters = {name: templates.default(self.template, name) for name in self.template["Parameters"]}
-        parameters |= {name: templates.SAMPLES[name] for name in names}
+        parameters |= {name: templates.SAMPLES[name] for name in names} | values
         return conditions.resolve(templates.transform(self.template, parameters), parameters)
 
     def types(self, names):
@@ -63,9 +64,77 @@ class Template(unittest.TestCase):
             url = str(resolved["Outputs"]["RestUrl"]["Value"])
             self.assertEqual("execute-api" in url, not disabled)
 
-    def test_the_firewall_counts_the_routes_of_passwords(self):
-        import re
+    def of_type(self, resources, kind):
+        return {name: it["Properties"] for name, it in resources.items() if it["Type"] == kind}
 
+    def test_every_caller_invokes_the_alias(self):
+        resources = self.with_parameters(["KafkaClusterArn"], KafkaSource="msk")["Resources"]
+        aliases = self.of_type(resources, "AWS::Lambda::Alias")
+        functions = self.of_type(resources, "AWS::Lambda::Function")
+        self.assertEqual(len(aliases), len(functions))
+        self.assertEqual({alias["Name"] for alias in aliases.values()}, {"live"})
+        permissions = self.of_type(resources, "AWS::Lambda::Permission").values()
+        sources = self.of_type(resources, "AWS::Lambda::EventSourceMapping").values()
+        self.assertEqual(len(sources), 3)
+        for caller in (*permissions, *sources):
+            self.assertIn(caller["FunctionName"]["Ref"], aliases)
+        (rule,) = self.of_type(resources, "AWS::Events::Rule").values()
+        self.assertIn(rule["Targets"][0]["Arn"]["Ref"], aliases)
+        integrations = re.findall(r"functions/\$\{(\w+)[.}]", str(resources["Api"]["Properties"]["Body"]))
+        self.assertEqual(len(integrations), 23)
+        self.assertLessEqual(set(integrations), set(aliases))
+
+    def test_the_gateway_may_invoke_the_aliases(self):
+        resources = self.with_parameters([])["Resources"]
+        (statement,) = resources["GatewayPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+        functions = {it["Fn::GetAtt"][0] for it in statement["Resource"] if "Fn::GetAtt" in it}
+        aliases = {it["Ref"] for it in statement["Resource"] if "Ref" in it}
+        self.assertEqual(aliases, {f"{name}Aliaslive" for name in functions})
+        # A managed policy has 6,144 characters at most, for stack names of up to 40.
+        names = [resources[name]["Properties"]["FunctionName"]["Fn::Sub"] for name in functions]
+        arns = [name.replace("${AWS::StackName}", "x" * 40) for name in names]
+        prefix = len("arn:aws:lambda:ap-southeast-1:123456789012:function:")
+        size = sum(2 * (prefix + len(arn) + 3) + len(":live") for arn in arns) + 200
+        self.assertLess(size, 6144)
+
+    def test_a_gradual_rollout_is_off_by_default(self):
+        def groups(rollout):
+            resources = self.with_parameters(["AlarmTopicArn"], Rollout=rollout)["Resources"]
+            gradual = {name for name, it in resources.items() if "CodeDeployLambdaAliasUpdate" in str(it.get("UpdatePolicy"))}
+            return self.of_type(resources, "AWS::CodeDeploy::DeploymentGroup"), gradual, resources
+
+        self.assertEqual(groups("AllAtOnce")[:2], ({}, set()))
+        for rollout in self.template["Parameters"]["Rollout"]["AllowedValues"][1:]:
+            with self.subTest(rollout):
+                found, gradual, resources = groups(rollout)
+                functions = set(self.of_type(resources, "AWS::Lambda::Function")) - {"AnalyticsMigrateFunction"}
+                self.assertEqual(set(found), {f"{name}DeploymentGroup" for name in functions})
+                self.assertEqual(gradual, {f"{name}Aliaslive" for name in functions})
+                for group in found.values():
+                    self.assertIn(rollout, str(group["DeploymentConfigName"]))
+                    alarms = {it["Name"]["Ref"] for it in group["AlarmConfiguration"]["Alarms"]}
+                    self.assertLessEqual(alarms, set(self.of_type(resources, "AWS::CloudWatch::Alarm")))
+                    self.assertTrue({"CallErrorsAlarm", "ApiErrorsAlarm"} < alarms and len(alarms) <= 10)
+
+    def test_a_revision_makes_new_versions_that_replace_the_old_ones(self):
+        sys.path.insert(0, str(ROOT / "deploy/aws"))
+        import deploy
+
+        text = (ROOT / "template.yaml").read_text()
+        defaults = {name: templates.default(self.template, name) for name in self.template["Parameters"]}
+
+        def versions(parameters):
+            template = templates.read(deploy.revise(text, parameters))
+            resources = templates.transform(template, defaults | parameters)["Resources"]
+            found = {name: it for name, it in resources.items() if it["Type"] == "AWS::Lambda::Version"}
+            self.assertEqual({it["DeletionPolicy"] for it in found.values()}, {"Delete"})
+            return set(found)
+
+        first = versions({})
+        self.assertEqual(versions({"LogLevel": defaults["LogLevel"]}), first)
+        self.assertFalse(versions({"LogLevel": "debug"}) & first)
+
+    def test_the_firewall_counts_the_routes_of_passwords(self):
         resources = self.with_parameters(["PasswordRequestsPerAddress", "WafProxyNetworks"])["Resources"]
         rules = resources["WebAcl"]["Properties"]["Rules"]
         direct, forwarded = (rule["Statement"]["RateBasedStatement"] for rule in rules)

@@ -8,7 +8,9 @@ use crate::contract::{OPERATIONS, TRIGGERS};
 pub(super) fn gateway_functions() -> String {
     let mut text = String::new();
     for (_, function) in functions() {
-        let _ = writeln!(text, "              - !GetAtt {}.Arn", resource(function));
+        let id = resource(function);
+        let _ = writeln!(text, "              - !GetAtt {id}.Arn");
+        let _ = writeln!(text, "              - !Ref {id}.Alias");
     }
     text
 }

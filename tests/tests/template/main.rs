@@ -526,7 +526,10 @@ fn kafka_sources_read_the_triggers_topic_and_accept_partial_failures() {
     for (id, source) in sources {
         let properties = &source["Properties"];
         assert_eq!(properties["Topics"][0], trigger.topic, "{id}");
-        assert_eq!(properties["FunctionName"]["Ref"], "AnalyticsIngestFunction");
+        assert_eq!(
+            properties["FunctionName"]["Ref"],
+            "AnalyticsIngestFunction.Alias"
+        );
         assert_eq!(
             properties["FunctionResponseTypes"][0],
             "ReportBatchItemFailures"
@@ -685,6 +688,14 @@ fn generated_parts_name_the_functions() {
         .map(str::to_owned)
         .collect();
     assert_eq!(invoked, expected, "functions of the gateway's policy");
+    let aliases: BTreeSet<_> = policy["Statement"][0]["Resource"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|function| function["Ref"].as_str()?.strip_suffix(".Alias"))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(aliases, expected, "their aliases");
     let metrics = template
         .of_type("AWS::CloudWatch::Alarm")
         .filter_map(|(_, alarm)| alarm["Properties"]["Metrics"].as_array())

@@ -54,7 +54,8 @@ fn a_queue_keeps_what_cannot_be_handled() {
             assert_eq!(properties["SqsManagedSseEnabled"], true, "{id}");
         }
         let source = of(queue.source);
-        assert_eq!(source["FunctionName"]["Ref"], queue.function);
+        let alias = format!("{}.Alias", queue.function);
+        assert_eq!(source["FunctionName"]["Ref"], alias.as_str());
         let arn = format!("{id}.Arn");
         assert_eq!(source["EventSourceArn"]["Fn::GetAtt"], arn.as_str());
         assert_eq!(

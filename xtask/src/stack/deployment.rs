@@ -109,7 +109,10 @@ impl Stack {
             ]);
         }
         if let Some(outputs) = self.outputs() {
-            variables.push(("FUNCTION_PREFIX", outputs.function_prefix.clone()));
+            variables.extend([
+                ("FUNCTION_PREFIX", outputs.function_prefix.clone()),
+                ("FUNCTION_ALIAS", outputs.function_alias.clone()),
+            ]);
         }
         variables
     }
