@@ -84,6 +84,22 @@ class Options(Gateway):
                 self.assertIn(output, outputs, name)
 
 
+class Runbook(Gateway):
+    def test_every_alarm_has_its_section(self):
+        chapter = (ROOT / "docs/runbook.md").read_text().split("\n## Alarms of the gateway on ECS\n")[1].split("\n## ")[0]
+        headings = re.findall(r"^### (\w+)$", chapter, re.M)
+        alarms = {
+            name: it["Properties"]["AlarmDescription"]
+            for name, it in self.resources(["AlarmTopicArn"]).items()
+            if it["Type"] == "AWS::CloudWatch::Alarm"
+        }
+        self.assertEqual(set(headings), set(alarms))
+        for name, description in alarms.items():
+            self.assertTrue(description.endswith(f" docs/runbook.md#{name.lower()}"), name)
+        for section in chapter.split("\n### ")[1:]:
+            self.assertEqual(re.findall(r"\*\*(\w+)\.\*\*", section)[:3], ["Means", "Look", "Do"])
+
+
 class Routing(Gateway):
     def rules(self, names=()):
         """The rules of the listener by their order, as `(condition, values, target)`."""
