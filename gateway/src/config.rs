@@ -55,8 +55,8 @@ pub struct Config {
     pub(crate) web_origins: Vec<HeaderValue>,
     /// `WEB_ROOT`: the built web app, served at `/`.
     pub(crate) web_root: Option<PathBuf>,
-    /// `PICTURES_ORIGIN`: the origin of the pictures' links, which the web app's
-    /// Content-Security-Policy allows. Required with `WEB_ROOT`.
+    /// `PICTURES_ORIGIN`: the origin of the pictures' links, and a second one of uploads if they
+    /// differ, which the web app's Content-Security-Policy allows. Required with `WEB_ROOT`.
     pub(crate) pictures_origin: Option<PicturesOrigin>,
     /// `CALL_TIMEOUT_MS`: time limit for one call.
     pub(crate) call_timeout: Duration,

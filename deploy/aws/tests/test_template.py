@@ -22,6 +22,10 @@ OPTIONS = {
         ["DatabaseProxyFor", "DatabaseProxySecretArn", "SubnetIds", "SecurityGroupIds"],
         {"AWS::RDS::DBProxy", "AWS::RDS::DBProxyTargetGroup"},
     ),
+    "pictures through CloudFront": (
+        ["PicturesPublicKey"],
+        {"AWS::CloudFront::Distribution", "AWS::CloudFront::KeyGroup", "AWS::CloudFront::OriginAccessControl"},
+    ),
     "budget": (["MonthlyBudget", "BudgetEmail"], {"AWS::Budgets::Budget"}),
 }
 PASSWORD_ROUTES = ("/signup", "/login", "/password", "/users", "/users/validate-password")
@@ -63,6 +67,57 @@ class Template(unittest.TestCase):
             self.assertIn(f"'disableExecuteApiEndpoint': {disabled}", str(api))
             url = str(resolved["Outputs"]["RestUrl"]["Value"])
             self.assertEqual("execute-api" in url, not disabled)
+
+    def test_pictures_leave_cloudfront_only_with_a_signature(self):
+        for keys in (["PicturesPublicKey"], ["PicturesOtherPublicKey"], ["PicturesPublicKey", "PicturesOtherPublicKey"]):
+            resources = self.with_parameters(keys)["Resources"]
+            (group,) = self.of_type(resources, "AWS::CloudFront::KeyGroup").values()
+            public = self.of_type(resources, "AWS::CloudFront::PublicKey")
+            self.assertEqual({key["Ref"] for key in group["KeyGroupConfig"]["Items"]}, set(public))
+            self.assertEqual(len(public), len(keys))
+            config = resources["PicturesDistribution"]["Properties"]["DistributionConfig"]
+            self.assertNotIn("CacheBehaviors", config)
+            self.assertEqual(config["DefaultCacheBehavior"]["TrustedKeyGroups"], [{"Ref": "LinkKeys"}])
+            (origin,) = config["Origins"]
+            self.assertEqual(origin["OriginAccessControlId"], {"Fn::GetAtt": ["PicturesAccess", "Id"]})
+            statements = resources["PicturesBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+            (allowed,) = [it for it in statements if it["Effect"] == "Allow"]
+            self.assertEqual(allowed["Principal"], {"Service": "cloudfront.amazonaws.com"})
+            self.assertEqual(allowed["Action"], "s3:GetObject")
+            self.assertIn("${PicturesDistribution}", str(allowed["Condition"]["StringEquals"]["AWS:SourceArn"]))
+        policies = self.with_parameters([])["Resources"]["PicturesBucketPolicy"]["Properties"]["PolicyDocument"]
+        self.assertNotIn("Allow", str(policies))
+
+    def test_cloudfront_passes_on_the_parameters_of_links(self):
+        resources = self.with_parameters(["PicturesPublicKey"])["Resources"]
+        config = resources["PicturesCache"]["Properties"]["CachePolicyConfig"]
+        passed = config["ParametersInCacheKeyAndForwardedToOrigin"]["QueryStringsConfig"]
+        self.assertEqual(passed["QueryStringBehavior"], "whitelist")
+        code = (ROOT / "functions/pictures/src/store/cloudfront.rs").read_text()
+        self.assertEqual(sorted(passed["QueryStrings"]), sorted(re.findall(r'\("(response-[a-z-]+)", ', code)))
+        # With 0, "private" would keep them out of the edge locations.
+        self.assertGreater(config["MinTTL"], 0)
+
+    def test_links_lead_to_cloudfront_when_they_can_be_signed(self):
+        def found(*names, **values):
+            resources = self.with_parameters(names, **values)["Resources"]
+            functions = self.of_type(resources, "AWS::Lambda::Function")
+            return resources, {str(it["Environment"]["Variables"]["PICTURES_URL"]) for it in functions.values()}
+
+        self.assertEqual(found()[1], {""})
+        resources, urls = found("PicturesPublicKey")
+        self.assertEqual(urls, {""})
+        self.assertNotIn("LinkKeyPolicy", resources)
+        resources, (url,) = found("PicturesPublicKey", PicturesLinks="cloudfront")
+        self.assertIn("${PicturesDistribution.DomainName}", url)
+        roles = {it["Ref"].removesuffix("FunctionRole") for it in resources["LinkKeyPolicy"]["Properties"]["Roles"]}
+        # The functions with this permission for links to S3.
+        signing = {"PicturesContent", "PicturesCreate", "PicturesGet", "PicturesList", "PicturesUpdate", "UploadsComplete"}
+        self.assertEqual(roles, signing)
+        _, (url,) = found(
+            "PicturesPublicKey", "PicturesDomainName", "PicturesCertificateArn", PicturesLinks="cloudfront"
+        )
+        self.assertIn("https://${PicturesDomainName}", url)
 
     def of_type(self, resources, kind):
         return {name: it["Properties"] for name, it in resources.items() if it["Type"] == kind}

@@ -10,8 +10,8 @@ use crate::{
     store::{CACHE_CONTROL, DERIVATIVE_TYPE, Presigned, ResponseHeaders},
 };
 
-/// How long a link is valid. It also ends with the credentials of the function that signed it, which
-/// live for hours.
+/// How long a link is valid. A presigned one also ends with the credentials of the function that
+/// signed it, which live for hours.
 const LIFE: Duration = Duration::from_secs(60 * 60);
 
 impl PictureStore {
@@ -64,7 +64,10 @@ impl PictureStore {
             content_disposition: Some(disposition(&picture.title, content_type)),
             content_type: Some(content_type.to_owned()),
         };
-        self.presigner.get(key, response, LIFE).await
+        match &self.edge {
+            Some(edge) => edge.get(key, &response, LIFE).await,
+            None => self.presigner.get(key, response, LIFE).await,
+        }
     }
 }
 

@@ -6,8 +6,10 @@
 //! [`PictureStore::purge`] deletes them with their user.
 
 mod attributes;
+mod cloudfront;
 mod derivation;
 mod derivatives;
+mod edge;
 mod insert;
 mod keys;
 mod multipart;
@@ -24,6 +26,7 @@ use trichrome_aws::Failure;
 
 pub(crate) use self::{
     derivatives::{CACHE_CONTROL, DERIVATIVE_TYPE},
+    edge::Edge,
     insert::{Insertion, NotInserted, Source},
     keys::{Creation, KeyUse, Keyed},
     multipart::{Marker, OpenUpload, StoredPart},
@@ -56,6 +59,8 @@ pub struct PictureStore {
     pub(crate) rows: Rows,
     pub(crate) objects: Objects,
     pub(crate) presigner: Presigner,
+    /// Where links lead, if not to S3.
+    pub(crate) edge: Option<Edge>,
 }
 
 impl PictureStore {
@@ -65,6 +70,17 @@ impl PictureStore {
             rows: Rows::new(dynamodb, places.table),
             presigner: Presigner::new(s3, places.bucket.clone(), places.public_url),
             objects: Objects::new(s3, places.bucket),
+            edge: None,
+        }
+    }
+
+    /// The same store with links to `base`, an origin without a path that CloudFront serves from the
+    /// bucket, signed with the key in a secret. Uploads go to S3 still.
+    #[must_use]
+    pub fn with_edge(self, secrets_manager: &SdkConfig, base: String, secret_id: String) -> Self {
+        Self {
+            edge: Some(Edge::new(secrets_manager, base, secret_id)),
+            ..self
         }
     }
 }

@@ -11,6 +11,18 @@ use crate::{PictureStore, Places};
 
 pub(crate) const USER: &str = "0190b6a0-0000-7000-8000-00000000000a";
 
+/// A key for links, from 7s: `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`.
+pub(crate) const LINK_KEY: &str = "-----BEGIN PRIVATE KEY-----\n\
+    MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgBwcHBwcHBwcHBwcH\n\
+    BwcHBwcHBwcHBwcHBwcHBwcHBwehRANCAAQeGFMv1HVMAvMEHZx1zrM7g//YGsfO\n\
+    T+iCzLHJi8WJbqRsMRxOL/QN2Wo2U+bkVEXTLf5Ibs7XXHqQxqGIgcCj\n\
+    -----END PRIVATE KEY-----\n";
+
+/// The secret with [`LINK_KEY`].
+pub(crate) fn link_secret(id: &str) -> String {
+    serde_json::json!({"key_pair_id": id, "private_key_pem": LINK_KEY}).to_string()
+}
+
 /// The store, and the HTTP client that recorded its requests.
 pub(crate) struct Replay {
     pub(crate) store: PictureStore,

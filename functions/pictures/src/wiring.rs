@@ -13,7 +13,8 @@ const GIB: u64 = 1024 * 1024 * 1024;
 
 impl PictureStore {
     /// The pictures in `PICTURES_TABLE` and `PICTURES_BUCKET`, which clients reach at
-    /// `S3_PUBLIC_URL` if that is set.
+    /// `S3_PUBLIC_URL` if that is set. With `PICTURES_URL`, an origin of CloudFront, links lead
+    /// there, signed with the key in the secret `PICTURES_KEY_SECRET_ID`.
     pub fn from_env(env: &mut Env) -> Self {
         let places = Places {
             table: env.required("PICTURES_TABLE"),
@@ -24,7 +25,19 @@ impl PictureStore {
                 |url| is_http(url).then(|| url.trim_end_matches('/').to_owned()),
             ),
         };
-        Self::new(&env.aws("dynamodb"), &env.aws("s3"), places)
+        let store = Self::new(&env.aws("dynamodb"), &env.aws("s3"), places);
+        let base = env.variables().optional_with(
+            "PICTURES_URL",
+            "an https:// origin without a path",
+            origin,
+        );
+        match base {
+            None => store,
+            Some(base) => {
+                let secret_id = env.required("PICTURES_KEY_SECRET_ID");
+                store.with_edge(&env.aws("secrets_manager"), base, secret_id)
+            }
+        }
     }
 }
 
@@ -79,9 +92,41 @@ impl Quota {
     }
 }
 
+/// An origin as browsers write it. CloudFront compares the signed address byte by byte.
+fn origin(url: &str) -> Option<String> {
+    let host = url.strip_prefix("https://")?;
+    let known = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+    (!host.is_empty() && host.bytes().all(known)).then(|| url.to_owned())
+}
+
 fn is_http(url: &str) -> bool {
     ["http://", "https://"].iter().any(|scheme| {
         url.strip_prefix(scheme)
             .is_some_and(|rest| !rest.is_empty())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_lead_to_an_origin() {
+        for valid in [
+            "https://d111111abcdef8.cloudfront.net",
+            "https://pictures.example.org",
+        ] {
+            assert_eq!(origin(valid).as_deref(), Some(valid));
+        }
+        for invalid in [
+            "http://pictures.example.org",
+            "https://",
+            "https://pictures.example.org/",
+            "https://Pictures.example.org",
+            "https://pictures.example.org?a=b",
+            "pictures.example.org",
+        ] {
+            assert_eq!(origin(invalid), None, "{invalid}");
+        }
+    }
 }

@@ -12,9 +12,10 @@ const TEMPLATE: &str = include_str!("../../../web/content-security-policy.txt");
 /// The pictures' origin in the template, in the syntax of nginx's templates.
 const PLACEHOLDER: &str = "${PICTURES_ORIGIN}";
 
-/// The origin that serves the pictures' presigned links: `https`, or `http` on a loopback address.
+/// The origins of the pictures' links: `https`, or `http` on a loopback address. There are two where
+/// links lead to CloudFront, and uploads to the bucket.
 ///
-/// It is a single host that serves nothing else. A page could send anything to other origins of
+/// Each is a single host that serves nothing else. A page could send anything to other origins of
 /// the policy, for example to another bucket of an S3 endpoint that all buckets share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PicturesOrigin(String);
@@ -23,13 +24,22 @@ impl PicturesOrigin {
     /// What [`parse`](Self::parse) accepts.
     pub(crate) const EXPECTED: &str = "one origin without a path, such as \
         https://<bucket>.s3.<region>.amazonaws.com, with https unless the host is localhost; \
-        not an endpoint that all buckets share";
+        not an endpoint that all buckets share; or two, with a space between them";
 
-    /// Parses an origin in the form that browsers compare: lower-case, without a default port.
+    /// Parses one origin, or two with a space between them, in the form that browsers compare:
+    /// lower-case, without a default port.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let url = Url::parse(text).ok()?;
+        let mut origins = text.split(' ');
+        let known = origins.by_ref().take(2).all(Self::is_origin);
+        (known && origins.next().is_none()).then(|| Self(text.to_owned()))
+    }
+
+    fn is_origin(text: &str) -> bool {
+        let Ok(url) = Url::parse(text) else {
+            return false;
+        };
         let Origin::Tuple(scheme, host, _) = url.origin() else {
-            return None;
+            return false;
         };
         let host = host.to_string();
         let allowed = match scheme.as_str() {
@@ -37,7 +47,7 @@ impl PicturesOrigin {
             "http" => is_source_host(&host) && is_loopback(&host),
             _ => false,
         };
-        (allowed && url.origin().ascii_serialization() == text).then(|| Self(text.to_owned()))
+        allowed && url.origin().ascii_serialization() == text
     }
 }
 

@@ -146,7 +146,7 @@ impl Presigner {
 }
 
 /// The start of the window that a time is in.
-fn window(time: SystemTime) -> SystemTime {
+pub(super) fn window(time: SystemTime) -> SystemTime {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     UNIX_EPOCH + Duration::from_secs(since.as_secs() / WINDOW.as_secs() * WINDOW.as_secs())
 }
