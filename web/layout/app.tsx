@@ -64,10 +64,11 @@ function serve(entries: readonly IndexEntry[]): void {
     const { pathname, searchParams } = new URL(new Request(input, init).url);
     const found = entries.find(({ id }) => pathname.endsWith(id));
     if (pathname === '/rest/pictures/index') {
-      const pictures = searchParams.has('month') ? entries : [];
-      return Response.json({ months, pictures, next_cursor: '', total });
+      const listed = searchParams.has('month') ? entries : [];
+      const pictures = listed.map((entry) => ({ ...entry, thumbnail: `/bytes/${entry.id}` }));
+      const links_expire_at = '2030-01-01T00:00:00Z';
+      return Response.json({ months, pictures, next_cursor: '', total, links_expire_at });
     }
-    if (pathname === '/rest/pictures') return Response.json(entries.map(info));
     if (pathname.startsWith('/bytes/') && found) return new Response(await thumbnail(found));
     if (found !== undefined) return Response.json(info(found));
     return new Response(null, { status: 404 });

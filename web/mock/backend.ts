@@ -4,7 +4,7 @@
  * end-to-end tests check the real service.
  */
 import { isTransport, type Transport } from '../src/lib/transports';
-import type { IndexEntry, LogEntry, Totals } from '../src/api/types';
+import type { LogEntry, PictureIndex, Totals } from '../src/api/types';
 import type { PictureInfo } from '../src/pictures/requests';
 import { filedAt, monthOf } from '../src/pictures/dates';
 import { LIMITS } from '../src/lib/limits';
@@ -62,15 +62,36 @@ type Stored = Omit<PictureInfo, 'links'> & {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** What the service would derive; the original otherwise. */
   readonly thumbnail?: Uint8Array<ArrayBuffer>;
+  /** As AVIF, which the service leaves to browsers. */
+  readonly withoutThumbnail?: boolean;
 };
+
+const hasThumbnail = ({ state, withoutThumbnail }: Stored) =>
+  state === 'ready' && withoutThumbnail !== true;
 
 /** What the service reads from a picture's bytes. */
 export type Derived = Partial<
-  Pick<Stored, 'width' | 'height' | 'taken_at' | 'placeholder' | 'state' | 'thumbnail' | 'damage'>
+  Pick<
+    Stored,
+    | 'width'
+    | 'height'
+    | 'taken_at'
+    | 'placeholder'
+    | 'state'
+    | 'thumbnail'
+    | 'withoutThumbnail'
+    | 'damage'
+  >
 >;
 
 /** The path of the links to pictures, which need no token. */
 const LINKS = '/mock-pictures/';
+
+/** How long links work, in milliseconds. */
+const LINKS_VALID_MS = 3_600_000;
+
+/** As long as the session token of a function's credentials. */
+const TOKEN = 'IQoJb3JpZ2luX2VjE'.repeat(50);
 
 /** The most entries of an index page. */
 const INDEX_PAGE = 200;
@@ -99,6 +120,8 @@ export class MockBackend {
   private pictures: Stored[] = [];
   /** Downloads of pictures' bytes, oldest first: `<id>/<variant>`. */
   readonly downloads: string[] = [];
+  /** How often the credentials that sign links have changed. */
+  private signers = 0;
   private readonly idempotent = new Map<string, unknown>();
   private logs: LogEntry[] = [];
   private lastPictureAt = 0;
@@ -215,7 +238,10 @@ export class MockBackend {
   /** Handles a request to the facade, the session or the storage; undefined for any other path. */
   async handle(request: Request): Promise<Response | undefined> {
     const url = new URL(request.url);
-    if (url.pathname.startsWith(LINKS)) return this.download(url.pathname.slice(LINKS.length));
+    if (url.pathname.startsWith(LINKS)) {
+      const signature = url.searchParams.get('signature') ?? '';
+      return this.download(url.pathname.slice(LINKS.length), signature);
+    }
     if (url.pathname === '/session') return this.session(request);
     const stored = await this.storage.handle(request);
     if (stored !== undefined) return stored;
@@ -450,7 +476,7 @@ export class MockBackend {
     return json(this.message(renamed, call.request, true));
   }
 
-  private index({ query, userId }: Call): Response {
+  private index({ query, request, userId }: Call): Response {
     const order = query.get('order') === 'created' ? 'created' : 'taken';
     const own = this.pictures
       .filter((picture) => picture.user_id === userId)
@@ -470,36 +496,54 @@ export class MockBackend {
     const from = cursor === null ? 0 : inMonth.findIndex(({ id }) => id === cursor) + 1;
     const page = inMonth.slice(from, from + INDEX_PAGE);
     const next_cursor = from + INDEX_PAGE < inMonth.length ? (page.at(-1)?.id ?? '') : '';
-    const pictures = page.map((picture): IndexEntry => {
+    const links = query.get('links') === 'true';
+    const pictures = page.map((picture): PictureIndex['pictures'][number] => {
       const { id, title, taken_at, created_at, placeholder, state, content_type } = picture;
       const { width, height, size_bytes } = picture;
       const known = { id, title, taken_at, created_at, placeholder, state, content_type };
-      return { ...known, width, height, size_bytes };
+      const thumbnail = links && hasThumbnail(picture) ? this.link(id, 'thumbnail', request) : '';
+      return { ...known, width, height, size_bytes, thumbnail };
     });
-    return json({ months: [], pictures, next_cursor, total: own.length });
+    const expires = links ? { links_expire_at: this.expiry() } : {};
+    return json({ months: [], pictures, next_cursor, total: inMonth.length, ...expires });
   }
 
   private message(picture: Stored, request: Request, bare: boolean) {
     const link = (variant: string) => this.link(picture.id, variant, request);
-    const derived = (variant: string) => (picture.state === 'ready' ? link(variant) : '');
+    const derived = (variant: string) => (hasThumbnail(picture) ? link(variant) : '');
     return {
-      ...omit(picture, 'bytes', 'thumbnail'),
+      ...omit(picture, 'bytes', 'thumbnail', 'withoutThumbnail'),
       base64: bare ? '' : Buffer.from(picture.bytes).toString('base64'),
       links: {
         original: link('original'),
         preview: derived('preview'),
         thumbnail: derived('thumbnail'),
-        expires_at: new Date(Date.now() + 300_000).toISOString(),
+        expires_at: this.expiry(),
       },
     };
   }
 
-  /** A link to a variant: like a presigned one, it is different every time. */
-  private link(id: string, variant: string, request: Request): string {
-    return `${new URL(request.url).origin}${LINKS}${id}/${variant}?signature=${hex(8)}`;
+  private expiry(): string {
+    return new Date(Date.now() + LINKS_VALID_MS).toISOString();
   }
 
-  private download(path: string): Response {
+  /** A link to a variant: like a presigned one, it is different every time, and about as long. */
+  private link(id: string, variant: string, request: Request): string {
+    const { origin } = new URL(request.url);
+    const signed = `${this.signers}.${hex(8)}`;
+    return `${origin}${LINKS}${id}/${variant}?signature=${signed}&token=${TOKEN}`;
+  }
+
+  /** Makes the storage refuse all links so far, as if the credentials that signed them had ended. */
+  endLinks(): void {
+    this.signers += 1;
+  }
+
+  private download(path: string, signature: string): Response {
+    if (!signature.startsWith(`${this.signers}.`)) {
+      const headers = { 'access-control-allow-origin': '*' };
+      return new Response('ExpiredToken', { status: 403, headers });
+    }
     const [id, variant] = path.split('/');
     const picture = this.pictures.find((one) => one.id === id);
     if (picture === undefined) return new Response('NoSuchKey', { status: 404 });

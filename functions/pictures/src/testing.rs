@@ -48,6 +48,11 @@ impl Seen {
 
 /// A store that gets these responses, in this order.
 pub(crate) fn replay(answers: Vec<Answer>) -> Replay {
+    replay_as(Credentials::for_tests(), answers)
+}
+
+/// The same, with these credentials.
+pub(crate) fn replay_as(credentials: Credentials, answers: Vec<Answer>) -> Replay {
     let events = answers.into_iter().map(|Answer(response)| {
         let request = http::Request::new(SdkBody::empty());
         ReplayEvent::new(request, response)
@@ -56,7 +61,7 @@ pub(crate) fn replay(answers: Vec<Answer>) -> Replay {
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-west-1"))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::for_tests()))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
         .http_client(http.clone())
         // Without retries, so that a test sees each request once.
         .retry_config(RetryConfig::disabled())

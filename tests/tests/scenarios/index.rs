@@ -1,6 +1,6 @@
 //! The index shows galleries of thousands of pictures in a few requests.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
@@ -12,6 +12,7 @@ use trichrome_tests::{
     reply::{list, text},
     scenario::Scenario,
     transport::Transport,
+    wait::eventually,
 };
 
 use crate::pictures::upload;
@@ -21,8 +22,12 @@ use crate::pictures::upload;
 const PICTURES: usize = 1500;
 const MONTHS: usize = 5;
 
+/// How long derivatives may take, on a busy machine.
+const READY: Duration = Duration::from_secs(120);
+
 pub(crate) fn add(suite: &mut Suite) {
     suite.each("index::a_new_picture_is_in_its_month", months);
+    suite.each("index::has_links_to_thumbnails", thumbnails);
     suite.each("index::only_ones_own_and_valid_months", refusals);
     suite.over(
         &[Transport::Rest, Transport::Grpc],
@@ -76,6 +81,49 @@ async fn months(run: Scenario) -> Result<()> {
     Ok(())
 }
 
+/// Links come on request, for pictures that have a thumbnail, and lead to it.
+async fn thumbnails(run: Scenario) -> Result<()> {
+    let account = run.account().await?;
+    let photo = upload(&run, &account, &Format::Jpeg.photo(), "a photo").await?;
+    // Its decoding is left to browsers.
+    upload(&run, &account, &Format::Avif.photo(), "no thumbnail").await?;
+    let month = &text(&photo, "created_at")?[..7];
+    let args = |links: bool| json!({"order": "created", "month": month, "links": links});
+    let found = eventually(READY, async || {
+        let found = index(&run, &account, args(true)).await?;
+        let pictures = list(&found, "pictures")?;
+        let is_ready = pictures.iter().all(|entry| entry["state"] == "ready");
+        ensure!(is_ready, "still processing: {found}");
+        Ok(found)
+    });
+    let found = found.await?;
+    let expires: prost_types::Timestamp = text(&found, "links_expire_at")?.parse()?;
+    let now = prost_types::Timestamp::from(std::time::SystemTime::now());
+    ensure!(expires.seconds > now.seconds + 600, "{expires}");
+    let [avif, jpeg] = &list(&found, "pictures")?[..] else {
+        anyhow::bail!("not two pictures: {found}");
+    };
+    ensure!(avif["thumbnail"] == "", "{avif}");
+    let link = text(jpeg, "thumbnail")?;
+    let answer = run.stack().http.get(link).await?;
+    ensure!(answer.status == 200, "{}", answer.start());
+    let kind = answer.header("content-type");
+    ensure!(kind == "image/webp", "the thumbnail is {kind}");
+    // Without its signature, it is nothing.
+    let changed = link.replace("thumbnail.webp", "preview.webp");
+    let answer = run.stack().http.get(&changed).await?;
+    ensure!(answer.status == 403, "{}", answer.start());
+
+    let bare = index(&run, &account, args(false)).await?;
+    ensure!(bare["links_expire_at"].is_null(), "{bare}");
+    for entry in list(&bare, "pictures")? {
+        ensure!(entry["thumbnail"] == "", "{entry}");
+    }
+    let months = index(&run, &account, json!({"links": true})).await?;
+    ensure!(months["links_expire_at"].is_null(), "{months}");
+    Ok(())
+}
+
 async fn refusals(run: Scenario) -> Result<()> {
     let (owner, other) = (run.account().await?, run.account().await?);
     upload(&run, &owner, &Format::Gif.tiny(), "private").await?;
@@ -96,20 +144,27 @@ async fn refusals(run: Scenario) -> Result<()> {
 }
 
 async fn thousands(run: Scenario) -> Result<()> {
+    for links in [false, true] {
+        all(&run, links).await?;
+    }
+    Ok(())
+}
+
+async fn all(run: &Scenario, links: bool) -> Result<()> {
     let account = run.account().await?;
     run.stack()
         .stored
         .seed(&account.id, PICTURES, MONTHS)
         .await?;
     let started = Instant::now();
-    let months = index(&run, &account, json!({})).await?;
+    let months = index(run, &account, json!({})).await?;
     let (mut requests, mut bytes, mut pictures) = (1, months.to_string().len(), 0);
     ensure!(months["total"] == PICTURES, "{months}");
     ensure!(list(&months, "months")?.len() == MONTHS, "{months}");
     for month in list(&months, "months")? {
         let mut last = String::from("~");
-        let args = json!({"month": month["month"]});
-        let page = index(&run, &account, args).await?;
+        let args = json!({"month": month["month"], "links": links});
+        let page = index(run, &account, args).await?;
         ensure!(
             page["next_cursor"] == "" && page["total"] == month["count"],
             "{month}"
@@ -119,6 +174,8 @@ async fn thousands(run: Scenario) -> Result<()> {
             ensure!(taken.starts_with(text(month, "month")?), "{entry}");
             ensure!(taken <= last.as_str(), "{taken} is after {last}");
             taken.clone_into(&mut last);
+            ensure!(entry["thumbnail"].is_string(), "{entry}");
+            ensure!((entry["thumbnail"] == "") != links, "{entry}");
             pictures += 1;
         }
         requests += 1;
@@ -126,7 +183,7 @@ async fn thousands(run: Scenario) -> Result<()> {
     }
     ensure!(pictures == PICTURES, "{pictures} pictures");
     eprintln!(
-        "the index of {PICTURES} pictures over {}: {requests} requests, {bytes} bytes, {} ms",
+        "the index of {PICTURES} pictures over {}, links: {links}: {requests} requests, {bytes} bytes, {} ms",
         run.transport(),
         started.elapsed().as_millis()
     );

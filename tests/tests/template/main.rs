@@ -126,6 +126,7 @@ const ACTIONS: &[(&str, &[&str])] = &[
         &[
             "dynamodb:GetItem on UsersTable",
             "dynamodb:Query on PicturesTable",
+            "s3:GetObject on derivatives of PicturesBucket",
         ],
     ),
     // A link allows what the role of the function that signed it may do: s3:GetObject.

@@ -511,11 +511,16 @@ export interface components {
             url?: string;
         };
         PictureIndex: {
+            /**
+             * Format: date-time
+             * @description When the pictures' links expire. Absent without links. As those of `PictureLinks`, they may end earlier: then request the page again.
+             */
+            links_expire_at?: string;
             /** @description The months, the newest first; empty if a month was requested. */
             months?: components["schemas"]["PictureMonth"][];
             /** @description The `cursor` of the next page; empty on the last page. */
             next_cursor?: string;
-            /** @description The month's pictures, the newest first. A page has some 7,000. */
+            /** @description The month's pictures, the newest first. A page has some 7,000, or 500 with links. */
             pictures?: components["schemas"]["PictureIndexEntry"][];
             /** @description The number of pictures, in all or in the month. */
             total?: number;
@@ -540,6 +545,8 @@ export interface components {
             state?: string;
             /** @description When it was taken, as in `PictureMessage`; empty if unknown. */
             taken_at?: string;
+            /** @description A link to the thumbnail, as in `PictureLinks`; empty until derived, and unless requested. */
+            thumbnail?: string;
             /** @description The title. */
             title?: string;
             /** @description The width in pixels as displayed; as stored until that is derived. */
@@ -1164,6 +1171,8 @@ export interface operations {
                 order?: string;
                 /** @description The `next_cursor` of the previous page of the month; left out for the first page. */
                 cursor?: string;
+                /** @description Whether the month's pictures have links to their thumbnails. */
+                links?: boolean;
             };
             header?: never;
             path?: never;

@@ -26,7 +26,7 @@ export type LogFilters = NonNullable<paths['/analytics']['get']['parameters']['q
 export type LogEntry = LogPage['logs'][number];
 export type Totals = LogPage['totals'];
 export type PictureIndex = ResponseOf<paths['/pictures/index']['get']>;
-/** A picture in the index: what the timeline needs before its bytes. */
-export type IndexEntry = PictureIndex['pictures'][number];
+/** A picture in the index: what the timeline needs before its bytes, without the link to them. */
+export type IndexEntry = Omit<PictureIndex['pictures'][number], 'thumbnail'>;
 /** A month that has pictures, for example `2026-07`. */
 export type PictureMonth = PictureIndex['months'][number];
