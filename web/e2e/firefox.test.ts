@@ -48,10 +48,7 @@ describe.runIf(existsSync(FIREFOX))('in Firefox', () => {
     await text(page, '5 uploaded');
     await press(page, 'Close the list');
     await page.waitForFunction(
-      (count) =>
-        [...document.querySelectorAll('[role=grid] img')].filter(
-          (image) => image instanceof HTMLImageElement && image.naturalWidth > 0,
-        ).length === count,
+      (count) => document.querySelectorAll('[role=grid] canvas[data-shown=true]').length === count,
       {},
       FIXTURES.length,
     );
@@ -72,7 +69,7 @@ describe.runIf(existsSync(FIREFOX))('in Firefox', () => {
 
     // The session outlives a reload, in the cookie.
     await page.reload();
-    await page.waitForSelector('[role=grid] img');
+    await page.waitForSelector('[role=grid] canvas[data-shown=true]');
     await press(page, 'Account and settings');
     await press(page, 'Log out');
     await text(page, 'Log in');

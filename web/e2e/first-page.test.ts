@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { cached, signUp, tiles, upload } from './support/app';
+import { cached, signUp, upload, thumbnails } from './support/app';
 import { newPage, newPerson, useBrowser } from './support/browser';
 import { FIXTURES } from './support/images';
 
@@ -45,7 +45,7 @@ it('shows a skeleton before the app has loaded and requests everything once', as
   // The months and the newest one are prefetched.
   await expect.poll(() => requests.length).toBe(2);
   await release();
-  await tiles(page).locator('img').first().waitFor();
+  await thumbnails(page).first().waitFor();
   expect(requests).toHaveLength(2);
 });
 

@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { signUp, tiles } from './support/app';
+import { signUp, tiles, thumbnails } from './support/app';
 import { newPage, newPerson, useBrowser } from './support/browser';
 import { isMock, seedPictures } from './support/stack';
 
@@ -15,7 +15,7 @@ async function openLibrary(page: Page): Promise<void> {
   await page.getByText('No pictures yet').waitFor();
   await seedPictures(person.username, COUNT);
   await page.reload();
-  await tiles(page).first().locator('img').waitFor();
+  await thumbnails(page).first().waitFor();
 }
 
 /** The first picture below the header, and its distance from the top of the screen. */

@@ -11,6 +11,8 @@ import {
   signUp,
   tiles,
   upload,
+  thumbnails,
+  isDrawn,
 } from './support/app';
 import { newPage, newPerson, useBrowser } from './support/browser';
 import { bytesOf, FIXTURES } from './support/images';
@@ -43,13 +45,12 @@ describe.each(['REST', 'gRPC', 'Events'])('over %s', (label) => {
 
     // A new page has nothing in memory, so it shows what was stored.
     await page.reload();
-    await tiles(page)
-      .locator('img')
+    await thumbnails(page)
       .nth(FIXTURES.length - 1)
       .waitFor();
     expect(await tiles(page).count()).toBe(FIXTURES.length);
-    for (const image of await tiles(page).locator('img').all())
-      expect(await isShown(image)).toBe(true);
+    for (const thumbnail of await thumbnails(page).all())
+      expect(await isDrawn(thumbnail)).toBe(true);
 
     for (const { title, type, path } of FIXTURES) {
       const view = await openPicture(page, title);

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { cached, logIn, logOut, openPicture, tiles } from './support/app';
+import { cached, logIn, logOut, openPicture, tiles, thumbnails } from './support/app';
 import { newPage, PHONE, useBrowser } from './support/browser';
 import { FIXTURES } from './support/images';
 import { openTimeline } from './support/timeline';
@@ -17,7 +17,7 @@ it('downloads no thumbnail twice, and empties the caches with the session', asyn
     if (/\/(mock-pictures|derived)\/.*thumbnail/.test(request.url())) elsewhere.push(request.url());
   });
   await page.reload();
-  await expect.poll(() => tiles(page).locator('img').count()).toBe(FIXTURES.length);
+  await expect.poll(() => thumbnails(page).count()).toBe(FIXTURES.length);
   expect(elsewhere).toEqual([]);
 
   await logOut(page);

@@ -65,8 +65,8 @@ describe.each(WIDTHS)('on a screen of %i pixels', (width) => {
     await renderApp(width, '/pictures', library(14, String));
     const [first] = await shownTiles(4);
     const image = await waitFor(() => {
-      const found = first?.querySelector('img');
-      if (!(found instanceof HTMLImageElement)) throw new Error('no thumbnail yet');
+      const found = first?.querySelector('canvas[data-shown=true]');
+      if (!(found instanceof HTMLCanvasElement)) throw new Error('no thumbnail yet');
       return found;
     });
     expect(['contain', 'scale-down']).toContain(getComputedStyle(image).objectFit);

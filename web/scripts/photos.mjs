@@ -1,6 +1,6 @@
 // Measures the timeline of the built app with the mock backend, as a report: 40 and 60 photos on slow
-// 4G on a phone and on a desktop, then scrolling through 5,000. Not a test: times depend on the
-// machine's load, which is printed first.
+// 4G on a phone and on a desktop, then scrolling through 5,000, fast and slowly. Not a test: times
+// depend on the machine's load, which is printed first.
 // Usage: node scripts/photos.mjs [count of the large library]
 import { readFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
@@ -27,7 +27,7 @@ const { startMockServer } = await load('./mock/server.ts');
 const { seedLibrary } = await load('./mock/seed.ts');
 
 const mock = await startMockServer();
-for (const count of [...FEW, LARGE]) {
+for (const count of [0, ...FEW, LARGE]) {
   mock.backend.addUser(`user ${count}`, 'a password');
   seedLibrary(mock.backend, `user ${count}`, count);
 }
@@ -55,10 +55,7 @@ for (const { count, form } of runs) {
   await page.goto(`${mock.url}/pictures`, { waitUntil: 'commit' });
   const shown = async (count) => {
     await page.waitForFunction(
-      (count) =>
-        [...document.querySelectorAll('[role=grid] img')].filter(
-          (image) => image.complete && image.naturalWidth > 0,
-        ).length >= count,
+      (count) => document.querySelectorAll('[role=grid] canvas[data-shown=true]').length >= count,
       count,
       { timeout: 120_000 },
     );
@@ -70,7 +67,7 @@ for (const { count, form } of runs) {
   console.log(
     `${count} photos, slow 4G, ${form}: first ${first} s, tenth ${tenth} s, ` +
       `${kilo(bytes)} and ${kinds(mock.backend.requests.slice(calls))} for all, ` +
-      `${memory(await renderers())} in the tab`,
+      `${await memory(page)} in the tab`,
   );
   const again = mock.backend.downloads.length;
   await page.reload();
@@ -83,22 +80,41 @@ for (const { count, form } of runs) {
 }
 
 for (const form of Object.keys(FORMS)) {
-  const { page, session, close } = await open(FORMS[form]);
-  await logIn(page, `user ${LARGE}`);
-  await page.getByRole('grid').waitFor();
-  const requests = mock.backend.requests.length;
-  const frames = await scrollThrough(page, 40_000);
-  const tiles = await page.getByRole('grid').getByRole('link').count();
-  const scrolled = memory(await renderers());
-  await session.send('HeapProfiler.collectGarbage');
-  await page.waitForTimeout(1_000);
-  console.log(
-    `${LARGE} photos, ${form}: ${scrolled} in the tab after scrolling through, ` +
-      `${memory(await renderers())} after a garbage collection, ` +
-      `${tiles} tiles on the page, ${kinds(mock.backend.requests.slice(requests))}, ` +
-      `frames: median ${frames.median} ms, 95th percentile ${frames.p95} ms`,
-  );
-  await close();
+  {
+    const { page, close } = await open(FORMS[form]);
+    const blank = await memory(page);
+    await logIn(page, 'user 0');
+    await page.getByText('No pictures yet').waitFor();
+    await page.waitForTimeout(3_000);
+    console.log(`${form}: ${blank} in an empty tab, ${await memory(page)} in one without pictures`);
+    await close();
+  }
+  for (const [pace, scroll] of [
+    ['as fast as it goes', (page) => scrollThrough(page, 40_000)],
+    ['so that every thumbnail is seen', lookThrough],
+  ]) {
+    const { page, session, close } = await open(FORMS[form]);
+    await logIn(page, `user ${LARGE}`);
+    await page.getByRole('grid').waitFor();
+    const requests = mock.backend.requests.length;
+    const downloads = mock.backend.downloads.length;
+    const frames = await scroll(page);
+    const tiles = await page.getByRole('grid').getByRole('link').count();
+    const scrolled = await memory(page);
+    await session.send('HeapProfiler.collectGarbage');
+    await page.waitForTimeout(1_000);
+    const own = mock.backend.downloads.slice(downloads);
+    console.log(
+      `${LARGE} photos, ${form}, scrolled ${pace}: ${scrolled} in the tab, ` +
+        `${await memory(page)} after a garbage collection, ${tiles} tiles on the page, ` +
+        `${kinds(mock.backend.requests.slice(requests))}, ${own.length} thumbnails ` +
+        `(${own.length - new Set(own).size} of them twice)` +
+        (frames === ''
+          ? ''
+          : `, frames: median ${frames.median} ms, 95th percentile ${frames.p95} ms`),
+    );
+    await close();
+  }
 }
 await browser.close();
 await mock.close();
@@ -139,25 +155,55 @@ async function scrollThrough(page, most = 20_000) {
   }, most);
 }
 
-/** The process ids of the renderers. */
+/** Scrolls to the end by most of a screen at a time, each as soon as its thumbnails are shown. */
+async function lookThrough(page) {
+  await page.evaluate(async () => {
+    const onScreen = (element) => {
+      const { top, bottom } = element.getBoundingClientRect();
+      return bottom > 0 && top < innerHeight;
+    };
+    const isShown = () => {
+      const tiles = [...document.querySelectorAll('[role=grid] [role=gridcell]')].filter(onScreen);
+      const shown = tiles.filter((tile) => tile.querySelector('canvas[data-shown=true]') !== null);
+      return tiles.length > 0 && shown.length === tiles.length;
+    };
+    while (scrollY + innerHeight < document.documentElement.scrollHeight - 1) {
+      scrollBy(0, Math.round(innerHeight * 0.7));
+      const end = performance.now() + 5_000;
+      do await new Promise((resolve) => setTimeout(resolve, 30));
+      while (!isShown() && performance.now() < end);
+    }
+  });
+  return '';
+}
+
+/** The CPU time of each renderer by process id, in seconds. */
 async function renderers() {
   const session = await browser.newBrowserCDPSession();
   const { processInfo } = await session.send('SystemInfo.getProcessInfo');
   await session.detach();
-  return processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => id);
+  const own = processInfo.filter(({ type }) => type === 'renderer');
+  return new Map(own.map(({ id, cpuTime }) => [id, cpuTime]));
 }
 
-/** The largest renderer's memory: its own and its share of what it shares. */
-function memory(pids) {
-  const sizes = pids.map((pid) => {
-    try {
-      const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-      return Number(/^Pss:\s+(\d+) kB/m.exec(text)?.[1] ?? 0);
-    } catch {
-      return 0; // It has ended, or this isn't Linux.
-    }
+/** The memory of a page's process: its own, and its share of what it shares with others. */
+async function memory(page) {
+  // The browser has other renderers. The page's is the one that is busy now.
+  const before = await renderers();
+  await page.evaluate(() => {
+    const end = performance.now() + 300;
+    while (performance.now() < end);
   });
-  return `${Math.round(Math.max(0, ...sizes) / 1024)} MiB`;
+  const after = await renderers();
+  const worked = (pid) => (after.get(pid) ?? 0) - (before.get(pid) ?? 0);
+  const [pid] = [...after.keys()].sort((a, b) => worked(b) - worked(a));
+  try {
+    const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+    const part = (name) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1]) / 1024;
+    return `${Math.round(part('Pss'))} MiB (${Math.round(part('Pss_File'))} of Chromium's files)`;
+  } catch {
+    return 'unknown memory'; // This isn't Linux.
+  }
 }
 
 function kilo(bytes) {

@@ -74,6 +74,18 @@ export async function upload(page: Page, paths: readonly string[]): Promise<void
 export const tiles = (page: Page) =>
   page.getByRole('grid', { name: 'Your pictures' }).getByRole('link');
 
+/** The thumbnails that have been drawn. */
+export const thumbnails = (page: Page) => tiles(page).locator('canvas[data-shown=true]');
+
+/** Whether a thumbnail has a picture in its centre. */
+export async function isDrawn(thumbnail: Locator): Promise<boolean> {
+  return thumbnail.evaluate((canvas: HTMLCanvasElement) => {
+    const [x, y] = [canvas.width >> 1, canvas.height >> 1];
+    const [, , , alpha] = canvas.getContext('2d')?.getImageData(x, y, 1, 1).data ?? [];
+    return canvas.width > 40 && alpha === 255;
+  });
+}
+
 export async function openPicture(page: Page, title: string): Promise<Locator> {
   await page.getByRole('link', { name: new RegExp(`^${title}`) }).click();
   const view = page.getByRole('dialog', { name: title });

@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core';
 import { expect } from 'vitest';
-import { type Person, signUp, storePictures, tiles } from './app';
+import { type Person, signUp, storePictures, thumbnails } from './app';
 import { newPerson } from './browser';
 import { FIXTURES } from './images';
 
@@ -14,6 +14,6 @@ export async function openTimeline(
   await page.getByText('No pictures yet').waitFor();
   await storePictures(person, paths);
   await page.reload();
-  await expect.poll(() => tiles(page).locator('img').count()).toBe(paths.length);
+  await expect.poll(() => thumbnails(page).count()).toBe(paths.length);
   return person;
 }

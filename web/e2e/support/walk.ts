@@ -10,6 +10,7 @@ import {
   signUp,
   tiles,
   upload,
+  thumbnails,
 } from './app';
 import { FIXTURES, noisePng, temporaryFile } from './images';
 
@@ -121,7 +122,7 @@ async function fullGrid(page: Page, inspect: Inspect) {
     page,
     FIXTURES.map(({ path }) => path),
   );
-  await tiles(page).locator('img').nth(4).waitFor();
+  await thumbnails(page).nth(4).waitFor();
   await inspect('pictures');
   await page.evaluate(() => {
     const dataTransfer = new DataTransfer();
@@ -141,7 +142,7 @@ async function fullGrid(page: Page, inspect: Inspect) {
   await inspect('thumbnails failed');
   await page.unroute(BYTES);
   await page.reload();
-  await tiles(page).locator('img').nth(4).waitFor();
+  await thumbnails(page).nth(4).waitFor();
   await page
     .getByRole('button', { name: /^Select / })
     .first()
@@ -205,7 +206,7 @@ async function onePicture(page: Page, inspect: Inspect) {
 
 async function shell(page: Page, inspect: Inspect) {
   // Waits for pending responses, so that none arrives after those below.
-  await tiles(page).locator('img').nth(4).waitFor();
+  await thumbnails(page).nth(4).waitFor();
   // Makes a call over each transport for the comparison.
   for (const transport of ['gRPC', 'Events', 'REST']) {
     await chooseTransport(page, transport);

@@ -5,9 +5,10 @@ import { fetchLogs, fetchTotals } from '../analytics/requests';
 import { prefetch } from '../api/prefetch';
 import { keys } from '../api/queryKeys';
 import { sessionStore } from '../api/session';
+import { fetchMonth } from '../pictures/months';
 import { orderStore } from '../pictures/order';
-import { fetchMonth, fetchMonths } from '../pictures/requests';
-import { loadVariant } from '../pictures/variants';
+import { fetchMonths } from '../pictures/requests';
+import { loadThumbnail } from '../pictures/variants';
 
 /** About what fits on the first screen. */
 const FIRST_PICTURES = 12;
@@ -25,8 +26,8 @@ function prefetchPictures(): void {
     prefetch(keys.month(order, newest.month), () => entries);
     entries.then((pictures) => {
       // The queue serves the newest request first.
-      for (const { id, state } of pictures.slice(0, FIRST_PICTURES).reverse()) {
-        if (state === 'ready') loadVariant(id, 'thumbnail', '').catch(ignore);
+      for (const entry of pictures.slice(0, FIRST_PICTURES).reverse()) {
+        if (entry.state === 'ready') loadThumbnail(entry).catch(ignore);
       }
     }, ignore);
   }, ignore);

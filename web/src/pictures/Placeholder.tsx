@@ -1,5 +1,5 @@
 import { useCallback } from 'react';
-import { thumbHashToRGBA } from 'thumbhash';
+import { drawPlaceholder } from './draw';
 
 interface PlaceholderProps {
   /** A ThumbHash in base64. */
@@ -11,17 +11,7 @@ interface PlaceholderProps {
 export function Placeholder({ hash, className }: PlaceholderProps) {
   const draw = useCallback(
     (canvas: HTMLCanvasElement | null) => {
-      const context = canvas?.getContext('2d');
-      if (canvas === null || context === null || context === undefined) return;
-      try {
-        const bytes = Uint8Array.from(atob(hash), (char) => char.charCodeAt(0));
-        const { w, h, rgba } = thumbHashToRGBA(bytes);
-        canvas.width = w;
-        canvas.height = h;
-        context.putImageData(new ImageData(new Uint8ClampedArray(rgba), w, h), 0, 0);
-      } catch {
-        // The hash is malformed: the tile keeps its plain background.
-      }
+      if (canvas !== null) drawPlaceholder(canvas, hash);
     },
     [hash],
   );

@@ -9,9 +9,9 @@ import { ApiError } from '../api/errors';
 import { takePrefetched } from '../api/prefetch';
 import { keys, type Order } from '../api/queryKeys';
 import type { IndexEntry } from '../api/types';
+import { fetchMonth, fetchMonthEntries } from './months';
 import {
   deletePicture,
-  fetchMonth,
   fetchMonths,
   fetchPicture,
   type Months,
@@ -36,12 +36,14 @@ export function monthsQuery(order: Order) {
   });
 }
 
-export function monthQuery(order: Order, month: string) {
+/** The pictures of a month. Their links are fetched with them if they are about to be shown. */
+export function monthQuery(order: Order, month: string, { links = true } = {}) {
+  const fetchEntries = links ? fetchMonth : fetchMonthEntries;
   return queryOptions({
     queryKey: keys.month(order, month),
     gcTime: MONTH_KEPT_MS,
     queryFn: ({ signal }) =>
-      takePrefetched(keys.month(order, month), () => fetchMonth(order, month, signal)),
+      takePrefetched(keys.month(order, month), () => fetchEntries(order, month, signal)),
     refetchInterval: ({ state }) =>
       state.data?.some((entry) => entry.state === 'processing') === true ? PROCESSING_MS : false,
   });

@@ -26,33 +26,41 @@ export async function fetchMonths(order: Order, signal?: AbortSignal): Promise<M
   return { months: data.months, total: data.total };
 }
 
-/** Fetches all pictures of a month, the newest first. */
-export async function fetchMonth(
+/** The pictures of a month, and links to their thumbnails if they were requested. */
+export interface MonthPage {
+  /** The newest first. */
+  readonly entries: readonly IndexEntry[];
+  /** By picture; empty if there is no thumbnail. */
+  readonly thumbnails: ReadonlyMap<string, string>;
+  /** When the links expire, in milliseconds since 1970. */
+  readonly expiresAt: number;
+}
+
+/** Fetches all pictures of a month. */
+export async function fetchMonthPages(
   order: Order,
   month: string,
+  links: boolean,
   signal?: AbortSignal,
-): Promise<readonly IndexEntry[]> {
+): Promise<MonthPage> {
   const entries: IndexEntry[] = [];
+  const thumbnails = new Map<string, string>();
+  let expiresAt = Infinity;
   let cursor = '';
   do {
-    const query = { order, month, ...(cursor !== '' && { cursor }) };
+    const query = { order, month, ...(links && { links }), ...(cursor !== '' && { cursor }) };
     const { data } = await unwrap(
       api().GET('/pictures/index', { params: { query }, ...withSignal(signal) }),
     );
-    entries.push(...data.pictures);
+    for (const { thumbnail, ...entry } of data.pictures) {
+      entries.push(entry);
+      if (links) thumbnails.set(entry.id, thumbnail);
+    }
+    const end = Date.parse(data.links_expire_at);
+    if (!Number.isNaN(end)) expiresAt = Math.min(expiresAt, end);
     cursor = data.next_cursor;
   } while (cursor !== '');
-  return entries;
-}
-
-/** The most pictures of a list page. */
-const LIST_PAGE = 100;
-
-/** Fetches what is known of the newest uploads, with new links to their bytes. */
-export async function fetchNewest(): Promise<readonly PictureInfo[]> {
-  const query = { limit: LIST_PAGE, metadata_only: true };
-  const { data } = await unwrap(api().GET('/pictures', { params: { query } }));
-  return data;
+  return { entries, thumbnails, expiresAt };
 }
 
 /** Fetches what is known of a picture, with new links to its bytes. */

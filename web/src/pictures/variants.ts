@@ -1,5 +1,7 @@
 import { sessionStore } from '../api/session';
-import { forgetLinks, linksOfNewest } from './links';
+import type { IndexEntry } from '../api/types';
+import { Slots, Wanted } from './downloads';
+import { forgetLinks, thumbnailLink } from './months';
 import { fetchPicture } from './requests';
 
 /*
@@ -16,36 +18,28 @@ export type Variant = 'thumbnail' | 'preview';
 /** The names of all caches begin like this; the rest is the user. */
 const CACHE_PREFIX = 'trichrome-pictures:';
 
-/** More would only compete for the same bandwidth. */
-const MAX_DOWNLOADS = 6;
+/** More downloads at once would only compete for the same bandwidth. */
+const downloads = new Slots(6);
 
-const running = new Map<string, Promise<Blob>>();
+/** Loading that is under way, by picture and variant. */
+const running = new Map<string, { readonly blob: Promise<Blob>; readonly wanted: Wanted }>();
 /** Files that were uploaded here, shown until their thumbnails exist. */
 const local = new Map<string, Blob>();
 /** Pictures that were deleted while they were still being downloaded. */
 const deleted = new Set<string>();
 
-let downloads = 0;
-const queue: (() => void)[] = [];
-
 const keyOf = (id: string, variant: Variant) => `/cached-pictures/${id}/${variant}`;
+
+let opened: { readonly user: string; readonly cache: Promise<Cache | undefined> } | undefined;
 
 /** The user's cache; undefined if the browser has none, for example over plain HTTP. */
 async function openCache(): Promise<Cache | undefined> {
   const user = sessionStore.get().session?.username;
   if (user === undefined || !('caches' in globalThis)) return undefined;
-  return caches.open(CACHE_PREFIX + user).catch(() => undefined);
-}
-
-/** Waits for one of the downloads' slots. The newest request goes first: it is what is on screen. */
-async function slot(): Promise<void> {
-  if (downloads >= MAX_DOWNLOADS) await new Promise<void>((resolve) => queue.push(resolve));
-  downloads += 1;
-}
-
-function releaseSlot(): void {
-  downloads -= 1;
-  queue.pop()?.();
+  if (opened?.user !== user) {
+    opened = { user, cache: caches.open(CACHE_PREFIX + user).catch(() => undefined) };
+  }
+  return opened.cache;
 }
 
 /** A picture's bytes can't be downloaded from the storage. */
@@ -62,21 +56,24 @@ async function download(link: string): Promise<Blob | undefined> {
   throw new DownloadError(`the storage returned status ${response.status}`);
 }
 
-async function load(id: string, variant: Variant, link: string): Promise<Blob> {
+/** Finds a link to a variant. It is called again with a link that the storage refused. */
+type FindLink = (refused?: string) => Promise<string>;
+
+async function load(
+  id: string,
+  variant: Variant,
+  findLink: FindLink,
+  wanted: Wanted,
+): Promise<Blob> {
   const cache = await openCache();
   const key = keyOf(id, variant);
   const kept = await cache?.match(key).catch(() => undefined);
   if (kept !== undefined) return kept.blob();
-  await slot();
+  await downloads.enter(wanted);
   try {
-    const known = link === '' ? (await linksOfNewest(id))?.[variant] : link;
-    let blob = known === undefined || known === '' ? undefined : await download(known);
-    if (blob === undefined) {
-      const { links } = await fetchPicture(id);
-      // Some pictures have no derivatives: damaged ones, and those stored before there were any.
-      blob = await download(links[variant] === '' ? links.original : links[variant]);
-    }
-    if (blob === undefined) throw new DownloadError('the storage rejected a new link');
+    const link = await findLink();
+    const blob = (await download(link)) ?? (await download(await findLink(link)));
+    if (blob === undefined) throw new DownloadError('the storage refused a new link');
     if (!deleted.has(id)) {
       const headers = { 'content-type': blob.type };
       // A full disk only means that the picture is downloaded again.
@@ -84,26 +81,58 @@ async function load(id: string, variant: Variant, link: string): Promise<Blob> {
     }
     return blob;
   } finally {
-    releaseSlot();
+    downloads.leave();
   }
 }
 
-/**
- * Returns a variant of a picture: from the cache, or downloaded by `link`. An empty or
- * expired link is replaced by a new one.
- */
-export function loadVariant(id: string, variant: Variant, link: string): Promise<Blob> {
+function share(
+  id: string,
+  variant: Variant,
+  findLink: FindLink,
+  signal: AbortSignal | undefined,
+): Promise<Blob> {
   const key = keyOf(id, variant);
   const found = running.get(key);
-  if (found !== undefined) return found;
-  const loading = load(id, variant, link).finally(() => running.delete(key));
-  running.set(key, loading);
-  return loading;
+  if (found !== undefined && !found.wanted.hasEnded) {
+    found.wanted.by(signal);
+    return found.blob;
+  }
+  const wanted = new Wanted();
+  wanted.by(signal);
+  const blob = load(id, variant, findLink, wanted).finally(() => {
+    if (running.get(key)?.blob === blob) running.delete(key);
+  });
+  running.set(key, { blob, wanted });
+  return blob;
+}
+
+/** The picture's own link to a variant. Some have no derivatives, such as AVIF and damaged ones. */
+async function ownLink(id: string, variant: Variant): Promise<string> {
+  const { links } = await fetchPicture(id);
+  return links[variant] === '' ? links.original : links[variant];
+}
+
+/**
+ * Returns a picture's thumbnail: from the cache, or downloaded by the link that came with the index.
+ * A download that hasn't begun when the signal aborts is left out, and the promise is rejected.
+ */
+export function loadThumbnail(entry: IndexEntry, signal?: AbortSignal): Promise<Blob> {
+  const findLink = async (refused?: string) => {
+    const link = await thumbnailLink(entry, refused);
+    return link === '' ? ownLink(entry.id, 'thumbnail') : link;
+  };
+  return share(entry.id, 'thumbnail', findLink, signal);
+}
+
+/** Returns a picture's preview: from the cache, or downloaded by a link, which is renewed if need be. */
+export function loadPreview(id: string, link: string, signal?: AbortSignal): Promise<Blob> {
+  const findLink = async (refused?: string) =>
+    refused === undefined && link !== '' ? link : ownLink(id, 'preview');
+  return share(id, 'preview', findLink, signal);
 }
 
 /** Shows an uploaded file in place of the thumbnail that it doesn't have yet. */
 export function rememberUpload(id: string, file: Blob): void {
-  forgetLinks();
   local.set(id, file);
 }
 
@@ -120,6 +149,7 @@ export async function forgetPicture(id: string): Promise<void> {
 /** Deletes every user's pictures from this browser, when a session ends. */
 export async function forgetAllPictures(): Promise<void> {
   forgetLinks();
+  opened = undefined;
   local.clear();
   deleted.clear();
   if (!('caches' in globalThis)) return;

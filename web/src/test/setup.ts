@@ -76,6 +76,10 @@ beforeEach(() => {
   vi.stubGlobal('isSecureContext', false);
   // jsdom has no canvas; the charts' values are also in tables.
   HTMLCanvasElement.prototype.getContext = () => null;
+  // Missing in jsdom, too.
+  vi.stubGlobal('createImageBitmap', () =>
+    Promise.resolve({ width: 480, height: 320, close: () => undefined }),
+  );
   URL.createObjectURL = vi.fn(() => `blob:${location.origin}/${crypto.randomUUID()}`);
   URL.revokeObjectURL = vi.fn();
 });

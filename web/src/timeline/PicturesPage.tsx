@@ -85,7 +85,7 @@ export function PicturesPage() {
         const { months } = await client.query(monthsQuery(order));
         const all = await Promise.all(
           months.map(({ month }) =>
-            client.query({ ...monthQuery(order, month), staleTime: 30_000 }),
+            client.query({ ...monthQuery(order, month, { links: false }), staleTime: 30_000 }),
           ),
         );
         take(all.flat().filter(({ id }) => !hiddenStore.get().has(id)));

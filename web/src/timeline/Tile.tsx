@@ -1,19 +1,27 @@
-import { memo, type PointerEvent, type MouseEvent, useEffect, useRef, useState } from 'react';
+import {
+  type CSSProperties,
+  memo,
+  type MouseEvent,
+  type PointerEvent,
+  type RefObject,
+  useEffect,
+  useRef,
+  useState,
+} from 'react';
 import { Link } from 'react-router';
 import type { IndexEntry } from '../api/types';
 import { cx } from '../lib/cx';
-import { Placeholder } from '../pictures/Placeholder';
+import { averageColour } from '../pictures/draw';
 import { usePicture } from '../pictures/queries';
-import { useVariant } from '../pictures/useVariant';
-import { uploadOf } from '../pictures/variants';
-import { BlobImage } from '../ui/BlobImage';
 import { Button } from '../ui/Button';
 import { BrokenIcon, CheckIcon } from '../ui/icons';
 import { Spinner } from '../ui/Spinner';
 import { PictureView } from '../viewer/lazy';
+import { useHasRested } from './fling';
 import type { Box } from './layout';
 import { linkId } from './linkId';
 import styles from './timeline.module.css';
+import { useThumbnail } from './useThumbnail';
 
 export interface TileActions {
   readonly onToggle: (entry: IndexEntry, range: boolean) => void;
@@ -34,9 +42,25 @@ interface TileProps extends TileActions {
 
 const LONG_PRESS_MS = 450;
 
-/** A picture in the timeline. */
-export const Tile = memo(function Tile({
+/** A picture in the timeline. While it passes too fast to be seen, it is an empty box. */
+export const Tile = memo(function Tile(props: TileProps) {
+  const { left, top, width, height, entry } = props.box;
+  const place = { left, top, width, height };
+  // The tab stop may have the focus.
+  return useHasRested() || props.tabStop ? (
+    <Picture {...props} place={place} />
+  ) : (
+    <div
+      role="presentation"
+      className={styles.passing}
+      style={{ ...place, backgroundColor: averageColour(entry.placeholder) }}
+    />
+  );
+});
+
+function Picture({
   box,
+  place,
   position,
   label,
   selected,
@@ -44,10 +68,10 @@ export const Tile = memo(function Tile({
   tabStop,
   onToggle,
   onFocus,
-}: TileProps) {
-  const { entry, left, top, width, height } = box;
-  const processing = entry.state === 'processing';
-  const thumbnail = useVariant(entry.id, 'thumbnail', processing ? undefined : '');
+}: TileProps & { readonly place: CSSProperties }) {
+  const { entry } = box;
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const { state, retry } = useThumbnail(canvas, box);
   const press = useLongPress(() => onToggle(entry, false));
   const click = (event: MouseEvent) => {
     if (press.wasLong() || selecting || event.shiftKey) {
@@ -61,7 +85,7 @@ export const Tile = memo(function Tile({
       aria-rowindex={position}
       aria-selected={selected}
       className={cx(styles.tile, selected && styles.selected)}
-      style={{ left, top, width, height }}
+      style={place}
     >
       <div role="gridcell" className={styles.cell}>
         <Link
@@ -77,11 +101,7 @@ export const Tile = memo(function Tile({
           onPointerEnter={PictureView.preload}
           {...press.handlers}
         >
-          <Thumbnail
-            box={box}
-            blob={processing ? uploadOf(entry.id) : thumbnail.blob}
-            failed={thumbnail.error !== undefined}
-          />
+          <Thumbnail box={box} canvas={canvas} state={state} />
           <span className={styles.caption} aria-hidden="true">
             {entry.title}
           </span>
@@ -96,14 +116,14 @@ export const Tile = memo(function Tile({
         >
           <CheckIcon size={16} />
         </button>
-        {thumbnail.error !== undefined && (
+        {state === 'failed' && (
           <Button
             size="small"
             variant="contained"
             tabIndex={-1}
             aria-label={`Try again to load ${entry.title}`}
             className={styles.retry}
-            onClick={thumbnail.retry}
+            onClick={retry}
           >
             Try again
           </Button>
@@ -111,41 +131,39 @@ export const Tile = memo(function Tile({
       </div>
     </div>
   );
-});
+}
 
 interface ThumbnailProps {
   readonly box: Box;
-  readonly blob: Blob | undefined;
-  readonly failed: boolean;
+  readonly canvas: RefObject<HTMLCanvasElement | null>;
+  readonly state: ReturnType<typeof useThumbnail>['state'];
 }
 
-function Thumbnail({ box: { entry, width, height }, blob, failed }: ThumbnailProps) {
-  const [shown, setShown] = useState(false);
-  const [undecodable, setUndecodable] = useState(false);
+function Thumbnail({ box: { entry, width, height }, canvas, state }: ThumbnailProps) {
   const [hovered, setHovered] = useState(false);
+  const shown = state === 'shown';
   // Drawings and icons that are smaller than their box keep their size.
-  const small = entry.width > 0 && entry.width < width && entry.height < height;
+  const small = shown && entry.width > 0 && entry.width < width && entry.height < height;
+  // The colours of a transparent picture's placeholder would shine through it.
+  const colour = shown ? undefined : averageColour(entry.placeholder);
   return (
     <span
       className={styles.frame}
+      style={{ backgroundColor: colour }}
       onPointerEnter={({ pointerType }) => setHovered(pointerType === 'mouse')}
       onPointerLeave={() => setHovered(false)}
     >
-      {!shown && entry.placeholder !== '' && (
-        <Placeholder hash={entry.placeholder} className={cx(styles.picture, styles.placeholder)} />
-      )}
-      {entry.state === 'processing' && blob === undefined && <Spinner size={28} />}
-      {blob !== undefined && !undecodable && (
-        <BlobImage
-          blob={blob}
-          alt=""
-          className={cx(styles.picture, styles.photo, small && styles.small, shown && styles.shown)}
-          onLoad={() => setShown(true)}
-          onError={() => setUndecodable(true)}
-        />
-      )}
+      <canvas
+        ref={canvas}
+        aria-hidden="true"
+        width={1}
+        height={1}
+        data-shown={shown}
+        className={cx(styles.picture, !shown && styles.placeholder, small && styles.small)}
+      />
+      {entry.state === 'processing' && state === 'loading' && <Spinner size={28} />}
       {hovered && entry.content_type === 'image/gif' && <Moving id={entry.id} />}
-      {(undecodable || failed) && (
+      {(state === 'undecodable' || state === 'failed') && (
         <span className={styles.broken}>
           <BrokenIcon />
         </span>
@@ -159,12 +177,7 @@ function Moving({ id }: { readonly id: string }) {
   const { data } = usePicture(id);
   if (data === undefined || matchMedia('(prefers-reduced-motion: reduce)').matches) return null;
   return (
-    <img
-      className={cx(styles.picture, styles.photo, styles.shown)}
-      src={data.links.original}
-      crossOrigin="anonymous"
-      alt=""
-    />
+    <img className={styles.picture} src={data.links.original} crossOrigin="anonymous" alt="" />
   );
 }
 

@@ -5,7 +5,6 @@ import {
   useCallback,
   useEffect,
   useLayoutEffect,
-  useMemo,
   useReducer,
   useRef,
   useState,
@@ -14,8 +13,10 @@ import type { Order } from '../api/queryKeys';
 import type { IndexEntry } from '../api/types';
 import { useStore } from '../lib/useStore';
 import { deletePictures } from '../pictures/deletion';
+import { watchFlings } from './fling';
 import { move, type Placed } from './geometry';
 import { Month } from './Month';
+import { firstBelow, monthWith, placesOf } from './places';
 import { Scrubber } from './Scrubber';
 import { clearSelection, select, selectionStore, selectRange, toggleSelected } from './selection';
 import { linkId } from './linkId';
@@ -25,7 +26,7 @@ import type { Section, Sections } from './useSections';
 import { useViewport } from './useViewport';
 
 /** How far around the viewport pictures are rendered, in pixels. */
-const MARGIN = 700;
+const MARGIN = 400;
 
 interface TimelineProps {
   readonly container: RefObject<HTMLDivElement | null>;
@@ -63,23 +64,13 @@ export function Timeline({ container, state, order, onNear, reveal, withAll }: T
   const from = viewport.top - listTop - MARGIN;
   const to = viewport.bottom - listTop + MARGIN;
   const isNear = ({ top, height }: Section) => top < to && top + height > from;
-  const near = sections.filter(isNear).map(({ month }) => month);
-  const nearKey = near.join();
+  const near = sections.filter(isNear);
+  const nearKey = near.map(({ month }) => month).join();
   useEffect(() => onNear(nearKey === '' ? [] : nearKey.split(',')), [nearKey, onNear]);
+  useEffect(watchFlings, []);
 
-  /** All pictures that have been laid out, in reading order. */
-  const places = useMemo(
-    (): Placed[] =>
-      sections.flatMap((section) =>
-        (section.layout?.days ?? []).flatMap(({ boxes }) =>
-          boxes.map((box) => ({ box, top: section.top + box.top })),
-        ),
-      ),
-    [sections],
-  );
-  const stop = places.some(({ box }) => box.entry.id === active)
-    ? active
-    : places.find(({ top, box }) => top + box.height > viewport.top - listTop)?.box.entry.id;
+  const activeMonth = monthWith(sections, active);
+  const stop = activeMonth === undefined ? firstBelow(near, viewport.top - listTop) : active;
 
   /** The picture that gets the focus as soon as it is mounted. */
   const focus = useCallback((id: string) => {
@@ -110,13 +101,13 @@ export function Timeline({ container, state, order, onNear, reveal, withAll }: T
   const revealed = useRef(0);
   useLayoutEffect(() => {
     if (reveal === undefined || reveal.at === revealed.current) return;
-    const place = places.find(({ box }) => box.entry.id === reveal.id);
+    const place = placesOf(sections).find(({ box }) => box.entry.id === reveal.id);
     if (place === undefined) return;
     revealed.current = reveal.at;
     show(place);
     // eslint-disable-next-line react-hooks/set-state-in-effect -- follows the scroll position
     focus(reveal.id);
-  }, [reveal, places, show, focus]);
+  }, [reveal, sections, show, focus]);
 
   // Follows Home and End as soon as the month at that end has been loaded.
   const goal = useRef<'Home' | 'End'>(undefined);
@@ -131,21 +122,24 @@ export function Timeline({ container, state, order, onNear, reveal, withAll }: T
     if (box !== undefined) focus(box.entry.id);
   });
 
-  const onToggle = useCallback(
-    (entry: IndexEntry, range: boolean) => {
-      if (!range) toggleSelected(entry);
-      // A range may span months that haven't been loaded.
-      else if (sections.some(({ layout }) => layout === undefined)) {
-        void withAll((all) => selectRange(all, entry));
-      } else {
-        selectRange(
-          places.map(({ box }) => box.entry),
-          entry,
-        );
-      }
-    },
-    [sections, places, withAll],
-  );
+  // Stable, so that pictures aren't rendered again with every month that is loaded.
+  const latest = useRef({ sections, withAll });
+  useEffect(() => {
+    latest.current = { sections, withAll };
+  });
+  const onToggle = useCallback((entry: IndexEntry, range: boolean) => {
+    const { sections, withAll } = latest.current;
+    if (!range) toggleSelected(entry);
+    // A range may span months that haven't been loaded.
+    else if (sections.some(({ layout }) => layout === undefined)) {
+      void withAll((all) => selectRange(all, entry));
+    } else {
+      selectRange(
+        sections.flatMap(({ entries }) => entries ?? []),
+        entry,
+      );
+    }
+  }, []);
 
   const jump = useCallback(
     (month: string) => {
@@ -158,6 +152,7 @@ export function Timeline({ container, state, order, onNear, reveal, withAll }: T
   );
 
   const onKeyDown = (event: KeyboardEvent) => {
+    const places = placesOf(sections);
     const place = places.find(({ box }) => box.entry.id === active);
     const { key } = event;
     const plain = !event.altKey && !event.ctrlKey && !event.metaKey;
@@ -210,9 +205,7 @@ export function Timeline({ container, state, order, onNear, reveal, withAll }: T
         tabIndex={-1}
       >
         {sections.map((section) => {
-          const hasActive =
-            stop !== undefined && section.entries?.some(({ id }) => id === stop) === true;
-          if (!isNear(section) && !hasActive) return null;
+          if (!isNear(section) && section.month !== activeMonth) return null;
           return (
             <Month
               key={section.month}

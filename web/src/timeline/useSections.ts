@@ -67,7 +67,8 @@ export function useSections({ order, search, width, near }: SectionsOptions): Se
   );
   const loaded = useQueries({
     queries: (known ?? []).map(({ month }) => ({
-      ...monthQuery(order, month),
+      // A search loads every month, but shows few.
+      ...monthQuery(order, month, { links: near.has(month) }),
       enabled: searching || near.has(month),
     })),
     combine,

@@ -3,7 +3,7 @@ import type { IndexEntry } from '../api/types';
 import { cx } from '../lib/cx';
 import { Placeholder } from '../pictures/Placeholder';
 import { type PictureInfo, sizeOf } from '../pictures/requests';
-import { useVariant } from '../pictures/useVariant';
+import { usePreview, useThumbnail } from '../pictures/useBlob';
 import { BlobImage } from '../ui/BlobImage';
 import { BrokenIcon } from '../ui/icons';
 import { Spinner } from '../ui/Spinner';
@@ -41,8 +41,8 @@ function fitOf(width: number, height: number) {
 
 /** A picture: its placeholder, then its thumbnail, then its preview, then the original if needed. */
 export function Media({ id, info, entry, full, ref }: MediaProps) {
-  const preview = useVariant(id, 'preview', info?.links.preview);
-  const thumbnail = useVariant(id, 'thumbnail', entry?.state === 'ready' ? '' : undefined);
+  const preview = usePreview(id, info?.links.preview);
+  const thumbnail = useThumbnail(entry);
   const [original, setOriginal] = useState(false);
   const [undecodable, setUndecodable] = useState(false);
   const known = info ?? entry;

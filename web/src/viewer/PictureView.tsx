@@ -13,7 +13,7 @@ import { fileName } from '../pictures/image';
 import { orderStore } from '../pictures/order';
 import { pictureQuery, usePicture } from '../pictures/queries';
 import type { PictureInfo } from '../pictures/requests';
-import { loadVariant } from '../pictures/variants';
+import { loadPreview } from '../pictures/variants';
 import { Failure } from '../transports/Failure';
 import { IconButton } from '../ui/IconButton';
 import {
@@ -108,7 +108,7 @@ export function PictureView() {
       // Speculative: a failure is reported when the picture is opened.
       client
         .query(pictureQuery(neighbour.id))
-        .then(({ id, links }) => loadVariant(id, 'preview', links.preview))
+        .then(({ id, links }) => loadPreview(id, links.preview))
         .catch(() => undefined);
     }
     // eslint-disable-next-line react-hooks/exhaustive-deps -- the same neighbours load once

@@ -1,0 +1,61 @@
+/** Whether somebody still wants a result that several may share. */
+export class Wanted {
+  private count = 0;
+  private readonly controller = new AbortController();
+
+  /** Adds someone who wants it until the signal aborts; without a signal, to the end. */
+  by(signal: AbortSignal | undefined): void {
+    this.count += 1;
+    signal?.addEventListener('abort', () => {
+      this.count -= 1;
+      if (this.count === 0) this.controller.abort(signal.reason);
+    });
+  }
+
+  /** Aborts when it isn't wanted any longer. */
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  get hasEnded(): boolean {
+    return this.signal.aborted;
+  }
+}
+
+/** Limits how many downloads run at once. The newest request goes first: it is what is on screen. */
+export class Slots {
+  private free: number;
+  private readonly queue: (() => void)[] = [];
+
+  constructor(count: number) {
+    this.free = count;
+  }
+
+  /** Waits for a slot, unless it isn't wanted any longer: then it rejects. */
+  async enter({ signal }: Wanted): Promise<void> {
+    signal.throwIfAborted();
+    if (this.free > 0) {
+      this.free -= 1;
+      return;
+    }
+    await new Promise<void>((resolve, reject) => {
+      const enter = () => {
+        signal.removeEventListener('abort', leave);
+        resolve();
+      };
+      const leave = () => {
+        this.queue.splice(this.queue.indexOf(enter), 1);
+        reject(signal.reason as Error);
+      };
+      signal.addEventListener('abort', leave, { once: true });
+      this.queue.push(enter);
+    });
+  }
+
+  /** Passes the slot on. */
+  leave(): void {
+    const next = this.queue.pop();
+    if (next === undefined) this.free += 1;
+    else next();
+  }
+}
