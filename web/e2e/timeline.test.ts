@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { cached, logIn, logOut, openPicture, tiles, thumbnails } from './support/app';
 import { newPage, PHONE, useBrowser } from './support/browser';
 import { FIXTURES } from './support/images';
+import { isMock } from './support/stack';
 import { openTimeline } from './support/timeline';
 
 useBrowser();
@@ -24,6 +25,26 @@ it('downloads no thumbnail twice, and empties the caches with the session', asyn
   await expect.poll(() => cached(page)).toEqual([]);
   await logIn(page, person);
   await expect.poll(() => elsewhere.length).toBeGreaterThan(0);
+});
+
+it('gets the links to thumbnails with their month, and asks for no picture by itself', async () => {
+  const page = await newPage();
+  await openTimeline(page);
+  // The service makes no thumbnail of AVIF, so its own link is needed.
+  const expected = isMock() ? 0 : FIXTURES.filter(({ type }) => type === 'AVIF').length;
+  await page.evaluate(async () => {
+    for (const name of await caches.keys()) await caches.delete(name);
+  });
+  const calls: string[] = [];
+  page.on('request', (request) => {
+    const { pathname, search } = new URL(request.url());
+    if (pathname.startsWith('/rest/pictures')) calls.push(pathname + search);
+  });
+  await page.reload();
+  await expect.poll(() => thumbnails(page).count()).toBe(FIXTURES.length);
+  const months = calls.filter((call) => call.startsWith('/rest/pictures/index?'));
+  expect(months.filter((call) => call.includes('links=true'))).toHaveLength(1);
+  expect(calls.length - months.length).toBe(expected);
 });
 
 it('removes a deleted picture from the caches at once', async () => {

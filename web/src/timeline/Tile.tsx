@@ -42,6 +42,9 @@ interface TileProps extends TileActions {
 
 const LONG_PRESS_MS = 450;
 
+/** How much a small picture is enlarged to fill its box. */
+const MAX_ENLARGED = 1.5;
+
 /** A picture in the timeline. While it passes too fast to be seen, it is an empty box. */
 export const Tile = memo(function Tile(props: TileProps) {
   const { left, top, width, height, entry } = props.box;
@@ -142,8 +145,9 @@ interface ThumbnailProps {
 function Thumbnail({ box: { entry, width, height }, canvas, state }: ThumbnailProps) {
   const [hovered, setHovered] = useState(false);
   const shown = state === 'shown';
-  // Drawings and icons that are smaller than their box keep their size.
-  const small = shown && entry.width > 0 && entry.width < width && entry.height < height;
+  // Drawings and icons that are much smaller than their box keep their size.
+  const isSmall = (own: number, box: number) => own > 0 && own * MAX_ENLARGED < box;
+  const small = shown && isSmall(entry.width, width) && isSmall(entry.height, height);
   // The colours of a transparent picture's placeholder would shine through it.
   const colour = shown ? undefined : averageColour(entry.placeholder);
   return (

@@ -26,7 +26,7 @@ import type { Section, Sections } from './useSections';
 import { useViewport } from './useViewport';
 
 /** How far around the viewport pictures are rendered, in pixels. */
-const MARGIN = 400;
+const MARGIN = 320;
 
 interface TimelineProps {
   readonly container: RefObject<HTMLDivElement | null>;

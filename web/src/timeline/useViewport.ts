@@ -1,7 +1,7 @@
 import { useSyncExternalStore } from 'react';
 
 /** Scrolling by less than this many pixels doesn't rerender the timeline. */
-const STEP = 240;
+const STEP = 160;
 
 function subscribe(changed: () => void): () => void {
   addEventListener('scroll', changed, { passive: true });

@@ -87,7 +87,7 @@ export function useGestures({ stage, mediaRef, onSwipe }: GestureOptions) {
     const fingers = new Map<number, Point>();
     let start: { readonly at: Point; readonly transform: Transform } | undefined;
     let pinch: { readonly distance: number; readonly scale: number } | undefined;
-    let lastTap = { at: 0, x: 0, y: 0 };
+    let lastTap = { at: -Infinity, x: 0, y: 0 };
 
     const begin = () => {
       const [first, second] = [...fingers.values()];
@@ -118,10 +118,11 @@ export function useGestures({ stage, mediaRef, onSwipe }: GestureOptions) {
       }
     };
     const tap = (event: PointerEvent) => {
-      const now = Date.now();
+      // When the finger touched the screen, however busy the page was since.
+      const now = event.timeStamp;
       const point = { x: event.clientX, y: event.clientY };
       const isDouble = now - lastTap.at < DOUBLE_TAP_MS && distance(point, lastTap) < 40;
-      lastTap = isDouble ? { at: 0, x: 0, y: 0 } : { at: now, ...point };
+      lastTap = isDouble ? { at: -Infinity, x: 0, y: 0 } : { at: now, ...point };
       if (isDouble) zoomTo(transform.current.scale > 1 ? 1 : STEP, point);
     };
     const up = (event: PointerEvent) => {
