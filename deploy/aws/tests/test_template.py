@@ -112,7 +112,8 @@ class Template(unittest.TestCase):
         self.assertIn("${PicturesDistribution.DomainName}", url)
         roles = {it["Ref"].removesuffix("FunctionRole") for it in resources["LinkKeyPolicy"]["Properties"]["Roles"]}
         # The functions with this permission for links to S3.
-        signing = {"PicturesContent", "PicturesCreate", "PicturesGet", "PicturesList", "PicturesUpdate", "UploadsComplete"}
+        pictures = ["Content", "Create", "Get", "Index", "List", "Update"]
+        signing = {*(f"Pictures{name}" for name in pictures), "UploadsComplete"}
         self.assertEqual(roles, signing)
         _, (url,) = found(
             "PicturesPublicKey", "PicturesDomainName", "PicturesCertificateArn", PicturesLinks="cloudfront"
