@@ -7,6 +7,7 @@
 mod builds;
 mod chart;
 mod commands;
+mod cost;
 mod deploy;
 mod docker_image;
 mod http;
@@ -67,6 +68,8 @@ enum Command {
     Bench(commands::bench::Options),
     /// Check formatting, lints, the contract and the dependencies.
     Lint(commands::lint::Options),
+    /// Compute the cost tables of docs/deploying.md from docs/prices.json and docs/figures.json.
+    Cost,
     /// Write the files that are generated from the contract.
     Generate,
 }
@@ -99,6 +102,7 @@ fn run(command: Command) -> Result<()> {
         Command::Backfill(options) => commands::backfill::run(&options),
         Command::Bench(options) => commands::bench::run(&options),
         Command::Lint(options) => commands::lint::run(&options),
+        Command::Cost => cost::write(),
         Command::Generate => commands::generate::run(),
     }
 }

@@ -23,7 +23,7 @@ struct Check {
 }
 
 /// Every check, in the order in which they run: the quick ones first.
-const CHECKS: [Check; 10] = [
+const CHECKS: [Check; 11] = [
     Check {
         name: "format",
         run: format,
@@ -33,6 +33,11 @@ const CHECKS: [Check; 10] = [
         name: "contract",
         run: contract,
         remedy: "change the .proto file, then run `cargo xtask generate`",
+    },
+    Check {
+        name: "cost",
+        run: cost,
+        remedy: "run `cargo xtask cost`",
     },
     Check {
         name: "web",
@@ -79,8 +84,8 @@ const CHECKS: [Check; 10] = [
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Only these: format, contract, web, observability, template, containers, chart, dependencies,
-    /// clippy, docs
+    /// Only these: format, contract, cost, web, observability, template, containers, chart,
+    /// dependencies, clippy, docs
     checks: Vec<String>,
 }
 
@@ -194,6 +199,12 @@ fn redocly(args: &[&str]) -> Command {
         .env("REDOCLY_TELEMETRY", "off")
         .env("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true");
     command
+}
+
+/// The cost tables.
+fn cost() -> Result<()> {
+    crate::cost::check()?;
+    done("cost")
 }
 
 /// The web app's format, lints and types, and whether its generated types and the Postman
