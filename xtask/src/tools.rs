@@ -2,6 +2,7 @@
 
 mod chromium;
 pub(crate) mod deny;
+pub(crate) mod etcd;
 mod kafka;
 pub(crate) mod kcat;
 pub(crate) mod node;

@@ -9,6 +9,7 @@ mod filebeat;
 pub(crate) mod go_program;
 mod jaeger;
 mod kafka_clients;
+mod kubernetes;
 mod requests;
 mod server;
 
@@ -17,13 +18,14 @@ use anyhow::Result;
 pub(crate) use checks::Checks;
 
 /// All parts, in the order in which they run: the quick ones first.
-pub(crate) static PARTS: [&Part; 6] = [
+pub(crate) static PARTS: [&Part; 7] = [
     &requests::PART,
     &call_logs::PART,
     &kafka_clients::PART,
     &collector::PART,
     &filebeat::PART,
     &jaeger::PART,
+    &kubernetes::PART,
 ];
 
 /// Checks that go together.

@@ -1,0 +1,193 @@
+//! Kubernetes' own API server, with Debian's etcd, on loopback. No controller runs, and no node.
+
+use std::{
+    fs::{self, File},
+    io::{Read as _, Write as _},
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
+
+use crate::{
+    chart::{self, programs::KUBERNETES},
+    interrupt, port, process,
+    progress::Step,
+    tools::etcd,
+    verify::{
+        checks,
+        go_program::{GoProgram, Workshop},
+        server::Server,
+    },
+    workspace::local,
+};
+
+/// How long the server may take to start.
+const PATIENCE: Duration = Duration::from_secs(120);
+const POLL: Duration = Duration::from_millis(250);
+
+/// In a module of its own, which requires the staged modules by their versions.
+pub(super) static API_SERVER: GoProgram = GoProgram {
+    name: "kube-apiserver",
+    version: KUBERNETES,
+    gigabytes: 6,
+    sources: &[
+        "localstack/tools/kubernetes/go.mod",
+        "localstack/tools/kubernetes/go.sum",
+    ],
+    build,
+};
+
+/// Builds it with its version, by which Helm decides whether a chart suits the cluster.
+fn build(workshop: &Workshop) -> Result<PathBuf> {
+    const VERSION: &str = "k8s.io/component-base/version";
+    let [major, minor] = [0, 1].map(|part| KUBERNETES.split('.').nth(part).unwrap_or_default());
+    let flags = format!(
+        "-ldflags=-s -w -X {VERSION}.gitVersion=v{KUBERNETES} -X {VERSION}.gitMajor={major} \
+         -X {VERSION}.gitMinor={minor}"
+    );
+    let package = "k8s.io/kubernetes/cmd/kube-apiserver";
+    workshop.go(["build", &flags, "-o", "program", package])?;
+    Ok(workshop.folder.join("program"))
+}
+
+pub(super) struct ApiServer {
+    pub(super) state: PathBuf,
+    pub(super) kubeconfig: PathBuf,
+    /// Stopped before its store.
+    server: Server,
+    _etcd: Server,
+}
+
+impl ApiServer {
+    /// Starts it, and waits until `helm` can talk to it.
+    pub(super) fn start(helm: &Path) -> Result<Self> {
+        let state = local().join("kubernetes");
+        if state.exists() {
+            fs::remove_dir_all(&state)?;
+        }
+        fs::create_dir_all(&state)?;
+        let (store, peer, secure) = (port::free()?, port::free()?, port::free()?);
+        let store = url(store);
+        let etcd = start_etcd(&state, &store, &url(peer))?;
+        let token = token()?;
+        let tokens = state.join("tokens.csv");
+        private(&tokens, &format!("{token},admin,admin,system:masters\n"))?;
+        let key = state.join("service-accounts.pem");
+        process::run_logged(
+            Command::new("openssl")
+                .args(["genrsa", "-out"])
+                .arg(&key)
+                .arg("2048"),
+            "key of the service accounts",
+            &checks::log("openssl")?,
+        )?;
+        let certificates = state.join("certificates");
+        let mut command = Command::new(API_SERVER.get()?);
+        command
+            .args(["--etcd-servers", &store])
+            .args(["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"])
+            .arg(format!("--secure-port={secure}"))
+            // It makes its own.
+            .arg("--cert-dir")
+            .arg(&certificates)
+            .arg("--token-auth-file")
+            .arg(&tokens)
+            .args(["--authorization-mode=RBAC", "--anonymous-auth=false"])
+            .args(["--service-cluster-ip-range=10.96.0.0/16"])
+            .args(["--endpoint-reconciler-type=none"])
+            .args(["--service-account-issuer=https://kubernetes.default.svc"])
+            .arg("--service-account-key-file")
+            .arg(&key)
+            .arg("--service-account-signing-key-file")
+            .arg(&key);
+        let server = Server::begin("kube-apiserver", &mut command)?;
+        let kubeconfig = state.join("kubeconfig");
+        let authority = certificates.join("apiserver.crt");
+        private(&kubeconfig, &config(secure, &authority, &token))?;
+        let mut api_server = Self {
+            state,
+            kubeconfig,
+            server,
+            _etcd: etcd,
+        };
+        api_server.await_ready(helm)?;
+        Ok(api_server)
+    }
+
+    /// A Helm that talks to this server.
+    pub(super) fn helm(&self, program: &Path) -> Command {
+        let mut command = chart::helm(program);
+        command.arg("--kubeconfig").arg(&self.kubeconfig);
+        command
+    }
+
+    fn await_ready(&mut self, helm: &Path) -> Result<()> {
+        let mut step = Step::begin("kube-apiserver");
+        let started = Instant::now();
+        while !process::succeeds(self.helm(helm).args(["list", "--all-namespaces"])) {
+            interrupt::check()?;
+            self.server.still_runs()?;
+            ensure!(started.elapsed() < PATIENCE, "the API server isn't ready");
+            step.tick("");
+            thread::sleep(POLL);
+        }
+        step.end(true);
+        Ok(())
+    }
+}
+
+fn start_etcd(state: &Path, client: &str, peer: &str) -> Result<Server> {
+    let mut command = Command::new(etcd::program()?);
+    command
+        .arg("--data-dir")
+        .arg(state.join("etcd"))
+        .args(["--listen-client-urls", client])
+        .args(["--advertise-client-urls", client])
+        .args(["--listen-peer-urls", peer])
+        .args(["--initial-advertise-peer-urls", peer])
+        .args(["--initial-cluster", &format!("default={peer}")])
+        // The objects may be lost with the machine.
+        .arg("--unsafe-no-fsync");
+    Server::start("etcd", &mut command, &format!("{client}/health"))
+}
+
+fn url(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
+fn config(port: u16, authority: &Path, token: &str) -> String {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "verify",
+        "clusters": [{"name": "verify", "cluster": {
+            "server": format!("https://127.0.0.1:{port}"),
+            "certificate-authority": authority,
+        }}],
+        "users": [{"name": "admin", "user": {"token": token}}],
+        "contexts": [{"name": "verify", "context": {"cluster": "verify", "user": "admin"}}],
+    })
+    .to_string()
+}
+
+fn token() -> Result<String> {
+    let mut bytes = [0; 16];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Writes a file that only this user can read.
+fn private(path: &Path, content: &str) -> Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| file.write_all(content.as_bytes()))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
