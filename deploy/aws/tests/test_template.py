@@ -94,7 +94,7 @@ class Template(unittest.TestCase):
         passed = config["ParametersInCacheKeyAndForwardedToOrigin"]["QueryStringsConfig"]
         self.assertEqual(passed["QueryStringBehavior"], "whitelist")
         code = (ROOT / "functions/pictures/src/store/cloudfront.rs").read_text()
-        self.assertEqual(sorted(passed["QueryStrings"]), sorted(re.findall(r'\("(response-[a-z-]+)", ', code)))
+        self.assertEqual(sorted(passed["QueryStrings"]), sorted(re.findall(r'\(\s*"(response-[a-z-]+)",', code)))
         # With 0, "private" would keep them out of the edge locations.
         self.assertGreater(config["MinTTL"], 0)
 
