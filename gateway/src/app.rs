@@ -9,6 +9,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use rdkafka::error::KafkaError;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use trichrome_kafka::LoginError;
 use trichrome_telemetry::Telemetry;
 use url::Url;
 
@@ -67,6 +68,9 @@ pub enum StartError {
     /// librdkafka rejects its settings.
     #[error("KAFKA_BROKERS, KAFKA_GROUP or a file of the KAFKA_ variables is invalid")]
     Kafka(#[from] KafkaError),
+    /// The store of the name or the password for Kafka gives none.
+    #[error("no login to Kafka")]
+    KafkaLogin(#[source] LoginError),
     /// The system's root certificates cannot be read.
     #[error("cannot read root certificates for the REST API; install ca-certificates")]
     Certificates(#[source] std::io::Error),
@@ -118,7 +122,11 @@ pub async fn run(config: Config, telemetry: Telemetry) -> Result<(), StartError>
     let aws = invoke::shared_config().await;
     let mut relogin = Relogin::new(&config, Arc::clone(&metrics));
     // Without a token the gateway isn't ready, and goes on trying.
-    let _logged = config.kafka.start(async || aws.clone()).await;
+    if let Err(error) = config.kafka.start(async || aws.clone()).await
+        && !config.kafka.has_login()
+    {
+        return Err(StartError::KafkaLogin(error));
+    }
     let log_sink = Arc::new(KafkaLogSink::new(&config, Arc::clone(&metrics))?);
     let producer = Producer::new(&config, Arc::clone(&metrics))?;
     let lambda = Arc::new(Lambda::connect(&config, &aws, Arc::clone(&metrics)));

@@ -24,8 +24,8 @@ use crate::{
     settings::{Login, Settings},
 };
 
-/// How often files with a name or a password are read.
-const FILES_INTERVAL: Duration = Duration::from_secs(5);
+/// How often a name and a password are asked for. The secret decides when to ask its store again.
+const PASSWORD_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The wait after a failure to get a token.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5);
@@ -54,6 +54,8 @@ struct State {
     changing: bool,
     /// Whether no broker could be reached, until one answers.
     unreachable: bool,
+    /// Whether a broker has refused the login since it was read.
+    refused: bool,
 }
 
 impl fmt::Debug for Connection {
@@ -75,17 +77,15 @@ impl Connection {
     }
 
     fn new(settings: Settings) -> Self {
-        // Files have been read once already, to check them.
+        // What is in a store is read by `start`.
         let proof = match &settings.login {
-            Login::Password { username, password } => username
-                .read()
-                .and_then(|username| {
-                    let password = password.read()?;
-                    Ok(Proof::Password { username, password })
-                })
-                .ok(),
+            Login::Password { username, password } => username.local().zip(password.local()),
             Login::Anonymous | Login::Endpoint(_) | Login::MskIam => None,
         };
+        let proof = proof.map(|(username, password)| Proof::Password {
+            username: username.to_string(),
+            password: password.to_string(),
+        });
         Self(Arc::new(Inner {
             settings,
             state: Mutex::new(State {
@@ -115,21 +115,31 @@ impl Connection {
         config
     }
 
-    /// Starts to follow changes of the login: tokens are renewed before they expire, and files
-    /// are read again, for as long as the connection exists. `aws` is asked for only if the login
-    /// needs it.
+    /// Starts to follow changes of the login: tokens are renewed before they expire, and names and
+    /// passwords are read again, for as long as the connection exists. `aws` is asked for only if
+    /// the login may need it.
     ///
     /// # Errors
     ///
-    /// There is no token yet. It is tried again, and clients connect as soon as there is one.
+    /// There is no token yet, or no password. It is tried again. Clients connect as soon as there is
+    /// a token, but can't be created without a password ([`has_login`](Self::has_login)).
     pub async fn start(&self, aws: impl AsyncFnOnce() -> SdkConfig) -> Result<(), LoginError> {
         let Some(source) = Source::of(&self.0.settings.login, aws).await else {
             return Ok(());
         };
+        if !source.may_change() {
+            return Ok(());
+        }
         let (sender, first) = oneshot::channel();
         tokio::spawn(follow(Arc::downgrade(&self.0), source, sender));
         // The sender is dropped only with the connection.
         first.await.unwrap_or(Ok(()))
+    }
+
+    /// Whether clients can be created: there is a name and a password, or they need none.
+    #[must_use]
+    pub fn has_login(&self) -> bool {
+        !matches!(self.0.settings.login, Login::Password { .. }) || self.0.lock().proof.is_some()
     }
 
     /// The mechanism, if it logs in by tokens: they need a client that is polled.
@@ -173,6 +183,7 @@ impl Connection {
         let what = match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::AllBrokersDown) => return self.0.unreachable(),
             Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed) => {
+                self.0.lock().refused = true;
                 "kafka refuses the login"
             }
             Some(RDKafkaErrorCode::SSL) => "no TLS connection to kafka",
@@ -249,7 +260,13 @@ async fn follow(
 ) {
     let mut first = Some(first);
     loop {
-        let proof = source.proof().await;
+        let Some(refused) = connection
+            .upgrade()
+            .map(|it| mem::take(&mut it.lock().refused))
+        else {
+            return;
+        };
+        let proof = source.proof(refused).await;
         let Some(connection) = connection.upgrade() else {
             return;
         };
@@ -276,7 +293,7 @@ async fn follow(
 /// When to ask for a proof again.
 fn wait(source: &Source, proof: Option<&Proof>) -> Duration {
     match (source, proof) {
-        (Source::Files { .. }, _) => FILES_INTERVAL,
+        (Source::Password { .. }, _) => PASSWORD_INTERVAL,
         (_, Some(Proof::Token(token))) => {
             let left = token.expires.duration_since(SystemTime::now());
             left.unwrap_or_default()
@@ -350,11 +367,11 @@ mod tests {
             config.get("sasl.password").map(str::to_owned)
         };
         assert_eq!(password().as_deref(), Some("first"));
-        sleep(3 * FILES_INTERVAL).await;
+        sleep(3 * PASSWORD_INTERVAL).await;
         assert!(!changes.has_changed().unwrap());
 
         fs::write(file.path(), "second\n").unwrap();
-        tokio::time::timeout(2 * FILES_INTERVAL, changes.changed())
+        tokio::time::timeout(2 * PASSWORD_INTERVAL, changes.changed())
             .await
             .expect("no change was marked")
             .unwrap();

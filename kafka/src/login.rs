@@ -1,27 +1,23 @@
 //! What a client logs in with, and where it comes from.
 
-use std::{fs, io, path::PathBuf, time::SystemTime};
+use std::time::SystemTime;
 
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_types::SdkConfig;
+use trichrome_secrets::{Opener, Secret, SecretError, SecretSource, signing::SigningError};
 
 use crate::{
     msk_iam,
     oauth::{self, TokenEndpoint},
-    settings::{Login, Text},
+    settings::Login,
 };
 
 /// Why there is nothing to log in with. It contains no secret.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
-    /// A file can't be read.
-    #[error("cannot read {}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
+    /// The name or the password can't be read.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// AWS's configuration names no region.
     #[error("AWS_REGION is not set, and the AWS configuration names no region")]
     NoRegion,
@@ -30,7 +26,7 @@ pub enum LoginError {
     NoCredentials(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Signing failed.
     #[error("cannot sign a token for MSK")]
-    Signing(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Signing(#[from] SigningError),
     /// The token endpoint gave no token.
     #[error("no token from {url}")]
     Endpoint {
@@ -59,33 +55,54 @@ pub(crate) enum Proof {
 
 /// Where proofs come from.
 pub(crate) enum Source {
-    Files { username: Text, password: Text },
-    Endpoint(TokenEndpoint),
+    Password { username: Secret, password: Secret },
+    Endpoint(TokenEndpoint<Secret>),
     MskIam(Box<SdkConfig>),
 }
 
 impl Source {
-    /// `None` if the login never changes.
+    /// `None` if there is no login. `aws` is asked for only if it may be needed.
     pub(crate) async fn of(login: &Login, aws: impl AsyncFnOnce() -> SdkConfig) -> Option<Self> {
+        let mut opener = Opener::new();
         match login {
             Login::Anonymous => None,
-            Login::Password {
-                username, password, ..
-            } => (username.is_file() || password.is_file()).then(|| Self::Files {
-                username: username.clone(),
-                password: password.clone(),
-            }),
-            Login::Endpoint(endpoint) => Some(Self::Endpoint(endpoint.clone())),
+            Login::Password { username, password } => {
+                let aws = config(&[username, password], aws).await;
+                let mut open = |source| opener.open(source, || aws.clone());
+                Some(Self::Password {
+                    username: open(username.clone()),
+                    password: open(password.clone()),
+                })
+            }
+            Login::Endpoint(endpoint) => {
+                let aws = config(&[&endpoint.client_id, &endpoint.client_secret], aws).await;
+                let mut open = |source| opener.open(source, || aws.clone());
+                Some(Self::Endpoint(TokenEndpoint {
+                    url: endpoint.url.clone(),
+                    scope: endpoint.scope.clone(),
+                    client_id: open(endpoint.client_id.clone()),
+                    client_secret: open(endpoint.client_secret.clone()),
+                }))
+            }
             Login::MskIam => Some(Self::MskIam(Box::new(aws().await))),
         }
     }
 
-    /// The current proof.
-    pub(crate) async fn proof(&self) -> Result<Proof, LoginError> {
+    /// Whether the proof may change.
+    pub(crate) fn may_change(&self) -> bool {
         match self {
-            Self::Files { username, password } => Ok(Proof::Password {
-                username: username.read()?,
-                password: password.read()?,
+            Self::Password { username, password } => username.may_change() || password.may_change(),
+            Self::Endpoint(_) | Self::MskIam(_) => true,
+        }
+    }
+
+    /// The current proof. With `refused`, a broker has refused the one from before, so a name and a
+    /// password are read again.
+    pub(crate) async fn proof(&self, refused: bool) -> Result<Proof, LoginError> {
+        match self {
+            Self::Password { username, password } => Ok(Proof::Password {
+                username: current(username, refused).await?,
+                password: current(password, refused).await?,
             }),
             Self::Endpoint(endpoint) => oauth::token(endpoint).await.map(Proof::Token),
             Self::MskIam(config) => {
@@ -103,17 +120,19 @@ impl Source {
     }
 }
 
-impl Text {
-    /// The value; a file's without the end of its last line.
-    pub(crate) fn read(&self) -> Result<String, LoginError> {
-        match self {
-            Self::Value(value) => Ok(value.clone()),
-            Self::File(path) => fs::read_to_string(path)
-                .map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
-                .map_err(|source| LoginError::File {
-                    path: path.clone(),
-                    source,
-                }),
-        }
+/// The configuration of AWS, or an empty one if no source needs it.
+async fn config(sources: &[&SecretSource], aws: impl AsyncFnOnce() -> SdkConfig) -> SdkConfig {
+    if sources.iter().any(|source| source.needs_aws()) {
+        aws().await
+    } else {
+        SdkConfig::builder().build()
     }
+}
+
+async fn current(secret: &Secret, refused: bool) -> Result<String, SecretError> {
+    let mut value = secret.get().await?;
+    if refused {
+        value = secret.refresh(&value).await?;
+    }
+    Ok(value.expose().to_owned())
 }

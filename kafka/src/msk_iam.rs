@@ -6,11 +6,8 @@
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
-use aws_sigv4::{
-    http_request::{SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign},
-    sign::v4,
-};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use trichrome_secrets::signing::{Scope, escaped};
 
 use crate::login::{LoginError, Token};
 
@@ -26,55 +23,20 @@ pub(crate) fn token(
     credentials: &Credentials,
     now: SystemTime,
 ) -> Result<Token, LoginError> {
-    let url = presigned(region, credentials, now).map_err(LoginError::Signing)?;
+    let action = escaped("kafka-cluster:Connect");
+    let url = format!("https://kafka.{region}.amazonaws.com/?Action={action}");
+    let scope = Scope {
+        service: "kafka-cluster",
+        region,
+        credentials,
+        now,
+    };
+    let url = scope.presigned(&url, LIFETIME)?;
     let end = now + LIFETIME;
     Ok(Token {
         value: URL_SAFE_NO_PAD.encode(format!("{url}&User-Agent={}", escaped(USER_AGENT))),
         principal: credentials.access_key_id().to_owned(),
         expires: credentials.expiry().map_or(end, |expiry| expiry.min(end)),
-    })
-}
-
-fn presigned(
-    region: &str,
-    credentials: &Credentials,
-    now: SystemTime,
-) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
-    let host = format!("kafka.{region}.amazonaws.com");
-    let url = format!(
-        "https://{host}/?Action={}",
-        escaped("kafka-cluster:Connect")
-    );
-    let mut settings = SigningSettings::default();
-    settings.signature_location = SignatureLocation::QueryParams;
-    settings.expires_in = Some(LIFETIME);
-    let identity = credentials.clone().into();
-    let params = v4::SigningParams::builder()
-        .identity(&identity)
-        .region(region)
-        .name("kafka-cluster")
-        .time(now)
-        .settings(settings)
-        .build()?
-        .into();
-    let headers = [("host", host.as_str())];
-    let request = SignableRequest::new("GET", &url, headers.into_iter(), SignableBody::Bytes(&[]))?;
-    let (instructions, _) = sign(request, &params)?.into_parts();
-    let mut request = http::Request::builder().uri(&url).body(())?;
-    instructions.apply_to_request_http1x(&mut request);
-    Ok(request.uri().to_string())
-}
-
-/// Percent-encodes a query value as SigV4 does: all but the unreserved characters.
-fn escaped(value: &str) -> String {
-    value.bytes().fold(String::new(), |mut text, byte| {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                text.push(char::from(byte));
-            }
-            _ => text.push_str(&format!("%{byte:02X}")),
-        }
-        text
     })
 }
 

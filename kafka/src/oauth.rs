@@ -14,12 +14,10 @@ use hyper_rustls::{ConfigBuilderExt as _, HttpsConnectorBuilder};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use rustls::{ClientConfig, RootCertStore};
 use serde::Deserialize;
+use trichrome_secrets::{Secret, SecretSource};
 use url::{Url, form_urlencoded};
 
-use crate::{
-    login::{LoginError, Token},
-    settings::Text,
-};
+use crate::login::{LoginError, Token};
 
 /// The timeout of one request.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,12 +29,12 @@ const MAX_ANSWER: usize = 256 * 1024;
 const DEFAULT_LIFETIME: u64 = 300;
 
 /// Where tokens come from, and what it takes to get one.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct TokenEndpoint {
+#[derive(Clone)]
+pub(crate) struct TokenEndpoint<S = SecretSource> {
     pub(crate) url: Url,
     pub(crate) scope: Option<String>,
-    pub(crate) client_id: Text,
-    pub(crate) client_secret: Text,
+    pub(crate) client_id: S,
+    pub(crate) client_secret: S,
 }
 
 #[derive(Deserialize)]
@@ -46,11 +44,12 @@ struct Answer {
 }
 
 /// Gets a token.
-pub(crate) async fn token(endpoint: &TokenEndpoint) -> Result<Token, LoginError> {
-    let client_id = endpoint.client_id.read()?;
-    let secret = endpoint.client_secret.read()?;
+pub(crate) async fn token(endpoint: &TokenEndpoint<Secret>) -> Result<Token, LoginError> {
+    let client_id = endpoint.client_id.get().await?;
+    let secret = endpoint.client_secret.get().await?;
+    let (client_id, secret) = (client_id.expose(), secret.expose());
     let now = SystemTime::now();
-    let answer = tokio::time::timeout(TIMEOUT, ask(endpoint, &client_id, &secret))
+    let answer = tokio::time::timeout(TIMEOUT, ask(endpoint, client_id, secret))
         .await
         .unwrap_or_else(|_| Err(format!("no answer within {} s", TIMEOUT.as_secs()).into()))
         .map_err(|source| LoginError::Endpoint {
@@ -60,13 +59,13 @@ pub(crate) async fn token(endpoint: &TokenEndpoint) -> Result<Token, LoginError>
     let lifetime = Duration::from_secs(answer.expires_in.unwrap_or(DEFAULT_LIFETIME));
     Ok(Token {
         value: answer.access_token,
-        principal: client_id,
+        principal: client_id.to_owned(),
         expires: now + lifetime,
     })
 }
 
 async fn ask(
-    endpoint: &TokenEndpoint,
+    endpoint: &TokenEndpoint<Secret>,
     client_id: &str,
     secret: &str,
 ) -> Result<Answer, Box<dyn Error + Send + Sync>> {
@@ -91,7 +90,7 @@ async fn ask(
     Ok(serde_json::from_slice(&body)?)
 }
 
-fn form(TokenEndpoint { scope, .. }: &TokenEndpoint) -> String {
+fn form(TokenEndpoint { scope, .. }: &TokenEndpoint<Secret>) -> String {
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.append_pair("grant_type", "client_credentials");
     if let Some(scope) = scope {
@@ -131,7 +130,9 @@ mod tests {
     use super::*;
 
     /// An endpoint that answers one request, and what it was asked.
-    async fn answering(answer: &'static str) -> (TokenEndpoint, tokio::task::JoinHandle<String>) {
+    async fn answering(
+        answer: &'static str,
+    ) -> (TokenEndpoint<Secret>, tokio::task::JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/token", listener.local_addr().unwrap());
         let asked = tokio::spawn(async move {
@@ -149,8 +150,8 @@ mod tests {
         let endpoint = TokenEndpoint {
             url: url.parse().unwrap(),
             scope: Some("kafka all".to_owned()),
-            client_id: Text::Value("gate way".to_owned()),
-            client_secret: Text::Value("s:cret".to_owned()),
+            client_id: Secret::fixed("KAFKA_USERNAME", "gate way"),
+            client_secret: Secret::fixed("KAFKA_PASSWORD", "s:cret"),
         };
         (endpoint, asked)
     }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use rdkafka::ClientConfig;
+use trichrome_secrets::{Forms, SecretSource};
 use trichrome_startup::Variables;
 use url::Url;
 
@@ -14,8 +15,8 @@ use crate::oauth::TokenEndpoint;
 /// Names of variables that are used in several places.
 const PROTOCOL: &str = "KAFKA_SECURITY_PROTOCOL";
 const MECHANISM: &str = "KAFKA_SASL_MECHANISM";
-const USERNAME: &str = "KAFKA_USERNAME";
-const PASSWORD: &str = "KAFKA_PASSWORD";
+const USERNAME: Forms = Forms::source("KAFKA_USERNAME").or_value().or_file();
+const PASSWORD: Forms = Forms::source("KAFKA_PASSWORD").or_value().or_file();
 const TOKEN_URL: &str = "KAFKA_OAUTH_TOKEN_URL";
 const SCOPE: &str = "KAFKA_OAUTH_SCOPE";
 const CA: &str = "KAFKA_CA_FILE";
@@ -107,27 +108,14 @@ impl Mechanism {
     }
 }
 
-/// A value, or the file that contains it.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Text {
-    Value(String),
-    File(PathBuf),
-}
-
-impl Text {
-    pub(crate) const fn is_file(&self) -> bool {
-        matches!(self, Self::File(_))
-    }
-}
-
 /// How clients log in.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub(crate) enum Login {
     /// Not at all, or by their certificate.
     Anonymous,
     Password {
-        username: Text,
-        password: Text,
+        username: SecretSource,
+        password: SecretSource,
     },
     Endpoint(TokenEndpoint),
     MskIam,
@@ -190,9 +178,11 @@ impl Settings {
             Some(Mechanism::MskIam) => Login::MskIam,
             Some(Mechanism::OAuthBearer) => token_endpoint(variables),
             Some(Mechanism::Plain | Mechanism::ScramSha256 | Mechanism::ScramSha512) => {
-                Login::Password {
-                    username: text(variables, USERNAME),
-                    password: text(variables, PASSWORD),
+                let username = SecretSource::read(variables, USERNAME);
+                let password = SecretSource::read(variables, PASSWORD);
+                match (username, password) {
+                    (Some(username), Some(password)) => Login::Password { username, password },
+                    _ => Login::Anonymous,
                 }
             }
         };
@@ -216,11 +206,7 @@ impl Settings {
         let from = match &self.login {
             Login::Anonymous => return mechanism.name().to_owned(),
             Login::Password { username, password } => {
-                let name = |text: &Text, name: &str| match text {
-                    Text::Value(_) => name.to_owned(),
-                    Text::File(_) => format!("{name}_FILE"),
-                };
-                format!("{}, {}", name(username, USERNAME), name(password, PASSWORD))
+                format!("{}, {}", username.variable(), password.variable())
             }
             Login::Endpoint(_) => TOKEN_URL.to_owned(),
             Login::MskIam => "the AWS credentials and their policy".to_owned(),
@@ -276,38 +262,22 @@ fn check_protocol(variables: &mut Variables<'_>, protocol: Protocol, mechanism: 
     }
 }
 
-/// A value from its variable or from the file that the variable `…_FILE` names.
-fn text(variables: &mut Variables<'_>, name: &str) -> Text {
-    let file_name = format!("{name}_FILE");
-    match (variables.optional(name), variables.optional(&file_name)) {
-        (Some(value), None) => return Text::Value(value),
-        (None, Some(path)) => {
-            let file = Text::File(path.trim().into());
-            match file.read() {
-                Ok(text) if text.is_empty() => variables.problem(&file_name, "names an empty file"),
-                Ok(_) => {}
-                Err(_) => variables.problem(&file_name, "must name a readable file"),
-            }
-            return file;
-        }
-        (Some(_), Some(_)) => variables.problem(name, &format!("and {file_name} are both set")),
-        (None, None) => variables.problem(name, &format!("is not set, nor is {file_name}")),
-    }
-    Text::Value(String::new())
-}
-
 fn token_endpoint(variables: &mut Variables<'_>) -> Login {
     let url = variables.required_with(TOKEN_URL, "a URL, http:// or https://", |text| {
         let url = Url::parse(text).ok()?;
         (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
     });
-    let endpoint = |url| TokenEndpoint {
-        url,
-        scope: variables.optional(SCOPE),
-        client_id: text(variables, USERNAME),
-        client_secret: text(variables, PASSWORD),
-    };
-    url.map(endpoint).map_or(Login::Anonymous, Login::Endpoint)
+    let client_id = SecretSource::read(variables, USERNAME);
+    let client_secret = SecretSource::read(variables, PASSWORD);
+    match (url, client_id, client_secret) {
+        (Some(url), Some(client_id), Some(client_secret)) => Login::Endpoint(TokenEndpoint {
+            url,
+            scope: variables.optional(SCOPE),
+            client_id,
+            client_secret,
+        }),
+        _ => Login::Anonymous,
+    }
 }
 
 /// The client's certificate and key, which belong together.
@@ -346,12 +316,13 @@ fn check_unused_login(variables: &mut Variables<'_>, settings: &Settings) {
         || format!("{PROTOCOL}={}", settings.protocol.name()),
         |mechanism| format!("{MECHANISM}={}", mechanism.name()),
     );
-    if matches!(settings.login, Login::Anonymous | Login::MskIam)
-        && settings.mechanism != Some(Mechanism::OAuthBearer)
-    {
-        for name in [USERNAME, PASSWORD] {
-            unused(variables, name, &with);
-            unused(variables, &format!("{name}_FILE"), &with);
+    let needs_login = settings.protocol.has_login()
+        && settings
+            .mechanism
+            .is_some_and(|mechanism| mechanism != Mechanism::MskIam);
+    if !needs_login {
+        for name in [USERNAME.names(), PASSWORD.names()].concat() {
+            unused(variables, &name, &with);
         }
     }
     if settings.mechanism != Some(Mechanism::OAuthBearer) {
@@ -412,8 +383,8 @@ mod tests {
         let sasl = [
             (PROTOCOL, "SASL_PLAINTEXT"),
             (MECHANISM, "PLAIN"),
-            (USERNAME, "gateway"),
-            (PASSWORD, "hunter2"),
+            ("KAFKA_USERNAME", "gateway"),
+            ("KAFKA_PASSWORD", "hunter2"),
         ];
         let settings = read(&sasl).unwrap();
         assert_eq!(
@@ -424,8 +395,8 @@ mod tests {
         assert_eq!(config.get("sasl.mechanism"), Some("PLAIN"));
         assert_eq!(
             problems(&sasl[..2]),
-            "KAFKA_USERNAME is not set, nor is KAFKA_USERNAME_FILE\n\
-             KAFKA_PASSWORD is not set, nor is KAFKA_PASSWORD_FILE"
+            "KAFKA_USERNAME is not set, nor are KAFKA_USERNAME_FILE and KAFKA_USERNAME_SOURCE\n\
+             KAFKA_PASSWORD is not set, nor are KAFKA_PASSWORD_FILE and KAFKA_PASSWORD_SOURCE"
         );
     }
 
@@ -436,15 +407,15 @@ mod tests {
         let mut sasl = vec![
             (PROTOCOL, "SASL_PLAINTEXT"),
             (MECHANISM, "PLAIN"),
-            (USERNAME, "gateway"),
+            ("KAFKA_USERNAME", "gateway"),
             ("KAFKA_PASSWORD_FILE", path),
         ];
         let settings = read(&sasl).unwrap();
         let Login::Password { password, .. } = settings.login else {
             panic!("no password");
         };
-        assert_eq!(password.read().unwrap(), "hunter2");
-        sasl.push((PASSWORD, "hunter3"));
+        assert_eq!(password.local().unwrap().as_str(), "hunter2");
+        sasl.push(("KAFKA_PASSWORD", "hunter3"));
         assert_eq!(
             problems(&sasl),
             "KAFKA_PASSWORD and KAFKA_PASSWORD_FILE are both set"
@@ -483,14 +454,14 @@ mod tests {
                 "KAFKA_OAUTH_TOKEN_URL is not set",
             ),
             (
-                vec![(USERNAME, "gateway")],
+                vec![("KAFKA_USERNAME", "gateway")],
                 "KAFKA_USERNAME has no use with KAFKA_SECURITY_PROTOCOL=PLAINTEXT",
             ),
             (
                 vec![
                     (PROTOCOL, "SASL_SSL"),
                     (MECHANISM, "AWS_MSK_IAM"),
-                    (PASSWORD, "hunter2"),
+                    ("KAFKA_PASSWORD", "hunter2"),
                 ],
                 "KAFKA_PASSWORD has no use with KAFKA_SASL_MECHANISM=AWS_MSK_IAM",
             ),

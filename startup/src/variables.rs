@@ -142,7 +142,11 @@ impl<'a> Variables<'a> {
     /// Records a problem. `problem` continues the sentence that the name begins, as in "must
     /// be a URL", and must not contain a secret.
     pub fn problem(&mut self, name: &str, problem: &str) {
-        self.problems.push(format!("{name} {problem}"));
+        let problem = format!("{name} {problem}");
+        // Two secrets in one store may need the same variable.
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
     }
 
     /// Returns the problems recorded so far.

@@ -5,7 +5,10 @@ use trichrome_proto::{
     wire::UnknownTransport,
 };
 
-use crate::entry::{MAX_DURATION_MS, METHOD_MAX, SERVICE_MAX};
+use crate::{
+    database::{DatabaseError, refuses_login},
+    entry::{MAX_DURATION_MS, METHOD_MAX, SERVICE_MAX},
+};
 
 /// Why an operation on the call log failed.
 ///
@@ -45,6 +48,15 @@ pub enum Error {
     #[error("since must be before until")]
     Range,
 
+    /// The database's address or a login can't be had now.
+    #[error("the database's login is unavailable")]
+    NoLogin(#[source] DatabaseError),
+    /// The secret with the database's address is missing or wrong.
+    #[error("the database's address is wrong; check what DATABASE_URL_SOURCE names")]
+    Address(#[source] DatabaseError),
+    /// Postgres refuses the login, which may be changing at this moment.
+    #[error("the database refuses the login")]
+    Login(#[source] sqlx::Error),
     /// Postgres can't be reached, is starting or stopping, or has no connection left.
     #[error("the database is unavailable")]
     Unavailable(#[source] sqlx::Error),
@@ -84,15 +96,28 @@ impl Fault for Error {
             | Self::Cursor
             | Self::Time { .. }
             | Self::Range => ErrorCode::InvalidArgument,
-            Self::Unavailable(_) => ErrorCode::Unavailable,
+            Self::Unavailable(_) | Self::NoLogin(_) | Self::Login(_) => ErrorCode::Unavailable,
             Self::Slow(_) | Self::Timeout => ErrorCode::DeadlineExceeded,
-            Self::NotMigrated(_) | Self::Database(_) => ErrorCode::Internal,
+            Self::Address(_) | Self::NotMigrated(_) | Self::Database(_) => ErrorCode::Internal,
+        }
+    }
+}
+
+impl From<DatabaseError> for Error {
+    fn from(error: DatabaseError) -> Self {
+        if error.is_transient() {
+            Self::NoLogin(error)
+        } else {
+            Self::Address(error)
         }
     }
 }
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
+        if refuses_login(&error) {
+            return Self::Login(error);
+        }
         let Some(database) = error.as_database_error() else {
             return match error {
                 sqlx::Error::Io(_)
@@ -165,7 +190,7 @@ mod tests {
         }
         assert_eq!(Condition::of("57014"), Condition::Canceled);
         assert_eq!(Condition::of("42P01"), Condition::NoTable);
-        for state in ["", "28P01", "3D000", "42601", "22021", "23505"] {
+        for state in ["", "3D000", "42601", "22021", "23505"] {
             assert_eq!(Condition::of(state), Condition::Other, "{state}");
         }
     }

@@ -29,6 +29,6 @@ mod totals;
 mod wiring;
 
 pub use analytics::Analytics;
-pub use database::{Database, DatabaseError};
+pub use database::{Database, DatabaseError, DatabaseSource};
 pub use error::Error;
 pub use ingest::{Position, Record, Refusal, Refused};

@@ -6,7 +6,10 @@ use sqlx::{
     postgres::PgPoolOptions,
 };
 
-use crate::Database;
+use crate::{
+    Database, DatabaseError,
+    database::{Target, refuses_login},
+};
 
 /// The files in `migrations/`, in order. A released one must never change: the database stores its
 /// checksum.
@@ -62,19 +65,45 @@ pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
     migrations().run(pool).await
 }
 
-/// Calls [`migrate`] with a connection of its own.
+/// Why a database could not be migrated.
+#[derive(Debug, thiserror::Error)]
+pub enum SchemaError {
+    /// It has no address, or no login.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// It can't be reached, or refuses the login or a migration.
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+}
+
+/// Calls [`migrate`] with a connection of its own. If the server refuses the login, the secret is
+/// read again, and the login is tried once more if it has changed.
 ///
 /// # Errors
 ///
-/// See [`migrate`].
-pub async fn migrate_database(database: &Database) -> Result<(), MigrateError> {
+/// See [`SchemaError`].
+pub async fn migrate_database(database: &Database) -> Result<(), SchemaError> {
+    let target = database.target().await?;
+    match migrate_target(&target).await {
+        Err(SchemaError::Migrate(MigrateError::Execute(error))) if refuses_login(&error) => {
+            match database.refreshed(&target).await? {
+                Some(target) => migrate_target(&target).await,
+                None => Err(MigrateError::Execute(error).into()),
+            }
+        }
+        outcome => outcome,
+    }
+}
+
+async fn migrate_target(target: &Target) -> Result<(), SchemaError> {
     let pool = PgPoolOptions::new()
         .max_connections(1)
-        .connect_with(database.options())
-        .await?;
+        .connect_with(target.options().await?)
+        .await
+        .map_err(MigrateError::from)?;
     let outcome = migrate(&pool).await;
     pool.close().await;
-    outcome
+    Ok(outcome?)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The table in Postgres.
 //!
-//! Every wait is limited: without a connection within 3 s a call fails with `UNAVAILABLE`, and
+//! Every wait is limited: without an address and a connection within 3 s a call fails with `UNAVAILABLE`, and
 //! without its results within 6 s with `DEADLINE_EXCEEDED`. Together that is less than the 10 s
 //! that the gateway waits for a function.
 
@@ -9,16 +9,19 @@ mod insert;
 mod page;
 mod totals;
 
-use std::{sync::OnceLock, time::Duration};
+use std::time::Duration;
 
 use sqlx::{
     Connection as _, PgConnection, PgPool, Postgres, pool::PoolConnection, postgres::PgPoolOptions,
 };
-use tracing::{Instrument as _, Span, info_span};
+use tokio::sync::Mutex;
+use tracing::{Instrument as _, Span, field::Empty, info_span};
 use trichrome_proto::error::Fault as _;
 use trichrome_telemetry as telemetry;
 
-use crate::{Database, Error, cursor::Cursor, entry::Entry, filter::Filter, totals::Sums};
+use crate::{
+    Database, Error, cursor::Cursor, database::Target, entry::Entry, filter::Filter, totals::Sums,
+};
 
 /// How long to wait for a connection. Postgres restarts in less.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -47,14 +50,21 @@ const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
 #[derive(Debug)]
 pub(crate) struct Store {
     database: Database,
-    pool: OnceLock<PgPool>,
+    /// The pool for the current address.
+    pool: Mutex<Option<Pool>>,
+}
+
+#[derive(Clone, Debug)]
+struct Pool {
+    target: Target,
+    connections: PgPool,
 }
 
 impl Store {
     pub(crate) fn new(database: Database) -> Self {
         Self {
             database,
-            pool: OnceLock::new(),
+            pool: Mutex::new(None),
         }
     }
 
@@ -63,7 +73,7 @@ impl Store {
         let span = self.span("INSERT");
         telemetry::set(&span, "db.operation.batch.size", entries.len() as i64);
         let work = async {
-            let mut connection = self.acquire().await?;
+            let mut connection = self.acquire(&span).await?;
             let work = insert::insert(&mut connection, entries);
             let outcome = tokio::time::timeout(STATEMENTS_TIMEOUT, work).await;
             settle(connection, outcome)
@@ -83,7 +93,7 @@ impl Store {
     ) -> Result<(Vec<Entry>, Option<Sums>), Error> {
         let span = self.span("SELECT");
         let work = async {
-            let mut connection = self.acquire().await?;
+            let mut connection = self.acquire(&span).await?;
             let work = read(&mut connection, filter, after, limit, totals);
             let outcome = tokio::time::timeout(STATEMENTS_TIMEOUT, work).await;
             settle(connection, outcome)
@@ -94,8 +104,7 @@ impl Store {
 
     /// A call's statements as a span, by the conventions for database clients.
     fn span(&self, operation: &'static str) -> Span {
-        let options = self.database.options();
-        let span = info_span!(
+        info_span!(
             "postgres",
             otel.kind = "client",
             otel.name = format!("{operation} {TABLE}"),
@@ -103,29 +112,79 @@ impl Store {
             db.operation.name = operation,
             db.collection.name = TABLE,
             db.query.summary = format!("{operation} {TABLE}"),
-            server.address = options.get_host(),
-            server.port = options.get_port(),
-        );
-        if let Some(name) = options.get_database() {
-            telemetry::set(&span, "db.namespace", name.to_owned());
-        }
-        span
+            server.address = Empty,
+            server.port = Empty,
+        )
     }
 
+    /// A connection. If the server refuses the login, the secret is read again, and the login is
+    /// tried once more if it has changed.
+    async fn acquire(&self, span: &Span) -> Result<PoolConnection<Postgres>, Error> {
+        let work = async {
+            let pool = self.pool(self.database.target().await?).await?;
+            pool.describe(span);
+            match pool.acquire().await {
+                Err(Error::Login(error)) => {
+                    let Some(target) = self.database.refreshed(&pool.target).await? else {
+                        return Err(Error::Login(error));
+                    };
+                    let pool = self.pool(target).await?;
+                    pool.describe(span);
+                    pool.acquire().await
+                }
+                outcome => outcome,
+            }
+        };
+        let timely = tokio::time::timeout(CONNECT_TIMEOUT, work).await;
+        timely.unwrap_or(Err(Error::Unavailable(sqlx::Error::PoolTimedOut)))
+    }
+
+    /// The pool for this address. Connections of another one are closed when their calls end.
+    async fn pool(&self, target: Target) -> Result<Pool, Error> {
+        let mut current = self.pool.lock().await;
+        if let Some(pool) = current.as_ref()
+            && pool.target.version() >= target.version()
+        {
+            return Ok(pool.clone());
+        }
+        let options = target.options().await?;
+        let connections = PgPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(CONNECT_TIMEOUT)
+            // Ping before each use, to replace connections that were lost while the
+            // environment was frozen or Postgres restarted.
+            .test_before_acquire(true)
+            // No timers, which would not run while the environment is frozen.
+            .max_lifetime(None)
+            .idle_timeout(None)
+            .connect_lazy_with(options);
+        let pool = Pool {
+            target,
+            connections,
+        };
+        *current = Some(pool.clone());
+        Ok(pool)
+    }
+}
+
+impl Pool {
     async fn acquire(&self) -> Result<PoolConnection<Postgres>, Error> {
-        let pool = self.pool.get_or_init(|| {
-            PgPoolOptions::new()
-                .max_connections(CONNECTIONS)
-                .acquire_timeout(CONNECT_TIMEOUT)
-                // Ping before each use, to replace connections that were lost while the
-                // environment was frozen or Postgres restarted.
-                .test_before_acquire(true)
-                // No timers, which would not run while the environment is frozen.
-                .max_lifetime(None)
-                .idle_timeout(None)
-                .connect_lazy_with(self.database.options())
-        });
-        Ok(pool.acquire().await?)
+        if self.target.has_tokens() {
+            // A token begins connections for 15 minutes only, and signing one takes microseconds.
+            self.connections
+                .set_connect_options(self.target.options().await?);
+        }
+        Ok(self.connections.acquire().await?)
+    }
+
+    /// Says in a span where the server is.
+    fn describe(&self, span: &Span) {
+        let place = self.target.place();
+        span.record("server.address", place.get_host());
+        span.record("server.port", place.get_port());
+        if let Some(name) = place.get_database() {
+            telemetry::set(span, "db.namespace", name.to_owned());
+        }
     }
 }
 

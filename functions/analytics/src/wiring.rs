@@ -2,17 +2,13 @@
 
 use trichrome_runtime::Env;
 
-use crate::{Analytics, Database, DatabaseError};
+use crate::{Analytics, Database, DatabaseSource};
 
 impl Database {
-    /// The database of `DATABASE_URL`, or a placeholder with a problem recorded.
+    /// The database of [`DatabaseSource::read`], or a placeholder with a problem recorded.
     pub fn from_env(env: &mut Env) -> Self {
-        let url = env.required("DATABASE_URL");
-        url.parse().unwrap_or_else(|error: DatabaseError| {
-            if !url.is_empty() {
-                env.problem("DATABASE_URL", &error.to_string());
-            }
-            Self::placeholder()
+        DatabaseSource::read(env.variables()).map_or_else(Self::placeholder, |source| {
+            source.open(|| env.aws("secrets_manager"))
         })
     }
 }

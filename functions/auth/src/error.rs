@@ -30,15 +30,25 @@ pub enum Error {
     /// 401: the token is valid, but its user was deleted or revoked it.
     #[error("the token was revoked or its user is gone; log in again")]
     Revoked,
-    /// 503: Secrets Manager can't be reached, or throttles.
+    /// 503: the store of the key can't be reached, or throttles.
     #[error("the token key is not available; try again")]
     KeyUnavailable(#[source] Cause),
     /// 500: the secret is missing or contains no valid key.
-    #[error("the token key is invalid; check the secret that TOKEN_KEY_SECRET_ID names")]
+    #[error("the token key is invalid; check what TOKEN_KEY_SECRET_ID or TOKEN_KEY_SOURCE names")]
     Key(#[source] Cause),
     /// 500: signing failed.
     #[error("the token could not be signed")]
     Sign(#[source] Cause),
+}
+
+impl From<trichrome_secrets::SecretError> for Error {
+    fn from(error: trichrome_secrets::SecretError) -> Self {
+        if error.is_transient() {
+            Self::KeyUnavailable(error.into())
+        } else {
+            Self::Key(error.into())
+        }
+    }
 }
 
 impl Fault for Error {

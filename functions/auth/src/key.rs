@@ -1,4 +1,4 @@
-//! The private key that signs tokens, as it is stored in Secrets Manager.
+//! The private key that signs tokens, as its secret holds it.
 
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use serde::Deserialize;

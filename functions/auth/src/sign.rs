@@ -2,12 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use aws_sdk_secretsmanager::{Client, config::Builder};
-use aws_types::SdkConfig;
 use jsonwebtoken::{Algorithm, Header, encode, get_current_timestamp};
 use serde::Serialize;
-use tokio::{sync::Mutex, time::Instant};
-use trichrome_aws::{AwsSpans, Failure};
+use tokio::sync::Mutex;
+use trichrome_secrets::{Secret, Value};
 use trichrome_startup::error_chain;
 use trichrome_users::Account;
 use uuid::Uuid;
@@ -16,11 +14,6 @@ use crate::{Error, key::Key};
 
 /// The token's type (RFC 9068, section 2.1), so that no other kind of token is taken for one.
 const TYPE: &str = "at+jwt";
-/// How long a key is cached. A new key must be in the verifiers' JWKS for longer than this
-/// before it is used, and an old one after.
-const REFRESH: Duration = Duration::from_secs(300);
-/// How long the old key is used after a failed refresh, before the next attempt.
-const RETRY: Duration = Duration::from_secs(30);
 
 /// What all tokens have in common.
 #[derive(Debug, Clone)]
@@ -34,20 +27,21 @@ pub struct TokenTerms {
 }
 
 /// Signs tokens with the key in a secret.
+///
+/// A secret is read again after five minutes. So a new key must be in the verifiers' JWKS for longer
+/// than this before it is used, and an old one after.
 #[derive(Debug)]
 pub struct Signer {
-    client: Client,
-    secret_id: String,
+    secret: Secret,
     terms: Arc<TokenTerms>,
-    /// Locked while the secret is read, so that concurrent callers read it once.
     cached: Mutex<Option<Cached>>,
 }
 
+/// The last valid key, and the version of the secret that it was made of.
 #[derive(Debug)]
 struct Cached {
     key: Arc<Key>,
-    /// When to read the secret again.
-    due: Instant,
+    version: u64,
 }
 
 /// A signer that has its key and needs no service any more.
@@ -82,72 +76,56 @@ fn is_zero(number: &u64) -> bool {
 impl Signer {
     /// Creates a signer that reads the key at first use.
     #[must_use]
-    pub fn new(config: &SdkConfig, secret_id: String, terms: TokenTerms) -> Self {
+    pub fn new(secret: Secret, terms: TokenTerms) -> Self {
         Self {
-            client: Client::from_conf(Builder::from(config).interceptor(AwsSpans::other()).build()),
-            secret_id,
+            secret,
             terms: Arc::new(terms),
             cached: Mutex::new(None),
         }
     }
 
-    /// Returns the signer with its key, which is at most five minutes old unless refreshing it
-    /// fails.
+    /// Returns the signer with its key, which is at most five minutes old unless reading it again
+    /// fails ([`Secret::get`]).
     ///
     /// # Errors
-    /// [`Error::KeyUnavailable`] and [`Error::Key`] if there is no cached key.
+    /// [`Error::KeyUnavailable`] and [`Error::Key`] if there is no key that may be used.
     pub async fn ready(&self) -> Result<Ready, Error> {
+        let value = self.secret.get().await?;
         let mut cached = self.cached.lock().await;
-        if let Some(Cached { key, due }) = cached.as_ref()
-            && Instant::now() < *due
-        {
-            return Ok(self.with(Arc::clone(key)));
+        let is_cached = |cached: &&Cached, value: &Value| cached.version == value.version();
+        if let Some(cached) = cached.as_ref().filter(|cached| is_cached(cached, &value)) {
+            return Ok(self.with(&cached.key));
         }
-        let (key, due) = match (self.read().await, cached.take()) {
-            (Ok(key), _) => (Arc::new(key), Instant::now() + REFRESH),
+        let mut parsed = Key::parse(value.expose()).map(|key| (key, value.version()));
+        if parsed.is_err() {
+            // Somebody may have mended it meanwhile.
+            let value = self.secret.refresh(&value).await?;
+            parsed = Key::parse(value.expose()).map(|key| (key, value.version()));
+        }
+        match (parsed, cached.as_ref()) {
+            (Ok((key, version)), _) => {
+                let key = Arc::new(key);
+                let ready = self.with(&key);
+                *cached = Some(Cached { key, version });
+                Ok(ready)
+            }
             (Err(error), Some(old)) => {
                 tracing::warn!(
                     error = error_chain(&error),
                     kid = old.key.id,
-                    "the token key could not be refreshed; signing with the old one"
+                    "the new token key is invalid; signing with the old one"
                 );
-                (old.key, Instant::now() + RETRY)
+                Ok(self.with(&old.key))
             }
-            (Err(error), None) => return Err(error),
-        };
-        *cached = Some(Cached {
-            key: Arc::clone(&key),
-            due,
-        });
-        Ok(self.with(key))
-    }
-
-    fn with(&self, key: Arc<Key>) -> Ready {
-        Ready {
-            key,
-            terms: Arc::clone(&self.terms),
+            (Err(error), None) => Err(error),
         }
     }
 
-    async fn read(&self) -> Result<Key, Error> {
-        let answer = self
-            .client
-            .get_secret_value()
-            .secret_id(&self.secret_id)
-            .send()
-            .await
-            .map_err(|error| {
-                let failure = Failure::from(error);
-                if failure.is_transient() {
-                    Error::KeyUnavailable(failure.into())
-                } else {
-                    Error::Key(failure.into())
-                }
-            })?;
-        let secret = answer
-            .secret_string()
-            .ok_or_else(|| Error::Key("the secret is binary, not text".into()))?;
-        Key::parse(secret)
+    fn with(&self, key: &Arc<Key>) -> Ready {
+        Ready {
+            key: Arc::clone(key),
+            terms: Arc::clone(&self.terms),
+        }
     }
 }
 

@@ -16,6 +16,8 @@ use jsonwebtoken::{
     jwk::{Jwk, JwkSet},
 };
 use serde_json::{Value, json};
+use trichrome_secrets::{Forms, Opener, SecretSource};
+use trichrome_startup::Variables;
 use trichrome_users::{UserStore, Users};
 
 use crate::{Sessions, Signer, TokenTerms};
@@ -55,7 +57,11 @@ impl Aws {
             audience: "them".to_owned(),
             ttl: Duration::from_secs(3600),
         };
-        Signer::new(&self.config(), "token-key".to_owned(), terms)
+        let mut variables =
+            Variables::new(|name| (name == "TOKEN_KEY_SECRET_ID").then(|| "token-key".to_owned()));
+        let forms = Forms::source("TOKEN_KEY").or_secret_id();
+        let source = SecretSource::read(&mut variables, forms).unwrap();
+        Signer::new(Opener::new().open(source, || self.config()), terms)
     }
 
     pub(crate) fn users(&self) -> Users {

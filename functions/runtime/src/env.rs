@@ -2,6 +2,7 @@
 
 use aws_types::SdkConfig;
 use trichrome_aws::Clients;
+use trichrome_secrets::{Forms, Opener, Secret, SecretSource};
 use trichrome_startup::{InvalidEnvironment, Variables};
 
 use crate::token::Verifier;
@@ -61,6 +62,13 @@ impl Env {
             .aws
             .get_or_insert_with(|| Clients::from_variables(&mut self.variables));
         clients.config(service, &self.variables)
+    }
+
+    /// A secret, from the one variable of `forms` that is set; `None`, with a problem recorded, if
+    /// that isn't possible. It is read at first use.
+    pub fn secret(&mut self, forms: Forms) -> Option<Secret> {
+        let source = SecretSource::read(&mut self.variables, forms)?;
+        Some(Opener::new().open(source, || self.aws("secrets_manager")))
     }
 
     /// The verifier of tokens: `TOKEN_JWKS`, `TOKEN_ISSUER`, `TOKEN_AUDIENCE`.

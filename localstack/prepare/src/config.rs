@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use trichrome_analytics::Database;
+use trichrome_analytics::DatabaseSource;
 use trichrome_kafka::Connection;
 use trichrome_startup::{InvalidEnvironment, Variables};
 
@@ -10,9 +10,6 @@ use crate::{steps::Step, topics::Layout};
 
 /// The default of `PREPARE_TIMEOUT_SECONDS`.
 const TIMEOUT: Duration = Duration::from_secs(60);
-
-/// What `DATABASE_URL` takes.
-const DATABASE_URL: &str = "a Postgres URL such as postgres://user:password@host:5432/name";
 
 /// The configuration of the requested steps.
 #[derive(Debug)]
@@ -27,8 +24,8 @@ pub struct Config {
     pub topics: Option<Topics>,
     /// For `topic-commands`: `KAFKA_TOPIC_PARTITIONS` and `KAFKA_TOPIC_REPLICATION`
     pub topic_commands: Option<Layout>,
-    /// For `schema`: `DATABASE_URL`
-    pub database: Option<Database>,
+    /// For `schema`: `DATABASE_URL` and the variables that go with it.
+    pub database: Option<DatabaseSource>,
     /// `PREPARE_TIMEOUT_SECONDS`: time allowed for each dependency to become available.
     pub timeout: Duration,
 }
@@ -120,7 +117,7 @@ impl Config {
             }),
             topic_commands: wanted(Step::TopicCommands).then(|| Layout::read(&mut vars)),
             database: wanted(Step::Schema)
-                .then(|| vars.required_with("DATABASE_URL", DATABASE_URL, |url| url.parse().ok()))
+                .then(|| DatabaseSource::read(&mut vars))
                 .flatten(),
             timeout: vars.seconds_or("PREPARE_TIMEOUT_SECONDS", TIMEOUT),
         };
@@ -202,6 +199,7 @@ mod tests {
             "DERIVE_QUEUE_URL" => Some("http://127.0.0.1:4566/000000000000/derive".into()),
             "WEB_ORIGINS" => Some("http://localhost:3005, http://localhost:5173,".into()),
             "TOKEN_KEY_FILE" | "PREPARE_TIMEOUT_SECONDS" => None,
+            optional if optional.starts_with("DATABASE_") => None,
             optional if optional.starts_with("KAFKA_") && optional != "KAFKA_BROKERS" => None,
             other => Some(other.to_lowercase()),
         })

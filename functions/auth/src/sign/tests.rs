@@ -8,6 +8,11 @@ use trichrome_users::User;
 use super::*;
 use crate::testing::{Aws, failure, jwks, secret};
 
+/// How long a key counts as current (`trichrome-secrets`).
+const REFRESH: Duration = Duration::from_secs(300);
+/// How long the old key is used after a failed refresh.
+const RETRY: Duration = Duration::from_secs(30);
+
 /// Verifies a token with the key that its header names.
 fn verify(token: &str, keys: &[(&str, u8)]) -> jsonwebtoken::errors::Result<Value> {
     let kid = decode_header(token).unwrap().kid.unwrap();

@@ -143,10 +143,12 @@ async fn prepare(config: &Config) -> anyhow::Result<()> {
         Ok(())
     };
     let database = async {
-        let Some(database) = &config.database else {
+        let Some(source) = &config.database else {
             return Ok(());
         };
-        until(timeout, "the schema", || schema::ensure(database)).await?;
+        let aws = aws::config().await;
+        let database = source.clone().open(|| aws.clone());
+        until(timeout, "the schema", || schema::ensure(&database)).await?;
         println!("schema is current");
         anyhow::Ok(())
     };
