@@ -505,8 +505,8 @@ def own_database_secret(stack):
 
 
 def database_parameters(secrets, stack, given, before):
-    """The name and the version of the database's secret. CloudFormation only reads a secret again
-    if the reference to it changes."""
+    """The name and the version of the database's secret. A new version makes CloudFormation run the
+    migrations, and replace the instances that have read the one before."""
     name = given.get("DatabaseUrlSecret") or before.get("DatabaseUrlSecret") or own_database_secret(stack)
     if url := os.environ.get("DATABASE_URL"):
         put_secret(secrets, name, url)

@@ -49,14 +49,6 @@ def functions(differences, client, resources, meaning):
         variables.update(properties.get("Environment", {}).get("Variables", {}))
         meant = {key: meaning.of(value) for key, value in variables.items()}
         environment = made["Environment"]["Variables"]
-        if "DATABASE_URL" in meant:
-            # Not shown, since it contains a password.
-            differences.same(
-                f"{name}, DATABASE_URL comes from the secret",
-                environment.pop("DATABASE_URL", "").startswith("postgres://"),
-                True,
-            )
-            del meant["DATABASE_URL"]
         differences.same(f"{name}, environment", environment, meant)
         differences.same(f"{name}, code", made["CodeSize"] > 0, True)
 

@@ -10,8 +10,9 @@
 )]
 
 use std::{
+    io::{BufRead as _, BufReader, Lines},
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Child, ChildStdout, Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -152,8 +153,8 @@ fn a_failed_stack_is_repaired_updated_and_deleted() {
 
     let again: Value = serde_json::from_str(&success(&mut up())).unwrap();
     assert_eq!(again, first, "deploying again changes nothing");
-    // A new URL reaches the functions, and its database is migrated. A schema that a later version
-    // has migrated is left alone.
+    // A new URL is stored for the functions, and its database is migrated. A schema that a later
+    // version has migrated is left alone.
     let moved_to = format!("{url}?application_name=moved");
     let schema = LaterSchema::begin(&url);
     let moved = success(up().env("DATABASE_URL", &moved_to));
@@ -166,6 +167,8 @@ fn a_failed_stack_is_repaired_updated_and_deleted() {
         moved_to,
         "an unset URL keeps the old one"
     );
+
+    rotate(&url);
 
     let changed = up()
         .args(["--parameter", "LogLevel=warn"])
@@ -271,14 +274,151 @@ fn execute(url: &str, statement: &'static str) {
 }
 
 fn on_database<T>(url: &str, work: impl AsyncFnOnce(PgConnection) -> sqlx::Result<T>) -> T {
+    block_on(async {
+        let connection = PgConnection::connect(url).await.expect("Postgres");
+        work(connection).await.expect("a statement")
+    })
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
-    runtime.block_on(async {
-        let connection = PgConnection::connect(url).await.expect("Postgres");
-        work(connection).await.expect("a statement")
-    })
+    runtime.block_on(work)
+}
+
+/// Changes the database's password and then the secret, while call logs are stored: the functions
+/// answer `UNAVAILABLE` in between, and go on with the new password without a restart.
+fn rotate(url: &str) {
+    let role = Role::create(url);
+    success(up().env("DATABASE_URL", role.url("one")));
+    let before = success(&mut revision());
+    let mut writer = Writer::start();
+    writer.until("ok", 3);
+
+    // Connections that are open stay open; these are closed, as by a failover.
+    execute(url, "ALTER ROLE rotated PASSWORD 'two'");
+    execute(
+        url,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rotated'",
+    );
+    writer.until("UNAVAILABLE", 3);
+
+    success(python(PUT_SECRET).env("SECRET", role.url("two")));
+    writer.until("ok", 3);
+    drop(writer);
+    assert_eq!(success(&mut revision()), before, "the function was changed");
+    success(&mut up());
+}
+
+/// A role that needs its password, unlike the cluster's others.
+struct Role<'a>(&'a str);
+
+impl<'a> Role<'a> {
+    fn create(url: &'a str) -> Self {
+        let role = Self(url);
+        execute(url, DROP_ROLE);
+        execute(url, "CREATE ROLE passwords");
+        // The owner of the tables, and the group for which the server asks for passwords.
+        execute(
+            url,
+            "CREATE ROLE rotated LOGIN PASSWORD 'one' IN ROLE trichrome, passwords",
+        );
+        let refused = sqlx::postgres::PgPoolOptions::new();
+        let wrong = role.url("wrong");
+        let refused = block_on(async { refused.connect(&wrong).await });
+        refused.expect_err("the server takes any password, so this test would show nothing");
+        role
+    }
+
+    fn url(&self, password: &str) -> String {
+        let (_, place) = self.0.rsplit_once('@').expect("a URL with a role");
+        format!("postgres://rotated:{password}@{place}")
+    }
+}
+
+impl Drop for Role<'_> {
+    fn drop(&mut self) {
+        execute(self.0, DROP_ROLE);
+    }
+}
+
+const DROP_ROLE: &str = "DO $$ BEGIN
+    PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rotated';
+    DROP ROLE IF EXISTS rotated;
+    DROP ROLE IF EXISTS passwords;
+END $$";
+
+/// As a rotation function of Secrets Manager does.
+const PUT_SECRET: &str = r#"
+client("secretsmanager").put_secret_value(
+    SecretId="STACK/database-url", SecretString=os.environ["SECRET"])
+"#;
+
+/// Prints what changes with any change of a function's code or configuration.
+fn revision() -> Command {
+    python(
+        r#"
+function = client("lambda").get_function_configuration(FunctionName="STACK-analytics-ingest")
+print(function["LastModified"], function["Environment"], function["CodeSha256"])
+"#,
+    )
+}
+
+/// Stores call logs, one after the other, until dropped.
+struct Writer {
+    process: Child,
+    outcomes: Lines<BufReader<ChildStdout>>,
+}
+
+impl Writer {
+    fn start() -> Self {
+        let mut command = python(
+            r#"
+import time, uuid
+while True:
+    millis = f"{int(time.time() * 1000):012x}"
+    id = f"{millis[:8]}-{millis[8:]}-7000-8000-{uuid.uuid4().hex[:12]}"
+    entry = {"id": id, "transport": "rest", "service": "auth", "method": "Login"}
+    message = {"messageId": "1", "eventSource": "aws:sqs", "body": json.dumps(entry)}
+    answer = client("lambda").invoke(
+        FunctionName="STACK-analytics-ingest", Payload=json.dumps({"Records": [message]}))
+    outcome = json.loads(answer["Payload"].read())
+    failed = "FunctionError" in answer or outcome.get("batchItemFailures")
+    print(outcome.get("errorType", outcome) if failed else "ok", flush=True)
+    time.sleep(0.2)
+"#,
+        );
+        let mut process = command
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("Python starts");
+        let output = process.stdout.take().expect("piped");
+        Self {
+            process,
+            outcomes: BufReader::new(output).lines(),
+        }
+    }
+
+    /// Waits until this was the outcome of so many calls in a row.
+    fn until(&mut self, expected: &str, calls: usize) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let (mut seen, mut row) = (Vec::new(), 0);
+        while row < calls {
+            let outcome = self.outcomes.next().expect("an outcome").expect("text");
+            row = if outcome == expected { row + 1 } else { 0 };
+            seen.push(outcome);
+            assert!(Instant::now() < deadline, "not {expected}: {seen:?}");
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
 
 /// Puts a call log into the queue of those that could not be stored.
@@ -310,12 +450,17 @@ fn is_stored(url: &str, id: Uuid) -> bool {
     false
 }
 
-/// Prints the database URL of a function of the stack.
+/// Prints the database URL that a function of the stack reads from its source, which is all that its
+/// configuration shows.
 fn database_url() -> Command {
     python(
         r#"
 function = client("lambda").get_function_configuration(FunctionName="STACK-analytics-log")
-print(function["Environment"]["Variables"]["DATABASE_URL"])
+variables = function["Environment"]["Variables"]
+assert not [value for value in variables.values() if "postgres://" in value], variables.keys()
+kind, name = variables["DATABASE_URL_SOURCE"].split(":", 1)
+assert kind == "aws-secretsmanager", kind
+print(client("secretsmanager").get_secret_value(SecretId=name)["SecretString"])
 "#,
     )
 }

@@ -30,6 +30,8 @@ SAMPLES = {
     "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:alarms",
     "BudgetEmail": "ops@example.com",
     "CertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/11111111-2222-3333-4444-555555555555",
+    "DatabaseEndpoint": "db.example.internal:5432/trichrome",
+    "DatabaseIamUserArn": "arn:aws:rds-db:us-east-1:123456789012:dbuser:db-ABCDEFGHIJKL01234/trichrome",
     "DatabaseProxyFor": "trichrome",
     "DatabaseProxySecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:rds-AbCdEf",
     "DatabaseUrlVersion": "11111111-2222-3333-4444-555555555555",

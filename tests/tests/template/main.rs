@@ -444,7 +444,10 @@ fn printed_blocks_are_like_those_of_the_template() {
         assert_eq!(printed["FunctionName"], written["FunctionName"]);
         assert_eq!(printed["CodeUri"], written["CodeUri"]);
         assert_eq!(printed["Events"], written["Events"]);
-        assert_eq!(allowed(printed), allowed(written));
+        let ((printed, calls), (written, mut shared)) = (allowed(printed), allowed(written));
+        // Like the variables of the database, it is not derived from the contract.
+        shared.remove("DatabasePolicy");
+        assert_eq!((printed, calls), (written, shared));
     }
 }
 
@@ -577,7 +580,7 @@ fn policies_allow_what_the_code_does_and_no_more() {
     let template = Template::read();
     let functions = template.functions();
     for (name, properties) in functions {
-        let (actions, logs_calls) = allowed(properties);
+        let (actions, shared) = allowed(properties);
         let expected: BTreeSet<_> = actions_of(&name).iter().map(ToString::to_string).collect();
         assert_eq!(
             actions, expected,
@@ -586,17 +589,25 @@ fn policies_allow_what_the_code_does_and_no_more() {
         let is_operation = OPERATIONS
             .iter()
             .any(|operation| operation.function == name);
+        let logs_calls = shared.contains("CallLogPolicy");
         assert_eq!(logs_calls, is_operation, "{name}: the policy for call logs");
+        let has_database = shared.contains("DatabasePolicy");
+        let reads_secret = !properties["Environment"]["Variables"]["DATABASE_URL_SOURCE"].is_null();
+        assert_eq!(
+            has_database, reads_secret,
+            "{name}: the policy for the database"
+        );
+        assert_eq!(has_database, name.starts_with("analytics-"), "{name}");
     }
 }
 
-/// The actions that a function's policies allow, and whether it may log calls.
-fn allowed(properties: &Value) -> (BTreeSet<String>, bool) {
+/// The actions that a function's own policies allow, and the policies that it shares with others.
+fn allowed(properties: &Value) -> (BTreeSet<String>, BTreeSet<String>) {
     let mut actions = BTreeSet::new();
-    let mut logs_calls = false;
+    let mut shared = BTreeSet::new();
     for policy in properties["Policies"].as_array().into_iter().flatten() {
-        if policy["Ref"] == "CallLogPolicy" {
-            logs_calls = true;
+        if let Some(name) = policy["Ref"].as_str() {
+            shared.insert(name.to_owned());
             continue;
         }
         // AWS's own policies, which are named by a string, allow too much.
@@ -606,7 +617,7 @@ fn allowed(properties: &Value) -> (BTreeSet<String>, bool) {
             actions.extend(granted(statement));
         }
     }
-    (actions, logs_calls)
+    (actions, shared)
 }
 
 /// `action on resource`, for each action.
@@ -632,6 +643,36 @@ fn texts(value: &Value) -> Vec<&str> {
         Value::Array(values) => values.iter().filter_map(Value::as_str).collect(),
         value => value.as_str().into_iter().collect(),
     }
+}
+
+/// Exactly one secret, and Postgres by IAM only if the operator wants that.
+#[test]
+fn the_databases_policy_allows_its_secret_alone() {
+    let template = Template::read();
+    let policy = &template.resources()["DatabasePolicy"]["Properties"]["PolicyDocument"];
+    let statements = policy["Statement"].as_array().unwrap();
+    assert_eq!(statements.len(), 2, "{policy}");
+    assert_eq!(
+        statements[0],
+        serde_json::json!({
+            "Effect": "Allow",
+            "Action": "secretsmanager:GetSecretValue",
+            "Resource": {"Fn::Sub": "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:\
+                ${AWS::AccountId}:secret:${DatabaseUrlSecret}-??????"},
+        })
+    );
+    assert_eq!(
+        statements[1]["Fn::If"],
+        serde_json::json!([
+            "HasDatabaseIam",
+            {
+                "Effect": "Allow",
+                "Action": "rds-db:connect",
+                "Resource": {"Ref": "DatabaseIamUserArn"},
+            },
+            {"Ref": "AWS::NoValue"},
+        ])
+    );
 }
 
 #[test]
@@ -758,12 +799,10 @@ fn the_template_contains_no_secret() {
     assert!(key["SecretString"].is_null(), "{key}");
     for (name, properties) in template.functions() {
         let variables = &properties["Environment"]["Variables"];
-        let url = &variables["DATABASE_URL"];
-        let text = url["Fn::Sub"].as_str().unwrap_or_default();
-        assert!(
-            url.is_null() || text.starts_with("{{resolve:secretsmanager:"),
-            "{name}: {url}"
-        );
+        // Resolved by CloudFormation, a secret would be in the function's configuration.
+        let text = variables.to_string();
+        assert!(!text.contains("{{resolve:"), "{name}: {text}");
+        assert!(variables["DATABASE_URL"].is_null(), "{name}");
         let signs = matches!(
             name.as_str(),
             "auth-signup" | "auth-login" | "auth-change-password"

@@ -21,6 +21,11 @@ use crate::{interrupt, port, process, progress::say, tools};
 const ORPHANS_TIMEOUT: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(20);
 
+/// The access rules. Trust: the cluster listens on loopback only and holds only call logs. Tests of
+/// logins put their roles into a group that needs passwords.
+const ACCESS: &str = "host all +passwords 127.0.0.1/32 scram-sha-256\n\
+                      host all all 127.0.0.1/32 trust\n";
+
 const ROLE: &str = "trichrome";
 const DATABASE: &str = "trichrome";
 
@@ -45,6 +50,9 @@ impl Cluster {
         if !cluster.data.join("PG_VERSION").exists() {
             cluster.create(logs)?;
         }
+        // In place, so that it still belongs to the user who runs the server.
+        let access = cluster.data.join("pg_hba.conf");
+        fs::write(&access, ACCESS).with_context(|| format!("cannot write {}", access.display()))?;
         Ok(cluster)
     }
 
@@ -72,7 +80,6 @@ impl Cluster {
     }
 
     fn create(&self, logs: &Path) -> Result<()> {
-        // Trust: the cluster listens on loopback only and holds only call logs.
         process::run_logged(
             self.command("initdb")
                 .args(["--auth=trust", "--encoding=UTF8", "--locale=C"])
