@@ -3,6 +3,7 @@
 //! Each part is a file here that defines a [`Part`], and an entry in [`PARTS`].
 
 mod call_logs;
+mod cargo_program;
 mod checks;
 mod collector;
 mod filebeat;
@@ -12,16 +13,18 @@ mod kafka_clients;
 mod kubernetes;
 mod requests;
 mod server;
+mod vault;
 
 use anyhow::Result;
 
 pub(crate) use checks::Checks;
 
 /// All parts, in the order in which they run: the quick ones first.
-pub(crate) static PARTS: [&Part; 7] = [
+pub(crate) static PARTS: [&Part; 8] = [
     &requests::PART,
     &call_logs::PART,
     &kafka_clients::PART,
+    &vault::PART,
     &collector::PART,
     &filebeat::PART,
     &jaeger::PART,

@@ -25,6 +25,9 @@ pub(crate) struct Options {
     /// The architecture; the template's parameter Architecture must match
     #[arg(long, value_enum, default_value_t = Architecture::Arm64)]
     arch: Architecture,
+    /// With secrets from Vault or OpenBao (docs/secrets.md), which makes the zips larger
+    #[arg(long)]
+    vault: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -57,6 +60,7 @@ impl Options {
             } else {
                 Architecture::X86_64
             },
+            vault: false,
         }
     }
 
@@ -76,6 +80,9 @@ impl Options {
             // cargo-lambda 1.9.2 passes `--target-dir` to `cargo metadata`, which refuses it.
             .env("CARGO_TARGET_DIR", target())
             .current_dir(root());
+        if self.vault {
+            command.args(["--features", "trichrome-runtime/vault"]);
+        }
         command
     }
 }

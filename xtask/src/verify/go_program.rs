@@ -154,7 +154,7 @@ fn lacks_go(version: Option<&str>) -> Option<String> {
         .map(|_| format!("{version} is too old: install Go 1.{OLDEST_GO} or newer"))
 }
 
-fn lacks_disk(cache: &Path, needed: u64, free: u64) -> Option<String> {
+pub(super) fn lacks_disk(cache: &Path, needed: u64, free: u64) -> Option<String> {
     (free < needed).then(|| {
         format!(
             "{} has {free} GB left, and the build needs {needed}",
@@ -178,7 +178,7 @@ fn minor(version: &str) -> Option<u32> {
 }
 
 /// Where programs are kept, by the XDG Base Directory Specification.
-fn cache() -> Result<PathBuf> {
+pub(super) fn cache() -> Result<PathBuf> {
     cache_of(env::var_os("XDG_CACHE_HOME"), env::var_os("HOME"))
 }
 
@@ -196,7 +196,7 @@ fn cache_of(xdg: Option<std::ffi::OsString>, home: Option<std::ffi::OsString>) -
     Ok(caches.join("trichrome"))
 }
 
-fn free_gigabytes(folder: &Path) -> Result<u64> {
+pub(super) fn free_gigabytes(folder: &Path) -> Result<u64> {
     let stat = rustix::fs::statvfs(folder)
         .with_context(|| format!("cannot see the disk of {}", folder.display()))?;
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize) / 1_000_000_000)
