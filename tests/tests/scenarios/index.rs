@@ -100,7 +100,7 @@ async fn thumbnails(run: Scenario) -> Result<()> {
     let expires: prost_types::Timestamp = text(&found, "links_expire_at")?.parse()?;
     let now = prost_types::Timestamp::from(std::time::SystemTime::now());
     ensure!(expires.seconds > now.seconds + 600, "{expires}");
-    let [avif, jpeg] = &list(&found, "pictures")?[..] else {
+    let [avif, jpeg] = list(&found, "pictures")? else {
         anyhow::bail!("not two pictures: {found}");
     };
     ensure!(avif["thumbnail"] == "", "{avif}");
