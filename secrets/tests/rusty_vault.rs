@@ -220,7 +220,7 @@ async fn secrets_follow_a_vault() {
     server.secret_id(&file);
     until(&secret, Ok("three")).await;
 
-    // A token that nobody issued.
+    // A token that was never issued.
     let stranger = open(
         &server,
         &[("VAULT_AUTH", "token"), ("VAULT_TOKEN", "s.stranger")],
