@@ -62,7 +62,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         lint::observability()?;
         lint::template()?;
         lint::containers()?;
-        lint::chart()?;
         dependencies::of_this_commit()?;
         lint::clippy()?;
         counts += without_stack(&tests, &chromium, options)?;
