@@ -383,7 +383,7 @@ mod tests {
         ];
         /// Read by the container's entry point.
         const ENTRY_POINT: &str = "KAFKA_CA";
-        const UNSET: [(&str, &str); 13] = [
+        const UNSET: [(&str, &str); 15] = [
             ("AWS_ENDPOINT_URL", "AWS's own"),
             ("AWS_ENDPOINT_URL_LAMBDA", "AWS's own"),
             ("GATEWAY_ADMIN_ADDR", "on loopback; CloudWatch has the lag"),
@@ -394,7 +394,9 @@ mod tests {
             ("KAFKA_OAUTH_SCOPE", "a login by IAM or a password"),
             ("KAFKA_OAUTH_TOKEN_URL", "a login by IAM or a password"),
             ("KAFKA_PASSWORD_FILE", "ECS passes secrets as variables"),
+            ("KAFKA_PASSWORD_SOURCE", "ECS passes secrets as variables"),
             ("KAFKA_USERNAME_FILE", "ECS passes secrets as variables"),
+            ("KAFKA_USERNAME_SOURCE", "ECS passes secrets as variables"),
             ("PICTURES_ORIGIN", "the web app's container has it"),
             ("WEB_ROOT", "the web app has a container of its own"),
         ];
