@@ -170,10 +170,14 @@ it('shows a picture upright that the camera has marked as turned', async () => {
   await tray(page).getByRole('heading', { name: '1 uploaded', exact: true }).waitFor();
   const top = { red: true, blue: false };
   const bottom = { red: false, blue: true };
-  await expect.poll(() => ends(page, 'role=grid >> img')).toEqual({ top, bottom, portrait: true });
+  await expect
+    .poll(() => ends(page, 'role=grid >> canvas[data-shown=true]'))
+    .toEqual({ top, bottom, portrait: true });
   // Also without the file in memory.
   await page.reload();
-  await expect.poll(() => ends(page, 'role=grid >> img')).toEqual({ top, bottom, portrait: true });
+  await expect
+    .poll(() => ends(page, 'role=grid >> canvas[data-shown=true]'))
+    .toEqual({ top, bottom, portrait: true });
   await openPicture(page, 'turned');
   await expect
     .poll(() => ends(page, 'role=dialog >> img'))
@@ -184,9 +188,12 @@ it('shows a picture upright that the camera has marked as turned', async () => {
 async function ends(page: Page, selector: string) {
   const image = page.locator(selector).first();
   if ((await image.count()) === 0) return undefined;
-  return image.evaluate(async (element: HTMLImageElement) => {
-    await element.decode();
-    const { naturalWidth: width, naturalHeight: height } = element;
+  return image.evaluate(async (element: HTMLImageElement | HTMLCanvasElement) => {
+    let { width, height } = element;
+    if (element instanceof HTMLImageElement) {
+      await element.decode();
+      ({ naturalWidth: width, naturalHeight: height } = element);
+    }
     const canvas = document.createElement('canvas');
     [canvas.width, canvas.height] = [width, height];
     const context = canvas.getContext('2d');
