@@ -5,6 +5,7 @@
 //! crates are exported and follow OpenTelemetry's semantic conventions, version 1.42.
 
 mod client;
+pub mod emf;
 mod export;
 mod ids;
 mod json;

@@ -1,16 +1,9 @@
-//! A call's metrics in CloudWatch's Embedded Metric Format: a log line from which CloudWatch
-//! extracts metrics, without a request.
-//!
-//! Source: AWS, "Specification: Embedded metric format".
+//! A call's metrics in CloudWatch's Embedded Metric Format ([`emf`]).
 
-use std::{
-    io::Write as _,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
-
-const NAMESPACE: &str = "Trichrome";
+use trichrome_telemetry::emf;
 
 /// Which metrics are written. CloudWatch charges for each metric, that is for each combination of
 /// name and dimensions' values.
@@ -34,20 +27,14 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    /// Writes the line. An error can't be reported anywhere.
+    /// Writes the line.
     pub(crate) fn write(&self, metrics: &Metrics) {
-        let mut line = self.line(metrics, SystemTime::now()).to_string();
-        line.push('\n');
-        let _written = std::io::stdout().lock().write_all(line.as_bytes());
+        emf::write(&self.line(metrics, SystemTime::now()));
     }
 
     fn line(&self, metrics: &Metrics, at: SystemTime) -> Value {
-        let millis = at
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_millis();
         let version = env!("CARGO_PKG_VERSION");
-        let mut line = trichrome_telemetry::line(self.operation, version, "INFO", true);
+        let line = trichrome_telemetry::line(self.operation, version, "INFO", true);
         let fields = [
             ("message", json!("call measured")),
             ("trace.id", json!(self.trace_id)),
@@ -58,41 +45,40 @@ impl Sample {
             ("errors", json!(u8::from(self.failed))),
             ("duration", json!(self.took.as_secs_f64() * 1e3)),
             ("cold_starts", json!(u8::from(self.cold))),
-            ("_aws", metadata(metrics, millis as u64)),
         ];
-        line.extend(fields.map(|(name, value)| (name.to_owned(), value)));
-        Value::Object(line)
+        emf::measured(line, fields, directives(metrics), at)
     }
 }
 
-fn metadata(metrics: &Metrics, millis: u64) -> Value {
+fn directives(metrics: &Metrics) -> [Value; 2] {
     let count = |name| json!({"Name": name, "Unit": "Count"});
     let duration = json!({"Name": "duration", "Unit": "Milliseconds"});
     let by_operation = if metrics.detailed {
-        json!({
-            "Namespace": NAMESPACE,
-            "Dimensions": [["stack", "operation"], ["stack", "operation", "transport"]],
-            "Metrics": [count("calls"), count("errors"), duration, count("cold_starts")],
-        })
+        emf::directive(
+            json!([["stack", "operation"], ["stack", "operation", "transport"]]),
+            json!([
+                count("calls"),
+                count("errors"),
+                duration,
+                count("cold_starts")
+            ]),
+        )
     } else {
         // The number of calls is the sample count of the duration.
-        json!({
-            "Namespace": NAMESPACE,
-            "Dimensions": [["stack", "operation"]],
-            "Metrics": [count("errors"), duration],
-        })
+        emf::directive(
+            json!([["stack", "operation"]]),
+            json!([count("errors"), duration]),
+        )
     };
     // The sum of all operations, because an alarm can't compute one.
-    let sum = json!({
-        "Namespace": NAMESPACE,
-        "Dimensions": [["stack"]],
-        "Metrics": [count("errors")],
-    });
-    json!({"Timestamp": millis, "CloudWatchMetrics": [by_operation, sum]})
+    let sum = emf::directive(json!([["stack"]]), json!([count("errors")]));
+    [by_operation, sum]
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use super::*;
 
     fn line(detailed: bool) -> Value {

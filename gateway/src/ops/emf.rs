@@ -3,22 +3,16 @@
 //!
 //! A collector beside each gateway could do the same with all metrics. It would be one more
 //! program to run, update and give permissions, for the one metric that scaling needs.
-//!
-//! Source: AWS, "Specification: Embedded metric format",
-//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
 use std::{
-    io::Write as _,
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
 
 use serde_json::{Value, json};
+use trichrome_telemetry::emf;
 
 use super::metrics::Metrics;
-
-/// The functions' metrics are in the same namespace.
-const NAMESPACE: &str = "Trichrome";
 
 /// How often the lag is written. CloudWatch keeps one value a minute, and so do the alarms by
 /// which a target is tracked.
@@ -30,42 +24,31 @@ pub(crate) async fn run(metrics: Arc<Metrics>, stack: String) {
     loop {
         ticks.tick().await;
         if let Some(lag) = metrics.total_lag() {
-            let mut line = line(&stack, lag, SystemTime::now()).to_string();
-            line.push('\n');
-            // An error can't be reported anywhere.
-            let _written = std::io::stdout().lock().write_all(line.as_bytes());
+            emf::write(&line(&stack, lag, SystemTime::now()));
         }
     }
 }
 
 fn line(stack: &str, lag: i64, at: SystemTime) -> Value {
-    let millis = at
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_millis();
-    let mut line = trichrome_telemetry::line("gateway", env!("CARGO_PKG_VERSION"), "INFO", false);
+    let line = trichrome_telemetry::line("gateway", env!("CARGO_PKG_VERSION"), "INFO", false);
     let fields = [
         ("message", json!("lag measured")),
         ("stack", json!(stack)),
         ("kafka_lag", json!(lag)),
-        (
-            "_aws",
-            json!({
-                "Timestamp": u64::try_from(millis).unwrap_or(u64::MAX),
-                "CloudWatchMetrics": [{
-                    "Namespace": NAMESPACE,
-                    "Dimensions": [["stack"]],
-                    "Metrics": [{"Name": "kafka_lag", "Unit": "Count"}],
-                }],
-            }),
-        ),
     ];
-    line.extend(fields.map(|(name, value)| (name.to_owned(), value)));
-    Value::Object(line)
+    let metrics = json!([{"Name": "kafka_lag", "Unit": "Count"}]);
+    emf::measured(
+        line,
+        fields,
+        [emf::directive(json!([["stack"]]), metrics)],
+        at,
+    )
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use super::*;
 
     #[test]
