@@ -160,7 +160,7 @@ impl Target {
         self.secret.version()
     }
 
-    /// Host, port and name, without a login.
+    /// The driver's options, without a token.
     pub(crate) const fn place(&self) -> &PgConnectOptions {
         self.address.options()
     }

@@ -121,14 +121,14 @@ impl Store {
     /// tried once more if it has changed.
     async fn acquire(&self, span: &Span) -> Result<PoolConnection<Postgres>, Error> {
         let work = async {
-            let pool = self.pool(self.database.target().await?).await?;
+            let pool = self.pool(self.database.target().await?).await;
             pool.describe(span);
             match pool.acquire().await {
                 Err(Error::Login(error)) => {
                     let Some(target) = self.database.refreshed(&pool.target).await? else {
                         return Err(Error::Login(error));
                     };
-                    let pool = self.pool(target).await?;
+                    let pool = self.pool(target).await;
                     pool.describe(span);
                     pool.acquire().await
                 }
@@ -140,14 +140,13 @@ impl Store {
     }
 
     /// The pool for this address. Connections of another one are closed when their calls end.
-    async fn pool(&self, target: Target) -> Result<Pool, Error> {
+    async fn pool(&self, target: Target) -> Pool {
         let mut current = self.pool.lock().await;
         if let Some(pool) = current.as_ref()
             && pool.target.version() >= target.version()
         {
-            return Ok(pool.clone());
+            return pool.clone();
         }
-        let options = target.options().await?;
         let connections = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(CONNECT_TIMEOUT)
@@ -157,13 +156,14 @@ impl Store {
             // No timers, which would not run while the environment is frozen.
             .max_lifetime(None)
             .idle_timeout(None)
-            .connect_lazy_with(options);
+            // A token is added when a connection is acquired.
+            .connect_lazy_with(target.place().clone());
         let pool = Pool {
             target,
             connections,
         };
         *current = Some(pool.clone());
-        Ok(pool)
+        pool
     }
 }
 
