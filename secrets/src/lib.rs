@@ -10,6 +10,7 @@
 mod error;
 mod file;
 mod open;
+mod parsed;
 mod secret;
 #[cfg(feature = "aws")]
 mod secrets_manager;
@@ -22,6 +23,7 @@ mod vault;
 
 pub use error::SecretError;
 pub use open::Opener;
+pub use parsed::Parsed;
 pub use secret::Secret;
 pub use source::{Forms, SecretSource};
 pub use value::Value;

@@ -91,15 +91,6 @@ impl Secret {
         &self.0.variable
     }
 
-    /// The text, if it is known without asking anything.
-    #[must_use]
-    pub fn known(&self) -> Option<&str> {
-        match &self.0.reader {
-            Reader::Value(text) => Some(text),
-            _ => None,
-        }
-    }
-
     /// Whether the value may change.
     #[must_use]
     pub fn may_change(&self) -> bool {

@@ -116,15 +116,6 @@ impl fmt::Debug for SecretSource {
 }
 
 impl SecretSource {
-    /// A secret whose value is known.
-    #[must_use]
-    pub fn fixed(variable: &str, text: &str) -> Self {
-        Self {
-            variable: variable.to_owned(),
-            place: Place::Value(Zeroizing::new(text.to_owned())),
-        }
-    }
-
     /// Reads the variables of a required secret. Exactly one must be set. Problems are recorded
     /// there, with the variable's name and without its value; then there is no source.
     ///

@@ -4,9 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use jsonwebtoken::{Algorithm, Header, encode, get_current_timestamp};
 use serde::Serialize;
-use tokio::sync::Mutex;
-use trichrome_secrets::{Secret, Value};
-use trichrome_startup::error_chain;
+use trichrome_secrets::{Parsed, Secret};
 use trichrome_users::Account;
 use uuid::Uuid;
 
@@ -32,16 +30,8 @@ pub struct TokenTerms {
 /// than this before it is used, and an old one after.
 #[derive(Debug)]
 pub struct Signer {
-    secret: Secret,
+    key: Parsed<Key, Error>,
     terms: Arc<TokenTerms>,
-    cached: Mutex<Option<Cached>>,
-}
-
-/// The last valid key, and the version of the secret that it was made of.
-#[derive(Debug)]
-struct Cached {
-    key: Arc<Key>,
-    version: u64,
 }
 
 /// A signer that has its key and needs no service any more.
@@ -78,54 +68,21 @@ impl Signer {
     #[must_use]
     pub fn new(secret: Secret, terms: TokenTerms) -> Self {
         Self {
-            secret,
+            key: Parsed::new(secret, Key::parse),
             terms: Arc::new(terms),
-            cached: Mutex::new(None),
         }
     }
 
     /// Returns the signer with its key, which is at most five minutes old unless reading it again
-    /// fails ([`Secret::get`]).
+    /// fails ([`Parsed::get`]).
     ///
     /// # Errors
     /// [`Error::KeyUnavailable`] and [`Error::Key`] if there is no key that may be used.
     pub async fn ready(&self) -> Result<Ready, Error> {
-        let value = self.secret.get().await?;
-        let mut cached = self.cached.lock().await;
-        let is_cached = |cached: &&Cached, value: &Value| cached.version == value.version();
-        if let Some(cached) = cached.as_ref().filter(|cached| is_cached(cached, &value)) {
-            return Ok(self.with(&cached.key));
-        }
-        let mut parsed = Key::parse(value.expose()).map(|key| (key, value.version()));
-        if parsed.is_err() {
-            // Somebody may have mended it meanwhile.
-            let value = self.secret.refresh(&value).await?;
-            parsed = Key::parse(value.expose()).map(|key| (key, value.version()));
-        }
-        match (parsed, cached.as_ref()) {
-            (Ok((key, version)), _) => {
-                let key = Arc::new(key);
-                let ready = self.with(&key);
-                *cached = Some(Cached { key, version });
-                Ok(ready)
-            }
-            (Err(error), Some(old)) => {
-                tracing::warn!(
-                    error = error_chain(&error),
-                    kid = old.key.id,
-                    "the new token key is invalid; signing with the old one"
-                );
-                Ok(self.with(&old.key))
-            }
-            (Err(error), None) => Err(error),
-        }
-    }
-
-    fn with(&self, key: &Arc<Key>) -> Ready {
-        Ready {
-            key: Arc::clone(key),
+        Ok(Ready {
+            key: self.key.get().await?,
             terms: Arc::clone(&self.terms),
-        }
+        })
     }
 }
 

@@ -8,8 +8,8 @@ use trichrome_users::Users;
 
 use crate::{Sessions, Signer, TokenTerms};
 
-/// The variables of the key that signs tokens. `TOKEN_KEY_FILE` is none of them: it is where
-/// `prepare` writes the key.
+/// The variables of the key that signs tokens, without `TOKEN_KEY_FILE`: that is where `prepare`
+/// writes the key.
 const TOKEN_KEY: Forms = Forms::source("TOKEN_KEY").or_secret_id();
 
 /// The default of `TOKEN_TTL_SECONDS`.

@@ -23,6 +23,7 @@ mod uploads;
 
 use aws_types::SdkConfig;
 use trichrome_aws::Failure;
+use trichrome_secrets::Secret;
 
 pub(crate) use self::{
     derivatives::{CACHE_CONTROL, DERIVATIVE_TYPE},
@@ -77,9 +78,9 @@ impl PictureStore {
     /// The same store with links to `base`, an origin without a path that CloudFront serves from the
     /// bucket, signed with the key in a secret. Uploads go to S3 still.
     #[must_use]
-    pub fn with_edge(self, secrets_manager: &SdkConfig, base: String, secret_id: String) -> Self {
+    pub fn with_edge(self, base: String, key: Secret) -> Self {
         Self {
-            edge: Some(Edge::new(secrets_manager, base, secret_id)),
+            edge: Some(Edge::new(base, key)),
             ..self
         }
     }

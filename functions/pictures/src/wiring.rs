@@ -3,10 +3,14 @@
 use std::path::PathBuf;
 
 use trichrome_runtime::Env;
+use trichrome_secrets::Forms;
 
 use crate::{
     Deriver, MAX_UPLOAD_BYTES, NewPictures, PictureStore, Places, Quota, Uploads, UsersTable,
 };
+
+/// The variables of the key that signs links through CloudFront.
+const LINK_KEY: Forms = Forms::source("PICTURES_KEY").or_secret_id();
 
 const MIB: u32 = 1024 * 1024;
 const GIB: u64 = 1024 * 1024 * 1024;
@@ -14,7 +18,7 @@ const GIB: u64 = 1024 * 1024 * 1024;
 impl PictureStore {
     /// The pictures in `PICTURES_TABLE` and `PICTURES_BUCKET`, which clients reach at
     /// `S3_PUBLIC_URL` if that is set. With `PICTURES_URL`, an origin of CloudFront, links lead
-    /// there, signed with the key in the secret `PICTURES_KEY_SECRET_ID`.
+    /// there, signed with the key that `PICTURES_KEY_SECRET_ID` or `PICTURES_KEY_SOURCE` names.
     pub fn from_env(env: &mut Env) -> Self {
         let places = Places {
             table: env.required("PICTURES_TABLE"),
@@ -31,12 +35,13 @@ impl PictureStore {
             "an https:// origin without a path",
             origin,
         );
-        match base {
+        let Some(base) = base else {
+            return store;
+        };
+        match env.secret(LINK_KEY) {
+            Some(key) => store.with_edge(base, key),
+            // The start fails.
             None => store,
-            Some(base) => {
-                let secret_id = env.required("PICTURES_KEY_SECRET_ID");
-                store.with_edge(&env.aws("secrets_manager"), base, secret_id)
-            }
         }
     }
 }

@@ -2,11 +2,19 @@ use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_secretsmanager::config::{BehaviorVersion, Region, retry::RetryConfig};
 use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
 use aws_smithy_types::body::SdkBody;
+use aws_types::SdkConfig;
 use serde_json::{Value, json};
 use trichrome_proto::error::{ErrorCode, Fault as _};
+use trichrome_secrets::{Forms, Opener, SecretSource};
+use trichrome_startup::Variables;
 
 use super::*;
 use crate::{store::Layout, testing::link_secret};
+
+/// How long a key counts as current (`trichrome-secrets`).
+const REFRESH: Duration = Duration::from_secs(300);
+/// How long the old key is used after a failed refresh.
+const RETRY: Duration = Duration::from_secs(30);
 
 fn secret(id: &str) -> (u16, Value) {
     (200, json!({"SecretString": link_secret(id)}))
@@ -33,7 +41,12 @@ fn edge(answers: impl IntoIterator<Item = (u16, Value)>) -> (Edge, StaticReplayC
         .http_client(client.clone())
         .build();
     let base = "https://pictures.example.org".to_owned();
-    (Edge::new(&config, base, "links".to_owned()), client)
+    let mut variables =
+        Variables::new(|name| (name == "PICTURES_KEY_SECRET_ID").then(|| "links".to_owned()));
+    let forms = Forms::source("PICTURES_KEY").or_secret_id();
+    let source = SecretSource::read(&mut variables, forms).unwrap();
+    let secret = Opener::new().open(source, || config);
+    (Edge::new(base, secret), client)
 }
 
 async fn link(edge: &Edge) -> Result<String, Error> {
