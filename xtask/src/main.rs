@@ -18,6 +18,7 @@ mod observe;
 mod port;
 mod process;
 mod progress;
+mod random;
 mod stack;
 mod test_run;
 mod tools;

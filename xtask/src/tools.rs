@@ -1,6 +1,7 @@
 //! Pinned tools, installed under `.local/tools`.
 
 mod chromium;
+mod debian;
 pub(crate) mod deny;
 pub(crate) mod etcd;
 mod kafka;

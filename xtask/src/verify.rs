@@ -2,6 +2,7 @@
 //!
 //! Each part is a file here that defines a [`Part`], and an entry in [`PARTS`].
 
+mod cache;
 mod call_logs;
 mod cargo_program;
 mod checks;

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use super::{directory, fingerprint, logs, once, pins};
+use super::{debian::on_path, directory, fingerprint, logs, once, pins};
 use crate::process;
 
 /// The oldest Java that Apache Kafka's brokers run on.
@@ -31,7 +31,7 @@ impl ApacheKafka {
     /// One is missing; the error says how to get it.
     pub(crate) fn find() -> Result<Self> {
         let java = java()?;
-        if !folder().is_dir() && program("mvn").is_none() {
+        if !folder().is_dir() && on_path("mvn").is_none() {
             bail!("no Maven, which downloads Apache Kafka (on Debian: apt-get install maven)");
         }
         Ok(Self { java })
@@ -139,7 +139,7 @@ fn java() -> Result<PathBuf> {
     let home = env::var_os("JAVA_HOME").map(|home| PathBuf::from(home).join("bin/java"));
     let java = home
         .filter(|java| java.is_file())
-        .or_else(|| program("java"));
+        .or_else(|| on_path("java"));
     let install = format!(
         "Apache Kafka needs Java {JAVA} or newer (on Debian: apt-get install openjdk-17-jre-headless)"
     );
@@ -171,14 +171,6 @@ fn major(version: &str) -> Option<u32> {
         1 => numbers.next()?.parse().ok(),
         major => Some(major),
     }
-}
-
-/// A program on the PATH.
-fn program(name: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|program| program.is_file())
 }
 
 #[cfg(test)]

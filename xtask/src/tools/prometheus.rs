@@ -1,17 +1,13 @@
 //! Prometheus and promtool: the machine's own, or Debian's package unpacked under `.local/`.
 
-use std::{env, fs, path::PathBuf, process::Command};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
-use super::{directory, lock, logs};
-use crate::process;
-
-/// Fetches missing package lists, which needs root. The package is unpacked rather than
-/// installed, so that no service is started and the system stays as it is.
-const UNPACK: &str = "\
-    apt-get download prometheus || { apt-get update -q && apt-get download prometheus; }; \
-    dpkg -x prometheus_*.deb . && rm prometheus_*.deb";
+use super::{
+    debian::{on_path, unpack},
+    directory, lock,
+};
 
 /// Where the package is unpacked.
 fn folder() -> PathBuf {
@@ -28,20 +24,7 @@ pub(crate) fn install() -> Result<()> {
     if program("prometheus").is_ok() && program("promtool").is_ok() {
         return Ok(());
     }
-    let folder = folder();
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
-    }
-    fs::create_dir_all(&folder)?;
-    process::run_logged(
-        Command::new("sh")
-            .args(["-ec", UNPACK])
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .current_dir(&folder),
-        "Prometheus (Debian's package)",
-        &logs()?.join("prometheus-package.log"),
-    )
-    .context(
+    unpack(&folder(), &["prometheus"]).context(
         "there is no prometheus with promtool: install Prometheus, 2.42 or newer \
          (https://prometheus.io/download), so that both are on the PATH",
     )
@@ -49,10 +32,8 @@ pub(crate) fn install() -> Result<()> {
 
 /// `prometheus` or `promtool`: the machine's, or else the unpacked one.
 pub(crate) fn program(name: &str) -> Result<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path)
-        .chain([folder().join("usr/bin")])
-        .map(|folder| folder.join(name))
-        .find(|program| program.is_file())
+    let unpacked = folder().join("usr/bin").join(name);
+    on_path(name)
+        .or_else(|| unpacked.is_file().then_some(unpacked))
         .with_context(|| format!("no {name}: run `cargo xtask lint`, which downloads it"))
 }

@@ -1,16 +1,13 @@
 //! Rust programs, built once for each version and kept outside the clone.
 
 use std::{
-    fs::{self, File},
-    path::PathBuf,
+    fs,
+    path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 
-use super::{
-    Need, checks,
-    go_program::{cache, free_gigabytes, lacks_disk},
-};
+use super::{Need, cache, checks};
 use crate::{process, workspace::cargo};
 
 /// A program that `cargo install` builds.
@@ -27,14 +24,12 @@ impl CargoProgram {
     /// The program; built if this version was not yet.
     pub(super) fn get(&self) -> Result<PathBuf> {
         let place = self.place()?;
-        fs::create_dir_all(&place)?;
-        // Two clones may want it at the same time.
-        let lock = File::create(place.join("lock"))?;
-        lock.lock().context("cannot lock the cache")?;
-        let program = self.path()?;
-        if program.is_file() {
-            return Ok(program);
-        }
+        cache::once(&place, &self.path()?, |program| {
+            self.build_in(&place, program)
+        })
+    }
+
+    fn build_in(&self, place: &Path, program: &Path) -> Result<()> {
         let build = place.join("build");
         let step = format!("building {} {}", self.package, self.version);
         let mut install = cargo();
@@ -47,17 +42,16 @@ impl CargoProgram {
                 "--locked",
             ])
             .arg("--root")
-            .arg(&place)
+            .arg(place)
             .env("CARGO_TARGET_DIR", &build);
         process::run_logged(&mut install, &step, &checks::log(&step)?)?;
         ensure!(program.is_file(), "the build left no {}", program.display());
-        fs::remove_dir_all(build)?;
-        Ok(program)
+        Ok(fs::remove_dir_all(build)?)
     }
 
     /// Its folder in the cache.
     fn place(&self) -> Result<PathBuf> {
-        Ok(cache()?.join(format!("{}-{}", self.package, self.version)))
+        Ok(cache::folder()?.join(format!("{}-{}", self.package, self.version)))
     }
 
     fn path(&self) -> Result<PathBuf> {
@@ -71,8 +65,6 @@ impl Need for CargoProgram {
         if self.path()?.is_file() {
             return Ok(None);
         }
-        let cache = cache()?;
-        fs::create_dir_all(&cache)?;
-        Ok(lacks_disk(&cache, self.gigabytes, free_gigabytes(&cache)?))
+        cache::lacks_disk(self.gigabytes)
     }
 }

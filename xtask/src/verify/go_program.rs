@@ -1,15 +1,14 @@
 //! Go programs, and files of Go modules, built once for each version and kept outside the clone.
 
 use std::{
-    env, fs,
-    fs::File,
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{Need, checks};
+use super::{Need, cache, checks};
 use crate::{process, tools::fingerprint, workspace::root};
 
 /// The oldest Go that builds all of them: 1.26.
@@ -85,14 +84,12 @@ impl GoProgram {
     /// The program; built if this version was not yet.
     pub(crate) fn get(&self) -> Result<PathBuf> {
         let place = self.place()?;
-        fs::create_dir_all(&place)?;
-        // Two clones may want it at the same time.
-        let lock = File::create(place.join("lock"))?;
-        lock.lock().context("cannot lock the cache")?;
-        let program = place.join(self.name);
-        if program.exists() {
-            return Ok(program);
-        }
+        cache::once(&place, &place.join(self.name), |program| {
+            self.build_in(&place, program)
+        })
+    }
+
+    fn build_in(&self, place: &Path, program: &Path) -> Result<()> {
         let folder = place.join("build");
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
@@ -109,17 +106,16 @@ impl GoProgram {
             step: format!("building {} {}", self.name, self.version),
         };
         let built = (self.build)(&workshop)?;
-        fs::rename(&built, &program)
+        fs::rename(&built, program)
             .with_context(|| format!("the build left no {}", built.display()))?;
-        fs::remove_dir_all(folder)?;
-        Ok(program)
+        Ok(fs::remove_dir_all(folder)?)
     }
 
     /// Its folder in the cache: another version, or other sources, have another one.
     fn place(&self) -> Result<PathBuf> {
         let sources: Vec<_> = self.sources.iter().map(|file| root().join(file)).collect();
         let key = fingerprint(&sources)?;
-        Ok(cache()?.join(format!("{}-{}-{key}", self.name, self.version)))
+        Ok(cache::folder()?.join(format!("{}-{}-{key}", self.name, self.version)))
     }
 
     fn is_built(&self) -> Result<bool> {
@@ -138,9 +134,7 @@ impl Need for GoProgram {
         if let Some(lacking) = lacks_go(version.ok().as_deref()) {
             return Ok(Some(lacking));
         }
-        let cache = cache()?;
-        fs::create_dir_all(&cache)?;
-        Ok(lacks_disk(&cache, self.gigabytes, free_gigabytes(&cache)?))
+        cache::lacks_disk(self.gigabytes)
     }
 }
 
@@ -152,15 +146,6 @@ fn lacks_go(version: Option<&str>) -> Option<String> {
     minor(version)
         .filter(|minor| *minor < OLDEST_GO)
         .map(|_| format!("{version} is too old: install Go 1.{OLDEST_GO} or newer"))
-}
-
-pub(super) fn lacks_disk(cache: &Path, needed: u64, free: u64) -> Option<String> {
-    (free < needed).then(|| {
-        format!(
-            "{} has {free} GB left, and the build needs {needed}",
-            cache.display()
-        )
-    })
 }
 
 fn go() -> Command {
@@ -175,31 +160,6 @@ fn minor(version: &str) -> Option<u32> {
     let rest = version.strip_prefix("go1.")?;
     let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
     digits.parse().ok()
-}
-
-/// Where programs are kept, by the XDG Base Directory Specification.
-pub(super) fn cache() -> Result<PathBuf> {
-    cache_of(env::var_os("XDG_CACHE_HOME"), env::var_os("HOME"))
-}
-
-fn cache_of(xdg: Option<std::ffi::OsString>, home: Option<std::ffi::OsString>) -> Result<PathBuf> {
-    let caches = xdg
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute())
-        .or_else(|| home.map(|home| Path::new(&home).join(".cache")))
-        .context("set XDG_CACHE_HOME or HOME: programs are cached there")?;
-    ensure!(
-        caches.is_absolute(),
-        "{} is not an absolute path",
-        caches.display()
-    );
-    Ok(caches.join("trichrome"))
-}
-
-pub(super) fn free_gigabytes(folder: &Path) -> Result<u64> {
-    let stat = rustix::fs::statvfs(folder)
-        .with_context(|| format!("cannot see the disk of {}", folder.display()))?;
-    Ok(stat.f_bavail.saturating_mul(stat.f_frsize) / 1_000_000_000)
 }
 
 #[cfg(test)]
@@ -226,19 +186,6 @@ mod tests {
     }
 
     #[test]
-    fn the_cache_is_where_the_user_has_caches() {
-        let cache = |xdg: Option<&str>, home: Option<&str>| {
-            cache_of(xdg.map(Into::into), home.map(Into::into)).ok()
-        };
-        let of_home = Some(PathBuf::from("/h/.cache/trichrome"));
-        assert_eq!(cache(Some("/c"), Some("/h")), Some("/c/trichrome".into()));
-        assert_eq!(cache(None, Some("/h")), of_home);
-        // The specification has relative paths ignored.
-        assert_eq!(cache(Some("c"), Some("/h")), of_home);
-        assert_eq!(cache(None, None), None);
-    }
-
-    #[test]
     fn a_go_that_is_missing_or_too_old_is_noticed() {
         assert!(lacks_go(None).unwrap().contains("no Go"));
         assert!(lacks_go(Some("go1.9")).unwrap().contains("go1.9"));
@@ -247,13 +194,5 @@ mod tests {
         assert_eq!(lacks_go(Some("go1.27rc1")), None);
         // A development version.
         assert_eq!(lacks_go(Some("devel +abc")), None);
-    }
-
-    #[test]
-    fn a_full_disk_is_noticed() {
-        let cache = std::env::temp_dir();
-        let free = free_gigabytes(&cache).unwrap();
-        assert_eq!(lacks_disk(&cache, free, free), None);
-        assert!(lacks_disk(&cache, free + 1, free).is_some());
     }
 }

@@ -1,19 +1,17 @@
 //! Who reaches a secured broker: its certificate, its users, and the ACLs of `deploy/kafka`.
 
 use std::{
-    fs::{self, File},
-    io::Read as _,
+    fs,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
 };
 
 use anyhow::{Context as _, Result};
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    port, process,
+    port, process, random,
     tools::{self, ApacheKafka},
     workspace::root,
 };
@@ -67,13 +65,13 @@ impl Access {
     ) -> Result<Self> {
         let mut passwords = Vec::new();
         for user in USERS {
-            passwords.push((user, random()?));
+            passwords.push((user, random::text()?));
         }
         let access = Self {
             folder: folder.to_owned(),
             program: program.clone(),
             brokers: format!("127.0.0.1:{clients}"),
-            key_store_password: random()?,
+            key_store_password: random::text()?,
             passwords,
             internal: port::free()?,
         };
@@ -235,13 +233,4 @@ ssl.truststore.location={}
         self.program.locate(&mut command);
         process::run_logged(&mut command, "Kafka's ACLs (deploy/kafka/acls.sh)", log)
     }
-}
-
-/// A random text of letters, digits, `-` and `_`.
-fn random() -> Result<String> {
-    let mut bytes = [0; 18];
-    File::open("/dev/urandom")
-        .and_then(|mut random| random.read_exact(&mut bytes))
-        .context("cannot read /dev/urandom")?;
-    Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
 }

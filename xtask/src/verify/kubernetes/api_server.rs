@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{Read as _, Write as _},
+    io::Write as _,
     path::{Path, PathBuf},
     process::Command,
     thread,
@@ -16,6 +16,7 @@ use crate::{
     chart::{self, programs::KUBERNETES},
     interrupt, port, process,
     progress::Step,
+    random,
     tools::etcd,
     verify::{
         checks,
@@ -73,7 +74,7 @@ impl ApiServer {
         let (store, peer, secure) = (port::free()?, port::free()?, port::free()?);
         let store = url(store);
         let etcd = start_etcd(&state, &store, &url(peer))?;
-        let token = token()?;
+        let token = random::text()?;
         let tokens = state.join("tokens.csv");
         private(&tokens, &format!("{token},admin,admin,system:masters\n"))?;
         let key = state.join("service-accounts.pem");
@@ -172,12 +173,6 @@ fn config(port: u16, authority: &Path, token: &str) -> String {
         "contexts": [{"name": "verify", "context": {"cluster": "verify", "user": "admin"}}],
     })
     .to_string()
-}
-
-fn token() -> Result<String> {
-    let mut bytes = [0; 16];
-    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Writes a file that only this user can read.
