@@ -1,4 +1,4 @@
-//! Why a secret can't be had.
+//! Errors of reading a secret.
 
 /// A cause, for logs. It contains no secret.
 pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;

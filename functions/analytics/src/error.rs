@@ -48,7 +48,7 @@ pub enum Error {
     #[error("since must be before until")]
     Range,
 
-    /// The database's address or a login can't be had now.
+    /// The database's address, or a login, is unavailable for now.
     #[error("the database's login is unavailable")]
     NoLogin(#[source] DatabaseError),
     /// The secret with the database's address is missing or wrong.

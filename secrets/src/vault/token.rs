@@ -34,7 +34,7 @@ impl Token {
         Some(Self::new(Zeroizing::new(value), seconds, renewable))
     }
 
-    /// A token with a lease in seconds, where 0 is none.
+    /// A token with a lease in seconds; 0 means that it has none.
     pub(super) fn new(value: Zeroizing<String>, seconds: u64, renewable: bool) -> Self {
         let granted = (seconds > 0).then(|| Duration::from_secs(seconds));
         let mut token = Self {

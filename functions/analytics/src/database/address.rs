@@ -75,7 +75,7 @@ impl Address {
             None => options,
         };
         let mode = options.get_ssl_mode();
-        // A token is a password for whoever gets it.
+        // Anyone who intercepts a token can log in with it.
         if by_token && !matches!(mode, PgSslMode::VerifyFull) {
             return Err("must have sslmode=verify-full with DATABASE_AUTH=iam");
         }
