@@ -9,7 +9,9 @@ conditions, and passes each result to cfn-lint. Needs no AWS account and no netw
 
 import json
 import logging
+import os
 import sys
+from concurrent.futures import ProcessPoolExecutor
 
 from cfnlint.api import lint
 from cfnlint.config import ManualArgs
@@ -25,17 +27,24 @@ WITH_CONDITIONS = ["W1030", "W2001", "W7001"]
 RESOLVED = ["W2001", "W7001"]
 
 
-def problems(template):
+def problems(template, pool):
     """What is wrong with the transform, a line each, and the number of combinations."""
     rows = combinations(template)
-    written = transform(template, rows[0])
-    found = dangling(written)
-    found += lines(written, "with its conditions", WITH_CONDITIONS)
-    for parameters in rows:
-        result = resolve(transform(template, parameters), parameters)
-        given = ", ".join(f"{name}={parameters[name]}" for name in switches(template))
-        found += lines(result, given, RESOLVED)
+    written = pool.submit(with_conditions, template, rows[0])
+    combined = [pool.submit(without_conditions, template, row) for row in rows]
+    found = [line for part in (written, *combined) for line in part.result()]
     return list(dict.fromkeys(found)), len(rows)
+
+
+def with_conditions(template, parameters):
+    written = transform(template, parameters)
+    return dangling(written) + lines(written, "with its conditions", WITH_CONDITIONS)
+
+
+def without_conditions(template, parameters):
+    result = resolve(transform(template, parameters), parameters)
+    given = ", ".join(f"{name}={parameters[name]}" for name in switches(template))
+    return lines(result, given, RESOLVED)
 
 
 def lines(template, which, ignored):
@@ -47,18 +56,23 @@ def lines(template, which, ignored):
     ]
 
 
-def main():
+def quiet():
     # Of SAM's own metrics and features, which need an account.
     logging.disable(logging.WARNING)
+
+
+def main():
     failed = False
-    for path in sys.argv[1:]:
-        with open(path, encoding="utf-8") as file:
-            template = read(file.read())
-        found, count = problems(template)
-        for line in found:
-            print(line)
-        print(f"{path}: {count} combinations of parameters, {len(found)} problems")
-        failed = failed or bool(found)
+    # cfn-lint takes a processor for seconds for each combination.
+    with ProcessPoolExecutor(os.cpu_count(), initializer=quiet) as pool:
+        for path in sys.argv[1:]:
+            with open(path, encoding="utf-8") as file:
+                template = read(file.read())
+            found, count = problems(template, pool)
+            for line in found:
+                print(line)
+            print(f"{path}: {count} combinations of parameters, {len(found)} problems")
+            failed = failed or bool(found)
     sys.exit(1 if failed else 0)
 
 
