@@ -1,4 +1,5 @@
 import type { CDPSession, Locator, Page } from 'playwright-core';
+import { vi } from 'vitest';
 
 interface Point {
   readonly x: number;
@@ -40,9 +41,8 @@ export class Fingers {
   }
 }
 
-/** The centre of an element. */
+/** The centre of an element. It has no box for a moment when another takes its place, as the preview does. */
 export async function centreOf(element: Locator): Promise<Point> {
-  const box = await element.boundingBox();
-  if (box === null) throw new Error('the element is not on the page');
+  const box = await vi.waitUntil(() => element.boundingBox(), { timeout: 10_000 });
   return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
 }
