@@ -15,8 +15,8 @@ use crate::{
     transport::Transport,
 };
 
-/// The environment variable that, with the value `kafka`, leaves out the tests that Kafka has no
-/// part in.
+/// The environment variable that chooses tests: `kafka` for those that Kafka has a part in, `functions`
+/// for those that reach the functions directly or over gRPC, once for each way into them.
 const ONLY: &str = "TRICHROME_ONLY";
 
 /// The default timeout of a scenario.
@@ -32,6 +32,13 @@ struct Test {
     kafka: bool,
     /// The reason why the test is ignored, if it is.
     ignored: Option<&'static str>,
+}
+
+impl Test {
+    /// Whether it calls functions as API Gateway or the gateway does, and nothing before these.
+    fn is_of_functions(&self) -> bool {
+        !self.kafka && matches!(self.transport, Transport::Rest | Transport::Grpc)
+    }
 }
 
 /// The tests of a binary.
@@ -122,8 +129,10 @@ impl Suite {
 
     /// Runs the tests on this many threads, unless the command line sets another number.
     pub fn run(mut self, threads: usize) -> ExitCode {
-        if std::env::var_os(ONLY).is_some_and(|only| only == "kafka") {
-            self.tests.retain(|test| test.kafka);
+        match std::env::var(ONLY).as_deref() {
+            Ok("kafka") => self.tests.retain(|test| test.kafka),
+            Ok("functions") => self.tests.retain(Test::is_of_functions),
+            _ => {}
         }
         let mut arguments = Arguments::from_args();
         arguments.test_threads.get_or_insert(threads);

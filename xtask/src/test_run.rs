@@ -26,8 +26,29 @@ const TIMEOUT: Duration = Duration::from_secs(30 * 60);
 /// Time allowed for it to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Leaves out the tests that Kafka has no part in.
-const ONLY_KAFKA: [(&str, &str); 1] = [("TRICHROME_ONLY", "kafka")];
+/// The variable by which tests are chosen.
+const ONLY: &str = "TRICHROME_ONLY";
+
+/// Which tests of an executable run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Choice {
+    All,
+    /// Those that Kafka has a part in.
+    Kafka,
+    /// Those that call functions over REST and gRPC.
+    Functions,
+}
+
+impl Choice {
+    /// The value of [`ONLY`]; without meaning for all.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Kafka => "kafka",
+            Self::Functions => "functions",
+        }
+    }
+}
 
 /// How often it is polled.
 const POLL: Duration = Duration::from_millis(50);
@@ -127,15 +148,10 @@ impl TestRun {
     pub(crate) fn begin(
         test: &TestBinary,
         filter: Option<&str>,
-        stack: Option<&Path>,
+        stack: &Path,
         logs: &Path,
     ) -> Result<Self> {
-        let mut command = test.command();
-        command.args(filter);
-        // A library or a binary may have no tests.
-        let must_test = stack.is_some() && filter.is_none();
-        let run = Self::spawn(command, &test.name(), stack, logs, None)?;
-        Ok(Self { must_test, ..run })
+        Self::begin_only(test, Choice::All, filter, stack, logs)
     }
 
     /// Starts a test executable on a stack, with variables for its tests.
@@ -156,16 +172,20 @@ impl TestRun {
         })
     }
 
-    /// Starts the tests of Kafka of a test executable.
-    pub(crate) fn begin_kafka(
+    /// Starts some tests of a test executable.
+    pub(crate) fn begin_only(
         test: &TestBinary,
+        choice: Choice,
         filter: Option<&str>,
         stack: &Path,
         logs: &Path,
     ) -> Result<Self> {
         let mut command = test.command();
-        command.args(filter).envs(ONLY_KAFKA);
-        let name = format!("{} on Apache Kafka", test.name());
+        command.args(filter).env(ONLY, choice.name());
+        let name = match choice {
+            Choice::All => test.name(),
+            choice => format!("{}, {}", test.name(), choice.name()),
+        };
         let run = Self::spawn(command, &name, Some(stack), logs, None)?;
         let must_test = filter.is_none();
         Ok(Self { must_test, ..run })
@@ -174,7 +194,10 @@ impl TestRun {
     /// The number of the tests of Kafka in a test executable.
     pub(crate) fn count_kafka(test: &TestBinary, filter: Option<&str>) -> Result<usize> {
         let mut command = test.command();
-        command.args(filter).arg("--list").envs(ONLY_KAFKA);
+        command
+            .args(filter)
+            .arg("--list")
+            .env(ONLY, Choice::Kafka.name());
         let listed = command.output().context("cannot list the tests")?;
         let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
         let tests = listed.lines().filter(|line| line.ends_with(": test"));

@@ -5,10 +5,11 @@ use std::{fs, path::PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::{
+    builds::{self, TestBinary},
     interrupt,
     progress::say,
-    stack::Supervisor,
-    test_run::{Counts, TestRun},
+    stack::{Stack, Supervisor},
+    test_run::{Choice, Counts, TestRun},
     workspace::local,
 };
 
@@ -43,6 +44,32 @@ pub(crate) fn supervise(supervisor: &mut Supervisor, mut run: TestRun) -> Result
         counts.failed += crashes;
     }
     Ok(counts)
+}
+
+/// Starts a stack, and runs executables on it, each with its choice of tests. Their logs, which have the
+/// same names on each stack, are in `folder`.
+pub(super) fn run_on(
+    stack: Stack,
+    folder: &str,
+    targets: &[(&str, Choice)],
+    tests: &[TestBinary],
+    filter: Option<&str>,
+) -> Result<Counts> {
+    let stack_logs = stack.logs.clone();
+    let run = || -> Result<Counts> {
+        let mut supervisor = Supervisor::start(stack)?;
+        let logs = logs()?.join(folder);
+        fs::create_dir_all(&logs)?;
+        let description = supervisor.stack().state.join("stack.json");
+        let mut counts = Counts::default();
+        for (target, choice) in targets {
+            let program = builds::find(tests, END_TO_END, target)?;
+            let run = TestRun::begin_only(program, *choice, filter, &description, &logs)?;
+            counts += supervise(&mut supervisor, run)?;
+        }
+        Ok(counts)
+    };
+    run().with_context(|| format!("the stack's logs: {}", stack_logs.display()))
 }
 
 /// The folder of the tests' logs, outside of the stack's state, which is wiped.

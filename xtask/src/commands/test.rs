@@ -133,7 +133,7 @@ fn on_stack(
     let description = supervisor.stack().state.join("stack.json");
     let mut counts = Counts::default();
     for program in programs {
-        let run = TestRun::begin(program, filter, Some(&description), &logs)?;
+        let run = TestRun::begin(program, filter, &description, &logs)?;
         counts += supervise(supervisor, run)?;
     }
     let browser = web_tests::browser(filter, chromium, &logs);

@@ -1,17 +1,15 @@
 //! The part of `cargo xtask test` that runs on Apache Kafka: the scenarios and faults of Kafka, with
 //! TLS, logins and the ACLs of `deploy/kafka`.
 
-use std::fs;
-
 use anyhow::{Context as _, Result, bail};
 
-use super::end_to_end::{END_TO_END, ON_A_STACK, logs, supervise};
+use super::end_to_end::{END_TO_END, ON_A_STACK, run_on};
 use crate::{
     builds::{self, TestBinary},
     observe::Observe,
     progress::say,
-    stack::{Ports, Stack, Supervisor},
-    test_run::{Counts, TestRun},
+    stack::{Ports, Stack},
+    test_run::{Choice, Counts, TestRun},
     tools::ApacheKafka,
 };
 
@@ -51,26 +49,6 @@ fn on_apache_kafka(
     let stack = Stack::new(NAME, Ports::free()?, lock)?
         .with_observe(Some(Observe::spans()?))
         .with_apache(apache.clone(), true)?;
-    let logs = stack.logs.clone();
-    on_stack(stack, tests, filter).with_context(|| {
-        format!(
-            "the logs of the stack with Apache Kafka: {}",
-            logs.display()
-        )
-    })
-}
-
-fn on_stack(stack: Stack, tests: &[TestBinary], filter: Option<&str>) -> Result<Counts> {
-    let mut supervisor = Supervisor::start(stack)?;
-    // The logs have the same names on each stack.
-    let logs = logs()?.join("apache-kafka");
-    fs::create_dir_all(&logs)?;
-    let description = supervisor.stack().state.join("stack.json");
-    let mut counts = Counts::default();
-    for target in ON_A_STACK {
-        let program = builds::find(tests, END_TO_END, target)?;
-        let run = TestRun::begin_kafka(program, filter, &description, &logs)?;
-        counts += supervise(&mut supervisor, run)?;
-    }
-    Ok(counts)
+    let targets = ON_A_STACK.map(|target| (target, Choice::Kafka));
+    run_on(stack, "apache-kafka", &targets, tests, filter).context("the tests on Apache Kafka")
 }

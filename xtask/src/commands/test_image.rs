@@ -60,7 +60,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         for target in ON_A_STACK {
             let program = builds::find(&tests, END_TO_END, target)?;
             let filter = options.filter.as_deref();
-            let run = TestRun::begin(program, filter, Some(&description), &logs)?;
+            let run = TestRun::begin(program, filter, &description, &logs)?;
             counts += supervise(&mut supervisor, run)?;
         }
         let image = supervisor.stack().image().context("no image")?;

@@ -72,12 +72,7 @@ fn run(checks: &mut Checks) -> Result<()> {
     let stack = stack.with_observe(Some(backend.observe));
     let mut supervisor = Supervisor::start(stack)?;
     let description = supervisor.stack().state.join("stack.json");
-    let run = TestRun::begin(
-        scenarios,
-        Some(SCENARIO),
-        Some(&description),
-        &checks::logs()?,
-    )?;
+    let run = TestRun::begin(scenarios, Some(SCENARIO), &description, &checks::logs()?)?;
     checks.add(supervise(&mut supervisor, run)?);
     drop(supervisor);
     read_logs(checks, &backend)
