@@ -11,6 +11,7 @@
 mod analytics;
 mod call;
 mod events;
+mod functions;
 mod gateway;
 mod memory;
 mod process;
@@ -60,6 +61,9 @@ async fn measure() -> anyhow::Result<()> {
     }
     if settings.wants("uploads") {
         uploads::measure(&settings, &mut table).await?;
+    }
+    if settings.wants("functions") {
+        functions::measure(&settings, &mut table).await?;
     }
     if let Some(traced) = &settings.traced {
         tracing::measure(&settings, traced, &mut table).await?;

@@ -67,27 +67,47 @@ fn rate(bytes: usize, took: Duration) -> f64 {
     bytes as f64 / 1e6 / took.as_secs_f64()
 }
 
+/// A picture in parts.
+pub(crate) struct Parts {
+    pub(crate) bytes: Vec<Vec<u8>>,
+}
+
+impl Parts {
+    pub(crate) fn of(picture: &[u8]) -> Self {
+        Self {
+            bytes: picture.chunks(PART).map(<[u8]>::to_vec).collect(),
+        }
+    }
+
+    /// The request that begins its upload.
+    pub(crate) fn request(&self) -> Result<BeginUploadRequest> {
+        let checksums = self.bytes.iter().map(Sha256::digest);
+        Ok(BeginUploadRequest {
+            title: "bench".to_owned(),
+            size_bytes: u32::try_from(self.bytes.iter().map(Vec::len).sum::<usize>())?,
+            content_type: "image/png".to_owned(),
+            checksums: checksums.map(|sum| BASE64_STANDARD.encode(sum)).collect(),
+            ..Default::default()
+        })
+    }
+}
+
 impl Uploader<'_> {
     /// Uploads a large picture by presigned requests. Returns the time from the first call to the
     /// last answer.
     async fn upload_large(&self, way: Way) -> Result<Duration> {
-        let picture = picture(LARGE);
-        let checksums = picture.chunks(PART).map(Sha256::digest);
-        let request = BeginUploadRequest {
-            title: "large".to_owned(),
-            size_bytes: u32::try_from(picture.len())?,
-            content_type: "image/png".to_owned(),
-            checksums: checksums.map(|sum| BASE64_STANDARD.encode(sum)).collect(),
-            ..Default::default()
-        };
-        let parts: Vec<_> = picture.chunks(PART).map(<[u8]>::to_vec).collect();
-        drop(picture);
+        let parts = Parts::of(&picture(LARGE));
+        let request = parts.request()?;
         let started = Instant::now();
         let upload = self.begin(way, request).await?;
-        ensure!(upload.parts.len() == parts.len(), "{:?}", upload.parts);
+        ensure!(
+            upload.parts.len() == parts.bytes.len(),
+            "{:?}",
+            upload.parts
+        );
         let places = Arc::new(Semaphore::new(CONCURRENCY));
         let mut sending = JoinSet::new();
-        for (part, bytes) in upload.parts.into_iter().zip(parts) {
+        for (part, bytes) in upload.parts.into_iter().zip(parts.bytes) {
             let request = part.request.context("a part without a request")?;
             let (http, places) = (self.http.clone(), Arc::clone(&places));
             sending.spawn(async move {
@@ -102,7 +122,11 @@ impl Uploader<'_> {
         Ok(started.elapsed())
     }
 
-    async fn begin(&self, way: Way, request: BeginUploadRequest) -> Result<UploadMessage> {
+    pub(crate) async fn begin(
+        &self,
+        way: Way,
+        request: BeginUploadRequest,
+    ) -> Result<UploadMessage> {
         if way == Way::Grpc {
             let request = self.request(request)?;
             let answer = self.grpc.clone().begin_upload(request).await?;
@@ -118,7 +142,7 @@ impl Uploader<'_> {
         Ok(serde_json::from_value(upload)?)
     }
 
-    async fn complete(&self, way: Way, upload_id: String) -> Result<()> {
+    pub(crate) async fn complete(&self, way: Way, upload_id: String) -> Result<()> {
         if way == Way::Grpc {
             let request = CompleteUploadRequest {
                 upload_id,
@@ -163,7 +187,11 @@ impl Uploader<'_> {
 }
 
 /// Sends a part to S3.
-async fn send(http: &reqwest::Client, request: PresignedRequest, bytes: Vec<u8>) -> Result<()> {
+pub(crate) async fn send(
+    http: &reqwest::Client,
+    request: PresignedRequest,
+    bytes: Vec<u8>,
+) -> Result<()> {
     let method = Method::from_bytes(request.method.as_bytes())?;
     let mut sending = http.request(method, request.url).body(bytes);
     for header in request.headers {

@@ -52,6 +52,8 @@ enum Part {
     Memory,
     /// How fast pictures are uploaded
     Uploads,
+    /// Durations of the functions in the cost tables
+    Functions,
     /// The overhead of tracing
     Tracing,
 }
