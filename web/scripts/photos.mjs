@@ -51,6 +51,7 @@ for (const { count, form } of runs) {
   if (form === 'phone') await session.send('Emulation.setCPUThrottlingRate', { rate: 4 });
   bytes = 0;
   const calls = mock.backend.requests.length;
+  const downloads = mock.backend.downloads.length;
   const start = Date.now();
   await page.goto(`${mock.url}/pictures`, { waitUntil: 'commit' });
   const shown = async (count) => {
@@ -69,13 +70,11 @@ for (const { count, form } of runs) {
       `${kilo(bytes)} and ${kinds(mock.backend.requests.slice(calls))} for all, ` +
       `${await memory(page)} in the tab`,
   );
-  const again = mock.backend.downloads.length;
   await page.reload();
   await shown(1);
   await scrollThrough(page);
-  console.log(
-    `  after a reload: ${mock.backend.downloads.length - again} thumbnails downloaded again`,
-  );
+  const all = mock.backend.downloads.slice(downloads);
+  console.log(`  with a reload: ${all.length} thumbnails downloaded, ${twice(all)} of them twice`);
   await close();
 }
 
@@ -108,7 +107,7 @@ for (const form of Object.keys(FORMS)) {
       `${LARGE} photos, ${form}, scrolled ${pace}: ${scrolled} in the tab, ` +
         `${await memory(page)} after a garbage collection, ${tiles} tiles on the page, ` +
         `${kinds(mock.backend.requests.slice(requests))}, ${own.length} thumbnails ` +
-        `(${own.length - new Set(own).size} of them twice)` +
+        `(${twice(own)} of them twice)` +
         (frames === ''
           ? ''
           : `, frames: median ${frames.median} ms, 95th percentile ${frames.p95} ms`),
@@ -204,6 +203,11 @@ async function memory(page) {
   } catch {
     return 'unknown memory'; // This isn't Linux.
   }
+}
+
+/** How many of the downloads are of a thumbnail that was downloaded before. */
+function twice(downloads) {
+  return downloads.length - new Set(downloads).size;
 }
 
 function kilo(bytes) {
