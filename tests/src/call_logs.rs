@@ -71,7 +71,7 @@ pub fn record(trace: Uuid, id: Uuid) -> Record {
 pub async fn of(postgres: &PgPool, traces: &[Uuid]) -> Result<Vec<Logged>> {
     let rows = sqlx::query(
         "SELECT trace_id, transport, service, method, status, duration_ms, user_id \
-         FROM call_logs WHERE at > now() - interval '15 minutes' AND trace_id = ANY($1)",
+         FROM calls WHERE at > now() - interval '15 minutes' AND trace_id = ANY($1)",
     )
     .bind(traces)
     .fetch_all(postgres)

@@ -60,9 +60,13 @@ pub(crate) struct Buckets {
 }
 
 impl Buckets {
-    /// The shortest buckets of which at most 100 cover the time from `first` to `last`, both
-    /// included.
-    pub(crate) fn spanning(first: OffsetDateTime, last: OffsetDateTime) -> Self {
+    /// The shortest buckets of at least length `shortest` of which at most 100 cover the time from
+    /// `first` to `last`, both included.
+    pub(crate) fn spanning(
+        first: OffsetDateTime,
+        last: OffsetDateTime,
+        shortest: Duration,
+    ) -> Self {
         let of_length = |length| Self {
             length,
             first: number(first, length),
@@ -70,6 +74,7 @@ impl Buckets {
         };
         LENGTHS
             .into_iter()
+            .filter(|length| *length >= shortest.whole_seconds())
             .map(of_length)
             .find(|buckets| buckets.last - buckets.first < MAX_BUCKETS)
             .unwrap_or_else(|| of_length(LONGEST))
@@ -108,7 +113,7 @@ mod tests {
     use super::*;
 
     fn starts(first: OffsetDateTime, last: OffsetDateTime) -> Vec<String> {
-        Buckets::spanning(first, last)
+        Buckets::spanning(first, last, Duration::ZERO)
             .starts()
             .map(|start| start.to_string())
             .collect()
@@ -131,10 +136,22 @@ mod tests {
     }
 
     #[test]
+    fn buckets_may_have_a_shortest_length() {
+        let first = datetime!(2026-10-01 12:30:45 UTC);
+        let length = |range, shortest| {
+            let buckets = Buckets::spanning(first, first + range, shortest);
+            buckets.length()
+        };
+        assert_eq!(length(Duration::DAY, Duration::HOUR), Duration::HOUR);
+        assert_eq!(length(Duration::WEEK, Duration::HOUR), Duration::hours(2));
+    }
+
+    #[test]
     fn weeks_begin_on_mondays() {
         let weeks = Buckets::spanning(
             datetime!(2025-01-01 00:00 UTC),
             datetime!(2026-10-01 00:00 UTC),
+            Duration::ZERO,
         );
         assert_eq!(weeks.length(), Duration::WEEK);
         for start in weeks.starts() {
@@ -153,7 +170,7 @@ mod tests {
                 (first, last),
                 (last, datetime!(9999-12-31 23:59:59.999999 UTC)),
             ] {
-                let buckets = Buckets::spanning(first, last);
+                let buckets = Buckets::spanning(first, last, Duration::ZERO);
                 let starts: Vec<_> = buckets.starts().collect();
                 assert!(starts.len() <= 100, "{first} to {last}: {}", starts.len());
                 assert!(

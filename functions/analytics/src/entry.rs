@@ -33,6 +33,8 @@ pub(crate) struct Entry {
     pub(crate) trace_id: Option<Uuid>,
     /// Whether a client logged the call. If not, a part of the service did.
     pub(crate) client: bool,
+    /// Whether each delivery of the entry has the same time.
+    pub(crate) is_timed: bool,
 }
 
 impl Entry {
@@ -69,6 +71,8 @@ impl Entry {
                 text => Some(trace(text).ok_or(Error::TraceId)?),
             },
             client: true,
+            // Without a key, it is delivered once.
+            is_timed: key.is_none(),
         })
     }
 
@@ -76,11 +80,11 @@ impl Entry {
     /// is kept: transport, service and method must be valid, a number out of range is clamped,
     /// and an unreadable user or trace id is left out.
     ///
-    /// `id` and `at` are used if the observation has none.
+    /// `id` and `written_at`, the record's, are used if the observation has none.
     pub(crate) fn observed(
         observation: Observation,
         id: impl FnOnce() -> Uuid,
-        at: OffsetDateTime,
+        written_at: Option<OffsetDateTime>,
         now: OffsetDateTime,
     ) -> Result<Self, Error> {
         let Observation {
@@ -95,15 +99,18 @@ impl Entry {
             id: own_id,
             client,
         } = observation;
+        // Entries from the future would stay on the first page until their day comes. The limit is
+        // the record's time rather than the delivery's, which differs each time.
+        let written_at = written_at.filter(|at| *at <= now + CLOCK_SKEW);
+        let base = written_at.unwrap_or(now);
         Ok(Self {
             id: ids::of_text(&own_id).unwrap_or_else(id),
-            // A clock before 1970 was never set. Entries from the future would stay on the
-            // first page until their day comes.
+            // A clock before 1970 was never set.
             at: own_at
                 .and_then(instant::from_proto)
                 .filter(|at| *at >= OffsetDateTime::UNIX_EPOCH)
-                .unwrap_or(at)
-                .min(now + CLOCK_SKEW),
+                .map_or(base, |at| at.min(base + CLOCK_SKEW)),
+            is_timed: written_at.is_some(),
             transport: transport.parse()?,
             service: name(service, SERVICE_MAX).ok_or(Error::SERVICE)?,
             method: name(method, METHOD_MAX).ok_or(Error::METHOD)?,
@@ -212,14 +219,14 @@ mod tests {
             duration_ms: 33.25,
             user_id: CALLER.to_owned(),
             trace_id: TRACE.to_owned(),
-            at: Some("2026-10-01T11:59:59.5Z".parse().unwrap()),
+            at: Some("2026-10-01T10:59:59.5Z".parse().unwrap()),
             id: "0190a5f2-7c1e-7b57-a6a2-000000000001".to_owned(),
             client: false,
         }
     }
 
     fn observed(observation: Observation) -> Result<Entry, Error> {
-        Entry::observed(observation, Uuid::nil, EARLIER, NOW)
+        Entry::observed(observation, Uuid::nil, Some(EARLIER), NOW)
     }
 
     #[test]
@@ -567,8 +574,41 @@ mod tests {
             .at
         };
         assert_eq!(at("0001-01-01T00:00:00Z"), EARLIER);
-        assert_eq!(at("2026-10-01T12:04:00Z"), NOW + Duration::minutes(4));
-        assert_eq!(at("9999-01-01T00:00:00Z"), NOW + CLOCK_SKEW);
+        assert_eq!(at("2026-10-01T11:04:00Z"), EARLIER + Duration::minutes(4));
+        assert_eq!(at("9999-01-01T00:00:00Z"), EARLIER + CLOCK_SKEW);
+    }
+
+    #[test]
+    fn each_delivery_of_a_record_has_the_same_time() {
+        let observation = Observation {
+            at: Some("9999-01-01T00:00:00Z".parse().unwrap()),
+            ..observation()
+        };
+        let delivered = |written_at, now| {
+            let entry = Entry::observed(observation.clone(), Uuid::nil, written_at, now).unwrap();
+            (entry.at, entry.is_timed)
+        };
+        let later = NOW + Duration::DAY;
+        assert_eq!(
+            delivered(Some(EARLIER), NOW),
+            delivered(Some(EARLIER), later)
+        );
+        assert_eq!(delivered(Some(EARLIER), NOW), (EARLIER + CLOCK_SKEW, true));
+        // Nor is a record's time from the future believed.
+        for written_at in [None, Some(later)] {
+            assert_eq!(delivered(written_at, NOW), (NOW + CLOCK_SKEW, false));
+        }
+    }
+
+    #[test]
+    fn a_request_with_a_key_may_be_repeated_at_another_time() {
+        let is_timed = |key| {
+            Entry::requested(request(), CALLER, key, NOW)
+                .unwrap()
+                .is_timed
+        };
+        assert!(!is_timed(Some("key")));
+        assert!(is_timed(None));
     }
 
     #[test]

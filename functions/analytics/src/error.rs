@@ -145,6 +145,31 @@ impl From<sqlx::Error> for Error {
     }
 }
 
+/// The code of a failed statement that no caller's input caused.
+pub(crate) fn code_of(error: &sqlx::Error) -> ErrorCode {
+    let Some(database) = error.as_database_error() else {
+        return match error {
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) => ErrorCode::Unavailable,
+            _ => ErrorCode::Internal,
+        };
+    };
+    let state = database.code();
+    match Condition::of(state.as_deref().unwrap_or_default()) {
+        Condition::Transient => ErrorCode::Unavailable,
+        Condition::Canceled => ErrorCode::DeadlineExceeded,
+        Condition::NoTable | Condition::Other if refuses_login(error) => ErrorCode::Unavailable,
+        Condition::NoTable | Condition::Other => ErrorCode::Internal,
+    }
+}
+
+/// The code of an address that can't be had.
+pub(crate) const fn code_of_address(error: &DatabaseError) -> ErrorCode {
+    match error.is_transient() {
+        true => ErrorCode::Unavailable,
+        false => ErrorCode::Internal,
+    }
+}
+
 /// What a SQLSTATE (PostgreSQL manual, appendix A) means for the call.
 #[derive(Debug, PartialEq, Eq)]
 enum Condition {

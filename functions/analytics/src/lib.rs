@@ -4,7 +4,8 @@
 //! [`read`](Analytics::read) for callers, [`ingest`](Analytics::ingest) for the service's own
 //! logs. It is independent of Lambda and HTTP. [`batch`] has the events and the response of
 //! `analytics-ingest`, and [`cloudformation`] those of `analytics-migrate`. [`schema`] has the
-//! migrations, which run as a deployment step and never in a call.
+//! migrations, which run as a deployment step and never in a call, and [`mod@upkeep`] what is done to
+//! the tables after them and on a schedule.
 
 mod analytics;
 pub mod batch;
@@ -26,6 +27,7 @@ pub mod schema;
 mod sqs;
 mod store;
 mod totals;
+pub mod upkeep;
 mod wiring;
 
 pub use analytics::Analytics;

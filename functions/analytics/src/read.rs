@@ -81,6 +81,7 @@ mod tests {
                 user_id: None,
                 trace_id: None,
                 client: false,
+                is_timed: true,
             })
             .collect()
     }

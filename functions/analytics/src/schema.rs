@@ -33,6 +33,18 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "own calls",
         include_str!("../migrations/0004_own_calls.sql"),
     ),
+    (
+        "calls by day",
+        include_str!("../migrations/0005_calls_by_day.sql"),
+    ),
+    (
+        "check cutover",
+        include_str!("../migrations/0006_check_cutover.sql"),
+    ),
+    (
+        "attach call logs",
+        include_str!("../migrations/0007_attach_call_logs.sql"),
+    ),
 ];
 
 /// Migrations that a later version has applied are ignored, so that a deployment can be rolled

@@ -7,6 +7,7 @@
 mod conditions;
 mod insert;
 mod page;
+mod sources;
 mod totals;
 
 use std::time::Duration;
@@ -32,7 +33,7 @@ const STATEMENTS_TIMEOUT: Duration = Duration::from_secs(6);
 /// begins while the first connection is being replaced.
 const CONNECTIONS: u32 = 2;
 
-const TABLE: &str = "call_logs";
+const TABLE: &str = "calls";
 
 /// Begins a read, in one round trip.
 /// - Page and totals are read from one snapshot.

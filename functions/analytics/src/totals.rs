@@ -131,7 +131,11 @@ mod tests {
             },
             by_transport: vec![("rest".to_owned(), Sum::default())],
             by_operation: Vec::new(),
-            buckets: Buckets::spanning(first, first + time::Duration::seconds(3)),
+            buckets: Buckets::spanning(
+                first,
+                first + time::Duration::seconds(3),
+                time::Duration::ZERO,
+            ),
             over_time: HashMap::from([(
                 first.unix_timestamp() + 2,
                 Sum {

@@ -2,11 +2,11 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use trichrome_analytics::DatabaseSource;
+use trichrome_analytics::{DatabaseSource, upkeep::Retention};
 use trichrome_kafka::Connection;
 use trichrome_startup::{InvalidEnvironment, Variables};
 
-use crate::{steps::Step, topics::Layout};
+use crate::{schema::Schema, steps::Step, topics::Layout};
 
 /// The default of `PREPARE_TIMEOUT_SECONDS`.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -24,8 +24,8 @@ pub struct Config {
     pub topics: Option<Topics>,
     /// For `topic-commands`: `KAFKA_TOPIC_PARTITIONS` and `KAFKA_TOPIC_REPLICATION`
     pub topic_commands: Option<Layout>,
-    /// For `schema`: `DATABASE_URL` and the variables that go with it.
-    pub database: Option<DatabaseSource>,
+    /// For `schema`.
+    pub database: Option<Schema>,
     /// `PREPARE_TIMEOUT_SECONDS`: time allowed for each dependency to become available.
     pub timeout: Duration,
 }
@@ -117,7 +117,10 @@ impl Config {
             }),
             topic_commands: wanted(Step::TopicCommands).then(|| Layout::read(&mut vars)),
             database: wanted(Step::Schema)
-                .then(|| DatabaseSource::read(&mut vars))
+                .then(|| {
+                    let retention = Retention::read(&mut vars);
+                    DatabaseSource::read(&mut vars).map(|source| Schema { source, retention })
+                })
                 .flatten(),
             timeout: vars.seconds_or("PREPARE_TIMEOUT_SECONDS", TIMEOUT),
         };
@@ -199,6 +202,7 @@ mod tests {
             "DERIVE_QUEUE_URL" => Some("http://127.0.0.1:4566/000000000000/derive".into()),
             "WEB_ORIGINS" => Some("http://localhost:3005, http://localhost:5173,".into()),
             "TOKEN_KEY_FILE" | "PREPARE_TIMEOUT_SECONDS" => None,
+            "CALL_LOG_RETENTION_DAYS" => None,
             optional if optional.starts_with("DATABASE_") => None,
             optional if optional.starts_with("KAFKA_") && optional != "KAFKA_BROKERS" => None,
             other => Some(other.to_lowercase()),

@@ -52,7 +52,7 @@ async fn ingest(brokers: &str, postgres: &PgPool, service: &str) -> Result<Durat
     let (brokers, named) = (brokers.to_owned(), service.to_owned());
     tokio::task::spawn_blocking(move || produce(&brokers, &named)).await??;
     loop {
-        let written: i64 = sqlx::query_scalar("SELECT count(*) FROM call_logs WHERE service = $1")
+        let written: i64 = sqlx::query_scalar("SELECT count(*) FROM calls WHERE service = $1")
             .bind(service)
             .fetch_one(postgres)
             .await?;
@@ -87,7 +87,6 @@ fn produce(brokers: &str, service: &str) -> Result<()> {
             "duration_ms": f64::from(number % 500) / 10.0,
             "user_id": Uuid::from_u128(u128::from(number % 1000)),
             "trace_id": Uuid::new_v4().simple().to_string(),
-            "at": "2026-01-01T00:00:00Z",
             "id": id,
         })
         .to_string();

@@ -131,7 +131,7 @@ async fn backlog_shows(run: &Scenario, count: usize) -> Result<()> {
 
 async fn stored(run: &Scenario, method: &str) -> Result<usize> {
     let count: i64 = sqlx::query_scalar(
-        "SELECT count(DISTINCT id) FROM call_logs \
+        "SELECT count(DISTINCT id) FROM calls \
          WHERE at > now() - interval '1 hour' AND method = $1",
     )
     .bind(method)

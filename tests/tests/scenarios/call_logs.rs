@@ -251,7 +251,25 @@ async fn once(run: Scenario) -> Result<()> {
         ensure!(found == 1, "{found} logs");
         Ok(())
     })
-    .await
+    .await?;
+    let postgres = &run.stack().postgres;
+    for table in ["calls_by_hour", "calls_by_day"] {
+        let query = format!("SELECT sum(calls)::int8 FROM {table} WHERE service = $1");
+        let summed: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(query))
+            .bind(&service)
+            .fetch_one(postgres)
+            .await?;
+        ensure!(summed == 1, "{table} has {summed} calls");
+    }
+    // Stored in the partition of its day, not in the one for calls without.
+    let partition: String = sqlx::query_scalar(
+        "SELECT DISTINCT tableoid::regclass::text FROM calls WHERE service = $1",
+    )
+    .bind(&service)
+    .fetch_one(postgres)
+    .await?;
+    ensure!(partition.starts_with("calls_2"), "stored in {partition}");
+    Ok(())
 }
 
 /// Reads the totals of a service, and those of all entries.
@@ -357,7 +375,7 @@ async fn ingested_extremes(run: Scenario) -> Result<()> {
             .await?;
     }
     eventually(SOON, async || {
-        let stored: i64 = sqlx::query_scalar("SELECT count(*) FROM call_logs WHERE service = $1")
+        let stored: i64 = sqlx::query_scalar("SELECT count(*) FROM calls WHERE service = $1")
             .bind(&service)
             .fetch_one(postgres)
             .await?;
@@ -371,7 +389,7 @@ async fn ingested_extremes(run: Scenario) -> Result<()> {
         "the totals are {totals}"
     );
     // Entries of the future would be first in every unfiltered read for some minutes.
-    sqlx::query("DELETE FROM call_logs WHERE service = $1")
+    sqlx::query("DELETE FROM calls WHERE service = $1")
         .bind(&service)
         .execute(postgres)
         .await?;

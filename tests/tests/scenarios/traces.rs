@@ -286,11 +286,11 @@ async fn analytics(run: Scenario) -> Result<()> {
     let complete = |spans: &[Span]| {
         let function = follow(spans, &steps)?;
         has(
-            below(spans, function, "SELECT call_logs")?,
+            below(spans, function, "SELECT calls")?,
             &[
                 ("db.system.name", json!("postgresql")),
                 ("db.operation.name", json!("SELECT")),
-                ("db.collection.name", json!("call_logs")),
+                ("db.collection.name", json!("calls")),
                 ("db.namespace", json!("trichrome")),
             ],
         )

@@ -24,8 +24,8 @@ pub(crate) const INSTANCES: usize = 4;
 /// First calls that run at the same time.
 const AT_ONCE: usize = 4;
 
-/// Functions that only AWS calls: CloudFormation and a schedule.
-const ONLY_ON_AWS: [&str; 2] = ["analytics-migrate", "pictures-sweep"];
+/// Functions that only AWS calls: CloudFormation and schedules.
+const ONLY_ON_AWS: [&str; 3] = ["analytics-migrate", "analytics-upkeep", "pictures-sweep"];
 
 /// Every function that runs locally: the other binaries under `functions/*/src/bin`.
 pub(crate) fn names() -> Result<BTreeSet<String>> {

@@ -2,11 +2,45 @@
 
 use sqlx::{Postgres, QueryBuilder};
 
+use super::sources::Span;
 use crate::filter::Filter;
 
 /// Appends the filter as a WHERE clause, with only the fields that are given, so that each
 /// combination has its own plan.
 pub(crate) fn push(filter: &Filter, query: &mut QueryBuilder<Postgres>) {
+    let span = Span {
+        since: filter.since,
+        until: filter.until,
+    };
+    push_within(filter, span, query);
+}
+
+/// Appends the filter with another range of time.
+pub(crate) fn push_within(filter: &Filter, span: Span, query: &mut QueryBuilder<Postgres>) {
+    push_operation(filter, query);
+    if let Some(status) = filter.status {
+        query.push(" AND status = ").push_bind(status);
+    }
+    // Also for a single status, so that the partial index is used.
+    if filter.errors_only || filter.status.is_some_and(|status| status >= 400) {
+        query.push(" AND status >= 400");
+    }
+    if let Some(user) = filter.user {
+        query.push(" AND user_id = ").push_bind(user);
+    }
+    push_span("at", span, query);
+}
+
+/// Appends the filter for a table of sums, which know neither users nor single statuses.
+pub(crate) fn push_sums(filter: &Filter, span: Span, query: &mut QueryBuilder<Postgres>) {
+    push_operation(filter, query);
+    if filter.errors_only {
+        query.push(" AND errors > 0");
+    }
+    push_span("start", span, query);
+}
+
+fn push_operation(filter: &Filter, query: &mut QueryBuilder<Postgres>) {
     query.push(" WHERE true");
     if let Some(transport) = filter.transport {
         query
@@ -19,21 +53,18 @@ pub(crate) fn push(filter: &Filter, query: &mut QueryBuilder<Postgres>) {
     if let Some(method) = &filter.method {
         query.push(" AND method = ").push_bind(method);
     }
-    if let Some(status) = filter.status {
-        query.push(" AND status = ").push_bind(status);
+}
+
+fn push_span(column: &str, span: Span, query: &mut QueryBuilder<Postgres>) {
+    if let Some(since) = span.since {
+        query
+            .push(format_args!(" AND {column} >= "))
+            .push_bind(since);
     }
-    // Also for a single status, so that the partial index is used.
-    if filter.errors_only || filter.status.is_some_and(|status| status >= 400) {
-        query.push(" AND status >= 400");
-    }
-    if let Some(user) = filter.user {
-        query.push(" AND user_id = ").push_bind(user);
-    }
-    if let Some(since) = filter.since {
-        query.push(" AND at >= ").push_bind(since);
-    }
-    if let Some(until) = filter.until {
-        query.push(" AND at < ").push_bind(until);
+    if let Some(until) = span.until {
+        query
+            .push(format_args!(" AND {column} < "))
+            .push_bind(until);
     }
 }
 

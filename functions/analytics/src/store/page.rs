@@ -17,7 +17,7 @@ pub(crate) async fn page(
 ) -> Result<Vec<Entry>, sqlx::Error> {
     let mut query = QueryBuilder::new(
         "SELECT id, at, duration_ms, user_id, trace_id, status, transport, service, method, client \
-         FROM call_logs",
+         FROM calls",
     );
     conditions::push(filter, &mut query);
     if let Some(Cursor { at, id }) = after {
@@ -44,5 +44,6 @@ fn entry(row: PgRow) -> Result<Entry, sqlx::Error> {
         user_id: row.try_get("user_id")?,
         trace_id: row.try_get("trace_id")?,
         client: row.try_get("client")?,
+        is_timed: true,
     })
 }

@@ -143,12 +143,13 @@ async fn prepare(config: &Config) -> anyhow::Result<()> {
         Ok(())
     };
     let database = async {
-        let Some(source) = &config.database else {
+        let Some(schema) = &config.database else {
             return Ok(());
         };
         let aws = aws::config().await;
-        let database = source.clone().open(|| aws.clone());
-        until(timeout, "the schema", || schema::ensure(&database)).await?;
+        let database = schema.source.clone().open(|| aws.clone());
+        let ensure = || schema::ensure(&database, schema.retention);
+        until(timeout, "the schema", ensure).await?;
         println!("schema is current");
         anyhow::Ok(())
     };
