@@ -439,7 +439,7 @@ fn is_stored(url: &str, id: Uuid) -> bool {
     let deadline = Instant::now() + Duration::from_secs(60);
     while Instant::now() < deadline {
         let found = on_database(url, async |mut connection| {
-            let query = sqlx::query("SELECT FROM call_logs WHERE id = $1").bind(id);
+            let query = sqlx::query("SELECT FROM calls WHERE id = $1").bind(id);
             query.fetch_optional(&mut connection).await
         });
         if found.is_some() {

@@ -134,8 +134,10 @@ class Template(unittest.TestCase):
         self.assertEqual(len(sources), 3)
         for caller in (*permissions, *sources):
             self.assertIn(caller["FunctionName"]["Ref"], aliases)
-        (rule,) = self.of_type(resources, "AWS::Events::Rule").values()
-        self.assertIn(rule["Targets"][0]["Arn"]["Ref"], aliases)
+        schedules = self.of_type(resources, "AWS::Events::Rule").values()
+        self.assertEqual(len(schedules), 2)
+        for schedule in schedules:
+            self.assertIn(schedule["Targets"][0]["Arn"]["Ref"], aliases)
         integrations = re.findall(r"functions/\$\{(\w+)[.}]", str(resources["Api"]["Properties"]["Body"]))
         self.assertEqual(len(integrations), 23)
         self.assertLessEqual(set(integrations), set(aliases))

@@ -27,8 +27,9 @@ use trichrome_proto::{
 /// Called by CloudFormation.
 const MIGRATE: &str = "analytics-migrate";
 
-/// Called by a schedule.
+/// Called by schedules.
 const SWEEP: &str = "pictures-sweep";
+const UPKEEP: &str = "analytics-upkeep";
 
 /// Called by the queue of S3's notifications.
 const DERIVE: &str = "pictures-derive";
@@ -233,6 +234,7 @@ const ACTIONS: &[(&str, &[&str])] = &[
     ("analytics-get", &["dynamodb:GetItem on UsersTable"]),
     ("analytics-ingest", &[]),
     (MIGRATE, &[]),
+    (UPKEEP, &[]),
     (
         DERIVE,
         &[
@@ -415,7 +417,7 @@ fn every_operation_has_its_function() {
          AnalyticsGetFunction has):\n\n{missing}"
     );
     let mut expected = contract();
-    expected.extend([DERIVE, MIGRATE, SWEEP].map(str::to_owned));
+    expected.extend([DERIVE, MIGRATE, SWEEP, UPKEEP].map(str::to_owned));
     let names: BTreeSet<_> = functions.keys().cloned().collect();
     assert_eq!(
         names, expected,
@@ -459,9 +461,10 @@ fn every_operation_has_its_route() {
     for (name, properties) in &functions {
         let events = properties["Events"].as_object();
         for event in events.into_iter().flat_map(Map::values) {
-            let kind = if *name == SWEEP { "Schedule" } else { "Api" };
+            let is_scheduled = [SWEEP, UPKEEP].contains(&name.as_str());
+            let kind = if is_scheduled { "Schedule" } else { "Api" };
             assert_eq!(event["Type"], kind, "an event of {name}");
-            if *name == SWEEP {
+            if is_scheduled {
                 continue;
             }
             let route = &event["Properties"];
@@ -762,6 +765,21 @@ fn a_sweep_that_refuses_raises_an_alarm() {
     );
     let variables = &template.functions()[SWEEP]["Environment"]["Variables"];
     assert_eq!(variables["SWEEP_MAX_PERCENT"]["Ref"], "SweepMaxPercent");
+}
+
+#[test]
+fn call_logs_have_a_retention_time() {
+    let template = Template::read();
+    for name in [MIGRATE, UPKEEP] {
+        let variables = &template.functions()[name]["Environment"]["Variables"];
+        let retention = &variables["CALL_LOG_RETENTION_DAYS"]["Ref"];
+        assert_eq!(retention, "CallLogRetentionDays", "{name}");
+    }
+    let alarm = &template.resources()["UpkeepAlarm"]["Properties"];
+    assert_eq!(
+        alarm["Dimensions"][0]["Value"]["Ref"],
+        "AnalyticsUpkeepFunction"
+    );
 }
 
 /// A collector in the VPC is out of reach for the others, each of which would wait for it.
