@@ -24,13 +24,13 @@ pub(crate) use deployment::{deploy_again, in_use};
 pub(crate) use description::Description;
 pub(crate) use lock::{Lock, stop_holder};
 pub(crate) use ports::Ports;
+pub(crate) use postgres::Cluster;
 pub(crate) use reload::Reload;
 pub(crate) use supervisor::Supervisor;
 
 use deployment::Deployment;
 use kafka::{Access, Apache};
 use parts::Part;
-use postgres::Cluster;
 
 use crate::{
     docker_image::Image,

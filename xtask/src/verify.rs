@@ -9,6 +9,7 @@ mod checks;
 mod collector;
 mod filebeat;
 pub(crate) mod go_program;
+mod growth;
 mod jaeger;
 mod kafka_clients;
 mod kubernetes;
@@ -21,9 +22,10 @@ use anyhow::Result;
 pub(crate) use checks::Checks;
 
 /// All parts, in the order in which they run: the quick ones first.
-pub(crate) static PARTS: [&Part; 8] = [
+pub(crate) static PARTS: [&Part; 9] = [
     &requests::PART,
     &call_logs::PART,
+    &growth::PART,
     &kafka_clients::PART,
     &vault::PART,
     &collector::PART,

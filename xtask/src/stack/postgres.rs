@@ -103,6 +103,11 @@ impl Cluster {
         command
     }
 
+    /// The URL of the database, for its owner.
+    pub(crate) fn url(port: u16) -> String {
+        format!("postgres://{ROLE}@127.0.0.1:{port}/{DATABASE}")
+    }
+
     /// Whether the server accepts connections. An attempt before that would log an error.
     pub(crate) fn is_ready(&self, port: u16) -> bool {
         let status = fs::read_to_string(self.data.join("postmaster.pid"));

@@ -1,0 +1,82 @@
+//! The call logs' tables with a hundred million calls: how long totals, pages and writes take.
+
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, bail, ensure};
+
+use super::{Checks, Need, Part, cache, checks, server::Server};
+use crate::{
+    interrupt, port,
+    progress::say,
+    stack::{Cluster, Stack},
+    workspace::{cargo, local, root},
+};
+
+pub(super) static PART: Part = Part {
+    name: "growth",
+    about: "call logs' tables: migration, deliveries, upkeep, and totals over 100 million calls",
+    needs: &[&Disk { gigabytes: 12 }],
+    run,
+};
+
+const NAME: &str = "verify-growth";
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(100);
+
+/// Room for ten million calls, their indexes and the write-ahead log.
+struct Disk {
+    gigabytes: u64,
+}
+
+impl Need for Disk {
+    fn lacks(&self) -> Result<Option<String>> {
+        cache::lacks_disk(self.gigabytes)
+    }
+}
+
+fn run(checks: &mut Checks) -> Result<()> {
+    let Some(_lock) = Stack::lock(NAME)? else {
+        bail!("`cargo xtask verify` is already running in this clone");
+    };
+    let state = local().join(NAME);
+    fs::create_dir_all(&state)?;
+    Cluster::wipe(&state)?;
+    let outcome = measure(checks, &state);
+    Cluster::wipe(&state)?;
+    outcome
+}
+
+fn measure(checks: &mut Checks, state: &Path) -> Result<()> {
+    let cluster = Cluster::open(state, &checks::logs()?)?;
+    let port = port::free()?;
+    let mut server = Server::begin("postgres", &mut cluster.server(port))?;
+    let started = Instant::now();
+    while !cluster.is_ready(port) {
+        interrupt::check()?;
+        server.still_runs()?;
+        ensure!(started.elapsed() < START_TIMEOUT, "Postgres doesn't start");
+        thread::sleep(POLL);
+    }
+    cluster.ensure_database(port)?;
+    let test = |name: &str| {
+        let mut test = cargo();
+        test.args(["test", "--locked", "--package", "trichrome-analytics"])
+            .args(["--test", name, "--", "--ignored", "--nocapture"])
+            .env("TRICHROME_POSTGRES", Cluster::url(port))
+            .env("TRICHROME_POSTGRES_LOG", &server.log)
+            .current_dir(root());
+        test
+    };
+    checks.accepts("the table of calls and its sums", &mut test("calls"))?;
+    let check = "100 million calls";
+    let command: &mut Command = &mut test("growth");
+    checks.accepts(check, command)?;
+    say(fs::read_to_string(checks::log(check)?)?);
+    Ok(())
+}
