@@ -25,6 +25,7 @@ pub(crate) struct Operation {
     pub(crate) access: &'static str,
     pub(crate) idempotent_by_key: bool,
     pub(crate) rate_limit: u32,
+    pub(crate) cacheable: bool,
     /// The field that a raw body fills.
     pub(crate) raw_body: Option<String>,
 }
@@ -46,6 +47,7 @@ impl Operation {
             access: "Public",
             idempotent_by_key: false,
             rate_limit: 0,
+            cacheable: false,
             raw_body: None,
         };
         operation.check_messages(packages, report);
@@ -61,7 +63,23 @@ impl Operation {
             None => report.method(method, "add `option (google.api.http)`"),
         }
         operation.check_raw_body(report);
+        operation.check_cacheable(report);
         operation
+    }
+
+    /// Whether a call changes data of its caller alone.
+    pub(crate) fn is_owners_write(&self) -> bool {
+        self.access == "Owner" && self.verb != "GET"
+    }
+
+    /// Responses are kept by caller, and only those that change nothing can be.
+    fn check_cacheable(&self, report: &mut Report) {
+        if self.cacheable && (self.access != "Owner" || self.verb != "GET" || self.success != 200) {
+            report.method(
+                &self.method,
+                "cacheable needs `access: ACCESS_OWNER`, `success: 200` and a `get` route",
+            );
+        }
     }
 
     /// A raw body needs a body, and one field to fill.
@@ -182,6 +200,7 @@ impl Operation {
         }
         self.idempotent_by_key = flag(option, "idempotent_by_key");
         self.rate_limit = number(option, "rate_limit");
+        self.cacheable = flag(option, "cacheable");
         self.raw_body = Some(text(option, "raw_body")).filter(|field| !field.is_empty());
     }
 

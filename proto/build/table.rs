@@ -23,7 +23,7 @@ pub(crate) fn generate(contract: &Contract) -> Result<String, fmt::Error> {
     out.push_str("/// Every operation, in the contract's order.\n");
     out.push_str("pub static OPERATIONS: &[Operation] = &[");
     for operation in &contract.operations {
-        write_operation(&mut out, operation)?;
+        write_operation(&mut out, contract, operation)?;
     }
     out.push_str("];\n/// Every function that only a Kafka topic calls.\n");
     out.push_str("pub static TRIGGERS: &[Trigger] = &[");
@@ -34,9 +34,11 @@ pub(crate) fn generate(contract: &Contract) -> Result<String, fmt::Error> {
     Ok(out)
 }
 
-fn write_operation(out: &mut String, operation: &Operation) -> fmt::Result {
+fn write_operation(out: &mut String, contract: &Contract, operation: &Operation) -> fmt::Result {
     let method = &operation.method;
     let service = method.parent_service();
+    let caches = |other: &Operation| other.cacheable && other.method.parent_service() == service;
+    let evicts = operation.is_owners_write() && contract.operations.iter().any(caches);
     write!(
         out,
         "\nOperation {{ function: {function:?}, package: {package:?}, grpc_service: {grpc_service:?}, \
@@ -44,7 +46,8 @@ fn write_operation(out: &mut String, operation: &Operation) -> fmt::Result {
          http: Http {{ method: {verb:?}, path: {path:?}, body: {body}, raw_body: {raw_body:?}, \
          response_body: {response_body:?}, success: {success} }}, \
          command: Command {{ topic: {topic:?}, keys: &{keys:?} }}, access: Access::{access}, \
-         idempotent_by_key: {idempotent}, rate_limit: {rate_limit}, input: &{input}, output: &{output}, doc: {doc:?} }},",
+         idempotent_by_key: {idempotent}, rate_limit: {rate_limit}, cacheable: {cacheable}, evicts: {evicts}, \
+         input: &{input}, output: &{output}, doc: {doc:?} }},",
         function = operation.function,
         package = service.package_name(),
         grpc_service = service.full_name(),
@@ -61,6 +64,8 @@ fn write_operation(out: &mut String, operation: &Operation) -> fmt::Result {
         access = operation.access,
         idempotent = operation.idempotent_by_key,
         rate_limit = operation.rate_limit,
+        cacheable = operation.cacheable,
+        evicts = evicts,
         input = static_name(&method.input()),
         output = static_name(&method.output()),
         doc = doc(&method.parent_file(), method.path()),

@@ -25,8 +25,13 @@ pub struct Operation {
     pub access: Access,
     /// Whether requests with the same idempotency key have one effect.
     pub idempotent_by_key: bool,
-    /// Calls per second that one gateway process allows; 0 means unlimited.
+    /// Calls per second that one gateway process allows, or with a cache all of them together; 0
+    /// means unlimited.
     pub rate_limit: u32,
+    /// Whether successful responses may be kept by caller.
+    pub cacheable: bool,
+    /// Whether a call evicts the responses that are kept for its caller.
+    pub evicts: bool,
     /// The request message.
     pub input: &'static Message,
     /// The response message.
@@ -280,6 +285,25 @@ mod tests {
         }
         assert!(by_command("users", "getUser").is_some());
         assert!(by_command("pictures", "signup").is_none());
+    }
+
+    /// Each operation of a service with cacheable ones is a read or evicts.
+    #[test]
+    fn writes_evict_what_reads_keep() {
+        let of = |wanted: fn(&Operation) -> bool| {
+            let found = OPERATIONS.iter().filter(|operation| wanted(operation));
+            found
+                .map(|operation| operation.function)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            of(|operation| operation.cacheable),
+            ["pictures-list", "pictures-index", "pictures-get"]
+        );
+        assert_eq!(
+            of(|operation| operation.evicts),
+            of(|operation| operation.package == "pictures" && operation.http.method != "GET")
+        );
     }
 
     #[test]

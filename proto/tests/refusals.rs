@@ -435,3 +435,16 @@ fn a_raw_body_needs_a_body_and_a_field_of_bytes() {
     assert!(no_bytes.contains("no field of type bytes"), "{no_bytes}");
     assert!(no_body.contains("needs `body"), "{no_body}");
 }
+
+#[test]
+fn only_reads_of_the_callers_own_data_are_cacheable() {
+    let reason = "cacheable needs";
+    refuses_operation("success: 200", "success: 200 cacheable: true", reason);
+    let own = OPERATION
+        .replace("ACCESS_PUBLIC", "ACCESS_OWNER")
+        .replace("success: 200", "success: 200 cacheable: true");
+    let of_user = |text: String| text.replace("string name", "string user_id");
+    assert!(read(&of_user(service(&format!("{GET} {own}")))).is_ok());
+    let delete = GET.replace("get:", "delete:");
+    refuses(&of_user(service(&format!("{delete} {own}"))), &[reason]);
+}
