@@ -22,17 +22,21 @@ pub fn directive(dimensions: Value, metrics: Value) -> Value {
 
 /// Adds to a log line ([`line`](crate::line)) its fields, and the metrics among them, measured at
 /// `at`.
-pub fn measured<const FIELDS: usize, const DIRECTIVES: usize>(
+pub fn measured<'a>(
     mut line: Map<String, Value>,
-    fields: [(&str, Value); FIELDS],
-    directives: [Value; DIRECTIVES],
+    fields: impl IntoIterator<Item = (&'a str, Value)>,
+    directives: impl IntoIterator<Item = Value>,
     at: SystemTime,
 ) -> Value {
     let millis = at
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .as_millis();
-    line.extend(fields.map(|(name, value)| (name.to_owned(), value)));
+    line.extend(
+        fields
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value)),
+    );
     let metadata = json!({
         "Timestamp": u64::try_from(millis).unwrap_or(u64::MAX),
         "CloudWatchMetrics": Value::from_iter(directives),

@@ -9,7 +9,7 @@
 mod decoder;
 mod event;
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
@@ -36,6 +36,15 @@ pub const MAX_UPLOAD_BYTES: u32 = 256 * 1024 * 1024;
 /// How long reading an original may take.
 const READ_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// What became of an event.
+#[derive(Debug, Default)]
+pub struct Handled {
+    /// The messages that have to come again.
+    pub response: Response,
+    /// The users whose pictures may have changed.
+    pub owners: BTreeSet<String>,
+}
+
 /// Makes derivatives.
 #[derive(Clone, Debug)]
 pub struct Deriver {
@@ -52,20 +61,21 @@ impl Deriver {
         }
     }
 
-    /// Handles the messages one after another, and returns those that have to come again.
-    pub async fn handle(&self, event: Event) -> Response {
+    /// Handles the messages one after another.
+    pub async fn handle(&self, event: Event) -> Handled {
         let mut response = Response::default();
+        let mut owners = BTreeSet::new();
         for message in event.messages {
-            if let Err(error) = self.message(&message).await {
+            if let Err(error) = self.message(&message, &mut owners).await {
                 let error = trichrome_startup::error_chain(&error);
                 tracing::error!(message_id = message.message_id, error, "a message failed");
                 response.fail(message.message_id);
             }
         }
-        response
+        Handled { response, owners }
     }
 
-    async fn message(&self, message: &Message) -> Result<(), Error> {
+    async fn message(&self, message: &Message, owners: &mut BTreeSet<String>) -> Result<(), Error> {
         let keys = message.new_objects().map_err(|error| Error::Internal {
             doing: "read a notification",
             source: Box::new(error),
@@ -77,7 +87,11 @@ impl Deriver {
                         content: Content::Original(_),
                         ..
                     },
-                ) => self.picture(original).await?,
+                ) => {
+                    // Also if it fails: its row may have changed.
+                    owners.insert(original.user_id.to_owned());
+                    self.picture(original).await?;
+                }
                 _ => tracing::warn!(key, "the notification is of no picture"),
             }
         }

@@ -16,11 +16,13 @@ impl PictureStore {
     /// Objects are deleted first, and found by their keys, not by the rows, so that those of
     /// failed and open uploads are included. A repeated call continues after a failure.
     ///
+    /// The counter is deleted before everything else: without it, no response that was kept counts.
     /// Idempotency items remain: they expire and contain no picture.
     ///
     /// # Errors
     /// [`Error::Unavailable`], after which a repeated call continues.
     pub async fn purge(&self, user_id: &str) -> Result<Purged, Error> {
+        self.rows.delete_counter(user_id).await?;
         let objects = self.objects.delete_all(user_id).await?;
         let rows = self.rows.delete_all(user_id).await?;
         Ok(Purged { objects, rows })
@@ -41,6 +43,10 @@ mod tests {
         keys.collect()
     }
 
+    fn no_items() -> Answer {
+        row(json!({ "Items": [] }))
+    }
+
     fn no_uploads() -> Answer {
         object("<ListMultipartUploadsResult/>")
     }
@@ -54,13 +60,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn objects_are_deleted_before_rows() {
+    async fn the_counter_then_objects_then_rows_are_deleted() {
         let left = json!([{ "DeleteRequest": { "Key": {
             "user_id": { "S": USER }, "picture_id": { "S": "7" },
         }}}]);
         let upload = "<Upload><Key>originals/u/c</Key><UploadId>open</UploadId></Upload>";
         let uploads = format!("<ListMultipartUploadsResult>{upload}</ListMultipartUploadsResult>");
         let replay = replay(vec![
+            no_items(),
             object(listing(&["u/a", "u/b&amp;c"])),
             object("<DeleteResult/>"),
             object(listing(&[])),
@@ -91,6 +98,7 @@ mod tests {
         assert_eq!(
             replay.operations(),
             [
+                "Query",
                 "ListObjectsV2",
                 "DeleteObjects",
                 "ListObjectsV2",
@@ -112,14 +120,14 @@ mod tests {
             ]
         );
         let seen = replay.seen();
-        for (at, prefix) in [(0, ""), (4, "derived%2F"), (6, "originals%2F")] {
+        for (at, prefix) in [(1, ""), (5, "derived%2F"), (7, "originals%2F")] {
             let path = &seen[at].path;
             assert!(
                 path.contains(&format!("prefix={prefix}{USER}%2F")),
                 "{path}"
             );
         }
-        for (at, partition) in [(14, "upload#"), (17, "quota#")] {
+        for (at, partition) in [(0, "quota#"), (15, "upload#"), (18, "quota#")] {
             let asked = &seen[at].json()["ExpressionAttributeValues"][":user_id"]["S"];
             assert_eq!(asked, &format!("{partition}{USER}"));
         }
@@ -127,16 +135,16 @@ mod tests {
             let body = seen[at].json();
             body["RequestItems"]["pictures"].as_array().unwrap().len()
         };
-        assert_eq!([batch(10), batch(11), batch(12)], [25, 1, 1]);
+        assert_eq!([batch(11), batch(12), batch(13)], [25, 1, 1]);
     }
 
     #[tokio::test]
     async fn a_user_without_pictures_is_no_error() {
-        let mut answers = Vec::new();
+        let mut answers = vec![no_items()];
         for _ in 0..3 {
             answers.extend([object(listing(&[])), no_uploads()]);
         }
-        answers.extend((0..3).map(|_| row(json!({ "Items": [] }))));
+        answers.extend((0..3).map(|_| no_items()));
         let replay = replay(answers);
         assert_eq!(replay.store.purge(USER).await.unwrap(), Purged::default());
     }
@@ -146,13 +154,20 @@ mod tests {
         let refused =
             "<DeleteResult><Error><Key>u/a</Key><Code>InternalError</Code></Error></DeleteResult>";
         for answers in [
-            vec![object(listing(&["u/a"])), object(refused)],
-            vec![object(listing(&["u/a"])), object_error(503, "SlowDown")],
+            vec![no_items(), object(listing(&["u/a"])), object(refused)],
+            vec![
+                no_items(),
+                object(listing(&["u/a"])),
+                object_error(503, "SlowDown"),
+            ],
         ] {
             let replay = replay(answers);
             let error = replay.store.purge(USER).await.unwrap_err();
             assert_eq!(error.code(), ErrorCode::Unavailable);
-            assert_eq!(replay.operations(), ["ListObjectsV2", "DeleteObjects"]);
+            assert_eq!(
+                replay.operations(),
+                ["Query", "ListObjectsV2", "DeleteObjects"]
+            );
         }
     }
 }

@@ -75,6 +75,16 @@ impl PictureStore {
         }
     }
 
+    /// The state of a user's pictures: a text that differs from all earlier ones once a picture has
+    /// been added or deleted, by a consistent read. Titles and derivatives don't change it. `None` if
+    /// the user's pictures are from before there was a counter, or are being purged.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn revision(&self, user_id: &str) -> Result<Option<String>, Error> {
+        self.rows.revision(user_id).await
+    }
+
     /// The same store with links to `base`, an origin without a path that CloudFront serves from the
     /// bucket, signed with the key in a secret. Uploads go to S3 still.
     #[must_use]

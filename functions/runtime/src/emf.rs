@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 use trichrome_telemetry::emf;
 
+use crate::response_cache::CacheUse;
+
 /// Which metrics are written. CloudWatch charges for each metric, that is for each combination of
 /// name and dimensions' values.
 #[derive(Clone, Debug)]
@@ -23,6 +25,8 @@ pub(crate) struct Sample {
     pub(crate) failed: bool,
     pub(crate) took: Duration,
     pub(crate) cold: bool,
+    /// `None` if the cache wasn't used.
+    pub(crate) cache: Option<CacheUse>,
     pub(crate) trace_id: String,
 }
 
@@ -46,11 +50,21 @@ impl Sample {
             ("duration", json!(self.took.as_secs_f64() * 1e3)),
             ("cold_starts", json!(u8::from(self.cold))),
         ];
-        emf::measured(line, fields, directives(metrics), at)
+        let used = |by: CacheUse| json!(u8::from(self.cache == Some(by)));
+        let cache = self.cache.map(|_| {
+            [
+                ("cache_hits", used(CacheUse::Hit)),
+                ("cache_misses", used(CacheUse::Miss)),
+                ("cache_errors", used(CacheUse::Failed)),
+            ]
+        });
+        let fields = fields.into_iter().chain(cache.into_iter().flatten());
+        emf::measured(line, fields, directives(metrics, self.cache.is_some()), at)
     }
 }
 
-fn directives(metrics: &Metrics) -> [Value; 2] {
+/// Of a call that used the cache, there are three more metrics.
+fn directives(metrics: &Metrics, cached: bool) -> Vec<Value> {
     let count = |name| json!({"Name": name, "Unit": "Count"});
     let duration = json!({"Name": "duration", "Unit": "Milliseconds"});
     let by_operation = if metrics.detailed {
@@ -72,7 +86,15 @@ fn directives(metrics: &Metrics) -> [Value; 2] {
     };
     // The sum of all operations, because an alarm can't compute one.
     let sum = emf::directive(json!([["stack"]]), json!([count("errors")]));
-    [by_operation, sum]
+    let cache = cached.then(|| {
+        let counts = ["cache_hits", "cache_misses", "cache_errors"].map(count);
+        let dimensions = match metrics.detailed {
+            true => json!([["stack"], ["stack", "operation"]]),
+            false => json!([["stack"]]),
+        };
+        emf::directive(dimensions, json!(counts))
+    });
+    [by_operation, sum].into_iter().chain(cache).collect()
 }
 
 #[cfg(test)]
@@ -82,12 +104,17 @@ mod tests {
     use super::*;
 
     fn line(detailed: bool) -> Value {
+        line_with(detailed, None)
+    }
+
+    fn line_with(detailed: bool, cache: Option<CacheUse>) -> Value {
         let sample = Sample {
             operation: "users-get",
             transport: "rest",
             failed: true,
             took: Duration::from_micros(1500),
             cold: false,
+            cache,
             trace_id: "t".to_owned(),
         };
         let metrics = Metrics {
@@ -140,5 +167,27 @@ mod tests {
     fn an_operation_has_two_metrics_unless_they_are_detailed() {
         assert_eq!(metrics(&line(false)).len(), 2 + 1);
         assert_eq!(metrics(&line(true)).len(), 4 * 2 + 1);
+    }
+
+    #[test]
+    fn a_call_that_used_the_cache_has_three_more() {
+        for (cache, counts) in [
+            (CacheUse::Hit, [1, 0, 0]),
+            (CacheUse::Miss, [0, 1, 0]),
+            (CacheUse::Failed, [0, 0, 1]),
+            (CacheUse::Evicted, [0, 0, 0]),
+        ] {
+            let line = line_with(false, Some(cache));
+            assert_eq!(metrics(&line).len(), 2 + 1 + 3);
+            let names = ["cache_hits", "cache_misses", "cache_errors"];
+            assert_eq!(
+                names.map(|name| line[name].clone()),
+                counts.map(Value::from)
+            );
+        }
+        assert_eq!(
+            metrics(&line_with(true, Some(CacheUse::Hit))).len(),
+            4 * 2 + 1 + 3 * 2
+        );
     }
 }

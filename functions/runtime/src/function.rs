@@ -66,6 +66,22 @@ pub trait Function: Sized + Send + Sync + 'static {
         call: &Call,
         input: Self::Input,
     ) -> impl Future<Output = Result<Self::Output, Self::Error>> + Send;
+
+    /// The state of what the caller owns: a text that differs from all earlier ones once anything of it
+    /// has been deleted. A response is kept together with the state from before the call, and counts
+    /// only as long as that is the state, so a response with something deleted never does, even if an
+    /// eviction got lost.
+    ///
+    /// `None`, the default, if the response to this request isn't worth keeping, or if the state is
+    /// unknown.
+    fn revision<'a>(
+        &'a self,
+        call: &'a Call,
+        input: &'a Self::Input,
+    ) -> Option<impl Future<Output = Result<Option<String>, Self::Error>> + Send + 'a> {
+        let _unused = (call, input);
+        None::<std::future::Ready<_>>
+    }
 }
 
 /// A function that AWS invokes with an event of its own, not a caller with a request: a batch

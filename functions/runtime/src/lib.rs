@@ -8,6 +8,7 @@
 mod after;
 mod call_log;
 mod emf;
+mod entry;
 mod env;
 mod event;
 mod function;
@@ -15,6 +16,7 @@ mod logs;
 mod origin;
 mod request;
 mod response;
+mod response_cache;
 mod shell;
 mod start;
 mod token;
@@ -22,6 +24,7 @@ mod token_check;
 
 pub use env::Env;
 pub use function::{Call, EventFunction, Function};
-pub use start::{run, run_events};
+pub use response_cache::{Found, NoCache, ResponseCache};
+pub use start::{run, run_cached, run_events};
 pub use token::{Claims, TokenError, Verifier};
 pub use token_check::{NoTokens, TokenCheck};

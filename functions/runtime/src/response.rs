@@ -17,7 +17,7 @@ use trichrome_proto::{
 use trichrome_startup::error_chain;
 use trichrome_telemetry::Trace;
 
-use crate::request::Head;
+use crate::{request::Head, response_cache::CacheUse};
 
 /// The response to a successful call.
 pub(crate) fn success<T: Serialize>(operation: &Operation, output: &T) -> Response<Body> {
@@ -58,6 +58,30 @@ pub(crate) fn success<T: Serialize>(operation: &Operation, output: &T) -> Respon
         insert(&mut response, &name, &value);
     }
     response
+}
+
+/// A successful response as it was before.
+pub(crate) fn restored(
+    operation: &Operation,
+    headers: Vec<(String, String)>,
+    body: String,
+) -> Response<Body> {
+    let mut response = empty(operation.http.success);
+    *response.body_mut() = Body::Text(body);
+    for (name, value) in headers {
+        insert(&mut response, &name, &value);
+    }
+    response
+}
+
+/// Says whether the response was kept from an earlier call (RFC 9211).
+pub(crate) fn cache_status(response: &mut Response<Body>, cache: CacheUse) {
+    let status = match cache {
+        CacheUse::Hit => "trichrome; hit",
+        CacheUse::Miss => "trichrome; fwd=miss",
+        CacheUse::Failed | CacheUse::Evicted => return,
+    };
+    insert(response, "cache-status", status);
 }
 
 /// The response to a failed call. If the service is at fault, the caller gets only the code, and

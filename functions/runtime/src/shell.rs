@@ -1,12 +1,13 @@
 //! Serving an HTTP event: from the request to the response.
 
 use std::{
+    collections::BTreeMap,
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
 use lambda_http::{Body, Request, RequestExt as _, Response};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tracing::{Instrument as _, Span, field::Empty, info_span};
 use trichrome_proto::{
     contract::{Access, Operation},
@@ -14,27 +15,34 @@ use trichrome_proto::{
     message, validate,
     wire::{Transport, TrustedProxies},
 };
+use trichrome_startup::error_chain;
 use trichrome_telemetry::{self as telemetry, Trace};
 
 use crate::{
     after::Finished,
     call_log,
     emf::Sample,
+    entry,
     function::{Call, Function},
     request::{self, Head},
     response,
+    response_cache::{CacheUse, NoCache, ResponseCache},
     token::{Claims, Verifier},
     token_check::TokenCheck as _,
 };
 
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// A function with its operation of the contract.
-pub(crate) struct Shell<F: Function> {
+pub(crate) struct Shell<F: Function, C: ResponseCache = NoCache> {
     pub(crate) function: F,
     pub(crate) operation: &'static Operation,
     /// `None` for public operations.
     pub(crate) verifier: Option<Verifier>,
     /// `None` for public operations.
     pub(crate) tokens: Option<F::Tokens>,
+    /// `None` without a cache.
+    pub(crate) cache: Option<C>,
     /// How long one call may take.
     pub(crate) timeout: Duration,
     /// The origin whose pages may read responses of the REST API.
@@ -51,7 +59,14 @@ pub(crate) struct Handled {
     pub(crate) finished: Finished,
 }
 
-impl<F: Function> Shell<F> {
+/// What is known of a call when it ends.
+#[derive(Default)]
+struct Seen {
+    user_id: Option<String>,
+    cache: Option<CacheUse>,
+}
+
+impl<F: Function, C: ResponseCache> Shell<F, C> {
     /// Serves one event.
     pub(crate) async fn handle(&self, request: Request) -> Handled {
         let started = Instant::now();
@@ -61,16 +76,17 @@ impl<F: Function> Shell<F> {
         let trace = Trace::adopt(&span, head.origin.take());
         trace.id().clone_into(&mut head.trace_id);
         span.record("trace_id", trace.id());
-        let mut user_id = None;
+        let mut seen = Seen::default();
         let outcome = self
-            .serve(&head, request, &mut user_id)
+            .serve(&head, request, &mut seen)
             .instrument(span.clone())
             .await;
         let _entered = span.entered();
-        let response = match outcome {
-            Ok(output) => response::success(self.operation, &output),
-            Err(fault) => response::failure(fault.as_ref(), &head),
-        };
+        let Seen { user_id, cache } = seen;
+        let mut response = outcome.unwrap_or_else(|fault| response::failure(fault.as_ref(), &head));
+        if let Some(cache) = cache {
+            response::cache_status(&mut response, cache);
+        }
         let status = response.status().as_u16();
         telemetry::set(
             &Span::current(),
@@ -84,6 +100,7 @@ impl<F: Function> Shell<F> {
         tracing::info!(
             status,
             duration_ms = elapsed.as_secs_f64() * 1e3,
+            cache = cache.map(CacheUse::as_str),
             "call served"
         );
         let entry = (head.transport == Transport::Rest).then(|| {
@@ -109,6 +126,7 @@ impl<F: Function> Shell<F> {
             failed: status >= 500,
             took: elapsed,
             cold,
+            cache,
             trace_id: head.trace_id,
         };
         Handled {
@@ -156,8 +174,8 @@ impl<F: Function> Shell<F> {
         &self,
         head: &Head,
         request: Request,
-        user_id: &mut Option<String>,
-    ) -> Result<F::Output, Box<dyn Fault + Send + Sync>> {
+        seen: &mut Seen,
+    ) -> Result<Response<Body>, Box<dyn Fault + Send + Sync>> {
         request::check_sizes(request.headers()).map_err(boxed)?;
         request::check_body(self.operation, &request).map_err(boxed)?;
         let mut call = Call {
@@ -173,15 +191,99 @@ impl<F: Function> Shell<F> {
             call.token_generation = claims.generation;
             call.user_id = Some(claims.sub);
         }
-        user_id.clone_from(&call.user_id);
+        seen.user_id.clone_from(&call.user_id);
         let mut args = request::args(self.operation, request).map_err(boxed)?;
         self.authorize(call.caller(), &mut args.fields)
             .map_err(boxed)?;
+        let key = self.cache_key(&call, &args.fields);
         let input = message::read(self.operation.input, args.fields, args.raw).map_err(boxed)?;
-        match tokio::time::timeout(self.timeout, self.function.call(&call, input)).await {
-            Ok(outcome) => outcome.map_err(boxed),
+        let work = async {
+            match key {
+                Some((cache, key)) => self.cached(cache, &key, &call, input, seen).await,
+                None => self.called(&call, input).await,
+            }
+        };
+        let outcome = match tokio::time::timeout(self.timeout, work).await {
+            Ok(outcome) => outcome,
             Err(_) => Err(boxed(self.late())),
+        };
+        // Whatever the outcome: a call that failed may have changed something.
+        if self.operation.evicts
+            && let Some(cache) = &self.cache
+        {
+            seen.cache = Some(evict(cache, call.caller()).await);
         }
+        outcome
+    }
+
+    /// The cache and what the request is called there, if its response may be kept.
+    fn cache_key(&self, call: &Call, args: &Map<String, Value>) -> Option<(&C, String)> {
+        let cache = self.cache.as_ref()?;
+        if !self.operation.cacheable || !cache.is_up(call.caller()) {
+            return None;
+        }
+        // In one order, whatever the request's was. Another version may answer otherwise.
+        let args: BTreeMap<_, _> = args.iter().collect();
+        let args = serde_json::to_string(&args).ok()?;
+        Some((cache, format!("{} {VERSION} {args}", F::NAME)))
+    }
+
+    /// Answers a request from the cache, or by a call whose response is then kept.
+    async fn cached(
+        &self,
+        cache: &C,
+        key: &str,
+        call: &Call,
+        input: F::Input,
+        seen: &mut Seen,
+    ) -> Result<Response<Body>, Box<dyn Fault + Send + Sync>> {
+        let user_id = call.caller();
+        let kept = match self.function.revision(call, &input) {
+            None => None,
+            // Both before the call: what changes during the call has another revision or ticket.
+            Some(revision) => match tokio::join!(revision, cache.find(user_id, key)) {
+                (Ok(revision), Ok(found)) => revision.map(|revision| (revision, found)),
+                (revision, found) => {
+                    if let Err(error) = revision {
+                        let error = error_chain(&error);
+                        tracing::warn!(error, "no revision, so the cache isn't used");
+                    }
+                    if let Err(error) = found {
+                        tracing::debug!(error = error_chain(&error), "the cache failed");
+                        seen.cache = Some(CacheUse::Failed);
+                    }
+                    None
+                }
+            },
+        };
+        let Some((revision, found)) = kept else {
+            return self.called(call, input).await;
+        };
+        let response = found
+            .entry
+            .and_then(|entry| entry::decode(self.operation, &entry, user_id, &revision));
+        if let Some(response) = response {
+            seen.cache = Some(CacheUse::Hit);
+            return Ok(response);
+        }
+        seen.cache = Some(CacheUse::Miss);
+        let response = self.called(call, input).await?;
+        if let Some(entry) = entry::encode(self.operation, &response, user_id, &revision)
+            && let Err(error) = cache.keep(user_id, key, &found.ticket, &entry).await
+        {
+            tracing::debug!(error = error_chain(&error), "the response isn't kept");
+            seen.cache = Some(CacheUse::Failed);
+        }
+        Ok(response)
+    }
+
+    async fn called(
+        &self,
+        call: &Call,
+        input: F::Input,
+    ) -> Result<Response<Body>, Box<dyn Fault + Send + Sync>> {
+        let output = self.function.call(call, input).await.map_err(boxed)?;
+        Ok(response::success(self.operation, &output))
     }
 
     /// The claims of the caller's token; `None` for public operations, which need none.
@@ -223,11 +325,7 @@ impl<F: Function> Shell<F> {
     }
 
     /// Validates the request, and limits an owner's request to their own data.
-    fn authorize(
-        &self,
-        caller: &str,
-        args: &mut serde_json::Map<String, Value>,
-    ) -> Result<(), ApiError> {
+    fn authorize(&self, caller: &str, args: &mut Map<String, Value>) -> Result<(), ApiError> {
         validate::request(self.operation.input, args)?;
         if self.operation.access == Access::Owner {
             match args.get("user_id").and_then(Value::as_str) {
@@ -244,6 +342,20 @@ impl<F: Function> Shell<F> {
             }
         }
         Ok(())
+    }
+}
+
+async fn evict<C: ResponseCache>(cache: &C, user_id: &str) -> CacheUse {
+    match cache.evict(user_id).await {
+        Ok(()) => CacheUse::Evicted,
+        Err(error) => {
+            let error = error_chain(&error);
+            tracing::warn!(
+                error,
+                "the cache may answer what was true before, for a minute"
+            );
+            CacheUse::Failed
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Starting a function and serving its events.
 
 use std::{
+    any::TypeId,
     convert::Infallible,
     process::ExitCode,
     sync::{
@@ -14,7 +15,7 @@ use lambda_http::{Adapter, Request, service_fn, tower::Service as _};
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use tracing::{Instrument as _, Span, field::Empty, info_span};
 use trichrome_proto::{
-    contract::{self, Access},
+    contract::{self, Access, Operation},
     error::Fault as _,
     wire::TrustedProxies,
 };
@@ -29,6 +30,7 @@ use crate::{
     event::{self, HttpEvent},
     function::{EventFunction, Function},
     logs, origin,
+    response_cache::{NoCache, ResponseCache},
     shell::Shell,
     token_check::TokenCheck as _,
 };
@@ -50,6 +52,12 @@ type RuntimeError = Box<dyn std::error::Error + Send + Sync>;
 /// variables unless the operation is public, and those that [`Function::build`] reads. If some
 /// are invalid, all problems are logged and the process ends with status 64.
 pub fn run<F: Function>() -> ExitCode {
+    run_cached::<F, NoCache>()
+}
+
+/// Serves an operation as [`run`] does, with a cache. Operations that the contract lets keep or evict
+/// responses need one, which may be switched off by its configuration.
+pub fn run_cached<F: Function, C: ResponseCache>() -> ExitCode {
     start(F::NAME, |env, telemetry| {
         let operation = contract::by_function(F::NAME);
         if operation.is_none() {
@@ -69,12 +77,15 @@ pub fn run<F: Function>() -> ExitCode {
             })
             .unwrap_or_default();
         let timeout = env.variables().millis_or("CALL_TIMEOUT_MS", CALL_TIMEOUT);
+        check_cache::<C>(operation, env);
+        let cache = C::build(env);
         let function = F::build(env);
         let shell = operation.map(|operation| Shell {
             function,
             operation,
             verifier,
             tokens,
+            cache,
             timeout,
             cors_origin,
             proxies,
@@ -89,7 +100,21 @@ pub fn run<F: Function>() -> ExitCode {
     })
 }
 
-async fn serve<F: Function>(shell: Shell<F>, after: After) -> Result<(), RuntimeError> {
+/// Reports an operation that keeps or evicts responses and has no cache to choose.
+pub(crate) fn check_cache<C: ResponseCache>(operation: Option<&Operation>, env: &mut Env) {
+    let needs_one = operation.is_some_and(|operation| operation.cacheable || operation.evicts);
+    if needs_one && TypeId::of::<C>() == TypeId::of::<NoCache>() {
+        env.problem(
+            "run",
+            "must be run_cached, because the operation keeps or evicts responses",
+        );
+    }
+}
+
+async fn serve<F: Function, C: ResponseCache>(
+    shell: Shell<F, C>,
+    after: After,
+) -> Result<(), RuntimeError> {
     let (outbox, extension) = after::register(after).await;
     let (shell, outbox) = (Arc::new(shell), Arc::new(outbox));
     let function = lambda_runtime::run(service_fn(move |event: LambdaEvent<HttpEvent>| {
@@ -160,6 +185,7 @@ async fn serve_events<F: EventFunction>(
                 failed: outcome.is_err(),
                 took: started.elapsed(),
                 cold,
+                cache: None,
                 trace_id: trace.id().to_owned(),
             };
             let finished = Finished {

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use trichrome_pictures::{Error, NewPictures};
 use trichrome_proto::pictures::{CreateUserPictureRequest, PictureMessage};
+use trichrome_response_cache::NodeCache;
 use trichrome_runtime::{Call, Env, Function};
 use trichrome_users_table::UserTokens;
 
@@ -31,5 +32,5 @@ impl Function for Create {
 }
 
 fn main() -> ExitCode {
-    trichrome_runtime::run::<Create>()
+    trichrome_runtime::run_cached::<Create, NodeCache>()
 }

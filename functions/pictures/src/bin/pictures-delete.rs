@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use trichrome_pictures::{Error, PictureStore};
 use trichrome_proto::pictures::DeleteUserPictureRequest;
+use trichrome_response_cache::NodeCache;
 use trichrome_runtime::{Call, Env, Function};
 use trichrome_users_table::UserTokens;
 
@@ -27,5 +28,5 @@ impl Function for Delete {
 }
 
 fn main() -> ExitCode {
-    trichrome_runtime::run::<Delete>()
+    trichrome_runtime::run_cached::<Delete, NodeCache>()
 }

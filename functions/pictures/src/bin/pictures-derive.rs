@@ -5,9 +5,14 @@
 use std::{env, process::ExitCode};
 
 use trichrome_pictures::{Deriver, Error, derive};
-use trichrome_runtime::{Env, EventFunction};
+use trichrome_response_cache::NodeCache;
+use trichrome_runtime::{Env, EventFunction, ResponseCache as _};
+use trichrome_startup::error_chain;
 
-struct Derive(Deriver);
+struct Derive {
+    deriver: Deriver,
+    cache: Option<NodeCache>,
+}
 
 impl EventFunction for Derive {
     const NAME: &'static str = "pictures-derive";
@@ -17,11 +22,26 @@ impl EventFunction for Derive {
     type Error = Error;
 
     fn build(env: &mut Env) -> Self {
-        Self(Deriver::from_env(env))
+        Self {
+            deriver: Deriver::from_env(env),
+            cache: NodeCache::build(env),
+        }
     }
 
     async fn call(&self, event: derive::Event) -> Result<derive::Response, Error> {
-        Ok(self.0.handle(event).await)
+        let handled = self.deriver.handle(event).await;
+        for owner in &handled.owners {
+            if let Some(cache) = &self.cache
+                && let Err(error) = cache.evict(owner).await
+            {
+                let error = error_chain(&error);
+                tracing::warn!(
+                    error,
+                    "the cache may say for a minute that a picture is processing"
+                );
+            }
+        }
+        Ok(handled.response)
     }
 }
 

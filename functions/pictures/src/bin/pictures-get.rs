@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use trichrome_pictures::{Error, PictureStore};
 use trichrome_proto::pictures::{GetUserPictureRequest, PictureMessage};
+use trichrome_response_cache::NodeCache;
 use trichrome_runtime::{Call, Env, Function};
 use trichrome_users_table::UserTokens;
 
@@ -27,8 +28,17 @@ impl Function for Get {
     ) -> Result<PictureMessage, Error> {
         self.0.get(call.caller(), &input).await
     }
+
+    fn revision<'a>(
+        &'a self,
+        call: &'a Call,
+        input: &'a GetUserPictureRequest,
+    ) -> Option<impl Future<Output = Result<Option<String>, Error>> + Send + 'a> {
+        // Without bytes, a revision costs as much as the picture's row.
+        (!input.metadata_only).then(|| self.0.revision(call.caller()))
+    }
 }
 
 fn main() -> ExitCode {
-    trichrome_runtime::run::<Get>()
+    trichrome_runtime::run_cached::<Get, NodeCache>()
 }

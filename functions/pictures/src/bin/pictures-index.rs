@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use trichrome_pictures::{Error, PictureStore};
 use trichrome_proto::pictures::{GetPictureIndexRequest, PictureIndex};
+use trichrome_response_cache::NodeCache;
 use trichrome_runtime::{Call, Env, Function};
 use trichrome_users_table::UserTokens;
 
@@ -27,8 +28,16 @@ impl Function for Index {
     ) -> Result<PictureIndex, Error> {
         self.0.index(call.caller(), &input).await
     }
+
+    fn revision<'a>(
+        &'a self,
+        call: &'a Call,
+        _: &'a GetPictureIndexRequest,
+    ) -> Option<impl Future<Output = Result<Option<String>, Error>> + Send + 'a> {
+        Some(self.0.revision(call.caller()))
+    }
 }
 
 fn main() -> ExitCode {
-    trichrome_runtime::run::<Index>()
+    trichrome_runtime::run_cached::<Index, NodeCache>()
 }

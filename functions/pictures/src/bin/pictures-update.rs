@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use trichrome_pictures::{Error, PictureStore};
 use trichrome_proto::pictures::{PictureMessage, UpdateUserPictureRequest};
+use trichrome_response_cache::NodeCache;
 use trichrome_runtime::{Call, Env, Function};
 use trichrome_users_table::UserTokens;
 
@@ -31,5 +32,5 @@ impl Function for Update {
 }
 
 fn main() -> ExitCode {
-    trichrome_runtime::run::<Update>()
+    trichrome_runtime::run_cached::<Update, NodeCache>()
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use trichrome_pictures::{Error, Uploads};
 use trichrome_proto::pictures::AbortUploadRequest;
+use trichrome_response_cache::NodeCache;
 use trichrome_runtime::{Call, Env, Function};
 use trichrome_users_table::UserTokens;
 
@@ -26,5 +27,5 @@ impl Function for Abort {
 }
 
 fn main() -> ExitCode {
-    trichrome_runtime::run::<Abort>()
+    trichrome_runtime::run_cached::<Abort, NodeCache>()
 }

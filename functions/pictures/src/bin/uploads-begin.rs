@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use trichrome_pictures::{Error, Uploads};
 use trichrome_proto::pictures::{BeginUploadRequest, UploadMessage};
+use trichrome_response_cache::NodeCache;
 use trichrome_runtime::{Call, Env, Function};
 use trichrome_users_table::UserTokens;
 
@@ -27,5 +28,5 @@ impl Function for Begin {
 }
 
 fn main() -> ExitCode {
-    trichrome_runtime::run::<Begin>()
+    trichrome_runtime::run_cached::<Begin, NodeCache>()
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use trichrome_pictures::{Error, Uploads};
 use trichrome_proto::pictures::{CompleteUploadRequest, PictureMessage};
+use trichrome_response_cache::NodeCache;
 use trichrome_runtime::{Call, Env, Function};
 use trichrome_users_table::UserTokens;
 
@@ -30,5 +31,5 @@ impl Function for Complete {
 }
 
 fn main() -> ExitCode {
-    trichrome_runtime::run::<Complete>()
+    trichrome_runtime::run_cached::<Complete, NodeCache>()
 }

@@ -46,7 +46,7 @@ impl Scene {
         ]});
         let event = json!({ "Records": [{ "messageId": "m", "body": body.to_string() }] });
         let event = serde_json::from_value(event).unwrap();
-        let response = self.deriver.handle(event).await;
+        let Handled { response, .. } = self.deriver.handle(event).await;
         serde_json::to_value(response).unwrap()["batchItemFailures"].take()
     }
 
@@ -214,7 +214,8 @@ async fn one_bad_message_does_not_fail_the_others() {
         { "messageId": "good", "body": body.to_string() },
     ]});
     let event = serde_json::from_value(event).unwrap();
-    let response = scene.deriver.handle(event).await;
+    let Handled { response, owners } = scene.deriver.handle(event).await;
+    assert_eq!(owners, [USER.to_owned()].into());
     let response = serde_json::to_value(response).unwrap();
     assert_eq!(
         response["batchItemFailures"],

@@ -3,6 +3,9 @@
 //! Each transaction that inserts or deletes a row changes the counter, so that it is exact, and a
 //! limit holds however many calls are made at once. A user without a counter is from before there
 //! were any: their rows are counted once. No row comes or goes before the counter exists.
+//!
+//! The same transactions count up the user's revision, by which a response that was kept before a row
+//! came or went is recognised ([`PictureStore::revision`](crate::PictureStore::revision)).
 
 use aws_sdk_dynamodb::{
     error::{BuildError, SdkError},
@@ -20,6 +23,8 @@ use crate::{Error, Picture};
 
 const BYTES: &str = "bytes";
 const PICTURES: &str = "pictures";
+/// How many rows have come and gone; missing until one does.
+const CHANGES: &str = "changes";
 
 /// What one user may store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +68,27 @@ impl Rows {
 
     /// What a user's counter says; `None` without a counter.
     pub(super) async fn counted(&self, user_id: &str) -> Result<Option<Usage>, Error> {
+        let item = self.counter(user_id).await?;
+        item.map(|item| usage(&item)).transpose()
+    }
+
+    /// What differs from all earlier values once a row of the user has come or gone; `None` without
+    /// a counter.
+    pub(crate) async fn revision(&self, user_id: &str) -> Result<Option<String>, Error> {
+        let Some(item) = self.counter(user_id).await? else {
+            return Ok(None);
+        };
+        let changes: u64 = match item.contains_key(CHANGES) {
+            true => number_of(&item, CHANGES)?,
+            false => 0,
+        };
+        // Functions from before the revision change only the counts.
+        let Usage { bytes, pictures } = usage(&item)?;
+        Ok(Some(format!("{changes}-{pictures}-{bytes}")))
+    }
+
+    /// A user's counter, by a consistent read.
+    async fn counter(&self, user_id: &str) -> Result<Option<Item>, Error> {
         let output = self
             .client
             .get_item()
@@ -72,7 +98,7 @@ impl Rows {
             .send()
             .await
             .map_err(|error| failed("read a user's counter", error))?;
-        output.item.map(|item| usage(&item)).transpose()
+        Ok(output.item)
     }
 
     /// Counts a user's rows and stores the counter unless a concurrent call did.
@@ -119,10 +145,13 @@ impl Rows {
         let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(key(&picture.user_id)))
-            .update_expression("SET #bytes = #bytes + :size, #pictures = #pictures + :one")
+            .update_expression(
+                "SET #bytes = #bytes + :size, #pictures = #pictures + :one ADD #changes :one",
+            )
             .condition_expression("#bytes <= :most_bytes AND #pictures <= :most_pictures")
             .expression_attribute_names("#bytes", BYTES)
             .expression_attribute_names("#pictures", PICTURES)
+            .expression_attribute_names("#changes", CHANGES)
             .expression_attribute_values(":size", number(size))
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":most_bytes", most(quota.bytes, size))
@@ -137,10 +166,13 @@ impl Rows {
         let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(key(&picture.user_id)))
-            .update_expression("SET #bytes = #bytes - :size, #pictures = #pictures - :one")
+            .update_expression(
+                "SET #bytes = #bytes - :size, #pictures = #pictures - :one ADD #changes :one",
+            )
             .condition_expression("attribute_exists(user_id)")
             .expression_attribute_names("#bytes", BYTES)
             .expression_attribute_names("#pictures", PICTURES)
+            .expression_attribute_names("#changes", CHANGES)
             .expression_attribute_values(":size", number(picture.size_bytes))
             .expression_attribute_values(":one", number(1))
             .build()?;
@@ -218,6 +250,25 @@ mod tests {
         assert_eq!(put["Item"]["user_id"]["S"], format!("quota#{USER}"));
         assert_eq!(put["Item"]["bytes"]["N"], "6");
         assert_eq!(put["ConditionExpression"], "attribute_not_exists(user_id)");
+    }
+
+    #[tokio::test]
+    async fn a_revision_has_the_changes_and_the_counts() {
+        let counter = |changes: Option<u64>| {
+            let mut item = json!({"bytes": {"N": "7"}, "pictures": {"N": "2"}});
+            if let Some(changes) = changes {
+                item["changes"] = json!({"N": changes.to_string()});
+            }
+            row(json!({ "Item": item }))
+        };
+        let replay = replay(vec![counter(Some(12)), counter(None), row(json!({}))]);
+        let mut revisions = Vec::new();
+        for _ in 0..3 {
+            revisions.push(replay.store.revision(USER).await.unwrap());
+        }
+        let revisions: Vec<_> = revisions.iter().map(Option::as_deref).collect();
+        assert_eq!(revisions, [Some("12-2-7"), Some("0-2-7"), None]);
+        assert_eq!(replay.seen()[0].json()["ConsistentRead"], true);
     }
 
     #[tokio::test]

@@ -274,12 +274,18 @@ impl Rows {
         }
     }
 
+    /// Deletes a user's counter, which a concurrent call may create once more.
+    pub(crate) async fn delete_counter(&self, user_id: &str) -> Result<(), Error> {
+        self.delete_partition(&quota::partition(user_id)).await?;
+        Ok(())
+    }
+
     /// Deletes all rows of a user, their uploads and the counter, and returns how many rows there
     /// were.
     pub(crate) async fn delete_all(&self, user_id: &str) -> Result<u64, Error> {
         let rows = self.delete_partition(user_id).await?;
         self.delete_partition(&uploads::partition(user_id)).await?;
-        self.delete_partition(&quota::partition(user_id)).await?;
+        self.delete_counter(user_id).await?;
         Ok(rows)
     }
 

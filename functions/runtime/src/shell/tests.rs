@@ -13,6 +13,8 @@ use trichrome_proto::{
     wire::{ClientContext, header, limits},
 };
 
+mod cache;
+
 use super::*;
 use crate::{Env, TokenCheck, token::tests::Key};
 
@@ -109,6 +111,7 @@ fn shell<F: Function<Tokens = Tokens>>(function: F) -> Shell<F> {
         operation: by_function(F::NAME).unwrap(),
         verifier: Some(crate::token::tests::verifier(&[&key()])),
         tokens: Some(Tokens::Accepted),
+        cache: None,
         timeout: Duration::from_secs(9),
         cors_origin: None,
         proxies: TrustedProxies::default(),
@@ -121,6 +124,10 @@ fn key() -> Key {
 }
 
 fn request(api_id: &str, query: &str, body: &str) -> Request {
+    request_of("u1", api_id, query, body)
+}
+
+fn request_of(user_id: &str, api_id: &str, query: &str, body: &str) -> Request {
     use lambda_http::RequestExt as _;
     let mut context = ApiGatewayV2httpRequestContext::default();
     context.apiid = Some(api_id.to_owned());
@@ -130,7 +137,7 @@ fn request(api_id: &str, query: &str, body: &str) -> Request {
         .map(|(name, value)| (name.to_owned(), vec![value.to_owned()]))
         .collect::<std::collections::HashMap<_, _>>();
     http::Request::builder()
-        .header("authorization", format!("Bearer {}", key().token("u1")))
+        .header("authorization", format!("Bearer {}", key().token(user_id)))
         .header("x-request-id", "r-1")
         .body(Body::from(body))
         .unwrap()
