@@ -118,7 +118,11 @@ pub async fn run(config: Config, telemetry: Telemetry) -> Result<(), StartError>
         let task = tokio::spawn(async move { exporter.run(EXPORT_TIMEOUT).await });
         (task, spans)
     });
-    let limits = Arc::new(RateLimits::from_contract());
+    let limits = Arc::new(RateLimits::from_contract().shared_through(
+        config.cache_nodes.clone(),
+        &config.stack_name,
+        Arc::clone(&metrics),
+    ));
     let aws = invoke::shared_config().await;
     let mut relogin = Relogin::new(&config, Arc::clone(&metrics));
     // Without a token the gateway isn't ready, and goes on trying.

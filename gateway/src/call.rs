@@ -148,7 +148,7 @@ impl Calls {
 
     async fn answer(&self, mut call: Call<'_>, guard: &mut CallGuard) -> Result<Reply, ApiError> {
         call.context.check(call.operation)?;
-        self.limits.check(call.operation)?;
+        self.limits.check(call.operation).await?;
         let args = std::mem::take(&mut call.args);
         // The event is encoded once, with the first attempt's trace in its headers. The client
         // context has each attempt's own.

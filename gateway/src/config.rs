@@ -1,8 +1,9 @@
 //! The gateway's configuration, read from the environment before any port is bound.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use http::HeaderValue;
+use trichrome_cache::Nodes;
 use trichrome_kafka::Connection;
 use trichrome_proto::wire::TrustedProxies;
 use trichrome_startup::{InvalidEnvironment, Variables};
@@ -64,6 +65,11 @@ pub struct Config {
     pub(crate) drain_timeout: Duration,
     /// `INVOKE_CONCURRENCY`: limit on concurrent invocations, over all transports.
     pub(crate) invoke_concurrency: usize,
+    /// `CACHE_NODES`: the nodes of the optional cache, through which the gateways share their rate
+    /// limits.
+    pub(crate) cache_nodes: Option<Arc<Nodes>>,
+    /// `STACK_NAME`: keeps several stacks in one cache apart; `trichrome` by default.
+    pub(crate) stack_name: String,
     /// `METRICS`: `emf` or `off` (default). With `emf`, the lag is also written to standard output
     /// once a minute, for CloudWatch; `STACK_NAME`, which it needs, is the metric's dimension.
     pub(crate) emf_stack: Option<String>,
@@ -145,6 +151,12 @@ impl Config {
             call_timeout: variables.millis_or("CALL_TIMEOUT_MS", Duration::from_secs(10)),
             drain_timeout: variables.millis_or("DRAIN_TIMEOUT_MS", Duration::from_secs(10)),
             invoke_concurrency: variables.count_or("INVOKE_CONCURRENCY", 64),
+            cache_nodes: variables.optional_with("CACHE_NODES", Nodes::EXPECTED, |list| {
+                list.parse().ok().map(Arc::new)
+            }),
+            stack_name: variables
+                .optional("STACK_NAME")
+                .unwrap_or_else(|| "trichrome".into()),
             emf_stack: emf_stack(variables),
         };
         variables.check()?;
@@ -264,6 +276,7 @@ mod tests {
             ("WEB_ROOT", "/nowhere"),
             ("FUNCTION_ALIAS", "7"),
             ("METRICS", "emf"),
+            ("CACHE_NODES", "cache:6379"),
         ])
         .unwrap_err()
         .to_string();
@@ -282,6 +295,7 @@ mod tests {
             "WEB_ROOT",
             "FUNCTION_ALIAS must be",
             "STACK_NAME is not set",
+            "CACHE_NODES must be",
         ] {
             assert!(error.contains(name), "{error:?} lacks {name}");
         }

@@ -216,15 +216,14 @@ impl Facade {
             };
             // Refused here, so that each transport gives the same verdict, and after the body, so
             // that the connection can be used for another request.
-            let refused = head::check(&parts.uri, &parts.headers)
+            let mut refused = head::check(&parts.uri, &parts.headers)
                 .and(coding)
                 .and_then(|()| context.check(operation))
                 .and(form)
-                .and_then(|_| request.check_text(&body))
-                .and_then(|()| match transport {
-                    Transport::Rest => self.limits.check(operation),
-                    Transport::Grpc | Transport::Events => Ok(()),
-                });
+                .and_then(|_| request.check_text(&body));
+            if refused.is_ok() && transport == Transport::Rest {
+                refused = self.limits.check(operation).await;
+            }
             if let Err(error) = refused {
                 let call = request.call(transport, Args::default());
                 self.calls.refuse(&call, &error).await;

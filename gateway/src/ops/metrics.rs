@@ -8,6 +8,7 @@ mod connections;
 mod duration;
 mod kafka;
 mod labels;
+mod limits;
 mod outcome;
 mod process;
 mod runtime;
@@ -22,8 +23,12 @@ use prometheus_client::{
 };
 
 pub(crate) use self::connections::{Port, Refused};
-pub(crate) use self::outcome::{BatchOutcome, CallLogOutcome, InvokeOutcome, RecordOutcome};
-use self::{calls::CallMetrics, connections::ConnectionMetrics, kafka::KafkaMetrics};
+pub(crate) use self::outcome::{
+    BatchOutcome, CallLogOutcome, InvokeOutcome, LimitOutcome, RecordOutcome,
+};
+use self::{
+    calls::CallMetrics, connections::ConnectionMetrics, kafka::KafkaMetrics, limits::LimitMetrics,
+};
 
 /// OpenMetrics, which has trace ids as exemplars.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -37,6 +42,7 @@ pub(crate) struct Metrics {
     calls: CallMetrics,
     connections: ConnectionMetrics,
     kafka: KafkaMetrics,
+    limits: LimitMetrics,
 }
 
 impl Default for Metrics {
@@ -58,6 +64,7 @@ impl Metrics {
             calls: CallMetrics::register(registry),
             connections: ConnectionMetrics::register(registry),
             kafka: KafkaMetrics::register(registry),
+            limits: LimitMetrics::register(registry),
             registry: root,
         };
         metrics.initialize();

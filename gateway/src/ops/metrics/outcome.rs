@@ -113,3 +113,26 @@ impl CallLogOutcome {
         }
     }
 }
+
+/// What the cache said about a call of an operation with a rate limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LimitOutcome {
+    /// There was room for it.
+    Allowed,
+    /// There wasn't.
+    Refused,
+    /// Nothing: this gateway's own limit decided.
+    Unknown,
+}
+
+impl LimitOutcome {
+    pub(super) const ALL: [Self; 3] = [Self::Allowed, Self::Refused, Self::Unknown];
+
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Refused => "refused",
+            Self::Unknown => "unknown",
+        }
+    }
+}

@@ -110,7 +110,10 @@ mod tests {
     use trichrome_proto::{contract::by_function, wire::Transport};
 
     use super::{
-        super::connections::{Port, Refused},
+        super::{
+            LimitOutcome,
+            connections::{Port, Refused},
+        },
         *,
     };
 
@@ -159,6 +162,9 @@ mod tests {
         metrics.records_unreadable("results", RESULTS, 1);
         metrics.batch_passed(trigger.function, BatchOutcome::Outage);
         metrics.call_logged(CallLogOutcome::Failed);
+        for outcome in LimitOutcome::ALL {
+            metrics.shared_limit(outcome);
+        }
         for port in Port::ALL {
             for reason in Refused::ALL {
                 metrics.connection_refused(port, reason);
