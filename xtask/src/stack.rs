@@ -1,5 +1,6 @@
 //! The local stack: its parts, where they listen, and where their state is.
 
+mod cache;
 pub(crate) mod control;
 mod deployment;
 mod description;
@@ -20,6 +21,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result};
 
+pub(crate) use cache::Cache;
 pub(crate) use deployment::{deploy_again, in_use};
 pub(crate) use description::Description;
 pub(crate) use lock::{Lock, stop_holder};
@@ -58,6 +60,8 @@ pub(crate) struct Stack {
     /// The gateway's image, if it runs in a container.
     image: Option<Image>,
     observe: Option<Observe>,
+    /// The optional cache.
+    cache: Option<Cache>,
     /// The deployment of the functions, if the stack doesn't start them.
     deployment: Option<Deployment>,
     /// Held until the stack is dropped.
@@ -93,6 +97,7 @@ impl Stack {
             apache: None,
             image: None,
             observe: None,
+            cache: None,
             deployment: None,
             state,
             logs,
@@ -147,6 +152,15 @@ impl Stack {
 
     pub(crate) fn observe(&self) -> Option<&Observe> {
         self.observe.as_ref()
+    }
+
+    /// Adds a cache, which functions and gateway use.
+    pub(crate) fn with_cache(self, cache: Option<Cache>) -> Self {
+        Self { cache, ..self }
+    }
+
+    pub(crate) fn cache(&self) -> Option<&Cache> {
+        self.cache.as_ref()
     }
 
     /// Deletes the state of earlier runs, except for their logs.
@@ -274,6 +288,9 @@ impl Stack {
         ]);
         if let Some(observe) = self.observe {
             variables.push(("OTEL_EXPORTER_OTLP_ENDPOINT", observe.endpoint()));
+        }
+        if let Some(cache) = &self.cache {
+            variables.push(("CACHE_NODES", cache.nodes()));
         }
         let jwks = self.jwks_file();
         if jwks.exists() {

@@ -1,5 +1,6 @@
 //! Pinned tools, installed under `.local/tools`.
 
+mod cache_server;
 mod chromium;
 mod debian;
 pub(crate) mod deny;
@@ -19,6 +20,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
+pub(crate) use cache_server::CacheServer;
 pub(crate) use chromium::Chromium;
 pub(crate) use kafka::ApacheKafka;
 pub(crate) use node::{module as node_module, program as node_program};

@@ -17,7 +17,7 @@ use crate::{
     builds, interrupt,
     observe::Observe,
     process,
-    stack::{self, Ports, Stack, Supervisor, functions},
+    stack::{self, Cache, Ports, Stack, Supervisor, functions},
     tools,
     workspace::{cargo, local, root, target},
 };
@@ -54,6 +54,8 @@ enum Part {
     Uploads,
     /// Durations of the functions in the cost tables
     Functions,
+    /// What the optional cache saves: hits against misses
+    Cache,
     /// The overhead of tracing
     Tracing,
 }
@@ -92,7 +94,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let empty = measured(EMPTY, &folder);
 
     Stack::wipe("bench", &lock)?;
-    let stack = Stack::new("bench", Ports::free()?, lock)?.with_programs(programs.clone());
+    let mut stack = Stack::new("bench", Ports::free()?, lock)?.with_programs(programs.clone());
+    // Only for its own measurement: the others are of what is on by default.
+    if matches!(options.part, Some(Part::Cache)) {
+        stack = stack.with_cache(Some(Cache::free()?));
+    }
     let mut supervisor = Supervisor::start(stack)?;
     let state = supervisor.stack().state.clone();
     let name = |part: Part| {

@@ -16,7 +16,7 @@ use crate::{
     lints::dependencies,
     observe::{Observe, evaluation},
     progress::say,
-    stack::{self, Ports, Stack, Supervisor},
+    stack::{self, Cache, Ports, Stack, Supervisor},
     test_run::{Counts, TestRun},
     tools::{Chromium, node::POSTMAN},
     web_tests,
@@ -74,7 +74,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     // Observed from the start, since the evaluation at the end covers the whole run.
     let stack = Stack::new("test", Ports::free()?, lock)?;
     let observe = Observe::for_tests()?;
-    let mut supervisor = Supervisor::start(stack.with_observe(Some(observe)))?;
+    let cache = Cache::free()
+        .inspect_err(|error| say(format!("tests of the cache are ignored: {error:#}")))
+        .ok();
+    let stack = stack.with_observe(Some(observe)).with_cache(cache);
+    let mut supervisor = Supervisor::start(stack)?;
     let on_stack = on_stack(&mut supervisor, &programs, &chromium, options);
     let logs = supervisor.stack().logs.clone();
     drop(supervisor);

@@ -10,7 +10,7 @@ use crate::{
     deploy::{self, Target},
     observe::Observe,
     progress::say,
-    stack::{self, Ports, Reload, Stack, Supervisor},
+    stack::{self, Cache, Ports, Reload, Stack, Supervisor},
     tools::{self, ApacheKafka},
 };
 
@@ -26,6 +26,9 @@ pub(crate) struct Options {
     /// The broker: the repository's own, or Apache Kafka, which needs Java 17 and Maven
     #[arg(long, value_enum, default_value_t)]
     kafka: Broker,
+    /// Keep responses in a cache of two nodes, with Valkey or Redis
+    #[arg(long, conflicts_with = "deployed")]
+    cache: bool,
     /// Deploy template.yaml through CloudFormation and use the deployed functions, on a local AWS
     /// that starts empty and is deleted at the end
     #[arg(long)]
@@ -72,6 +75,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if observe.is_some() {
         Observe::install()?;
     }
+    let cache = options.cache.then(Cache::fixed).transpose()?;
     if options.deployed && !matches!(target, Target::Local { .. }) {
         tools::install()?;
         deploy::check(&target)?;
@@ -88,7 +92,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         // The local AWS starts empty, so the other stores must not know earlier users.
         Stack::wipe(name, &lock)?;
     }
-    let mut stack = Stack::new(name, Ports::fixed()?, lock)?.with_observe(observe);
+    let mut stack = Stack::new(name, Ports::fixed()?, lock)?
+        .with_observe(observe)
+        .with_cache(cache);
     if let Some(apache) = apache {
         stack = stack.with_apache(apache, false)?;
     }

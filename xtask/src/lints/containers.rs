@@ -19,7 +19,13 @@ const WORKFLOWS: &str = ".github/workflows";
 const ZIZMOR: &str = ".github/zizmor.yml";
 
 /// Combinations of the compose files' profiles, each of which must be valid.
-const PROFILES: [&[&str]; 4] = [&[], &["dev"], &["observe"], &["dev", "observe"]];
+const PROFILES: [&[&str]; 5] = [
+    &[],
+    &["dev"],
+    &["cache"],
+    &["observe"],
+    &["dev", "cache", "observe"],
+];
 
 pub(crate) fn run() -> Result<()> {
     CONTAINERS.install()?;

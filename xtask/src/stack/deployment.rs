@@ -35,6 +35,9 @@ impl Stack {
         if self.has_local_aws() {
             stores.push(Part::Ministack);
         }
+        if self.cache().is_some() {
+            stores.extend([Part::Cache, Part::SecondCache]);
+        }
         stores
     }
 

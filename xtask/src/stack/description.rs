@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Stack, control,
+    Cache, Stack, control,
     kafka::{self, Access, Apache},
 };
 use crate::observe::Observe;
@@ -48,6 +48,9 @@ pub(crate) struct Description {
     /// The OTLP endpoint, if the stack exports spans.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) otlp_endpoint: Option<String>,
+    /// The nodes of the cache, if the stack has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cache_nodes: Option<String>,
     /// Where Jaeger has those spans, if it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) jaeger_url: Option<String>,
@@ -92,6 +95,7 @@ impl Stack {
             logs: self.logs.display().to_string(),
             state: self.state.display().to_string(),
             otlp_endpoint: self.observe().map(Observe::endpoint),
+            cache_nodes: self.cache().map(Cache::nodes),
             jaeger_url: self.observe().and_then(|observe| observe.jaeger).map(url),
             gateway_program: None,
             gateway_environment: BTreeMap::new(),

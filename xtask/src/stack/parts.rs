@@ -29,6 +29,8 @@ pub(crate) enum Part {
     Ministack,
     Kafka,
     Postgres,
+    Cache,
+    SecondCache,
     Functions,
     Api,
     EventSource,
@@ -37,12 +39,14 @@ pub(crate) enum Part {
 
 impl Part {
     /// All parts in the order of their start.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Traces,
         Self::Prometheus,
         Self::Ministack,
         Self::Kafka,
         Self::Postgres,
+        Self::Cache,
+        Self::SecondCache,
         Self::Functions,
         Self::Api,
         Self::EventSource,
@@ -57,6 +61,8 @@ impl Part {
             Self::Ministack => "ministack",
             Self::Kafka => "kafka",
             Self::Postgres => "postgres",
+            Self::Cache => "cache",
+            Self::SecondCache => "cache-2",
             Self::Functions => "functions",
             Self::Api => "api",
             Self::EventSource => "event-source",
@@ -151,6 +157,10 @@ impl Part {
                 };
             }
             Self::Postgres => command = stack.cluster.server(ports.postgres),
+            Self::Cache | Self::SecondCache => {
+                let cache = stack.cache().context("this stack has no cache")?;
+                command = cache.server.command(cache.ports[self.node()]);
+            }
             Self::Functions => {
                 command = tools::cargo_lambda();
                 // Only the APIs: otherwise it starts each function through cargo, which takes
@@ -190,6 +200,11 @@ impl Part {
         Ok(command)
     }
 
+    /// The position of a node of the cache.
+    fn node(self) -> usize {
+        usize::from(self == Self::SecondCache)
+    }
+
     /// Whether it is ready.
     pub(crate) fn is_ready(self, stack: &Stack) -> bool {
         let ports = stack.ports;
@@ -206,6 +221,9 @@ impl Part {
             }
             Self::Kafka => port::accepts(ports.kafka),
             Self::Postgres => stack.cluster.is_ready(ports.postgres),
+            Self::Cache | Self::SecondCache => stack
+                .cache()
+                .is_some_and(|cache| port::accepts(cache.ports[self.node()])),
             Self::Functions => port::accepts(ports.lambda),
             Self::Api => port::accepts(ports.rest),
             // It waits for the others by itself.
