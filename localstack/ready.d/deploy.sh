@@ -9,6 +9,7 @@
 # OUTPUTS         the folder for outputs.json, and for gateway.env and functions.env, which
 #                 shells source
 # POSTGRES        host:port of Postgres, as the functions' containers reach it
+# CACHE_NODES     the nodes of the optional cache, if there is one
 # AWS_ENDPOINT_URL  LocalStack, as the gateway's container reaches it
 # S3_PUBLIC_URL   LocalStack, as browsers reach it
 # WEB_ORIGIN      the web app's origin
@@ -30,6 +31,7 @@ rm -f "$OUTPUTS/outputs.json" "$OUTPUTS/gateway.env"
   --template "$DEPLOY_FILES/template.yaml" \
   --code "$FUNCTIONS" \
   --parameter "OtlpEndpoint=${OTLP_ENDPOINT:-}" \
+  --parameter "CacheNodes=${CACHE_NODES:-}" \
   --parameter "S3PublicUrl=$S3_PUBLIC_URL" \
   --parameter "WebOrigin=$WEB_ORIGIN" \
   --parameter ApiGatewayLogRole=existing \

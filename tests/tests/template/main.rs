@@ -18,7 +18,7 @@ use std::{
     path::Path,
 };
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use trichrome_proto::{
     contract::{OPERATIONS, Operation, TRIGGERS, http_methods},
     generate::template_resource,
@@ -107,6 +107,7 @@ const ACTIONS: &[(&str, &[&str])] = &[
     (
         "pictures-list",
         &[
+            "dynamodb:GetItem on PicturesTable",
             "dynamodb:GetItem on UsersTable",
             "dynamodb:Query on PicturesTable",
             "s3:GetObject on objects of PicturesBucket",
@@ -125,6 +126,7 @@ const ACTIONS: &[(&str, &[&str])] = &[
     (
         "pictures-index",
         &[
+            "dynamodb:GetItem on PicturesTable",
             "dynamodb:GetItem on UsersTable",
             "dynamodb:Query on PicturesTable",
             "s3:GetObject on derivatives of PicturesBucket",
@@ -657,7 +659,7 @@ fn the_databases_policy_allows_its_secret_alone() {
     assert_eq!(statements.len(), 2, "{policy}");
     assert_eq!(
         statements[0],
-        serde_json::json!({
+        json!({
             "Effect": "Allow",
             "Action": "secretsmanager:GetSecretValue",
             "Resource": {"Fn::Sub": "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:\
@@ -666,7 +668,7 @@ fn the_databases_policy_allows_its_secret_alone() {
     );
     assert_eq!(
         statements[1]["Fn::If"],
-        serde_json::json!([
+        json!([
             "HasDatabaseIam",
             {
                 "Effect": "Allow",
@@ -787,17 +789,39 @@ fn call_logs_have_a_retention_time() {
 fn functions_outside_the_vpc_can_do_without_traces() {
     let template = Template::read();
     let variable = "OTEL_EXPORTER_OTLP_ENDPOINT";
-    let endpoint = serde_json::json!({"Ref": "OtlpEndpoint"});
+    let endpoint = json!({"Ref": "OtlpEndpoint"});
     let all = &template.0["Globals"]["Function"]["Environment"]["Variables"][variable];
-    assert_eq!(
-        *all,
-        serde_json::json!({"Fn::If": ["TracesFromVpc", "", endpoint]})
-    );
+    assert_eq!(*all, json!({"Fn::If": ["TracesFromVpc", "", endpoint]}));
     for (name, properties) in template.functions() {
         let own = &properties["Environment"]["Variables"][variable];
-        let in_vpc = !properties["VpcConfig"].is_null();
-        assert_eq!(*own == endpoint, in_vpc, "{name}");
+        let expected = match properties["VpcConfig"]["Fn::If"][0].as_str() {
+            Some("InVpc") => endpoint.clone(),
+            Some("UsesCache") => json!({"Fn::If": ["TracesPastCachedFunctions", "", endpoint]}),
+            _ => Value::Null,
+        };
+        assert_eq!(*own, expected, "{name}");
     }
+}
+
+/// The others don't reach the cache, and needn't know its passwords.
+#[test]
+fn functions_that_keep_or_evict_responses_reach_the_cache() {
+    let template = Template::read();
+    let uses = OPERATIONS
+        .iter()
+        .filter(|operation| operation.cacheable || operation.evicts)
+        .map(|operation| operation.function);
+    // It changes pictures, too.
+    let uses: BTreeSet<_> = uses.chain([DERIVE]).collect();
+    for (name, properties) in template.functions() {
+        let uses = uses.contains(name.as_str());
+        let nodes = &properties["Environment"]["Variables"]["CACHE_NODES"];
+        assert_eq!(*nodes == json!({"Ref": "CacheNodes"}), uses, "{name}");
+        let network = &properties["VpcConfig"]["Fn::If"][0];
+        assert_eq!(*network == "UsesCache", uses, "{name}");
+    }
+    assert_eq!(template.0["Parameters"]["CacheNodes"]["NoEcho"], true);
+    assert_eq!(template.0["Parameters"]["CacheNodes"]["Default"], "");
 }
 
 #[test]
