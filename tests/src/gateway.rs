@@ -82,6 +82,11 @@ impl Replica {
         &self.http_url
     }
 
+    /// The address of its operator's pages.
+    pub fn admin_url(&self) -> &str {
+        &self.admin_url
+    }
+
     /// Its log.
     pub fn log(&self) -> &Path {
         &self.log

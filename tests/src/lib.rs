@@ -14,6 +14,7 @@ pub mod control;
 pub mod gateway;
 pub mod harness;
 pub mod images;
+pub mod kept;
 pub mod logs;
 pub mod reply;
 pub mod request;

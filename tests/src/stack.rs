@@ -78,6 +78,9 @@ pub struct Description {
     /// The address that the parts send their spans to; the tests listen there.
     #[serde(default)]
     pub otlp_endpoint: Option<String>,
+    /// The nodes of the cache, if the stack has one.
+    #[serde(default)]
+    pub cache_nodes: Option<String>,
     /// Where Jaeger has those spans; the tests then read them there.
     #[serde(default)]
     pub jaeger_url: Option<String>,

@@ -9,6 +9,7 @@
 )]
 
 mod analytics;
+mod cache;
 mod call;
 mod events;
 mod functions;
@@ -64,6 +65,9 @@ async fn measure() -> anyhow::Result<()> {
     }
     if settings.wants("functions") {
         functions::measure(&settings, &mut table).await?;
+    }
+    if settings.wants("cache") {
+        cache::measure(&settings, &mut table).await?;
     }
     if let Some(traced) = &settings.traced {
         tracing::measure(&settings, traced, &mut table).await?;

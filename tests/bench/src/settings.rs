@@ -17,6 +17,8 @@ pub(crate) struct Stack {
     pub(crate) kafka_brokers: String,
     pub(crate) lambda_endpoint: String,
     pub(crate) database_url: String,
+    /// The nodes of the cache, if it has one.
+    pub(crate) cache_nodes: Option<String>,
 }
 
 /// A function's program and its zip.

@@ -7,6 +7,7 @@
 
 mod aws;
 mod batches;
+mod cache;
 mod churn;
 mod deadlines;
 mod derive;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         functions::add,
         hang_ups::add,
         derive::add,
+        cache::add,
         kills::of_others,
     ] {
         add(&mut suite);

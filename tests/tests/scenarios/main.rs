@@ -10,6 +10,7 @@ mod bad_bodies;
 mod bad_fields;
 mod bad_pictures;
 mod bucket;
+mod cache;
 mod call_logs;
 mod commands;
 mod derivatives;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         index::add,
         accounts::add,
         isolation::add,
+        cache::add,
         idempotency::add,
         inputs::add,
         authorization::add,
