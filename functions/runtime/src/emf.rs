@@ -7,6 +7,9 @@ use trichrome_telemetry::emf;
 
 use crate::response_cache::CacheUse;
 
+/// The transport in metrics of events that no caller of the service sends.
+pub(crate) const INTERNAL: &str = "internal";
+
 /// Which metrics are written. CloudWatch charges for each metric, that is for each combination of
 /// name and dimensions' values.
 #[derive(Clone, Debug)]

@@ -12,6 +12,7 @@ mod entry;
 mod env;
 mod event;
 mod function;
+mod handover;
 mod logs;
 mod origin;
 mod request;

@@ -10,6 +10,7 @@ use lambda_http::{Body, Request, RequestExt as _, Response};
 use serde_json::{Map, Value};
 use tracing::{Instrument as _, Span, field::Empty, info_span};
 use trichrome_proto::{
+    analytics::AnalyticsEntryMessage,
     contract::{Access, Operation},
     error::{ApiError, ErrorCode, Fault},
     message, validate,
@@ -21,9 +22,10 @@ use trichrome_telemetry::{self as telemetry, Trace};
 use crate::{
     after::Finished,
     call_log,
-    emf::Sample,
+    emf::{INTERNAL, Sample},
     entry,
     function::{Call, Function},
+    handover,
     request::{self, Head},
     response,
     response_cache::{CacheUse, NoCache, ResponseCache},
@@ -76,6 +78,10 @@ impl<F: Function, C: ResponseCache> Shell<F, C> {
         let trace = Trace::adopt(&span, head.origin.take());
         trace.id().clone_into(&mut head.trace_id);
         span.record("trace_id", trace.id());
+        if let Some(entry) = handover::entry(F::NAME, &request) {
+            let _entered = span.entered();
+            return self.forward(entry, head, trace, (started, cold));
+        }
         let mut seen = Seen::default();
         let outcome = self
             .serve(&head, request, &mut seen)
@@ -131,6 +137,36 @@ impl<F: Function, C: ResponseCache> Shell<F, C> {
         };
         Handled {
             response,
+            finished: Finished {
+                entry,
+                trace,
+                sample,
+            },
+        }
+    }
+
+    /// Forwards a call log of a function of version 0.1.
+    fn forward(
+        &self,
+        entry: Result<AnalyticsEntryMessage, ApiError>,
+        head: Head,
+        trace: Trace,
+        (started, cold): (Instant, bool),
+    ) -> Handled {
+        let (response, entry) = match entry {
+            Ok(entry) => (response::success(self.operation, &()), Some(entry)),
+            Err(error) => (response::failure(&error, &head), None),
+        };
+        let sample = Sample {
+            operation: F::NAME,
+            transport: INTERNAL,
+            failed: false,
+            took: started.elapsed(),
+            cold,
+            trace_id: head.trace_id.clone(),
+        };
+        Handled {
+            response: response::finish(response, &head, &trace, None),
             finished: Finished {
                 entry,
                 trace,

@@ -26,7 +26,7 @@ use crate::{
     Env,
     after::{self, After, Finished},
     call_log::CallLog,
-    emf::Sample,
+    emf::{INTERNAL, Sample},
     event::{self, HttpEvent},
     function::{EventFunction, Function},
     logs, origin,
@@ -37,9 +37,6 @@ use crate::{
 
 /// The default of `CALL_TIMEOUT_MS`: a second less than the gateway waits for a function.
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(9);
-
-/// The transport of events in metrics.
-const INTERNAL: &str = "internal";
 
 type RuntimeError = Box<dyn std::error::Error + Send + Sync>;
 

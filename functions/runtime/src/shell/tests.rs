@@ -5,6 +5,7 @@ use lambda_http::{
 };
 use serde_json::json;
 use trichrome_proto::{
+    analytics::LogDataRequest,
     contract::{Http, by_function},
     pictures::{
         CreateUserPictureRequest, GetUserPictureRequest, GetUserPicturesRequest, PictureMessage,
@@ -74,6 +75,24 @@ impl Function for Create {
             title: input.title,
             ..Default::default()
         })
+    }
+}
+
+struct Log;
+
+impl Function for Log {
+    const NAME: &'static str = "analytics-log";
+    type Input = LogDataRequest;
+    type Output = ();
+    type Error = ApiError;
+    type Tokens = Tokens;
+
+    fn build(_: &mut Env) -> Self {
+        Self
+    }
+
+    async fn call(&self, _: &Call, _: Self::Input) -> Result<(), ApiError> {
+        Ok(())
     }
 }
 
@@ -419,4 +438,45 @@ async fn the_gateways_trace_goes_on() {
     let request = request(GRPC, "limit=7", "").with_lambda_context(context);
     let handled = shell(List).handle(request).await;
     assert_eq!(handled.finished.trace.parent(), PARENT);
+}
+
+#[tokio::test]
+async fn a_call_log_of_a_function_of_version_0_1_is_forwarded() {
+    // As that version wrote it.
+    let entry = json!({
+        "transport": "rest",
+        "service": "users",
+        "method": "GetUserData",
+        "status": 200,
+        "duration_ms": 1.5,
+        "user_id": "0198c0de-0000-7000-8000-000000000001",
+        "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+        "at": "2026-11-26T10:00:00.5Z",
+        "id": "0198c0de-0000-7000-8000-000000000002",
+    });
+    const INTERNAL_API: &str = "trichrome-internal";
+    let handled = shell(Log)
+        .handle(request(INTERNAL_API, "", &entry.to_string()))
+        .await;
+    assert_eq!(handled.response.status(), 204);
+    let forwarded = handled.finished.entry.unwrap();
+    assert_eq!(forwarded.id, "0198c0de-0000-7000-8000-000000000002");
+    assert_eq!(forwarded.method, "GetUserData");
+    assert!(!forwarded.client);
+
+    // Otherwise the body is a call, which is logged itself.
+    let called = shell(Log)
+        .handle(request("api", "", &entry.to_string()))
+        .await;
+    assert_eq!(called.response.status(), 400);
+    assert_eq!(called.finished.entry.unwrap().method, "LogData");
+    let listed = shell(List)
+        .handle(request(INTERNAL_API, "", ""))
+        .await
+        .finished;
+    assert_eq!(listed.entry.unwrap().method, "GetUserPictures");
+    // A body that is no entry is dropped.
+    let refused = shell(Log).handle(request(INTERNAL_API, "", "{")).await;
+    assert_eq!(refused.response.status(), 400);
+    assert!(refused.finished.entry.is_none());
 }
