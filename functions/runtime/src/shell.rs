@@ -163,6 +163,7 @@ impl<F: Function, C: ResponseCache> Shell<F, C> {
             failed: false,
             took: started.elapsed(),
             cold,
+            cache: None,
             trace_id: head.trace_id.clone(),
         };
         Handled {

@@ -109,7 +109,8 @@ async fn the_object_is_stored_before_the_transaction() {
     assert_eq!(counter["Key"]["user_id"]["S"], format!("quota#{USER}"));
     assert_eq!(
         counter["ConditionExpression"],
-        "#bytes <= :most_bytes AND #pictures <= :most_pictures"
+        "#bytes <= :most_bytes AND #pictures <= :most_pictures \
+         AND #bytes >= :zero AND #pictures >= :zero"
     );
     let limits = &counter["ExpressionAttributeValues"];
     let most = QUOTA.bytes - PNG.len() as u64;

@@ -123,7 +123,7 @@ impl Rows {
                 Err(TransactionError::ConditionFailed { position: 1 })
                     if is_row_left && !counted =>
                 {
-                    self.count(&picture.user_id).await?;
+                    self.count(&picture.user_id, None).await?;
                     counted = true;
                     continue;
                 }

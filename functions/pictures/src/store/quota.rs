@@ -6,6 +6,9 @@
 //!
 //! The same transactions count up the user's revision, by which a response that was kept before a row
 //! came or went is recognised ([`PictureStore::revision`](crate::PictureStore::revision)).
+//!
+//! Functions of version 0.1, which an update replaces one after another, store pictures without
+//! counting them. Once those are deleted, the counter is below zero, and the rows are counted again.
 
 use aws_sdk_dynamodb::{
     error::{BuildError, SdkError},
@@ -58,37 +61,32 @@ impl Usage {
 }
 
 impl Rows {
-    /// What a user stores. Counts it if there is no counter.
+    /// What a user stores. Counts it if there is no valid counter.
     pub(crate) async fn usage(&self, user_id: &str) -> Result<Usage, Error> {
-        match self.counted(user_id).await? {
+        let counter = self.counter(user_id).await?;
+        match counter.and_then(Counter::usage) {
             Some(usage) => Ok(usage),
-            None => self.count(user_id).await,
+            None => self.count(user_id, counter).await,
         }
-    }
-
-    /// What a user's counter says; `None` without a counter.
-    pub(super) async fn counted(&self, user_id: &str) -> Result<Option<Usage>, Error> {
-        let item = self.counter(user_id).await?;
-        item.map(|item| usage(&item)).transpose()
     }
 
     /// What differs from all earlier values once a row of the user has come or gone; `None` without
     /// a counter.
     pub(crate) async fn revision(&self, user_id: &str) -> Result<Option<String>, Error> {
-        let Some(item) = self.counter(user_id).await? else {
-            return Ok(None);
-        };
-        let changes: u64 = match item.contains_key(CHANGES) {
-            true => number_of(&item, CHANGES)?,
-            false => 0,
-        };
+        let counter = self.counter(user_id).await?;
         // Functions from before the revision change only the counts.
-        let Usage { bytes, pictures } = usage(&item)?;
-        Ok(Some(format!("{changes}-{pictures}-{bytes}")))
+        Ok(counter.map(|counter| {
+            let Counter {
+                bytes,
+                pictures,
+                changes,
+            } = counter;
+            format!("{changes}-{pictures}-{bytes}")
+        }))
     }
 
     /// A user's counter, by a consistent read.
-    async fn counter(&self, user_id: &str) -> Result<Option<Item>, Error> {
+    async fn counter(&self, user_id: &str) -> Result<Option<Counter>, Error> {
         let output = self
             .client
             .get_item()
@@ -98,11 +96,16 @@ impl Rows {
             .send()
             .await
             .map_err(|error| failed("read a user's counter", error))?;
-        Ok(output.item)
+        output.item.map(|item| counter(&item)).transpose()
     }
 
-    /// Counts a user's rows and stores the counter unless a concurrent call did.
-    pub(super) async fn count(&self, user_id: &str) -> Result<Usage, Error> {
+    /// Counts a user's rows and stores the counter in place of `invalid`, unless a concurrent call
+    /// changed it.
+    pub(super) async fn count(
+        &self,
+        user_id: &str,
+        invalid: Option<Counter>,
+    ) -> Result<Usage, Error> {
         let mut counted = Usage::default();
         let rows = self.query(user_id).projection_expression("size_bytes");
         let mut rows = rows.into_paginator().items().send();
@@ -113,23 +116,41 @@ impl Rows {
         let mut item = key(user_id);
         item.insert(BYTES.to_owned(), number(counted.bytes));
         item.insert(PICTURES.to_owned(), number(counted.pictures));
-        let stored = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(user_id)")
-            .send()
-            .await;
-        match stored {
+        if let Some(invalid) = invalid {
+            item.insert(CHANGES.to_owned(), number(invalid.changes + 1));
+        }
+        let put = self.client.put_item().table_name(&self.table);
+        let put = put.set_item(Some(item));
+        let put = match invalid {
+            None => put.condition_expression("attribute_not_exists(user_id)"),
+            Some(Counter {
+                bytes,
+                pictures,
+                changes,
+            }) => put
+                .condition_expression(
+                    "#bytes = :bytes AND #pictures = :pictures \
+                     AND (#changes = :changes OR attribute_not_exists(#changes))",
+                )
+                .expression_attribute_names("#changes", CHANGES)
+                .expression_attribute_values(":changes", number(changes))
+                .expression_attribute_names("#bytes", BYTES)
+                .expression_attribute_names("#pictures", PICTURES)
+                .expression_attribute_values(":bytes", number(bytes))
+                .expression_attribute_values(":pictures", number(pictures)),
+        };
+        match put.send().await {
             Ok(_) => Ok(counted),
-            Err(error) if exists(&error) => Ok(self.counted(user_id).await?.unwrap_or(counted)),
+            Err(error) if is_other(&error) => {
+                let counter = self.counter(user_id).await?;
+                Ok(counter.and_then(Counter::usage).unwrap_or(counted))
+            }
             Err(error) => Err(failed("store a user's counter", error)),
         }
     }
 
     /// The item of a transaction that counts a new picture, within the quota. Its condition fails
-    /// also if there is no counter.
+    /// also if there is no valid counter.
     pub(super) fn take(
         &self,
         picture: &Picture,
@@ -148,12 +169,16 @@ impl Rows {
             .update_expression(
                 "SET #bytes = #bytes + :size, #pictures = #pictures + :one ADD #changes :one",
             )
-            .condition_expression("#bytes <= :most_bytes AND #pictures <= :most_pictures")
+            .condition_expression(
+                "#bytes <= :most_bytes AND #pictures <= :most_pictures \
+                 AND #bytes >= :zero AND #pictures >= :zero",
+            )
             .expression_attribute_names("#bytes", BYTES)
             .expression_attribute_names("#pictures", PICTURES)
             .expression_attribute_names("#changes", CHANGES)
             .expression_attribute_values(":size", number(size))
             .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":zero", number(0))
             .expression_attribute_values(":most_bytes", most(quota.bytes, size))
             .expression_attribute_values(":most_pictures", most(quota.pictures, 1))
             .build()?;
@@ -189,15 +214,38 @@ fn key(user_id: &str) -> Item {
     key_of(&partition(user_id), "quota".to_owned())
 }
 
-fn usage(item: &Item) -> Result<Usage, Error> {
-    Ok(Usage {
+/// The numbers of a counter's item.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counter {
+    bytes: i64,
+    pictures: i64,
+    /// How many rows have come and gone.
+    changes: u64,
+}
+
+impl Counter {
+    /// `None` if a number is below zero.
+    fn usage(self) -> Option<Usage> {
+        Some(Usage {
+            bytes: self.bytes.try_into().ok()?,
+            pictures: self.pictures.try_into().ok()?,
+        })
+    }
+}
+
+fn counter(item: &Item) -> Result<Counter, Error> {
+    Ok(Counter {
         bytes: number_of(item, BYTES)?,
         pictures: number_of(item, PICTURES)?,
+        changes: match item.contains_key(CHANGES) {
+            true => number_of(item, CHANGES)?,
+            false => 0,
+        },
     })
 }
 
-/// Whether a put was refused because there is an item.
-fn exists(error: &SdkError<PutItemError>) -> bool {
+/// Whether a put was refused because there is another counter.
+fn is_other(error: &SdkError<PutItemError>) -> bool {
     matches!(
         error.as_service_error(),
         Some(PutItemError::ConditionalCheckFailedException(_))
@@ -250,6 +298,34 @@ mod tests {
         assert_eq!(put["Item"]["user_id"]["S"], format!("quota#{USER}"));
         assert_eq!(put["Item"]["bytes"]["N"], "6");
         assert_eq!(put["ConditionExpression"], "attribute_not_exists(user_id)");
+    }
+
+    /// Version 0.1 stored pictures that this one deleted.
+    #[tokio::test]
+    async fn a_counter_below_zero_is_counted_again() {
+        let counter = |bytes: i64, pictures: i64| {
+            let number = |number: i64| json!({"N": number.to_string()});
+            row(json!({"Item": {"bytes": number(bytes), "pictures": number(pictures)}}))
+        };
+        for (bytes, pictures) in [(-7, -1), (-7, 0), (3, -1)] {
+            let replay = replay(vec![
+                counter(bytes, pictures),
+                row(json!({"Items": [{"size_bytes": {"N": "5"}}]})),
+                row(json!({})),
+            ]);
+            let usage = replay.store.rows.usage(USER).await.unwrap();
+            assert_eq!((usage.bytes, usage.pictures), (5, 1));
+            let put = replay.seen()[2].json();
+            assert_eq!(
+                put["ConditionExpression"],
+                "#bytes = :bytes AND #pictures = :pictures \
+                 AND (#changes = :changes OR attribute_not_exists(#changes))"
+            );
+            assert_eq!(put["Item"]["changes"]["N"], "1");
+            let seen = &put["ExpressionAttributeValues"];
+            assert_eq!(seen[":bytes"]["N"], bytes.to_string());
+            assert_eq!(seen[":pictures"]["N"], pictures.to_string());
+        }
     }
 
     #[tokio::test]
