@@ -154,10 +154,7 @@ pub async fn run(config: Config, telemetry: Telemetry) -> Result<(), StartError>
         rest: Rest::new(&config.rest_url).map_err(StartError::Certificates)?,
         grpc: Client::new(grpc_server.address()).map_err(|error| StartError::Grpc(error.into()))?,
         calls: calls.clone(),
-        events: Events {
-            producer: producer.clone(),
-            awaiter: Arc::clone(&awaiter),
-        },
+        events: Events::new(producer.clone(), Arc::clone(&awaiter)),
         limits,
         metrics: Arc::clone(&metrics),
         call_timeout: config.call_timeout,

@@ -1,5 +1,5 @@
 //! Whose command a record is. Commands of one caller take effect in the order they were sent, and
-//! the facade keys its commands by caller, so that they share a partition.
+//! the facade puts them into the partition of the caller.
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;

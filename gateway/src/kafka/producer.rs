@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
     message::{Header, OwnedHeaders},
+    metadata::Metadata,
     producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _},
 };
 use tracing::{Span, info_span};
@@ -229,6 +230,18 @@ impl Producer {
                 }
             }
         }
+    }
+
+    /// A topic's metadata. Blocks for up to `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// No broker answers.
+    pub(crate) fn metadata(&self, topic: &str, timeout: Duration) -> Result<Metadata, KafkaError> {
+        self.inner
+            .get()
+            .client()
+            .fetch_metadata(Some(topic), timeout)
     }
 
     /// As [`probe`].

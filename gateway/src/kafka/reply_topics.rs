@@ -1,4 +1,4 @@
-//! The topics for answers: whether they exist, and how many partitions they have.
+//! Topics for answers and commands: whether they exist, and how many partitions they have.
 
 use std::{
     collections::HashMap,
@@ -10,10 +10,11 @@ use futures::future::BoxFuture;
 use rdkafka::{
     consumer::Consumer as _,
     error::{KafkaError, RDKafkaErrorCode},
+    metadata::Metadata,
 };
 use tokio::{sync::Semaphore, time::Instant};
 
-use super::consumer::GroupConsumer;
+use super::{consumer::GroupConsumer, producer::Producer};
 
 /// How long an existing topic is trusted. A wrong number of partitions is noticed by the producer.
 const TRUSTED: Duration = Duration::from_secs(60);
@@ -50,10 +51,29 @@ impl Lookup for GroupConsumer {
     fn partitions<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<u32, KafkaError>> {
         // A consumer's lookup creates no topic, unlike a producer's.
         let (consumer, topic) = (Arc::clone(self.consumer()), topic.to_owned());
-        let lookup = tokio::task::spawn_blocking(move || {
-            let metadata = consumer.fetch_metadata(Some(&topic), TIMEOUT)?;
-            let found = metadata.topics().iter().find(|it| it.name() == topic);
-            match found.map(|it| (it.error().map(RDKafkaErrorCode::from), it.partitions().len())) {
+        look_up(move || count(&consumer.fetch_metadata(Some(&topic), TIMEOUT)?, &topic))
+    }
+}
+
+/// For topics that are produced to next, which creates them on some brokers as well.
+impl Lookup for Producer {
+    fn partitions<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<u32, KafkaError>> {
+        let (producer, topic) = (self.clone(), topic.to_owned());
+        look_up(move || count(&producer.metadata(&topic, TIMEOUT)?, &topic))
+    }
+}
+
+fn look_up(
+    blocking: impl FnOnce() -> Result<u32, KafkaError> + Send + 'static,
+) -> BoxFuture<'static, Result<u32, KafkaError>> {
+    let lookup = tokio::task::spawn_blocking(blocking);
+    Box::pin(async { lookup.await.map_err(|_| KafkaError::Canceled)? })
+}
+
+/// The number of a topic's partitions; 0 if it doesn't exist.
+fn count(metadata: &Metadata, topic: &str) -> Result<u32, KafkaError> {
+    let found = metadata.topics().iter().find(|it| it.name() == topic);
+    match found.map(|it| (it.error().map(RDKafkaErrorCode::from), it.partitions().len())) {
                 None
                 | Some((
                     Some(
@@ -67,9 +87,6 @@ impl Lookup for GroupConsumer {
                 Some((Some(error), _)) => Err(KafkaError::MetadataFetch(error)),
                 Some((None, partitions)) => Ok(u32::try_from(partitions).unwrap_or(u32::MAX)),
             }
-        });
-        Box::pin(async { lookup.await.map_err(|_| KafkaError::Canceled)? })
-    }
 }
 
 /// Remembers topics that were looked up.

@@ -616,10 +616,7 @@ async fn the_facade_receives_an_answer_over_kafka() {
     while !awaiter.is_reading() && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let events = Events {
-        producer: kafka.producer.clone(),
-        awaiter,
-    };
+    let events = Events::new(kafka.producer.clone(), awaiter);
     let context = Context::read(|name| (name == "idempotency-key").then_some("mine"));
     let Value::Object(args) = json!({"title": "t", "base64": "AA=="}) else {
         unreachable!();
@@ -829,10 +826,7 @@ async fn calls_are_answered_while_all_clients_are_replaced() {
     while !awaiter.is_reading() && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let events = Arc::new(Events {
-        producer: kafka.producer.clone(),
-        awaiter,
-    });
+    let events = Arc::new(Events::new(kafka.producer.clone(), awaiter));
     let calling = tokio::spawn(async move {
         let mut calls = JoinSet::new();
         for _ in 0..CALLS {

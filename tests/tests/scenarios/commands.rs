@@ -7,7 +7,10 @@ use tokio::time::Instant;
 use trichrome_proto::{
     contract::{Operation, by_function},
     error::ErrorCode,
-    wire::record::{DEADLINE, OPERATION, REPLY_TO, answer_partition},
+    wire::{
+        header::AUTHORIZATION,
+        record::{DEADLINE, OPERATION, REPLY_TO, answer_partition},
+    },
 };
 use trichrome_tests::{
     account::{Account, PASSWORD, unused_name},
@@ -35,7 +38,7 @@ pub(crate) fn add(suite: &mut Suite) {
     suite.once("commands::a_delete_takes_effect_before_a_get", deletes);
     suite.once("commands::creates_keep_their_order", creates);
     suite.once("commands::answers_are_spread_by_event_id", spread);
-    suite.once("commands::the_facade_keys_commands_by_user", keyed);
+    suite.once("commands::the_facade_spreads_commands_by_user", keyed);
     suite.once(
         "commands::an_answer_goes_to_the_topic_it_is_asked_to",
         reply_to,
@@ -315,6 +318,7 @@ async fn keyed(run: Scenario) -> Result<()> {
             "all commands are in {partitions:?}"
         );
         let account = run.account().await?;
+        let authorization = format!("Bearer {}", account.token);
         let mut own = None;
         // Two operations of one user, which share a partition.
         for (function, args, name) in [
@@ -328,15 +332,20 @@ async fn keyed(run: Scenario) -> Result<()> {
             let call = run.call_over(Transport::FacadeEvents, function, args)?;
             call.by(&account).send().await?.ok()?;
             let sent = commands
-                .wait_for(|record| record.key == account.id.as_bytes())
+                .wait_for(|record| record.headers.get(AUTHORIZATION) == Some(&authorization))
                 .await?;
+            // Until 0.3, for gateways of version 0.1.
+            ensure!(sent.key == name.as_bytes(), "{:?}", sent.key);
             let named = sent.headers.get(OPERATION);
             ensure!(named.is_some_and(|named| named == name), "{named:?}");
             let deadline = sent.headers.get(DEADLINE).context("no deadline")?;
             ensure!(deadline.parse::<u64>().is_ok(), "{deadline}");
+            // Where a client's command with the user's id as its key is.
+            let expected = answer_partition(&account.id, PARTITIONS.unsigned_abs());
             ensure!(
-                own.is_none_or(|own| own == sent.partition),
-                "two partitions"
+                sent.partition.unsigned_abs() == expected,
+                "partition {} instead of {expected}",
+                sent.partition
             );
             own = Some(sent.partition);
         }

@@ -6,12 +6,12 @@ use std::{
 };
 
 use serde_json::{Map, Value};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::Instrument as _;
 use trichrome_proto::{
     contract::Operation,
     error::{ApiError, ErrorCode},
-    wire::record::{DEADLINE, OPERATION},
+    wire::record::{DEADLINE, OPERATION, answer_partition},
 };
 use trichrome_startup::error_chain;
 use trichrome_telemetry as telemetry;
@@ -29,6 +29,7 @@ use crate::{
         caller::Caller,
         envelope::Envelope,
         producer::{self, ProduceError, Producer, Record},
+        reply_topics::{Found, ReplyTopics},
         results::{Answer, Awaiter},
     },
 };
@@ -36,14 +37,27 @@ use crate::{
 /// Extra time for a command beyond its call's: two round trips to Kafka.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// How long a command waits for the number of its topic's partitions.
+const LOOKUP_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// Produces commands and waits for their answers. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Events {
-    pub(crate) producer: Producer,
-    pub(crate) awaiter: Arc<Awaiter>,
+    producer: Producer,
+    awaiter: Arc<Awaiter>,
+    topics: Arc<ReplyTopics>,
 }
 
 impl Events {
+    pub(crate) fn new(producer: Producer, awaiter: Arc<Awaiter>) -> Self {
+        let topics = Arc::new(ReplyTopics::new(Arc::new(producer.clone())));
+        Self {
+            producer,
+            awaiter,
+            topics,
+        }
+    }
+
     /// Sends a command and returns the response message as JSON text.
     ///
     /// # Errors
@@ -67,6 +81,15 @@ impl Events {
         });
         let value = encode(&event_id, args)?;
         let name = operation.command.keys.first().ok_or_else(internal)?;
+        let caller = caller.as_ref().map(|caller| caller.as_str());
+        let topic = operation.command.topic;
+        // Until 0.3: a replica of version 0.1 finds the operation by the key, so the caller chooses
+        // the partition only.
+        let partition = self.partition(topic, caller.unwrap_or(&event_id)).await;
+        let key = match partition {
+            Some(_) => Some(*name),
+            None => caller,
+        };
         let span = producer::span(operation.command.topic, None);
         telemetry::set(&span, "messaging.message.id", event_id.clone());
         let context = context.at(&span);
@@ -82,10 +105,10 @@ impl Events {
         let enqueued = span.in_scope(|| {
             self.producer.enqueue(&Record {
                 topic: operation.command.topic,
-                key: caller.as_ref().map(|caller| caller.as_str().as_bytes()),
+                key: key.map(str::as_bytes),
                 value: Some(&value),
                 headers: &headers,
-                partition: None,
+                partition,
             })
         });
         // The producer has a copy, and this gateway may soon read the record, too.
@@ -95,6 +118,8 @@ impl Events {
             .await
             .map_err(|_| timed_out())
             .and_then(|produced| produced.map_err(|error| produce_error(&error)))
+            // The topic may have been created again, with fewer partitions.
+            .inspect_err(|_| self.topics.forget(topic))
             .inspect_err(|error| telemetry::failed(&span, error.code.as_str()))?;
         // The producer's span doesn't cover the wait for the answer.
         drop(span);
@@ -105,6 +130,15 @@ impl Events {
                 ErrorCode::DeadlineExceeded,
                 "no answer arrived on Kafka in time; the command may still be served",
             )),
+        }
+    }
+
+    /// The partition that a record with this key would be in, by the rule of answers, which is Kafka's;
+    /// `None` if no broker tells.
+    async fn partition(&self, topic: &str, key: &str) -> Option<u32> {
+        match timeout(LOOKUP_TIMEOUT, self.topics.find(topic)).await {
+            Ok(Found::Partitions(count)) => Some(answer_partition(key, count)),
+            Ok(Found::Missing | Found::Unknown) | Err(_) => None,
         }
     }
 }

@@ -51,10 +51,10 @@ async fn app_with_log(answer: Value, log: Arc<Logged>) -> (Router, Arc<Metrics>)
         ),
         rest: rest::Rest::new(&config.rest_url).unwrap(),
         grpc: grpc::client::Client::new(port.address).unwrap(),
-        events: events::Events {
-            producer: Producer::new(&config, Arc::clone(&metrics)).unwrap(),
-            awaiter: Awaiter::new(Arc::clone(&metrics)),
-        },
+        events: events::Events::new(
+            Producer::new(&config, Arc::clone(&metrics)).unwrap(),
+            Awaiter::new(Arc::clone(&metrics)),
+        ),
         limits,
         metrics: Arc::clone(&metrics),
         call_timeout: Duration::from_secs(5),
