@@ -98,3 +98,21 @@ fn abandoned_parts_are_deleted() {
     );
     assert_eq!(rule["Status"], "Enabled");
 }
+
+/// Functions of version 0.1 don't find the objects of pictures that later versions store.
+#[test]
+fn an_update_replaces_readers_of_pictures_before_what_creates_them() {
+    let template = Template::read();
+    let create = resource(&template, "PicturesCreateFunction");
+    let first = [
+        "PicturesDeleteFunction",
+        "PicturesGetFunction",
+        "PicturesListFunction",
+        "UsersDeleteFunction",
+    ];
+    assert_eq!(create["DependsOn"], json!(first));
+    for id in first {
+        // Not a cycle.
+        assert!(resource(&template, id)["DependsOn"].is_null(), "{id}");
+    }
+}
