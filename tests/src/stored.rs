@@ -1,7 +1,7 @@
 //! The service's stored data: S3 objects and DynamoDB rows.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     time::{Duration, SystemTime},
 };
 
@@ -15,7 +15,7 @@ use aws_smithy_http_client::{
 };
 use uuid::Uuid;
 
-use crate::{images::Picture, stack::Description};
+use crate::{account::unused_name, images::Picture, stack::Description};
 
 /// Clients of the stores.
 pub struct Stored {
@@ -123,6 +123,33 @@ impl Stored {
         let put = self.dynamodb.put_item().table_name(&self.pictures);
         put.set_item(Some(item.into())).send().await?;
         Ok(id)
+    }
+
+    /// Stores the items that version 0.1 stored of a user, with another id and name. `recorded` has
+    /// the text attributes of both. Returns id and name.
+    pub async fn store_user_as_before(&self, recorded: &str) -> Result<(String, String)> {
+        let recorded: BTreeMap<String, BTreeMap<String, String>> = serde_json::from_str(recorded)?;
+        let (id, name) = (Uuid::new_v4().to_string(), unused_name());
+        for (kind, mut item) in recorded {
+            let key = match kind.as_str() {
+                "user" => {
+                    item.insert("id".to_owned(), id.clone());
+                    item.insert("username".to_owned(), name.clone());
+                    format!("user#{id}")
+                }
+                _ => {
+                    item.insert("user_id".to_owned(), id.clone());
+                    format!("name#{name}")
+                }
+            };
+            item.insert("pk".to_owned(), key);
+            let item = item
+                .into_iter()
+                .map(|(name, value)| (name, AttributeValue::S(value)));
+            let put = self.dynamodb.put_item().table_name(&self.users);
+            put.set_item(Some(item.collect())).send().await?;
+        }
+        Ok((id, name))
     }
 
     /// Counts the stored items of a user.

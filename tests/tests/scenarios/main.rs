@@ -36,6 +36,7 @@ mod revocation;
 mod traces;
 mod typed_clients;
 mod uploads;
+mod version_0_1;
 
 use std::process::ExitCode;
 
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         uploads::add,
         quotas::add,
         old_pictures::add,
+        version_0_1::add,
         bucket::add,
         renames::add,
         derivatives::add,
