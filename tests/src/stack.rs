@@ -87,6 +87,10 @@ pub struct Description {
     /// The gateway's program, unless it runs in a container.
     #[serde(default)]
     pub gateway_program: Option<PathBuf>,
+    /// Whether programs of version 0.1 run in it, too. Their answers lack what is new, and they need
+    /// commands that are named by the record's key.
+    #[serde(default)]
+    pub two_versions: bool,
     /// The gateway's environment.
     #[serde(default)]
     pub gateway_environment: BTreeMap<String, String>,

@@ -100,9 +100,10 @@ impl Transport {
     ///
     /// If there is no reply, or if it doesn't conform to the contract.
     pub(crate) async fn carry(self, stack: &Stack, call: Outgoing) -> Result<Reply> {
+        let two_versions = stack.description.two_versions;
         match (self, self.base_url(stack)) {
-            (_, Some(base)) => rest::call(&stack.http, &base, call).await,
-            (Self::Kafka, None) => kafka::call(&stack.kafka, call).await,
+            (_, Some(base)) => rest::call(&stack.http, &base, call, two_versions).await,
+            (Self::Kafka, None) => kafka::call(&stack.kafka, call, two_versions).await,
             (_, None) => stack.grpc.call(call).await,
         }
     }

@@ -80,10 +80,13 @@ pub(crate) fn with_tests() -> Result<Vec<TestBinary>> {
     tests(everything(cargo().arg("build")))
 }
 
-/// Builds what the stack runs and the tests of one target.
-pub(crate) fn with_test(target: &str) -> Result<Vec<TestBinary>> {
+/// Builds what the stack runs and the tests of some targets.
+pub(crate) fn with_test(targets: &[&str]) -> Result<Vec<TestBinary>> {
     let mut command = cargo();
-    command.args(["build", "--workspace", "--bins", "--test", target]);
+    command.args(["build", "--workspace", "--bins"]);
+    for target in targets {
+        command.args(["--test", target]);
+    }
     tests(with_features(&mut command))
 }
 

@@ -64,6 +64,8 @@ pub(crate) struct Stack {
     cache: Option<Cache>,
     /// The deployment of the functions, if the stack doesn't start them.
     deployment: Option<Deployment>,
+    /// Whether programs of version 0.1 run in it, too.
+    two_versions: bool,
     /// Held until the stack is dropped.
     _lock: Lock,
 }
@@ -99,6 +101,7 @@ impl Stack {
             observe: None,
             cache: None,
             deployment: None,
+            two_versions: false,
             state,
             logs,
             _lock: lock,
@@ -108,6 +111,19 @@ impl Stack {
     /// Replaces programs of the workspace, by name.
     pub(crate) fn with_programs(self, programs: BTreeMap<String, PathBuf>) -> Self {
         Self { programs, ..self }
+    }
+
+    /// Prepares the stack for programs of version 0.1, until version 0.3.
+    pub(crate) fn with_two_versions(self) -> Self {
+        Self {
+            two_versions: true,
+            ..self
+        }
+    }
+
+    /// Replaces programs of the workspace from their next start on.
+    pub(crate) fn use_programs(&mut self, programs: BTreeMap<String, PathBuf>) {
+        self.programs = programs;
     }
 
     /// The path of a program.
@@ -286,6 +302,10 @@ impl Stack {
             // The local brokers allow it; Apache Kafka's default minimum is 6 s.
             ("KAFKA_SESSION_TIMEOUT_MS", "3000".to_owned()),
         ]);
+        if self.two_versions {
+            // Its functions hand their call logs to this one.
+            variables.push(("CALL_LOG_FUNCTION", "analytics-log".to_owned()));
+        }
         if let Some(observe) = self.observe {
             variables.push(("OTEL_EXPORTER_OTLP_ENDPOINT", observe.endpoint()));
         }

@@ -15,6 +15,7 @@ mod kafka_clients;
 mod kubernetes;
 mod requests;
 mod server;
+mod upgrade;
 mod vault;
 
 use anyhow::Result;
@@ -22,12 +23,13 @@ use anyhow::Result;
 pub(crate) use checks::Checks;
 
 /// All parts, in the order in which they run: the quick ones first.
-pub(crate) static PARTS: [&Part; 9] = [
+pub(crate) static PARTS: [&Part; 10] = [
     &requests::PART,
     &call_logs::PART,
     &growth::PART,
     &kafka_clients::PART,
     &vault::PART,
+    &upgrade::PART,
     &collector::PART,
     &filebeat::PART,
     &jaeger::PART,

@@ -69,6 +69,12 @@ impl Record {
         Self::new(operation.command.topic, key, value).header(OPERATION, operation.command.keys[0])
     }
 
+    /// Creates a command whose operation is named by its key.
+    pub fn named_by_key(operation: &Operation, event_id: &str, args: &Value) -> Self {
+        let value = envelope(event_id, args);
+        Self::new(operation.command.topic, operation.command.keys[0], value)
+    }
+
     /// Sets the partition.
     #[must_use]
     pub const fn partition(mut self, partition: i32) -> Self {
@@ -321,8 +327,9 @@ impl Tail {
     }
 }
 
-/// Sends a command in an envelope and waits for its reply.
-pub(crate) async fn call(kafka: &Kafka, call: Outgoing) -> Result<Reply> {
+/// Sends a command in an envelope and waits for its reply. With `by_key`, the record's key names the
+/// operation instead of a header.
+pub(crate) async fn call(kafka: &Kafka, call: Outgoing, by_key: bool) -> Result<Reply> {
     let operation = call.operation;
     let event_id = call
         .idempotency_key
@@ -331,7 +338,11 @@ pub(crate) async fn call(kafka: &Kafka, call: Outgoing) -> Result<Reply> {
     let headers = call.headers();
     // The key of a command is free.
     let args = Value::Object(call.args);
-    let mut record = Record::command(operation, &event_id, &event_id, &args);
+    let mut record = if by_key {
+        Record::named_by_key(operation, &event_id, &args)
+    } else {
+        Record::command(operation, &event_id, &event_id, &args)
+    };
     for (name, value) in headers {
         // The EventId is the idempotency key.
         if name != IDEMPOTENCY_KEY {

@@ -21,6 +21,9 @@ pub(crate) const ON_A_STACK: [&str; 2] = ["scenarios", "faults"];
 /// The tests of `cargo xtask verify kafka-clients`.
 pub(crate) const KAFKA_CLIENTS: &str = "clients";
 
+/// The steps of `cargo xtask verify upgrade`.
+pub(crate) const UPGRADE: &str = "upgrade";
+
 /// Waits for tests while supervising the stack. A crash of a part counts as a failure, even if the
 /// part is restarted and no call has failed.
 pub(crate) fn supervise(supervisor: &mut Supervisor, mut run: TestRun) -> Result<Counts> {

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 
 use super::{
-    end_to_end::{END_TO_END, KAFKA_CLIENTS, ON_A_STACK, logs, supervise},
+    end_to_end::{END_TO_END, KAFKA_CLIENTS, ON_A_STACK, UPGRADE, logs, supervise},
     lint, test_apache_kafka,
     test_deployed::{self, ON_A_DEPLOYED_STACK},
 };
@@ -113,7 +113,7 @@ fn without_stack(tests: &[TestBinary], chromium: &Path, options: &Options) -> Re
         let on_stack = test.folder == root().join(END_TO_END)
             && (ON_A_STACK.contains(&target)
                 || ON_A_DEPLOYED_STACK.contains(&target)
-                || target == KAFKA_CLIENTS);
+                || [KAFKA_CLIENTS, UPGRADE].contains(&target));
         if !on_stack {
             let filter = options.filter.as_deref();
             counts += TestRun::begin_without_stack(test, filter, chromium, &logs)?.wait()?;

@@ -57,6 +57,9 @@ pub(crate) struct Description {
     /// The gateway's program, unless it runs in a container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) gateway_program: Option<String>,
+    /// Whether programs of version 0.1 run in it, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) two_versions: bool,
     /// The gateway's environment, for tests that start another one.
     #[serde(default)]
     pub(crate) gateway_environment: BTreeMap<String, String>,
@@ -97,6 +100,7 @@ impl Stack {
             otlp_endpoint: self.observe().map(Observe::endpoint),
             cache_nodes: self.cache().map(Cache::nodes),
             jaeger_url: self.observe().and_then(|observe| observe.jaeger).map(url),
+            two_versions: self.two_versions,
             gateway_program: None,
             gateway_environment: BTreeMap::new(),
         };

@@ -228,6 +228,10 @@ impl Part {
             Self::Api => port::accepts(ports.rest),
             // It waits for the others by itself.
             Self::EventSource => true,
+            // Version 0.1 has no other port for it.
+            Self::Gateway if stack.two_versions => {
+                http::is_ok(&format!("http://127.0.0.1:{}/readyz", ports.gateway))
+            }
             Self::Gateway => http::is_ok(&format!("http://127.0.0.1:{}/readyz", ports.admin)),
         }
     }

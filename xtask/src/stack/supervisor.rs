@@ -5,7 +5,10 @@ mod replace;
 mod revive;
 
 use std::{
-    fs, thread,
+    collections::BTreeMap,
+    fs,
+    path::PathBuf,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -104,6 +107,11 @@ impl Supervisor {
     /// The stack.
     pub(crate) fn stack(&self) -> &Stack {
         &self.stack
+    }
+
+    /// Replaces programs of the workspace from their next start on, by name.
+    pub(crate) fn use_programs(&mut self, programs: BTreeMap<String, PathBuf>) {
+        self.stack.use_programs(programs);
     }
 
     /// From now on, builds what is saved and replaces what changed.

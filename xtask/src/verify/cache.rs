@@ -45,16 +45,20 @@ pub(super) fn once(
 
 /// What the cache's disk lacks for a build that needs this many gigabytes.
 pub(super) fn lacks_disk(gigabytes: u64) -> Result<Option<String>> {
-    let cache = folder()?;
-    fs::create_dir_all(&cache)?;
-    Ok(lacks(&cache, gigabytes, free_gigabytes(&cache)?))
+    lacks_disk_in(&folder()?, gigabytes)
 }
 
-fn lacks(cache: &Path, needed: u64, free: u64) -> Option<String> {
+/// What a folder's disk lacks for a build that needs this many gigabytes.
+pub(super) fn lacks_disk_in(folder: &Path, gigabytes: u64) -> Result<Option<String>> {
+    fs::create_dir_all(folder)?;
+    Ok(lacks(folder, gigabytes, free_gigabytes(folder)?))
+}
+
+fn lacks(folder: &Path, needed: u64, free: u64) -> Option<String> {
     (free < needed).then(|| {
         format!(
             "{} has {free} GB left, and the build needs {needed}",
-            cache.display()
+            folder.display()
         )
     })
 }

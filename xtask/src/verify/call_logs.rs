@@ -30,7 +30,7 @@ fn run(checks: &mut Checks) -> Result<()> {
     };
     tools::install()?;
     let [_, faults] = ON_A_STACK;
-    let tests = builds::with_test(faults)?;
+    let tests = builds::with_test(&[faults])?;
     let faults = builds::find(&tests, END_TO_END, faults)?;
     Stack::wipe(STACK, &lock)?;
     let mut supervisor = Supervisor::start(Stack::new(STACK, Ports::free()?, lock)?)?;

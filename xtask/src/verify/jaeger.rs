@@ -64,7 +64,7 @@ fn run(checks: &mut Checks) -> Result<()> {
     };
     tools::install()?;
     let [scenarios, _] = ON_A_STACK;
-    let tests = builds::with_test(scenarios)?;
+    let tests = builds::with_test(&[scenarios])?;
     let scenarios = builds::find(&tests, END_TO_END, scenarios)?;
     Stack::wipe(STACK, &lock)?;
     let stack = Stack::new(STACK, Ports::free()?, lock)?;

@@ -48,7 +48,7 @@ fn run(checks: &mut Checks) -> Result<()> {
     apache.install()?;
     let clients = json!(clients(&apache)?).to_string();
     tools::install()?;
-    let tests = builds::with_test(TESTS)?;
+    let tests = builds::with_test(&[TESTS])?;
     let tests = builds::find(&tests, END_TO_END, TESTS)?;
     for broker in ["apache", "embedded"] {
         let name = format!("verify-clients-{broker}");

@@ -37,7 +37,7 @@ impl Supervisor {
     }
 
     /// Restarts a part or a function on request.
-    pub(super) fn restart(&mut self, name: &str) -> Result<()> {
+    pub(crate) fn restart(&mut self, name: &str) -> Result<()> {
         self.restarts.forget(name);
         match Part::from_name(name) {
             Some(part) => self.restart_part(part),
