@@ -29,6 +29,7 @@ SAMPLES = {
     # template.yaml's, some of them gateway.yaml's as well.
     "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:alarms",
     "BudgetEmail": "ops@example.com",
+    "CacheNodes": "rediss://cache.example.com:6379",
     "CertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/11111111-2222-3333-4444-555555555555",
     "DatabaseEndpoint": "db.example.internal:5432/trichrome",
     "DatabaseIamUserArn": "arn:aws:rds-db:us-east-1:123456789012:dbuser:db-ABCDEFGHIJKL01234/trichrome",
