@@ -131,14 +131,22 @@ async fn fill(installation: &mut Installation, hours: i64) {
         started.elapsed()
     );
     let started = Instant::now();
-    let done = installation.upkeep("31").await;
+    let (mut upkeeps, mut hours) = (0, 0);
+    loop {
+        let done = installation.upkeep("31").await;
+        upkeeps += 1;
+        hours += done.summed_hours;
+        if done.complete {
+            break;
+        }
+        // Each ends after a minute.
+        assert!(done.summed_hours > 0, "{done:?}");
+    }
     println!(
-        "an upkeep summed {} hours in {:.1?}, {:.0} calls a second",
-        done.summed_hours,
+        "{upkeeps} upkeeps summed {hours} hours in {:.1?}, {:.0} calls a second",
         started.elapsed(),
-        (done.summed_hours as i64 * PER_HOUR) as f64 / started.elapsed().as_secs_f64()
+        (hours as i64 * PER_HOUR) as f64 / started.elapsed().as_secs_f64()
     );
-    assert!(done.complete, "{done:?}");
     installation.execute("VACUUM ANALYZE").await;
     for table in [
         "calls",
