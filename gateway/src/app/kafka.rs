@@ -21,9 +21,9 @@ use crate::{
         commands::Commands,
         consumer::GroupConsumer,
         dead_letters::DeadLetters,
+        known_topics::KnownTopics,
         log_sink::KafkaLogSink,
         producer::{Client, Producer},
-        reply_topics::ReplyTopics,
         results::{Awaiter, Results},
         trigger::{Batches, Delivery},
     },
@@ -215,11 +215,11 @@ impl Readers {
 
         let topics = contract::command_topics();
         let consumer = readers.join(parts, consumers, &config.kafka_group, "commands", &topics)?;
-        let reply_topics = ReplyTopics::new(Arc::clone(&consumer) as _);
+        let known_topics = KnownTopics::new(Arc::clone(&consumer) as _);
         let commands = Commands {
             consumer,
             calls: calls.clone(),
-            answers: Answers::new(producer.clone(), reply_topics),
+            answers: Answers::new(producer.clone(), known_topics),
             dead_letters: dead_letters.clone(),
             metrics: Arc::clone(metrics),
             call_timeout: config.call_timeout,

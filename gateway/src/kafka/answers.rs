@@ -15,8 +15,8 @@ use trichrome_telemetry as telemetry;
 
 use super::{
     envelope::{self, Envelope},
+    known_topics::{Found, KnownTopics},
     producer::{self, ProduceError, Producer, Record},
-    reply_topics::{Found, ReplyTopics},
 };
 use crate::call::context::Context;
 
@@ -35,11 +35,11 @@ struct Answer<'a> {
 /// Produces answers. Each goes to the partition that its EventId belongs to.
 pub(crate) struct Answers {
     producer: Producer,
-    topics: ReplyTopics,
+    topics: KnownTopics,
 }
 
 impl Answers {
-    pub(crate) fn new(producer: Producer, topics: ReplyTopics) -> Self {
+    pub(crate) fn new(producer: Producer, topics: KnownTopics) -> Self {
         Self { producer, topics }
     }
 

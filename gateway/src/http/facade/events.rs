@@ -28,8 +28,8 @@ use crate::{
     kafka::{
         caller::Caller,
         envelope::Envelope,
+        known_topics::{Found, KnownTopics},
         producer::{self, ProduceError, Producer, Record},
-        reply_topics::{Found, ReplyTopics},
         results::{Answer, Awaiter},
     },
 };
@@ -45,12 +45,12 @@ const LOOKUP_TIMEOUT: Duration = Duration::from_millis(500);
 pub(crate) struct Events {
     producer: Producer,
     awaiter: Arc<Awaiter>,
-    topics: Arc<ReplyTopics>,
+    topics: Arc<KnownTopics>,
 }
 
 impl Events {
     pub(crate) fn new(producer: Producer, awaiter: Arc<Awaiter>) -> Self {
-        let topics = Arc::new(ReplyTopics::new(Arc::new(producer.clone())));
+        let topics = Arc::new(KnownTopics::new(Arc::new(producer.clone())));
         Self {
             producer,
             awaiter,
@@ -134,7 +134,7 @@ impl Events {
     }
 
     /// The partition that a record with this key would be in, by the rule of answers, which is Kafka's;
-    /// `None` if no broker tells.
+    /// `None` if no broker answers.
     async fn partition(&self, topic: &str, key: &str) -> Option<u32> {
         match timeout(LOOKUP_TIMEOUT, self.topics.find(topic)).await {
             Ok(Found::Partitions(count)) => Some(answer_partition(key, count)),

@@ -72,31 +72,29 @@ fn look_up(
 
 /// The number of a topic's partitions; 0 if it doesn't exist.
 fn count(metadata: &Metadata, topic: &str) -> Result<u32, KafkaError> {
-    let found = metadata.topics().iter().find(|it| it.name() == topic);
-    match found.map(|it| (it.error().map(RDKafkaErrorCode::from), it.partitions().len())) {
-                None
-                | Some((
-                    Some(
-                        RDKafkaErrorCode::UnknownTopicOrPartition
-                        | RDKafkaErrorCode::InvalidTopic
-                        // An unauthorized topic is no more usable than a missing one.
-                        | RDKafkaErrorCode::TopicAuthorizationFailed,
-                    ),
-                    _,
-                )) => Ok(0),
-                Some((Some(error), _)) => Err(KafkaError::MetadataFetch(error)),
-                Some((None, partitions)) => Ok(u32::try_from(partitions).unwrap_or(u32::MAX)),
-            }
+    let Some(found) = metadata.topics().iter().find(|it| it.name() == topic) else {
+        return Ok(0);
+    };
+    match found.error().map(RDKafkaErrorCode::from) {
+        None => Ok(u32::try_from(found.partitions().len()).unwrap_or(u32::MAX)),
+        Some(
+            RDKafkaErrorCode::UnknownTopicOrPartition
+            | RDKafkaErrorCode::InvalidTopic
+            // An unauthorized topic is no more usable than a missing one.
+            | RDKafkaErrorCode::TopicAuthorizationFailed,
+        ) => Ok(0),
+        Some(error) => Err(KafkaError::MetadataFetch(error)),
+    }
 }
 
 /// Remembers topics that were looked up.
-pub(crate) struct ReplyTopics {
+pub(crate) struct KnownTopics {
     lookup: Arc<dyn Lookup>,
     known: Mutex<HashMap<String, (Found, Instant)>>,
     lookups: Semaphore,
 }
 
-impl ReplyTopics {
+impl KnownTopics {
     pub(crate) fn new(lookup: Arc<dyn Lookup>) -> Self {
         Self {
             lookup,
@@ -181,7 +179,7 @@ pub(crate) mod tests {
     async fn a_topic_is_looked_up_once_a_minute() {
         let topics = Arc::new(Topics::default());
         topics.partitions.store(3, Ordering::SeqCst);
-        let known = ReplyTopics::new(Arc::clone(&topics) as _);
+        let known = KnownTopics::new(Arc::clone(&topics) as _);
         for _ in 0..3 {
             assert_eq!(known.find("results").await, Found::Partitions(3));
         }
@@ -197,7 +195,7 @@ pub(crate) mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_topic_that_is_created_is_soon_found() {
         let topics = Arc::new(Topics::default());
-        let known = ReplyTopics::new(Arc::clone(&topics) as _);
+        let known = KnownTopics::new(Arc::clone(&topics) as _);
         assert_eq!(known.find("results.own").await, Found::Missing);
         topics.partitions.store(1, Ordering::SeqCst);
         assert_eq!(known.find("results.own").await, Found::Missing);
@@ -207,7 +205,7 @@ pub(crate) mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_number_of_topics_is_bounded_and_an_outage_is_not_remembered() {
-        let known = ReplyTopics::new(Arc::new(Topics::default()));
+        let known = KnownTopics::new(Arc::new(Topics::default()));
         for n in 0..2 * MAX_TOPICS {
             known.find(&n.to_string()).await;
         }
@@ -216,7 +214,7 @@ pub(crate) mod tests {
             is_down: true,
             ..Topics::default()
         };
-        let known = ReplyTopics::new(Arc::new(down));
+        let known = KnownTopics::new(Arc::new(down));
         assert_eq!(known.find("results").await, Found::Unknown);
         assert!(known.known().is_empty());
     }
