@@ -189,6 +189,26 @@ fn trace(text: &str) -> Option<Uuid> {
 }
 
 #[cfg(test)]
+impl Entry {
+    /// A call that succeeded.
+    pub(crate) fn sample(id: u128, at: OffsetDateTime) -> Self {
+        Self {
+            id: Uuid::from_u128(id),
+            at,
+            transport: Transport::Rest,
+            service: "auth".to_owned(),
+            method: "Login".to_owned(),
+            status: 200,
+            duration_ms: 1.0,
+            user_id: None,
+            trace_id: None,
+            client: false,
+            is_timed: true,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use time::macros::datetime;
 

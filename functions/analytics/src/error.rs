@@ -162,7 +162,7 @@ pub(crate) fn code_of(error: &sqlx::Error) -> ErrorCode {
     }
 }
 
-/// The code of an address that can't be had.
+/// The code if the database's address or login can't be read.
 pub(crate) const fn code_of_address(error: &DatabaseError) -> ErrorCode {
     match error.is_transient() {
         true => ErrorCode::Unavailable,

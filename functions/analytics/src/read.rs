@@ -64,25 +64,12 @@ fn cut(mut entries: Vec<Entry>, limit: usize) -> (Vec<Entry>, Option<Cursor>) {
 #[cfg(test)]
 mod tests {
     use time::OffsetDateTime;
-    use trichrome_proto::wire::Transport;
 
     use super::*;
 
     fn entries(count: u128) -> Vec<Entry> {
         (0..count)
-            .map(|number| Entry {
-                id: Uuid::from_u128(number),
-                at: OffsetDateTime::UNIX_EPOCH,
-                transport: Transport::Rest,
-                service: "auth".to_owned(),
-                method: "Login".to_owned(),
-                status: 200,
-                duration_ms: 1.0,
-                user_id: None,
-                trace_id: None,
-                client: false,
-                is_timed: true,
-            })
+            .map(|number| Entry::sample(number, OffsetDateTime::UNIX_EPOCH))
             .collect()
     }
 

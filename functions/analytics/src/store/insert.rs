@@ -75,24 +75,14 @@ fn order(entries: &mut Vec<Entry>) {
 #[cfg(test)]
 mod tests {
     use time::Duration;
-    use trichrome_proto::wire::Transport;
 
     use super::*;
 
     #[test]
     fn claims_are_first_and_each_id_is_inserted_once() {
         let entry = |id, seconds, is_timed| Entry {
-            id: Uuid::from_u128(id),
-            at: OffsetDateTime::UNIX_EPOCH + Duration::seconds(seconds),
-            transport: Transport::Rest,
-            service: "auth".to_owned(),
-            method: "Login".to_owned(),
-            status: 200,
-            duration_ms: 1.0,
-            user_id: None,
-            trace_id: None,
-            client: false,
             is_timed,
+            ..Entry::sample(id, OffsetDateTime::UNIX_EPOCH + Duration::seconds(seconds))
         };
         let mut entries = vec![
             entry(1, 9, true),
