@@ -12,10 +12,10 @@ use anyhow::{Result, bail, ensure};
 
 use super::{Checks, Need, Part, cache, checks, server::Server};
 use crate::{
-    interrupt, port,
+    builds, interrupt, port,
     progress::say,
     stack::{Cluster, Stack},
-    workspace::{cargo, local, root},
+    workspace::local,
 };
 
 pub(super) static PART: Part = Part {
@@ -26,6 +26,11 @@ pub(super) static PART: Part = Part {
 };
 
 const NAME: &str = "verify-growth";
+
+/// The tests' executables: of the tables, and of their growth.
+const TABLES: &str = "calls";
+const GROWTH: &str = "growth";
+
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(100);
 
@@ -64,19 +69,17 @@ fn measure(checks: &mut Checks, state: &Path) -> Result<()> {
         thread::sleep(POLL);
     }
     cluster.ensure_database(port)?;
-    let test = |name: &str| {
-        let mut test = cargo();
-        test.args(["test", "--locked", "--package", "trichrome-analytics"])
-            .args(["--test", name, "--", "--ignored", "--nocapture"])
+    let tests = builds::with_test(&[TABLES, GROWTH])?;
+    let test = |target: &str| -> Result<Command> {
+        let mut test = builds::find(&tests, "functions/analytics", target)?.command();
+        test.args(["--ignored", "--nocapture"])
             .env("TRICHROME_POSTGRES", Cluster::url(port))
-            .env("TRICHROME_POSTGRES_LOG", &server.log)
-            .current_dir(root());
-        test
+            .env("TRICHROME_POSTGRES_LOG", &server.log);
+        Ok(test)
     };
-    checks.accepts("the table of calls and its sums", &mut test("calls"))?;
+    checks.accepts("the table of calls and its sums", &mut test(TABLES)?)?;
     let check = "100 million calls";
-    let command: &mut Command = &mut test("growth");
-    checks.accepts(check, command)?;
+    checks.accepts(check, &mut test(GROWTH)?)?;
     say(fs::read_to_string(checks::log(check)?)?);
     Ok(())
 }
