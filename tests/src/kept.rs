@@ -83,7 +83,7 @@ pub fn nodes(stack: &Stack) -> Result<&str> {
 }
 
 /// Sends a command to every node.
-pub async fn tell_all(stack: &Stack, command: &[&str]) -> Result<()> {
+pub async fn send_to_all(stack: &Stack, command: &[&str]) -> Result<()> {
     let nodes: Nodes = nodes(stack)?.parse()?;
     for node in nodes.iter() {
         let mut cmd = Cmd::new();

@@ -12,7 +12,7 @@ use trichrome_tests::{
     gateway::Replica,
     harness::Suite,
     images::Format,
-    kept::{Kept, tell_all},
+    kept::{Kept, send_to_all},
     reply::{list, text},
     scenario::Scenario,
     stack::Description,
@@ -105,7 +105,7 @@ async fn hanging(run: Scenario) -> Result<()> {
     keeps(&run, &account).await?;
     let pause = Duration::from_secs(20);
     let started = Instant::now();
-    tell_all(run.stack(), &["CLIENT", "PAUSE", "20000", "ALL"]).await?;
+    send_to_all(run.stack(), &["CLIENT", "PAUSE", "20000", "ALL"]).await?;
     let longest = works(&run, &account).await?;
     let took = started.elapsed();
     ensure!(longest < LONGEST, "a call took {longest:?}");
@@ -117,8 +117,8 @@ async fn full(run: Scenario) -> Result<()> {
     let stack = run.stack();
     let account = run.account().await?;
     let set = async |memory: &str, policy: &str| {
-        tell_all(stack, &["CONFIG", "SET", "maxmemory-policy", policy]).await?;
-        tell_all(stack, &["CONFIG", "SET", "maxmemory", memory]).await
+        send_to_all(stack, &["CONFIG", "SET", "maxmemory-policy", policy]).await?;
+        send_to_all(stack, &["CONFIG", "SET", "maxmemory", memory]).await
     };
     set("1", "noeviction").await?;
     let outcome = works(&run, &account).await;
