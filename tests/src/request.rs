@@ -23,6 +23,11 @@ const LIMITED: Duration = Duration::from_secs(15);
 /// The caller's span id, sent with every call.
 pub const SPAN: &str = "b7ad6b7169203331";
 
+/// The header of a trace.
+pub(crate) fn traceparent(trace: Uuid) -> String {
+    format!("00-{}-{SPAN}-01", trace.simple())
+}
+
 /// A call that is ready to be sent.
 #[derive(Clone)]
 pub(crate) struct Outgoing {
@@ -42,10 +47,9 @@ pub(crate) struct Outgoing {
 impl Outgoing {
     /// The HTTP headers, gRPC metadata or Kafka record headers.
     pub(crate) fn headers(&self) -> Vec<(&'static str, String)> {
-        let trace = self.trace.simple();
         let mut headers = vec![
             (REQUEST_ID, self.request_id.clone()),
-            (TRACEPARENT, format!("00-{trace}-{SPAN}-01")),
+            (TRACEPARENT, traceparent(self.trace)),
         ];
         let address = self.address.map(|address| address.to_string());
         let optional = [

@@ -103,6 +103,7 @@ impl Entry {
         // the record's time rather than the delivery's, which differs each time.
         let written_at = written_at.filter(|at| *at <= now + CLOCK_SKEW);
         let base = written_at.unwrap_or(now);
+        let transport: Transport = transport.parse()?;
         Ok(Self {
             id: ids::of_text(&own_id).unwrap_or_else(id),
             // A clock before 1970 was never set.
@@ -110,8 +111,10 @@ impl Entry {
                 .and_then(instant::from_proto)
                 .filter(|at| *at >= OffsetDateTime::UNIX_EPOCH)
                 .map_or(base, |at| at.min(base + CLOCK_SKEW)),
-            is_timed: written_at.is_some(),
-            transport: transport.parse()?,
+            // A command that Kafka delivers again is served again: its entry has the same id, and the
+            // time of that.
+            is_timed: written_at.is_some() && transport != Transport::Events,
+            transport,
             service: name(service, SERVICE_MAX).ok_or(Error::SERVICE)?,
             method: name(method, METHOD_MAX).ok_or(Error::METHOD)?,
             status: known_status(status).unwrap_or(0),
@@ -618,6 +621,19 @@ mod tests {
         for written_at in [None, Some(later)] {
             assert_eq!(delivered(written_at, NOW), (NOW + CLOCK_SKEW, false));
         }
+    }
+
+    #[test]
+    fn a_command_that_is_served_again_has_another_time() {
+        let is_timed = |transport: &str| {
+            let observation = Observation {
+                transport: transport.to_owned(),
+                ..observation()
+            };
+            observed(observation).unwrap().is_timed
+        };
+        assert!(is_timed("rest") && is_timed("grpc"));
+        assert!(!is_timed("events"));
     }
 
     #[test]

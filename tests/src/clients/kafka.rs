@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use trichrome_proto::{
     contract::{Operation, command_topics},
     wire::{
-        header::{AUTHORIZATION, IDEMPOTENCY_KEY, REQUEST_ID, RETRY_AFTER},
+        header::{AUTHORIZATION, IDEMPOTENCY_KEY, REQUEST_ID, RETRY_AFTER, TRACEPARENT},
         limits::MAX_RECORD,
         record::{OPERATION, default_event_id},
     },
@@ -31,7 +31,10 @@ use super::{
     broker::{Broker, User, own_name},
     results::{Answer, Expected, Results, headers},
 };
-use crate::{reply::Reply, request::Outgoing};
+use crate::{
+    reply::Reply,
+    request::{Outgoing, traceparent},
+};
 
 /// The partitions of each topic of the local stack.
 pub const PARTITIONS: i32 = 3;
@@ -93,6 +96,12 @@ impl Record {
     #[must_use]
     pub fn token(self, token: &str) -> Self {
         self.header(AUTHORIZATION, &format!("Bearer {token}"))
+    }
+
+    /// Adds the header of a trace.
+    #[must_use]
+    pub fn trace(self, trace: Uuid) -> Self {
+        self.header(TRACEPARENT, &traceparent(trace))
     }
 }
 

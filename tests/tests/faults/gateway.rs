@@ -297,12 +297,17 @@ async fn deletions(run: Scenario) -> Result<()> {
     }
     let kafka = &run.stack().kafka;
     let mut expected = Vec::new();
+    let mut traces = Vec::new();
     for id in &ids {
         let event_id = Uuid::new_v4().to_string();
         let args = json!({"picture_id": id});
         let record = Record::new("pictures", "deletepicture", envelope(&event_id, &args));
+        let trace = Uuid::new_v4();
+        traces.push(trace);
         expected.push(kafka.expect(&event_id));
-        kafka.produce(&record.token(&account.token)).await?;
+        kafka
+            .produce(&record.token(&account.token).trace(trace))
+            .await?;
     }
     // Some deletions are answered, some in progress, and some wait.
     let answer = expected[DELETED / 4].answer().await?;
@@ -323,6 +328,7 @@ async fn deletions(run: Scenario) -> Result<()> {
         }
     }
     eprintln!("{repeated} of {DELETED} deletions were delivered again");
+    call_logs::all(&run.stack().postgres, &traces, SOON).await?;
     Ok(())
 }
 
