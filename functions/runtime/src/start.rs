@@ -3,6 +3,8 @@
 use std::{
     any::TypeId,
     convert::Infallible,
+    future::ready,
+    pin::Pin,
     process::ExitCode,
     sync::{
         Arc,
@@ -31,7 +33,7 @@ use crate::{
     function::{EventFunction, Function},
     logs, origin,
     response_cache::{NoCache, ResponseCache},
-    shell::Shell,
+    shell::{Handled, Shell},
     token_check::TokenCheck as _,
 };
 
@@ -39,6 +41,16 @@ use crate::{
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(9);
 
 type RuntimeError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What a function does until Lambda ends the process.
+type Work = Pin<Box<dyn Future<Output = Result<(), RuntimeError>>>>;
+
+/// Reads the configuration.
+type Build = Box<dyn FnOnce(&mut Env, Telemetry) -> Work>;
+
+/// Serves one request. A trait object, so that Lambda's runtime is compiled once, in this crate, and
+/// not for each function.
+type Handler = Arc<dyn Fn(Request) -> Pin<Box<dyn Future<Output = Handled> + Send>> + Send + Sync>;
 
 /// Serves an operation of the contract until Lambda ends the process.
 ///
@@ -55,7 +67,7 @@ pub fn run<F: Function>() -> ExitCode {
 /// Serves an operation as [`run`] does, with a cache. Operations that the contract lets keep or evict
 /// responses need one, which may be switched off by its configuration.
 pub fn run_cached<F: Function, C: ResponseCache>() -> ExitCode {
-    start(F::NAME, |env, telemetry| {
+    let build = |env: &mut Env, telemetry: Telemetry| -> Work {
         let operation = contract::by_function(F::NAME);
         if operation.is_none() {
             env.problem(F::NAME, "is not an operation of the contract");
@@ -88,13 +100,16 @@ pub fn run_cached<F: Function, C: ResponseCache>() -> ExitCode {
             proxies,
             cold: AtomicBool::new(true),
         });
-        async move {
-            let Some(shell) = shell else {
-                return Ok(());
-            };
-            serve(shell, after).await
-        }
-    })
+        let Some(shell) = shell.map(Arc::new) else {
+            return Box::pin(ready(Ok(())));
+        };
+        let handler: Handler = Arc::new(move |request| {
+            let shell = Arc::clone(&shell);
+            Box::pin(async move { shell.handle(request).await })
+        });
+        Box::pin(serve(handler, after))
+    };
+    start(F::NAME, Box::new(build))
 }
 
 /// Reports an operation that keeps or evicts responses and has no cache to choose.
@@ -108,21 +123,18 @@ pub(crate) fn check_cache<C: ResponseCache>(operation: Option<&Operation>, env: 
     }
 }
 
-async fn serve<F: Function, C: ResponseCache>(
-    shell: Shell<F, C>,
-    after: After,
-) -> Result<(), RuntimeError> {
+async fn serve(handler: Handler, after: After) -> Result<(), RuntimeError> {
     let (outbox, extension) = after::register(after).await;
-    let (shell, outbox) = (Arc::new(shell), Arc::new(outbox));
+    let outbox = Arc::new(outbox);
     let function = lambda_runtime::run(service_fn(move |event: LambdaEvent<HttpEvent>| {
-        let (shell, outbox) = (shell.clone(), outbox.clone());
+        let (handler, outbox) = (handler.clone(), outbox.clone());
         let HttpEvent { request, body } = event.payload;
         let mut body = Some(body);
         let mut adapter = Adapter::from(service_fn(move |mut request: Request| {
-            let (shell, outbox) = (shell.clone(), outbox.clone());
+            let (handler, outbox) = (handler.clone(), outbox.clone());
             *request.body_mut() = body.take().unwrap_or_default();
             async move {
-                let handled = shell.handle(request).await;
+                let handled = handler(request).await;
                 outbox.put(handled.finished).await;
                 Ok::<_, Infallible>(handled.response)
             }
@@ -140,12 +152,13 @@ async fn serve<F: Function, C: ResponseCache>(
 ///
 /// A failure is returned as a function error, so that the event source redelivers the event.
 pub fn run_events<F: EventFunction>() -> ExitCode {
-    start(F::NAME, |env, telemetry| {
+    let build = |env: &mut Env, telemetry: Telemetry| -> Work {
         let log = CallLog::none();
         let after = After::from_env(env, log, telemetry.spans);
         let function = Arc::new(F::build(env));
-        serve_events(function, after)
-    })
+        Box::pin(serve_events(function, after))
+    };
+    start(F::NAME, Box::new(build))
 }
 
 async fn serve_events<F: EventFunction>(
@@ -218,10 +231,7 @@ fn event_span<F: EventFunction>(context: &Context, cold: bool) -> Span {
 
 /// Reads the configuration and runs the function. One thread is enough for a function, which
 /// serves one call at a time, and makes the start faster.
-fn start<W>(name: &str, build: impl FnOnce(&mut Env, Telemetry) -> W) -> ExitCode
-where
-    W: Future<Output = Result<(), RuntimeError>>,
-{
+fn start(name: &str, build: Build) -> ExitCode {
     let telemetry = logs::start(name);
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
