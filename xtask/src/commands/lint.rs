@@ -82,6 +82,16 @@ const CHECKS: [Check; 11] = [
     },
 ];
 
+/// Checks that `cargo xtask test` has run beside the tests.
+pub(crate) const BESIDE_TESTS: [&str; 6] = [
+    "clippy",
+    "contract",
+    "web",
+    "observability",
+    "template",
+    "containers",
+];
+
 #[derive(Args)]
 pub(crate) struct Options {
     /// Only these: format, contract, cost, web, observability, template, containers, chart,
@@ -149,7 +159,7 @@ pub(crate) fn format() -> Result<()> {
 }
 
 /// The contract, and what is generated from it.
-pub(crate) fn contract() -> Result<()> {
+fn contract() -> Result<()> {
     let proto = root().join("proto");
     all([
         logged(
@@ -209,7 +219,7 @@ fn cost() -> Result<()> {
 
 /// The web app's format, lints and types, and whether its generated types and the Postman
 /// collection are up to date. Its packages have to be installed.
-pub(crate) fn web() -> Result<()> {
+fn web() -> Result<()> {
     let scripts = [
         ("format:check", "web: Prettier"),
         ("lint", "web: ESLint"),
@@ -238,14 +248,14 @@ pub(crate) fn web_size() -> Result<()> {
 }
 
 /// Rules, dashboards and what runs beside them.
-pub(crate) fn observability() -> Result<()> {
+fn observability() -> Result<()> {
     observe::lint::run()
 }
 
 /// The templates: CloudFormation's schemas, as they are and transformed with combinations of their
 /// parameters, SAM's, and rules of security; then the deployment's unit tests. The checks are
 /// installed where they are missing.
-pub(crate) fn template() -> Result<()> {
+fn template() -> Result<()> {
     SAM.install()?;
     CHECKOV.install()?;
     let file = root().join("template.yaml");
@@ -291,7 +301,7 @@ pub(crate) fn template() -> Result<()> {
 }
 
 /// Dockerfiles, compose files and workflows.
-pub(crate) fn containers() -> Result<()> {
+fn containers() -> Result<()> {
     lints::containers::run()
 }
 
@@ -307,7 +317,7 @@ pub(crate) fn dependencies() -> Result<()> {
 }
 
 /// Rust's lints, tests included.
-pub(crate) fn clippy() -> Result<()> {
+fn clippy() -> Result<()> {
     logged(
         builds::everything(cargo().arg("clippy"))
             // No build of the tests has these.
@@ -369,6 +379,13 @@ mod tests {
             "these checks failed:\n  one: mend it\n  three: mend it"
         );
         assert!(run_all(checks[1..2].iter()).is_ok());
+    }
+
+    #[test]
+    fn the_checks_beside_the_tests_exist() {
+        for name in BESIDE_TESTS {
+            assert!(CHECKS.iter().any(|check| check.name == name), "{name}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: all checks and tests, on a separate stack.
 
-use std::{path::Path, time::Instant};
+use std::{path::Path, process::Command, time::Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
@@ -13,14 +13,15 @@ use super::{
 use crate::{
     builds::{self, TestBinary},
     chart,
+    job::Job,
     lints::dependencies,
     observe::{Observe, evaluation},
     progress::say,
     stack::{self, Cache, Ports, Stack, Supervisor},
     test_run::{Counts, TestRun},
-    tools::{Chromium, node::POSTMAN},
+    tools::{self, Chromium, node::POSTMAN},
     web_tests,
-    workspace::root,
+    workspace::{binary, root},
 };
 
 #[derive(Args)]
@@ -55,15 +56,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let chromium = chromium.finish()?;
     POSTMAN.install()?;
     let mut counts = Counts::default();
+    let mut lints = None;
     if !options.e2e {
-        lint::contract()?;
-        lint::web()?;
         lint::web_size()?;
-        lint::observability()?;
-        lint::template()?;
-        lint::containers()?;
         dependencies::of_this_commit()?;
-        lint::clippy()?;
+        lints = Some(begin_lints()?);
         counts += without_stack(&tests, &chromium, options)?;
     }
     let programs = ON_A_STACK
@@ -83,9 +80,30 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let logs = supervisor.stack().logs.clone();
     drop(supervisor);
     counts += on_stack.with_context(|| format!("the stack's logs: {}", logs.display()))?;
+    if let Some(lints) = lints {
+        lints.finish()?;
+    }
     counts += test_apache_kafka::run(&tests, options.filter.as_deref())?;
     counts += test_deployed::run(&tests, options.filter.as_deref())?;
     report(counts, started)
+}
+
+/// Starts the other lints. They run beside the tests at the lowest priority, since most of the tests
+/// wait most of the time.
+fn begin_lints() -> Result<Job> {
+    let mut command = Command::new("nice");
+    command
+        .args(["-n", "19"])
+        .arg(binary("xtask"))
+        .arg("lint")
+        .args(lint::BESIDE_TESTS)
+        .current_dir(root());
+    Job::begin(
+        &mut command,
+        "lints",
+        &tools::logs()?.join("lints.log"),
+        None,
+    )
 }
 
 fn report(counts: Counts, started: Instant) -> Result<()> {
