@@ -41,9 +41,14 @@ async fn totals(installation: &Installation, request: GetLogRequest) -> Totals {
 /// Fails unless every sum is that of its calls.
 async fn check_sums(installation: &mut Installation) {
     for (table, length, columns) in [
-        ("calls_by_hour", "1 hour", "transport, service, method, "),
-        ("calls_by_day", "1 day", "transport, service, method, "),
+        (
+            "operations_by_hour",
+            "1 hour",
+            "transport, service, method, ",
+        ),
+        ("operations_by_day", "1 day", "transport, service, method, "),
         ("calls_by_five_minutes", "5 minutes", ""),
+        ("calls_by_hour", "1 hour", ""),
     ] {
         let counted = format!(
             "SELECT date_bin('{length}', at, '2001-01-01 00:00+00') AS start, {columns} \

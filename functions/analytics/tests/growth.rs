@@ -100,8 +100,8 @@ async fn fill(installation: &mut Installation, hours: i64) {
         )
     };
     for (table, length, count) in [
-        ("calls_by_hour", "1 hour", PER_HOUR),
-        ("calls_by_day", "1 day", PER_HOUR * 24),
+        ("operations_by_hour", "1 hour", PER_HOUR),
+        ("operations_by_day", "1 day", PER_HOUR * 24),
     ] {
         let sql = format!(
             "INSERT INTO {table} {weights} \
@@ -113,15 +113,20 @@ async fn fill(installation: &mut Installation, hours: i64) {
         );
         installation.execute(&sql).await;
     }
-    let sql = format!(
-        "INSERT INTO calls_by_five_minutes {weights}, cells AS MATERIALIZED (\
-             SELECT cell, max(micros) AS micros, sum(share) * 3 AS share FROM weights GROUP BY cell) \
-         SELECT start, cell, {counts} \
-         FROM (SELECT start, cells.*, floor(random() + {PER_HOUR} / 12 * share)::int8 AS calls \
-             FROM {}, cells) AS drawn WHERE calls > 0",
-        starts("5 minutes")
-    );
-    installation.execute(&sql).await;
+    for (table, length, count) in [
+        ("calls_by_five_minutes", "5 minutes", PER_HOUR / 12),
+        ("calls_by_hour", "1 hour", PER_HOUR),
+    ] {
+        let sql = format!(
+            "INSERT INTO {table} {weights}, cells AS MATERIALIZED (\
+                 SELECT cell, max(micros) AS micros, sum(share) * 3 AS share FROM weights GROUP BY cell) \
+             SELECT start, cell, {counts} \
+             FROM (SELECT start, cells.*, floor(random() + {count} * share)::int8 AS calls \
+                 FROM {}, cells) AS drawn WHERE calls > 0",
+            starts(length)
+        );
+        installation.execute(&sql).await;
+    }
     // What the upkeep adds: the hours with rows.
     let summed_from = "ALTER TABLE calls ENABLE TRIGGER sum_calls; \
         UPDATE calls_state SET summed_from = date_bin('1 hour', now(), '2001-01-01 00:00+00')";
@@ -150,9 +155,10 @@ async fn fill(installation: &mut Installation, hours: i64) {
     installation.execute("VACUUM ANALYZE").await;
     for table in [
         "calls",
-        "calls_by_day",
-        "calls_by_hour",
+        "operations_by_day",
+        "operations_by_hour",
         "calls_by_five_minutes",
+        "calls_by_hour",
     ] {
         let rows = installation
             .number(&format!("SELECT count(*) FROM {table}"))

@@ -27,10 +27,14 @@ impl Span {
 pub(crate) enum Source {
     /// Each call.
     Calls,
-    /// All operations together.
+    /// Sums of all operations together, by five minutes.
     FiveMinutes,
+    /// Sums of all operations together, by hour.
     Hours,
-    Days,
+    /// Sums by operation and hour.
+    OperationHours,
+    /// Sums by operation and day.
+    OperationDays,
 }
 
 impl Source {
@@ -40,7 +44,8 @@ impl Source {
             Self::Calls => "calls",
             Self::FiveMinutes => "calls_by_five_minutes",
             Self::Hours => "calls_by_hour",
-            Self::Days => "calls_by_day",
+            Self::OperationHours => "operations_by_hour",
+            Self::OperationDays => "operations_by_day",
         }
     }
 
@@ -49,8 +54,8 @@ impl Source {
         match self {
             Self::Calls => 1,
             Self::FiveMinutes => 5 * 60,
-            Self::Hours => 60 * 60,
-            Self::Days => 24 * 60 * 60,
+            Self::Hours | Self::OperationHours => 60 * 60,
+            Self::OperationDays => 24 * 60 * 60,
         }
     }
 }
@@ -89,7 +94,7 @@ impl Knowledge {
     pub(crate) const fn for_operations(self) -> &'static [Source] {
         match self {
             Self::Nothing => &[],
-            Self::Operations | Self::Everything => &[Source::Days, Source::Hours],
+            Self::Operations | Self::Everything => &[Source::OperationDays, Source::OperationHours],
         }
     }
 
@@ -97,10 +102,10 @@ impl Knowledge {
     pub(crate) fn for_buckets(self, buckets: &Buckets) -> &'static [Source] {
         let fits = |source: Source| buckets.length().whole_seconds() % source.seconds() == 0;
         match self {
-            Self::Nothing => &[],
-            _ if fits(Source::Days) => &[Source::Days, Source::Hours],
+            Self::Everything if fits(Source::Hours) => &[Source::Hours, Source::FiveMinutes],
             Self::Everything if fits(Source::FiveMinutes) => &[Source::FiveMinutes],
-            _ if fits(Source::Hours) => &[Source::Hours],
+            Self::Operations if fits(Source::OperationDays) => self.for_operations(),
+            Self::Operations if fits(Source::OperationHours) => &[Source::OperationHours],
             _ => &[],
         }
     }
@@ -181,7 +186,7 @@ mod tests {
 
     use super::*;
 
-    const SUMS: &[Source] = &[Source::Days, Source::Hours];
+    const SUMS: &[Source] = &[Source::OperationDays, Source::OperationHours];
 
     fn span(since: Option<OffsetDateTime>, until: Option<OffsetDateTime>) -> Span {
         Span { since, until }
@@ -202,17 +207,17 @@ mod tests {
         let expected = [
             (Source::Calls, since, datetime!(2026-10-01 22:00 UTC)),
             (
-                Source::Hours,
+                Source::OperationHours,
                 datetime!(2026-10-01 22:00 UTC),
                 datetime!(2026-10-02 00:00 UTC),
             ),
             (
-                Source::Days,
+                Source::OperationDays,
                 datetime!(2026-10-02 00:00 UTC),
                 datetime!(2026-10-03 00:00 UTC),
             ),
             (
-                Source::Hours,
+                Source::OperationHours,
                 datetime!(2026-10-03 00:00 UTC),
                 datetime!(2026-10-03 01:00 UTC),
             ),
@@ -225,7 +230,10 @@ mod tests {
     #[test]
     fn an_open_range_is_read_from_the_coarsest_sums() {
         let everything = span(None, None);
-        assert_eq!(covered(everything, None), [(Source::Days, everything)]);
+        assert_eq!(
+            covered(everything, None),
+            [(Source::OperationDays, everything)]
+        );
         assert_eq!(
             cover(everything, None, &[]),
             [Piece {
@@ -243,8 +251,8 @@ mod tests {
             covered(span(None, None), summed_from),
             [
                 (Source::Calls, span(None, summed_from)),
-                (Source::Hours, span(summed_from, midnight)),
-                (Source::Days, span(midnight, None)),
+                (Source::OperationHours, span(summed_from, midnight)),
+                (Source::OperationDays, span(midnight, None)),
             ]
         );
         let earlier = Some(datetime!(2026-10-02 12:00 UTC));
@@ -301,9 +309,14 @@ mod tests {
         assert_eq!(sources(Duration::HOUR, everything), none);
         assert_eq!(sources(Duration::DAY, everything), [Source::FiveMinutes]);
         assert_eq!(sources(Duration::DAY, operations), none);
-        assert_eq!(sources(Duration::WEEK, operations), [Source::Hours]);
-        assert_eq!(sources(Duration::WEEK, everything), [Source::FiveMinutes]);
-        assert_eq!(sources(Duration::days(90), everything), SUMS);
+        assert_eq!(
+            sources(Duration::WEEK, operations),
+            [Source::OperationHours]
+        );
+        let of_all = [Source::Hours, Source::FiveMinutes];
+        assert_eq!(sources(Duration::WEEK, everything), of_all);
+        assert_eq!(sources(Duration::days(90), everything), of_all);
+        assert_eq!(sources(Duration::days(90), operations), SUMS);
         assert_eq!(sources(Duration::days(90), Knowledge::Nothing), none);
     }
 

@@ -135,7 +135,7 @@ async fn ends_within(
 /// all entries.
 async fn days(connection: &mut PgConnection, filter: &Filter) -> Result<Ends, sqlx::Error> {
     let mut query = QueryBuilder::new("SELECT min(start) AS first, max(start) AS last FROM ");
-    query.push(Source::Days.table());
+    query.push(Source::OperationDays.table());
     let span = Span {
         since: filter
             .since
@@ -206,7 +206,7 @@ fn query(
         });
         query.push(match source {
             Source::Calls => ", at, ",
-            Source::FiveMinutes | Source::Hours | Source::Days => ", start, ",
+            _ => ", start, ",
         });
         query.push_bind(Buckets::origin()).push(") AS bucket");
     });
@@ -258,7 +258,7 @@ fn union(
                 conditions::push_within(filter, span, query);
                 query.push(" GROUP BY ").push(columns);
             }
-            Source::FiveMinutes | Source::Hours | Source::Days => {
+            _ => {
                 let counts = match filter.errors_only {
                     true => SUMS_OF_ERRORS,
                     false => SUMS,

@@ -25,11 +25,11 @@ WITH missing AS (\
         FROM calls WHERE at >= $1 AND at < $1 + interval '1 hour' GROUP BY 1, 2, 3, 4 \
         UNION ALL \
         SELECT transport, service, method, cell, -calls, -errors, -micros, -error_micros \
-        FROM calls_by_hour WHERE start = $1) AS counted \
+        FROM operations_by_hour WHERE start = $1) AS counted \
     GROUP BY 1, 2, 3, 4 \
     HAVING sum(calls) <> 0 OR sum(errors) <> 0 OR sum(micros) <> 0 OR sum(error_micros) <> 0), \
 added AS (\
-    INSERT INTO calls_by_hour AS sums \
+    INSERT INTO operations_by_hour AS sums \
     SELECT $1, transport, service, method, cell, calls, errors, micros, error_micros FROM missing \
     ORDER BY 1, 2, 3, 4, 5 \
     ON CONFLICT (start, transport, service, method, cell) DO UPDATE SET \
@@ -37,7 +37,7 @@ added AS (\
         micros = sums.micros + excluded.micros, \
         error_micros = sums.error_micros + excluded.error_micros \
     RETURNING 1) \
-INSERT INTO calls_by_day AS sums \
+INSERT INTO operations_by_day AS sums \
 SELECT date_bin('1 day', $1, '2001-01-01 00:00+00'), transport, service, method, cell, calls, errors, \
     micros, error_micros FROM missing WHERE (SELECT count(*) FROM added) > 0 \
 ORDER BY 1, 2, 3, 4, 5 \
@@ -46,22 +46,35 @@ ON CONFLICT (start, transport, service, method, cell) DO UPDATE SET \
     micros = sums.micros + excluded.micros, \
     error_micros = sums.error_micros + excluded.error_micros";
 
-/// The same for the five minutes of the hour.
-const FIVE_MINUTES: &str = "\
-INSERT INTO calls_by_five_minutes AS sums \
-SELECT start, cell, sum(calls), sum(errors), sum(micros), sum(error_micros) FROM (\
-    SELECT date_bin('5 minutes', at, '2001-01-01 00:00+00') AS start, \
-        floor(ln(greatest(duration_ms, 0.001)) * 50)::int2 AS cell, \
-        count(*) AS calls, count(*) FILTER (WHERE status >= 400) AS errors, \
-        sum(round(duration_ms * 1000))::int8 AS micros, \
-        coalesce(sum(round(duration_ms * 1000)) FILTER (WHERE status >= 400), 0)::int8 AS error_micros \
-    FROM calls WHERE at >= $1 AND at < $1 + interval '1 hour' GROUP BY 1, 2 \
-    UNION ALL \
-    SELECT start, cell, -calls, -errors, -micros, -error_micros FROM calls_by_five_minutes \
-    WHERE start >= $1 AND start < $1 + interval '1 hour') AS counted \
-GROUP BY 1, 2 \
-HAVING sum(calls) <> 0 OR sum(errors) <> 0 OR sum(micros) <> 0 OR sum(error_micros) <> 0 \
-ORDER BY 1, 2 \
+/// The same for all operations together: for the five minutes of the hour, and for the hour.
+const ALL_OPERATIONS: &str = "\
+WITH missing AS (\
+    SELECT start, cell, sum(calls) AS calls, sum(errors) AS errors, sum(micros) AS micros, \
+        sum(error_micros) AS error_micros FROM (\
+        SELECT date_bin('5 minutes', at, '2001-01-01 00:00+00') AS start, \
+            floor(ln(greatest(duration_ms, 0.001)) * 50)::int2 AS cell, \
+            count(*) AS calls, count(*) FILTER (WHERE status >= 400) AS errors, \
+            sum(round(duration_ms * 1000))::int8 AS micros, \
+            coalesce(sum(round(duration_ms * 1000)) FILTER (WHERE status >= 400), 0)::int8 \
+                AS error_micros \
+        FROM calls WHERE at >= $1 AND at < $1 + interval '1 hour' GROUP BY 1, 2 \
+        UNION ALL \
+        SELECT start, cell, -calls, -errors, -micros, -error_micros FROM calls_by_five_minutes \
+        WHERE start >= $1 AND start < $1 + interval '1 hour') AS counted \
+    GROUP BY 1, 2 \
+    HAVING sum(calls) <> 0 OR sum(errors) <> 0 OR sum(micros) <> 0 OR sum(error_micros) <> 0), \
+added AS (\
+    INSERT INTO calls_by_five_minutes AS sums \
+    SELECT start, cell, calls, errors, micros, error_micros FROM missing ORDER BY 1, 2 \
+    ON CONFLICT (start, cell) DO UPDATE SET \
+        calls = sums.calls + excluded.calls, errors = sums.errors + excluded.errors, \
+        micros = sums.micros + excluded.micros, \
+        error_micros = sums.error_micros + excluded.error_micros \
+    RETURNING 1) \
+INSERT INTO calls_by_hour AS sums \
+SELECT $1, cell, sum(calls), sum(errors), sum(micros), sum(error_micros) FROM missing \
+WHERE (SELECT count(*) FROM added) > 0 \
+GROUP BY cell ORDER BY cell \
 ON CONFLICT (start, cell) DO UPDATE SET \
     calls = sums.calls + excluded.calls, errors = sums.errors + excluded.errors, \
     micros = sums.micros + excluded.micros, \
@@ -98,7 +111,7 @@ pub(super) async fn run(
                 let mut transaction = connection.begin().await?;
                 for statement in [
                     HOUR,
-                    FIVE_MINUTES,
+                    ALL_OPERATIONS,
                     "UPDATE calls_state SET summed_from = $1",
                 ] {
                     sqlx::query(statement)

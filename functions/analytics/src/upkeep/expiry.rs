@@ -14,10 +14,11 @@ const BEFORE_CUTOVER: &str = "call_logs";
 
 /// Other tables with old rows, and their columns of time. Sums go with their calls, so that totals
 /// are those of the calls that can be read.
-const TABLES: [(&str, &str); 6] = [
+const TABLES: [(&str, &str); 7] = [
     ("calls_by_five_minutes", "start"),
     ("calls_by_hour", "start"),
-    ("calls_by_day", "start"),
+    ("operations_by_hour", "start"),
+    ("operations_by_day", "start"),
     ("calls_other", "at"),
     (BEFORE_CUTOVER, "at"),
     ("call_claims", "at"),
