@@ -14,7 +14,6 @@ use crate::{
     builds::{self, TestBinary},
     chart,
     job::Job,
-    lints::dependencies,
     observe::{Observe, evaluation},
     progress::say,
     stack::{self, Cache, Ports, Stack, Supervisor},
@@ -59,7 +58,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut lints = None;
     if !options.e2e {
         lint::web_size()?;
-        dependencies::of_this_commit()?;
         lints = Some(begin_lints()?);
         counts += without_stack(&tests, &chromium, options)?;
     }
