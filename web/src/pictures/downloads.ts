@@ -1,6 +1,7 @@
 /** Whether somebody still wants a result that several may share. */
 export class Wanted {
   private count = 0;
+  private begun = false;
   private readonly controller = new AbortController();
 
   /** Adds someone who wants it until the signal aborts; without a signal, to the end. */
@@ -17,8 +18,14 @@ export class Wanted {
     return this.controller.signal;
   }
 
-  get hasEnded(): boolean {
-    return this.signal.aborted;
+  /** Says that the work has begun. From here on it runs to its end, so others may still share it. */
+  begin(): void {
+    this.begun = true;
+  }
+
+  /** Whether it was given up before it began. */
+  get isGivenUp(): boolean {
+    return this.signal.aborted && !this.begun;
   }
 }
 

@@ -70,6 +70,7 @@ async function load(
   const kept = await cache?.match(key).catch(() => undefined);
   if (kept !== undefined) return kept.blob();
   await downloads.enter(wanted);
+  wanted.begin();
   try {
     const link = await findLink();
     const blob = (await download(link)) ?? (await download(await findLink(link)));
@@ -93,7 +94,7 @@ function share(
 ): Promise<Blob> {
   const key = keyOf(id, variant);
   const found = running.get(key);
-  if (found !== undefined && !found.wanted.hasEnded) {
+  if (found !== undefined && !found.wanted.isGivenUp) {
     found.wanted.by(signal);
     return found.blob;
   }

@@ -1,4 +1,4 @@
-import { type PointerEvent, useState } from 'react';
+import { memo, type PointerEvent, useState } from 'react';
 import { formatCount } from '../lib/format';
 import { formatMonth } from '../pictures/dates';
 import styles from './timeline.module.css';
@@ -18,7 +18,7 @@ const MIN_MONTHS = 3;
  * A map of the timeline on its right edge: years in proportion, the month under the pointer, and the
  * place that is on screen. Keyboards and screen readers use "Jump to month" instead.
  */
-export function Scrubber({ sections, height, onJump }: ScrubberProps) {
+export const Scrubber = memo(function Scrubber({ sections, height, onJump }: ScrubberProps) {
   const [hover, setHover] = useState<{ readonly share: number; readonly section: Section }>();
   if (sections.length < MIN_MONTHS) return null;
 
@@ -62,4 +62,4 @@ export function Scrubber({ sections, height, onJump }: ScrubberProps) {
       )}
     </div>
   );
-}
+});

@@ -117,7 +117,7 @@ function Picture({
           className={styles.check}
           onClick={(event) => onToggle(entry, event.shiftKey)}
         >
-          <CheckIcon size={16} />
+          {selected && <CheckIcon size={16} />}
         </button>
         {state === 'failed' && (
           <Button

@@ -1,4 +1,4 @@
-import { type RefObject, useEffect, useLayoutEffect, useRef } from 'react';
+import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef } from 'react';
 import type { Order } from '../api/queryKeys';
 import type { Box } from './layout';
 import type { Section } from './useSections';
@@ -15,13 +15,19 @@ interface Anchor {
 /** Where each order's timeline was left, for coming back from another page. */
 const left = new Map<Order, Anchor>();
 
-const boxesOf = (section: Section): readonly Box[] =>
-  section.layout?.days.flatMap(({ boxes }) => boxes) ?? [];
+/** The first box of a month that fits, in reading order. */
+function findBox({ layout }: Section, fits: (box: Box) => boolean): Box | undefined {
+  for (const { boxes } of layout?.days ?? []) {
+    const box = boxes.find(fits);
+    if (box !== undefined) return box;
+  }
+  return undefined;
+}
 
 function anchorAt(sections: readonly Section[], viewTop: number): Anchor | undefined {
   const section = sections.find(({ top, height }) => top + height > viewTop);
   if (section === undefined) return undefined;
-  const box = boxesOf(section).find(({ top, height }) => section.top + top + height > viewTop);
+  const box = findBox(section, ({ top, height }) => section.top + top + height > viewTop);
   const top = section.top + (box?.top ?? 0);
   return { month: section.month, id: box?.entry.id, offset: top - viewTop };
 }
@@ -31,7 +37,7 @@ function topOf(sections: readonly Section[], { month, id }: Anchor): number | un
   const section = sections.find((section) => section.month === month);
   if (section === undefined) return undefined;
   if (id === undefined) return section.top;
-  const box = boxesOf(section).find(({ entry }) => entry.id === id);
+  const box = findBox(section, ({ entry }) => entry.id === id);
   return box && section.top + box.top;
 }
 
@@ -76,9 +82,9 @@ export function useAnchor(
     // eslint-disable-next-line react-hooks/exhaustive-deps -- `listTop` reads a ref
   }, [order]);
 
-  return () => {
+  return useCallback(() => {
     anchor.current = undefined;
-  };
+  }, []);
 }
 
 /** Forgets where the timeline was left, when a session ends. */

@@ -1,5 +1,5 @@
 import { useQueries, useQuery } from '@tanstack/react-query';
-import { useCallback, useMemo } from 'react';
+import { useMemo } from 'react';
 import type { Order } from '../api/queryKeys';
 import type { IndexEntry } from '../api/types';
 import { useStore } from '../lib/useStore';
@@ -7,6 +7,7 @@ import { dayOf } from '../pictures/dates';
 import { hiddenStore } from '../pictures/deletion';
 import { monthQuery, monthsQuery } from '../pictures/queries';
 import { estimateHeight, type Layout, layOut, rowHeightFor } from './layout';
+import { useLoadedMonths } from './useLoadedMonths';
 
 /** A month of the timeline. */
 export interface Section {
@@ -51,36 +52,24 @@ export function useSections({ order, search, width, near }: SectionsOptions): Se
   const known = months.data?.months;
   const searching = search !== '';
 
-  const combine = useCallback(
-    (
-      results: readonly {
-        data: readonly IndexEntry[] | undefined;
-        error: Error | null;
-        isLoading: boolean;
-      }[],
-    ) => ({
-      data: results.map(({ data }) => data),
-      error: results.find(({ error }) => error !== null)?.error ?? null,
-      isLoading: results.some(({ isLoading }) => isLoading),
-    }),
-    [],
+  // A search loads every month, but shows few.
+  const queries = useMemo(
+    () =>
+      (known ?? [])
+        .filter(({ month }) => searching || near.has(month))
+        .map(({ month }) => monthQuery(order, month, { links: near.has(month) })),
+    [known, searching, near, order],
   );
-  const loaded = useQueries({
-    queries: (known ?? []).map(({ month }) => ({
-      // A search loads every month, but shows few.
-      ...monthQuery(order, month, { links: near.has(month) }),
-      enabled: searching || near.has(month),
-    })),
-    combine,
-  });
+  const { error: monthsError, isLoading } = useQueries({ queries, combine: outcome });
+  const loaded = useLoadedMonths(order);
 
   const layouts = useMemo(() => createLayouts(order, width), [order, width]);
   const { sections, height } = useMemo(() => {
     const sections: Section[] = [];
     let top = 0;
     let before = 0;
-    (known ?? []).forEach(({ month, count }, index) => {
-      const all = loaded.data[index];
+    (known ?? []).forEach(({ month, count }) => {
+      const all = loaded.get(month);
       const entries = all?.filter(
         ({ id, title }) => !hidden.has(id) && (!searching || title.toLowerCase().includes(search)),
       );
@@ -94,19 +83,28 @@ export function useSections({ order, search, width, near }: SectionsOptions): Se
       before += section.count;
     });
     return { sections, height: top };
-  }, [known, loaded.data, hidden, searching, search, layouts]);
+  }, [known, loaded, hidden, searching, search, layouts]);
 
   const last = sections.at(-1);
   const total = last === undefined ? 0 : last.before + last.count;
-  const error = months.error ?? loaded.error;
   return {
     sections,
     total,
     height,
     isEmpty: known && (known.length === 0 || (!searching && sections.length === 0)),
-    error,
-    isLoading: months.isLoading || loaded.isLoading,
+    error: months.error ?? monthsError,
+    isLoading: months.isLoading || isLoading,
     retry: () => void months.refetch(),
+  };
+}
+
+/** What there is to say of several queries. */
+function outcome(
+  results: readonly { readonly error: Error | null; readonly isLoading: boolean }[],
+): Pick<Sections, 'error' | 'isLoading'> {
+  return {
+    error: results.find(({ error }) => error !== null)?.error ?? null,
+    isLoading: results.some(({ isLoading }) => isLoading),
   };
 }
 

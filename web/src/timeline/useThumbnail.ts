@@ -9,6 +9,9 @@ type State = 'loading' | 'shown' | 'failed' | 'undecodable';
 /** A thumbnail that is in the cache is drawn sooner than this, without a placeholder before. */
 const PLACEHOLDER_MS = 60;
 
+/** Why a download isn't wanted any longer. One for all: each would have a stack trace of its own. */
+const LEFT = new DOMException('The picture left the page.', 'AbortError');
+
 /** Draws a picture's placeholder, then its thumbnail. Before that exists, the file it was uploaded from. */
 export function useThumbnail(
   canvas: RefObject<HTMLCanvasElement | null>,
@@ -43,7 +46,7 @@ export function useThumbnail(
       });
     return () => {
       clearTimeout(timer);
-      controller.abort();
+      controller.abort(LEFT);
     };
     // eslint-disable-next-line react-hooks/exhaustive-deps -- titles and links don't change the picture
   }, [canvas, entry.id, entry.state, width, height, attempt]);
