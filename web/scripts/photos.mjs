@@ -48,6 +48,8 @@ for (const { count, form } of runs) {
   await page.evaluate(async () => {
     for (const name of await caches.keys()) await caches.delete(name);
   });
+  // The page would go on downloading.
+  await page.goto('about:blank');
   await session.send('Network.clearBrowserCache');
   await session.send('Network.emulateNetworkConditions', SLOW_4G);
   if (form === 'phone') await session.send('Emulation.setCPUThrottlingRate', { rate: 4 });
@@ -167,8 +169,10 @@ async function lookThrough(page) {
       return bottom > 0 && top < innerHeight;
     };
     const isShown = () => {
-      // A month that is being loaded may be in between.
+      // Months that are being loaded, and pictures that pass too fast to be seen.
       if (document.querySelector('[role=grid]')?.ariaBusy === 'true') return false;
+      const passing = document.querySelectorAll('[role=rowgroup] > [role=presentation]');
+      if ([...passing].some(onScreen)) return false;
       const tiles = [...document.querySelectorAll('[role=grid] [role=gridcell]')].filter(onScreen);
       const shown = tiles.filter((tile) => tile.querySelector('canvas[data-shown=true]') !== null);
       return tiles.length > 0 && shown.length === tiles.length;
