@@ -111,8 +111,8 @@ impl Entry {
                 .and_then(instant::from_proto)
                 .filter(|at| *at >= OffsetDateTime::UNIX_EPOCH)
                 .map_or(base, |at| at.min(base + CLOCK_SKEW)),
-            // A command that Kafka delivers again is served again: its entry has the same id, and the
-            // time of that.
+            // A command that Kafka delivers again is served again, and its entry has the same id but
+            // another time.
             is_timed: written_at.is_some() && transport != Transport::Events,
             transport,
             service: name(service, SERVICE_MAX).ok_or(Error::SERVICE)?,

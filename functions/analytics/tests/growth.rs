@@ -165,7 +165,8 @@ async fn fill(installation: &mut Installation, hours: i64) {
             .await;
         let bytes = installation
             .number(&format!(
-                "SELECT sum(pg_total_relation_size(relid))::int8 FROM pg_partition_tree('{table}')"
+                "SELECT (pg_total_relation_size('{table}') + coalesce(sum(pg_total_relation_size(relid)), 0))::int8 \
+                 FROM pg_partition_tree('{table}') WHERE isleaf"
             ))
             .await;
         println!("{table}: {rows} rows, {} MB", bytes / 1_000_000);
