@@ -6,6 +6,7 @@ mod cache;
 mod call_logs;
 mod cargo_program;
 mod checks;
+mod cluster;
 mod collector;
 mod filebeat;
 pub(crate) mod go_program;
@@ -23,7 +24,7 @@ use anyhow::Result;
 pub(crate) use checks::Checks;
 
 /// All parts, in the order in which they run: the quick ones first.
-pub(crate) static PARTS: [&Part; 10] = [
+pub(crate) static PARTS: [&Part; 11] = [
     &requests::PART,
     &call_logs::PART,
     &growth::PART,
@@ -34,6 +35,7 @@ pub(crate) static PARTS: [&Part; 10] = [
     &filebeat::PART,
     &jaeger::PART,
     &kubernetes::PART,
+    &cluster::PART,
 ];
 
 /// Checks that go together.

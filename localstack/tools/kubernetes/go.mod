@@ -1,4 +1,4 @@
-// The programs of Kubernetes that `cargo xtask verify kubernetes` runs. Its module replaces the staged
+// The programs of Kubernetes that `cargo xtask verify` runs. Its module replaces the staged
 // modules by folders that its archive lacks, so each is required by its own version.
 module trichrome.invalid/kubernetes
 

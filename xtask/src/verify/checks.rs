@@ -4,6 +4,8 @@ use std::{
     fs::{self, File},
     path::PathBuf,
     process::Command,
+    thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result};
@@ -14,6 +16,9 @@ use crate::{
     test_run::Counts,
     workspace::local,
 };
+
+/// How often something is asked whether it is true yet.
+const POLL: Duration = Duration::from_millis(250);
 
 /// What a part has checked so far. A failed check is counted, and the next one runs.
 #[derive(Default)]
@@ -74,6 +79,32 @@ impl Checks {
             say(problem);
         }
         self.count(truth);
+    }
+
+    /// Checks that something comes true before the patience ends. `problem` says what is wrong until then.
+    pub(super) fn becomes(
+        &mut self,
+        check: &str,
+        patience: Duration,
+        mut problem: impl FnMut() -> Result<Option<String>>,
+    ) -> Result<()> {
+        let started = Instant::now();
+        let mut step = Step::begin(check);
+        loop {
+            interrupt::check()?;
+            let Some(problem) = problem()? else {
+                step.end(true);
+                self.count(true);
+                return Ok(());
+            };
+            if started.elapsed() > patience {
+                step.end(false);
+                self.fail(&problem);
+                return Ok(());
+            }
+            step.tick(&problem);
+            thread::sleep(POLL);
+        }
     }
 
     /// Counts a failure, and says what it was.
@@ -137,5 +168,23 @@ mod tests {
         refuses("echo no_such");
         refuses("echo no file >&2; exit 1");
         assert_eq!((checks.counts.passed, checks.counts.failed), (1, 2));
+    }
+
+    #[test]
+    fn what_comes_true_in_time_passes() {
+        let mut checks = Checks::default();
+        let mut becomes = |patience, answers: &[bool]| {
+            let mut answers = answers.iter();
+            checks
+                .becomes("test becomes", patience, || {
+                    let truth = answers.next().copied().unwrap_or(false);
+                    Ok((!truth).then(|| "not yet".to_owned()))
+                })
+                .unwrap();
+        };
+        becomes(Duration::from_secs(60), &[false, true]);
+        becomes(Duration::ZERO, &[true]);
+        becomes(Duration::ZERO, &[]);
+        assert_eq!((checks.counts.passed, checks.counts.failed), (2, 1));
     }
 }

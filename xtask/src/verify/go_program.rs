@@ -28,6 +28,8 @@ pub(crate) struct GoProgram {
 
 /// Where a program is built.
 pub(crate) struct Workshop {
+    /// The program's name.
+    pub(crate) name: &'static str,
     /// Holds the program's sources, and is removed after the build.
     pub(crate) folder: PathBuf,
     step: String,
@@ -102,6 +104,7 @@ impl GoProgram {
                 .with_context(|| format!("cannot copy {}", source.display()))?;
         }
         let workshop = Workshop {
+            name: self.name,
             folder: folder.clone(),
             step: format!("building {} {}", self.name, self.version),
         };

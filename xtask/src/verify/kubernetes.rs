@@ -1,14 +1,15 @@
 //! The Helm chart on a real API server: each set of values is installed, upgraded, rolled back and
 //! uninstalled. The server admits and stores every object but those of Helm's hooks (the topics' job
-//! and the test), which Helm would wait for: no controller runs, and no node.
+//! and the test), which Helm would wait for: no controller runs, and no node ([`super::cluster`]).
 
-mod api_server;
+pub(super) mod api_server;
+pub(super) mod programs;
 
 use std::{fs, path::Path, process::Command};
 
 use anyhow::Result;
 
-use self::api_server::{API_SERVER, ApiServer};
+use self::{api_server::ApiServer, programs::API_SERVER};
 use super::{Checks, Need, Part};
 use crate::{
     chart::{
@@ -25,10 +26,10 @@ pub(super) static PART: Part = Part {
     run,
 };
 
-/// Makes the key of the service accounts.
-static OPENSSL: OpenSsl = OpenSsl;
+/// Makes keys and certificates.
+pub(super) static OPENSSL: OpenSsl = OpenSsl;
 
-struct OpenSsl;
+pub(super) struct OpenSsl;
 
 impl Need for OpenSsl {
     fn lacks(&self) -> Result<Option<String>> {
@@ -53,7 +54,7 @@ fn run(checks: &mut Checks) -> Result<()> {
 }
 
 /// Installs the custom resource definitions, as those of a chart.
-fn definitions(checks: &mut Checks, server: &ApiServer, helm: &Path) -> Result<()> {
+pub(super) fn definitions(checks: &mut Checks, server: &ApiServer, helm: &Path) -> Result<()> {
     let chart = server.state.join("definitions");
     fs::create_dir_all(chart.join("crds"))?;
     let text = "apiVersion: v2\nname: definitions\nversion: 1.0.0\n";

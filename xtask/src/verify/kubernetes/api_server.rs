@@ -1,4 +1,4 @@
-//! Kubernetes' own API server, with Debian's etcd, on loopback. No controller runs, and no node.
+//! Kubernetes' own API server, with Debian's etcd, on loopback.
 
 use std::{
     fs::{self, File},
@@ -12,17 +12,13 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
+use super::programs::API_SERVER;
 use crate::{
-    chart::{self, programs::KUBERNETES},
-    interrupt, port, process,
+    chart, interrupt, port, process,
     progress::Step,
     random,
     tools::etcd,
-    verify::{
-        checks,
-        go_program::{GoProgram, Workshop},
-        server::Server,
-    },
+    verify::{checks, server::Server},
     workspace::local,
 };
 
@@ -30,34 +26,11 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(250);
 
-/// In a module of its own, which requires the staged modules by their versions.
-pub(super) static API_SERVER: GoProgram = GoProgram {
-    name: "kube-apiserver",
-    version: KUBERNETES,
-    gigabytes: 6,
-    sources: &[
-        "localstack/tools/kubernetes/go.mod",
-        "localstack/tools/kubernetes/go.sum",
-    ],
-    build,
-};
-
-/// Builds it with its version, by which Helm decides whether a chart suits the cluster.
-fn build(workshop: &Workshop) -> Result<PathBuf> {
-    const VERSION: &str = "k8s.io/component-base/version";
-    let [major, minor] = [0, 1].map(|part| KUBERNETES.split('.').nth(part).unwrap_or_default());
-    let flags = format!(
-        "-ldflags=-s -w -X {VERSION}.gitVersion=v{KUBERNETES} -X {VERSION}.gitMajor={major} \
-         -X {VERSION}.gitMinor={minor}"
-    );
-    let package = "k8s.io/kubernetes/cmd/kube-apiserver";
-    workshop.go(["build", &flags, "-o", "program", package])?;
-    Ok(workshop.folder.join("program"))
-}
-
-pub(super) struct ApiServer {
-    pub(super) state: PathBuf,
-    pub(super) kubeconfig: PathBuf,
+pub(in crate::verify) struct ApiServer {
+    pub(in crate::verify) state: PathBuf,
+    pub(in crate::verify) kubeconfig: PathBuf,
+    /// Signs the tokens of service accounts.
+    pub(in crate::verify) key: PathBuf,
     /// Stopped before its store.
     server: Server,
     _etcd: Server,
@@ -65,7 +38,7 @@ pub(super) struct ApiServer {
 
 impl ApiServer {
     /// Starts it, and waits until `helm` can talk to it.
-    pub(super) fn start(helm: &Path) -> Result<Self> {
+    pub(in crate::verify) fn start(helm: &Path) -> Result<Self> {
         let state = local().join("kubernetes");
         if state.exists() {
             fs::remove_dir_all(&state)?;
@@ -100,6 +73,8 @@ impl ApiServer {
             .args(["--authorization-mode=RBAC", "--anonymous-auth=false"])
             .args(["--service-cluster-ip-range=10.96.0.0/16"])
             .args(["--endpoint-reconciler-type=none"])
+            // Debian's etcd is too old for lists by way of a watch; not all clients ask again without.
+            .args(["--feature-gates=WatchList=false"])
             .args(["--service-account-issuer=https://kubernetes.default.svc"])
             .arg("--service-account-key-file")
             .arg(&key)
@@ -112,6 +87,7 @@ impl ApiServer {
         let mut api_server = Self {
             state,
             kubeconfig,
+            key,
             server,
             _etcd: etcd,
         };
@@ -120,7 +96,7 @@ impl ApiServer {
     }
 
     /// A Helm that talks to this server.
-    pub(super) fn helm(&self, program: &Path) -> Command {
+    pub(in crate::verify) fn helm(&self, program: &Path) -> Command {
         let mut command = chart::helm(program);
         command.arg("--kubeconfig").arg(&self.kubeconfig);
         command
