@@ -2,7 +2,7 @@
 //! sums of calls from before there were sums.
 //!
 //! It runs after the migrations and on a schedule, and may run at any time, next to writers and
-//! readers. Statements that need a table for themselves wait for it [`LOCK_TIMEOUT`] at most, because
+//! readers. Statements that need a table for themselves wait half a second for it at most, because
 //! writers wait behind them, and try again.
 
 mod backfill;
