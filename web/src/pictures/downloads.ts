@@ -39,15 +39,18 @@ export class Slots {
   }
 
   /** Waits for a slot, unless it isn't wanted any longer: then it rejects. */
-  async enter({ signal }: Wanted): Promise<void> {
+  async enter(wanted: Wanted): Promise<void> {
+    const { signal } = wanted;
     signal.throwIfAborted();
     if (this.free > 0) {
       this.free -= 1;
+      wanted.begin();
       return;
     }
     await new Promise<void>((resolve, reject) => {
       const enter = () => {
         signal.removeEventListener('abort', leave);
+        wanted.begin();
         resolve();
       };
       const leave = () => {

@@ -70,7 +70,6 @@ async function load(
   const kept = await cache?.match(key).catch(() => undefined);
   if (kept !== undefined) return kept.blob();
   await downloads.enter(wanted);
-  wanted.begin();
   try {
     const link = await findLink();
     const blob = (await download(link)) ?? (await download(await findLink(link)));

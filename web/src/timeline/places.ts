@@ -1,4 +1,5 @@
 import type { Placed } from './geometry';
+import type { Box } from './layout';
 import type { Section } from './useSections';
 
 /** All pictures that have been laid out, in reading order. */
@@ -10,14 +11,21 @@ export function placesOf(sections: readonly Section[]): readonly Placed[] {
   );
 }
 
+/** The first box of a month that fits, in reading order. */
+export function findBox({ layout }: Section, fits: (box: Box) => boolean): Box | undefined {
+  for (const { boxes } of layout?.days ?? []) {
+    const box = boxes.find(fits);
+    if (box !== undefined) return box;
+  }
+  return undefined;
+}
+
 /** The first picture that ends below this height, among the sections that are near it. */
 export function firstBelow(sections: readonly Section[], top: number): string | undefined {
   for (const section of sections) {
     if (section.top + section.height <= top) continue;
-    for (const { boxes } of section.layout?.days ?? []) {
-      const box = boxes.find((box) => section.top + box.top + box.height > top);
-      if (box !== undefined) return box.entry.id;
-    }
+    const box = findBox(section, (box) => section.top + box.top + box.height > top);
+    if (box !== undefined) return box.entry.id;
   }
   return undefined;
 }

@@ -1,6 +1,6 @@
 import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef } from 'react';
 import type { Order } from '../api/queryKeys';
-import type { Box } from './layout';
+import { findBox } from './places';
 import type { Section } from './useSections';
 
 /** A place in the timeline that survives changes of the layout. */
@@ -14,15 +14,6 @@ interface Anchor {
 
 /** Where each order's timeline was left, for coming back from another page. */
 const left = new Map<Order, Anchor>();
-
-/** The first box of a month that fits, in reading order. */
-function findBox({ layout }: Section, fits: (box: Box) => boolean): Box | undefined {
-  for (const { boxes } of layout?.days ?? []) {
-    const box = boxes.find(fits);
-    if (box !== undefined) return box;
-  }
-  return undefined;
-}
 
 function anchorAt(sections: readonly Section[], viewTop: number): Anchor | undefined {
   const section = sections.find(({ top, height }) => top + height > viewTop);
