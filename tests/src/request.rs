@@ -24,7 +24,7 @@ const LIMITED: Duration = Duration::from_secs(15);
 pub const SPAN: &str = "b7ad6b7169203331";
 
 /// The header of a trace.
-pub(crate) fn traceparent(trace: Uuid) -> String {
+pub fn traceparent(trace: Uuid) -> String {
     format!("00-{}-{SPAN}-01", trace.simple())
 }
 

@@ -8,8 +8,8 @@ use trichrome_proto::{
     wire::header::{AUTHORIZATION, REQUEST_ID, TRACEPARENT},
 };
 use trichrome_tests::{
-    call_logs, clients::http::Answer, harness::Suite, scenario::Scenario, stored::Amount,
-    transport::Transport,
+    call_logs, clients::http::Answer, harness::Suite, request::traceparent, scenario::Scenario,
+    stored::Amount, transport::Transport,
 };
 use uuid::Uuid;
 
@@ -123,7 +123,7 @@ async fn logged(run: Scenario) -> Result<()> {
     let base = run.transport().base_url(stack).unwrap_or_default();
     let authorization = format!("Bearer {}", account.token);
     let trace = Uuid::new_v4();
-    let traceparent = format!("00-{}-b7ad6b7169203331-01", trace.simple());
+    let traceparent = traceparent(trace);
     let headers = [
         (AUTHORIZATION, authorization.as_str()),
         ("content-type", "application/json"),
