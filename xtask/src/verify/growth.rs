@@ -1,18 +1,12 @@
 //! The call logs' tables with a hundred million calls: how long totals, pages and writes take.
 
-use std::{
-    fs,
-    path::Path,
-    process::Command,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fs, path::Path, process::Command, time::Duration};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 
 use super::{Checks, Need, Part, cache, checks, server::Server};
 use crate::{
-    builds, interrupt, port,
+    builds, port,
     progress::say,
     stack::{Cluster, Stack},
     workspace::local,
@@ -32,7 +26,6 @@ const TABLES: &str = "calls";
 const GROWTH: &str = "growth";
 
 const START_TIMEOUT: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(100);
 
 /// Room for ten million calls, their indexes and the write-ahead log.
 struct Disk {
@@ -61,13 +54,7 @@ fn measure(checks: &mut Checks, state: &Path) -> Result<()> {
     let cluster = Cluster::open(state, &checks::logs()?)?;
     let port = port::free()?;
     let mut server = Server::begin("postgres", &mut cluster.server(port))?;
-    let started = Instant::now();
-    while !cluster.is_ready(port) {
-        interrupt::check()?;
-        server.still_runs()?;
-        ensure!(started.elapsed() < START_TIMEOUT, "Postgres doesn't start");
-        thread::sleep(POLL);
-    }
+    server.wait(START_TIMEOUT, |_| Ok(cluster.is_ready(port)))?;
     cluster.ensure_database(port)?;
     let tests = builds::with_test(&[TABLES, GROWTH])?;
     let test = |target: &str| -> Result<Command> {

@@ -42,24 +42,31 @@ impl Server {
     pub(super) fn start(name: &'static str, command: &mut Command, health: &str) -> Result<Self> {
         let mut server = Self::begin(name, command)?;
         let mut step = Step::begin(name);
-        let outcome = server.await_health(health, &mut step);
+        let outcome = server.wait(START_TIMEOUT, |_| {
+            step.tick("");
+            Ok(http::is_ok(health))
+        });
         step.end(outcome.is_ok());
         outcome.map(|()| server)
     }
 
-    fn await_health(&mut self, health: &str, step: &mut Step) -> Result<()> {
+    /// Waits until it is ready, as `ready` sees it.
+    pub(super) fn wait(
+        &mut self,
+        patience: Duration,
+        mut ready: impl FnMut(&Self) -> Result<bool>,
+    ) -> Result<()> {
         let started = Instant::now();
-        while !http::is_ok(health) {
+        while !ready(self)? {
             interrupt::check()?;
             self.still_runs()?;
             ensure!(
-                started.elapsed() < START_TIMEOUT,
-                "{} doesn't serve after {} s:\n{}",
+                started.elapsed() < patience,
+                "{} isn't ready after {} s:\n{}",
                 self.name,
-                START_TIMEOUT.as_secs(),
+                patience.as_secs(),
                 process::tail(&self.log, 40)
             );
-            step.tick("");
             thread::sleep(POLL);
         }
         Ok(())

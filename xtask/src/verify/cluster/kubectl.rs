@@ -50,6 +50,12 @@ impl Kubectl {
         Ok(String::from_utf8(output.stdout)?)
     }
 
+    /// Waits until its `wait` succeeds.
+    pub(super) fn wait(&self, arguments: &[&str]) -> Result<()> {
+        self.run(&[&["wait", "--timeout=60s"], arguments].concat())?;
+        Ok(())
+    }
+
     /// The objects of a list.
     pub(super) fn list(&self, arguments: &[&str]) -> Result<Vec<Value>> {
         let mut list: Value = serde_json::from_str(&self.run(&with_json(arguments))?)?;

@@ -64,13 +64,7 @@ impl Lag {
 fn publish(kubectl: &Kubectl, port: u16) -> Result<()> {
     const NAME: &str = "custom-metrics";
     const NAMESPACE: &str = "kube-system";
-    kubectl.run(&[
-        "wait",
-        "--for=create",
-        "namespace",
-        NAMESPACE,
-        "--timeout=60s",
-    ])?;
+    kubectl.wait(&["--for=create", "namespace", NAMESPACE])?;
     kubectl.create(&json!({
         "apiVersion": "v1",
         "kind": "Service",
@@ -90,11 +84,8 @@ fn publish(kubectl: &Kubectl, port: u16) -> Result<()> {
             "service": {"name": NAME, "namespace": NAMESPACE, "port": port},
         },
     }))?;
-    kubectl.run(&[
-        "wait",
+    kubectl.wait(&[
         "--for=condition=Available",
         "apiservice/v1beta2.custom.metrics.k8s.io",
-        "--timeout=60s",
-    ])?;
-    Ok(())
+    ])
 }

@@ -15,14 +15,7 @@ pub(super) fn create(kubectl: &Kubectl) -> Result<()> {
             kubectl.create(&node(&name(zone, number), zone))?;
         }
     }
-    kubectl.run(&[
-        "wait",
-        "--for=condition=Ready",
-        "nodes",
-        "--all",
-        "--timeout=60s",
-    ])?;
-    Ok(())
+    kubectl.wait(&["--for=condition=Ready", "nodes", "--all"])
 }
 
 /// The zone of a node with this name.

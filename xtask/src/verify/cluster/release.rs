@@ -39,14 +39,7 @@ impl<'a> Release<'a> {
             },
         }))?;
         let account = "serviceaccount/default";
-        kubectl.run(&[
-            "wait",
-            "--for=create",
-            account,
-            "--namespace",
-            namespace,
-            "--timeout=60s",
-        ])?;
+        kubectl.wait(&["--for=create", account, "--namespace", namespace])?;
         Ok(Self {
             cluster,
             namespace: namespace.to_owned(),

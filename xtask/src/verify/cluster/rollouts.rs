@@ -42,15 +42,8 @@ fn rollout(checks: &mut Checks, release: &Release<'_>) -> Result<()> {
         ),
     )?;
     for (component, watch) in [GATEWAY, WEB].into_iter().zip(watches) {
-        let seen = watch.end()?;
-        checks.holds(
-            &format!("cluster: a rollout keeps all replicas of {component} available"),
-            seen == (Seen {
-                fewest: REPLICAS,
-                most: REPLICAS + 1,
-            }),
-            &format!("{seen:?}"),
-        );
+        let check = format!("cluster: a rollout keeps all replicas of {component} available");
+        kept_all(checks, &check, watch)?;
         checks.becomes(
             &format!("cluster: a rollout replaces all pods of {component}"),
             PATIENCE,
@@ -92,15 +85,21 @@ fn missing_image(checks: &mut Checks, release: &Release<'_>) -> Result<()> {
     checks.becomes("cluster: the rollback removes it", PATIENCE, || {
         release.lacks(GATEWAY, REPLICAS)
     })?;
-    let seen = watch.end()?;
-    checks.holds(
+    kept_all(
+        checks,
         "cluster: the old pods stay available all along",
-        seen == (Seen {
-            fewest: REPLICAS,
-            most: REPLICAS + 1,
-        }),
-        &format!("{seen:?}"),
-    );
+        watch,
+    )
+}
+
+/// Checks that all replicas were available while there was at most one in addition.
+fn kept_all(checks: &mut Checks, check: &str, watch: Watch) -> Result<()> {
+    let seen = watch.end()?;
+    let expected = Seen {
+        fewest: REPLICAS,
+        most: REPLICAS + 1,
+    };
+    checks.holds(check, seen == expected, &format!("{seen:?}"));
     Ok(())
 }
 

@@ -1,19 +1,14 @@
 //! How many replicas a Deployment has while something happens to it.
 
-use std::{
-    fs, thread,
-    time::{Duration, Instant},
-};
+use std::fs;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 
 use super::{
     PATIENCE,
     release::{Release, name},
 };
-use crate::{interrupt, verify::server::Server};
-
-const POLL: Duration = Duration::from_millis(50);
+use crate::verify::server::Server;
 
 /// Each change, as kubectl prints them.
 const FORMAT: &str = r#"--output=jsonpath={.status.availableReplicas} {.status.replicas}{"\n"}"#;
@@ -49,25 +44,21 @@ impl Watch {
         let mut watch = Self {
             server: Server::begin(component, &mut command)?,
         };
-        let started = Instant::now();
-        while seen(&watch.log()?).is_none() {
-            interrupt::check()?;
-            watch.server.still_runs()?;
-            ensure!(started.elapsed() < PATIENCE, "kubectl shows no Deployment");
-            thread::sleep(POLL);
-        }
+        watch
+            .server
+            .wait(PATIENCE, |server| Ok(seen(&log(server)?).is_some()))?;
         Ok(watch)
     }
 
     /// What was seen until now.
     pub(super) fn end(mut self) -> Result<Seen> {
         self.server.still_runs()?;
-        seen(&self.log()?).context("kubectl showed no Deployment")
+        seen(&log(&self.server)?).context("kubectl showed no Deployment")
     }
+}
 
-    fn log(&self) -> Result<String> {
-        Ok(fs::read_to_string(&self.server.log)?)
-    }
+fn log(server: &Server) -> Result<String> {
+    Ok(fs::read_to_string(&server.log)?)
 }
 
 /// Reads whole lines; `None` without any.

@@ -5,16 +5,15 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
     process::Command,
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use serde_json::json;
 
 use super::programs::API_SERVER;
 use crate::{
-    chart, interrupt, port, process,
+    chart, port, process,
     progress::Step,
     random,
     tools::etcd,
@@ -24,7 +23,6 @@ use crate::{
 
 /// How long the server may take to start.
 const PATIENCE: Duration = Duration::from_secs(120);
-const POLL: Duration = Duration::from_millis(250);
 
 pub(in crate::verify) struct ApiServer {
     pub(in crate::verify) state: PathBuf,
@@ -97,24 +95,26 @@ impl ApiServer {
 
     /// A Helm that talks to this server.
     pub(in crate::verify) fn helm(&self, program: &Path) -> Command {
-        let mut command = chart::helm(program);
-        command.arg("--kubeconfig").arg(&self.kubeconfig);
-        command
+        helm(program, &self.kubeconfig)
     }
 
-    fn await_ready(&mut self, helm: &Path) -> Result<()> {
+    fn await_ready(&mut self, program: &Path) -> Result<()> {
         let mut step = Step::begin("kube-apiserver");
-        let started = Instant::now();
-        while !process::succeeds(self.helm(helm).args(["list", "--all-namespaces"])) {
-            interrupt::check()?;
-            self.server.still_runs()?;
-            ensure!(started.elapsed() < PATIENCE, "the API server isn't ready");
+        let mut list = helm(program, &self.kubeconfig);
+        list.args(["list", "--all-namespaces"]);
+        let outcome = self.server.wait(PATIENCE, |_| {
             step.tick("");
-            thread::sleep(POLL);
-        }
-        step.end(true);
-        Ok(())
+            Ok(process::succeeds(&mut list))
+        });
+        step.end(outcome.is_ok());
+        outcome
     }
+}
+
+fn helm(program: &Path, kubeconfig: &Path) -> Command {
+    let mut command = chart::helm(program);
+    command.arg("--kubeconfig").arg(kubeconfig);
+    command
 }
 
 fn start_etcd(state: &Path, client: &str, peer: &str) -> Result<Server> {
