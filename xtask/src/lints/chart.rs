@@ -34,7 +34,7 @@ const IGNORED: [&str; 4] = [
 ];
 
 /// Values that must be refused, on top of `ci/minimal.yaml`, and what the refusal names.
-const REFUSED: [(&[&str], &str); 12] = [
+const REFUSED: [(&[&str], &str); 13] = [
     (&["image.registry="], "image.registry: set"),
     (&["aws.region="], "aws.region: set"),
     (&["gateway.restUrl="], "gateway.restUrl: set"),
@@ -61,6 +61,11 @@ const REFUSED: [(&[&str], &str); 12] = [
     (
         &["autoscaling.engine=hpa", "kafka.topics.partitions=1"],
         "fewer partitions",
+    ),
+    // Several replicas could stop within a minute.
+    (
+        &["autoscaling.stabilizationSeconds=59"],
+        "stabilizationSeconds",
     ),
 ];
 
