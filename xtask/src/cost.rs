@@ -1,11 +1,11 @@
-//! The cost tables of `docs/deploying.md`, computed from prices and figures.
+//! The cost tables of the documentation, computed from prices and figures.
 //!
 //! `docs/prices.json` has the prices, with their date, region and pages; `docs/figures.json` the
 //! durations, sizes and counts, and where each comes from.
 
 mod tables;
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, fs};
 
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -107,24 +107,43 @@ fn table(lines: &[Line]) -> String {
     text + &format!("| **sum** | | | **{:.2}** |\n", sum(lines))
 }
 
-fn document() -> PathBuf {
-    root().join("docs/deploying.md")
+/// A document with computed parts.
+struct Document {
+    path: &'static str,
+    parts: fn(&Inputs) -> Result<Vec<Part>>,
 }
 
-/// The document with the parts between its markers computed again.
-fn computed(document: &str) -> Result<String> {
-    let inputs = Inputs::read()?;
-    let mut document = document.to_owned();
-    for (name, text) in tables::all(&inputs)? {
-        document = replaced(&document, name, &text)?;
+/// A computed part: the name in its markers, and the text between them.
+type Part = (&'static str, String);
+
+const DOCUMENTS: [Document; 2] = [
+    Document {
+        path: "docs/deploying.md",
+        parts: tables::deployment,
+    },
+    Document {
+        path: "docs/cache.md",
+        parts: tables::cache,
+    },
+];
+
+impl Document {
+    /// Its text as it is, and with the parts between its markers computed again.
+    fn computed(&self) -> Result<(String, String)> {
+        let inputs = Inputs::read()?;
+        let old = fs::read_to_string(root().join(self.path)).with_context(|| self.path)?;
+        let mut new = old.clone();
+        for (name, text) in (self.parts)(&inputs)? {
+            new = replaced(&new, name, &text).with_context(|| self.path)?;
+        }
+        Ok((old, new))
     }
-    Ok(document)
 }
 
 /// Replaces the text between the markers of a part.
 fn replaced(document: &str, name: &str, text: &str) -> Result<String> {
     let (begin, end) = (format!("<!-- cost: {name} -->\n"), "<!-- end of cost -->");
-    let missing = || format!("docs/deploying.md has no part between {begin:?} and {end:?}");
+    let missing = || format!("no part between {begin:?} and {end:?}");
     let (before, rest) = document.split_once(&begin).with_context(missing)?;
     let (_, after) = rest.split_once(end).with_context(missing)?;
     Ok(format!("{before}{begin}{text}{end}{after}"))
@@ -132,24 +151,28 @@ fn replaced(document: &str, name: &str, text: &str) -> Result<String> {
 
 /// Writes the tables.
 pub(crate) fn write() -> Result<()> {
-    let old = fs::read_to_string(document())?;
-    let new = computed(&old)?;
-    if new == old {
-        println!("docs/deploying.md is up to date");
-    } else {
-        fs::write(document(), new)?;
-        println!("docs/deploying.md was updated");
+    for document in DOCUMENTS {
+        let (old, new) = document.computed()?;
+        if new == old {
+            println!("{} is up to date", document.path);
+        } else {
+            fs::write(root().join(document.path), new)?;
+            println!("{} was updated", document.path);
+        }
     }
     Ok(())
 }
 
 /// Checks that the tables are those that prices and figures give.
 pub(crate) fn check() -> Result<()> {
-    let old = fs::read_to_string(document())?;
-    ensure!(
-        computed(&old)? == old,
-        "the cost tables of docs/deploying.md aren't those of docs/prices.json and docs/figures.json"
-    );
+    for document in DOCUMENTS {
+        let (old, new) = document.computed()?;
+        ensure!(
+            new == old,
+            "the cost tables of {} aren't those of docs/prices.json and docs/figures.json",
+            document.path
+        );
+    }
     Ok(())
 }
 
@@ -158,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_document_has_the_computed_tables() {
+    fn the_documents_have_the_computed_tables() {
         check().unwrap();
     }
 

@@ -1,11 +1,14 @@
 //! What each table adds up.
 
+mod cached;
+
 use anyhow::Result;
+pub(super) use cached::parts as cache;
 
-use super::{GIB, Inputs, Line, MILLION, line, sum, table};
+use super::{GIB, Inputs, Line, MILLION, Part, line, sum, table};
 
-/// The parts of the document, by the name in their markers.
-pub(super) fn all(inputs: &Inputs) -> Result<[(&'static str, String); 4]> {
+/// The parts of `docs/deploying.md`.
+pub(super) fn deployment(inputs: &Inputs) -> Result<Vec<Part>> {
     let photos = photos(inputs)?;
     let pages = pages(inputs)?;
     let rest = at_rest(inputs)?;
@@ -24,7 +27,7 @@ pub(super) fn all(inputs: &Inputs) -> Result<[(&'static str, String); 4]> {
         table(&rest),
         without_kafka.map(|line| line.dollars).sum::<f64>()
     );
-    Ok([
+    Ok(vec![
         ("prices", intro),
         (
             "photos",
