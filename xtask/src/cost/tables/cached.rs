@@ -7,8 +7,8 @@ use crate::cost::{Inputs, MILLION, Part};
 /// A kind of reads that the cache keeps.
 struct Read {
     name: &'static str,
-    /// For the list of break-even points.
-    plural: &'static str,
+    /// The name in the list of break-even points.
+    short: &'static str,
     /// Read units of a miss, without the revision.
     units: f64,
     /// Objects that a miss reads.
@@ -50,25 +50,25 @@ fn reads(inputs: &Inputs) -> Result<[Read; 4]> {
     Ok([
         Read {
             name: "a page of 20 pictures, without bytes",
-            plural: "pages",
+            short: "pages",
             units: inputs.figure("page_units")?,
             objects: 0.0,
         },
         Read {
             name: "a picture with its bytes, 100 kB",
-            plural: "pictures",
+            short: "pictures",
             units: 1.0,
             objects: 1.0,
         },
         Read {
             name: "a month of the index, of a user with 300 pictures",
-            plural: "months of the index of users with 300 pictures",
+            short: "months of the index, with 300 pictures",
             units: rows("some_pictures")?,
             objects: 0.0,
         },
         Read {
             name: "the same with 5,000 pictures",
-            plural: "months of the index of users with 5,000 pictures",
+            short: "with 5,000 pictures",
             units: rows("many_pictures")?,
             objects: 0.0,
         },
@@ -96,11 +96,7 @@ pub(in crate::cost) fn parts(inputs: &Inputs) -> Result<Vec<Part>> {
         let saved = without - with;
         let (name, needs) = (read.name, read.needs());
         table += &format!("| {name} | {needs} | ${without:.2} | ${with:.2} | ${saved:.2} |\n");
-        points += &format!(
-            "- {} {} a month\n",
-            rounded(node / saved * MILLION),
-            read.plural
-        );
+        points += &format!("- {}: {}\n", read.short, rounded(node / saved * MILLION));
     }
     let hits = inputs.figure("cache_hits")? * 100.0;
     Ok(vec![
@@ -111,8 +107,8 @@ pub(in crate::cost) fn parts(inputs: &Inputs) -> Result<Vec<Part>> {
         (
             "node",
             format!(
-                "A node (`cache.t4g.micro` with [Valkey](https://aws.amazon.com/elasticache/pricing/)) costs {node:.2} a month, \
-                 so it pays from about\n\n{points}"
+                "A node (`cache.t4g.micro` with [Valkey](https://aws.amazon.com/elasticache/pricing/)) costs ${node:.2} a month,\n\
+                 so it pays from about this many reads a month:\n\n{points}"
             ),
         ),
     ])
