@@ -91,14 +91,23 @@ pub(crate) fn with_test(targets: &[&str]) -> Result<Vec<TestBinary>> {
 }
 
 fn tests(build: &mut Command) -> Result<Vec<TestBinary>> {
-    let logs = tools::logs()?;
-    let (log, messages) = (logs.join("build.log"), logs.join("build.json"));
-    build
-        .arg("--message-format=json-render-diagnostics")
-        .current_dir(root());
     let step = "Functions, gateway, tools and tests";
-    Job::begin(build, step, &log, Some(File::create(&messages)?))?
-        .finish_with(|| compiled(&log))?;
+    run_for_tests(
+        build.current_dir(root()),
+        step,
+        &tools::logs()?.join("build.log"),
+    )
+}
+
+/// Runs cargo as [`run`] does, and returns the tests that it has built.
+pub(crate) fn run_for_tests(
+    build: &mut Command,
+    step: &str,
+    log: &Path,
+) -> Result<Vec<TestBinary>> {
+    let messages = log.with_extension("json");
+    build.arg("--message-format=json-render-diagnostics");
+    Job::begin(build, step, log, Some(File::create(&messages)?))?.finish_with(|| compiled(log))?;
     let text = fs::read_to_string(&messages)?;
     Ok(text.lines().filter_map(TestBinary::parse).collect())
 }

@@ -172,6 +172,27 @@ impl TestRun {
         })
     }
 
+    /// Starts all tests of a test executable but those whose names contain one of `skipped`, with
+    /// variables for its tests.
+    pub(crate) fn begin_without(
+        test: &TestBinary,
+        variables: &[(&str, &str)],
+        skipped: &[&str],
+        stack: &Path,
+        logs: &Path,
+    ) -> Result<Self> {
+        let mut command = test.command();
+        command.envs(variables.iter().copied());
+        for name in skipped {
+            command.args(["--skip", name]);
+        }
+        let run = Self::spawn(command, &test.name(), Some(stack), logs, None)?;
+        Ok(Self {
+            must_test: true,
+            ..run
+        })
+    }
+
     /// Starts some tests of a test executable.
     pub(crate) fn begin_only(
         test: &TestBinary,

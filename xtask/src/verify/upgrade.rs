@@ -1,5 +1,6 @@
 //! The upgrade from version 0.1: its data, its tokens, and programs of both versions side by side.
 
+mod mixes;
 mod release;
 
 use std::{
@@ -10,7 +11,8 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use release::{History, Release, STACK};
+use mixes::{Mix, OLD_FUNCTIONS, OLD_GATEWAY};
+use release::{History, ORIGINALS, Release, STACK};
 
 use super::{Checks, Part, checks};
 use crate::{
@@ -76,7 +78,13 @@ fn run(checks: &mut Checks) -> Result<()> {
 
     say("Gateways of both versions");
     upgrade.replace(&gateway, &gateway)?;
-    upgrade.step("replicas")
+    upgrade.step("replicas")?;
+
+    say("The scenarios of version 0.1 with its gateway and new functions");
+    upgrade.scenarios(&old, &OLD_GATEWAY)?;
+    say("The scenarios of version 0.1 with its functions and a new gateway");
+    upgrade.replace(&functions, &all)?;
+    upgrade.scenarios(&old, &OLD_FUNCTIONS)
 }
 
 fn owned((name, path): (&String, &PathBuf)) -> (String, PathBuf) {
@@ -137,6 +145,20 @@ impl Upgrade<'_> {
         for name in first.into_iter().chain(rest) {
             self.supervisor.restart(name)?;
         }
+        Ok(())
+    }
+
+    /// Runs the end-to-end tests of version 0.1, as its clients would call.
+    fn scenarios(&mut self, old: &Release, mix: &Mix) -> Result<()> {
+        let skipped: Vec<_> = mix.exceptions.iter().map(|(test, _)| *test).collect();
+        let logs = checks::logs()?.join(mix.name);
+        fs::create_dir_all(&logs)?;
+        let description = self.description();
+        let variables = [(ORIGINALS, mix.originals)];
+        let tests = &old.scenarios;
+        let run = TestRun::begin_without(tests, &variables, &skipped, &description, &logs)?;
+        let counts = supervise(&mut self.supervisor, run)?;
+        self.checks.add(counts);
         Ok(())
     }
 
