@@ -4,11 +4,14 @@ use std::{
     collections::BTreeSet,
     env,
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    ops::Range,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
+
+use crate::random;
 
 /// The default port, or the one that `variable` sets.
 ///
@@ -57,22 +60,29 @@ pub(crate) fn optional(variable: &str, default: u16, what: &str) -> Result<u16> 
     Ok(port)
 }
 
+/// The ports that [`free`] returns: below those that Linux (32768) and macOS (49152) use for outgoing
+/// connections, of which tests make thousands, and without the defaults of `up`.
+const FREE: Range<u16> = 20_000..29_000;
+
 /// Ports that [`free`] has returned.
 static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 
-/// A port that is free now, a different one each time. The caller listens on it later; until
-/// then the system could hand it out again.
+/// A port that is free now, a different one each time. The caller listens on it later; until then
+/// another process could take it.
 pub(crate) fn free() -> Result<u16> {
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
-    loop {
-        let port = bind(0)?.local_addr()?.port();
-        if given.insert(port) {
-            return Ok(port);
-        }
-    }
+    // Another process most likely starts elsewhere.
+    let start = u16::from_be_bytes(random::bytes()?) % (FREE.end - FREE.start);
+    let ports = FREE.cycle().skip(start.into()).take(FREE.len());
+    let port = ports
+        .filter(|port| !given.contains(port))
+        .find(|port| bind(*port).is_ok())
+        .context("no port is free")?;
+    given.insert(port);
+    Ok(port)
 }
 
-/// Binds a port; 0 picks a free one.
+/// Binds a port; 0 picks one of those for outgoing connections.
 pub(crate) fn bind(port: u16) -> std::io::Result<TcpListener> {
     TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
 }

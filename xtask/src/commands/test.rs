@@ -1,9 +1,10 @@
 //! `cargo xtask test`: all checks and tests, on a separate stack.
 
-use std::{path::Path, process::Command, time::Instant};
+use std::{panic::resume_unwind, path::Path, process::Command, thread, time::Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
+use rustix::process::nice;
 
 use super::{
     end_to_end::{END_TO_END, KAFKA_CLIENTS, ON_A_STACK, UPGRADE, logs, supervise},
@@ -22,6 +23,9 @@ use crate::{
     web_tests,
     workspace::{binary, root},
 };
+
+/// The niceness of the tests on a deployed stack; the others' is 0.
+const BESIDE_FAULTS: i32 = 10;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -81,9 +85,25 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if let Some(lints) = lints {
         lints.finish()?;
     }
-    counts += test_apache_kafka::run(&tests, options.filter.as_deref())?;
-    counts += test_deployed::run(&tests, options.filter.as_deref())?;
+    counts += on_other_stacks(&tests, options.filter.as_deref())?;
     report(counts, started)
+}
+
+/// Runs the tests on Apache Kafka and those on a deployed stack side by side, since the faults of the
+/// former mostly wait.
+fn on_other_stacks(tests: &[TestBinary], filter: Option<&str>) -> Result<Counts> {
+    thread::scope(|scope| {
+        let deployed = scope.spawn(|| {
+            // Faults have deadlines. On Linux this is of the thread, and of what it starts.
+            let _ = nice(BESIDE_FAULTS);
+            test_deployed::run(tests, filter)
+        });
+        let apache_kafka = test_apache_kafka::run(tests, filter);
+        let deployed = deployed.join().unwrap_or_else(|panic| resume_unwind(panic));
+        let mut counts = apache_kafka?;
+        counts += deployed?;
+        Ok(counts)
+    })
 }
 
 /// Starts the other lints. They run beside the tests at the lowest priority, since most of the tests
