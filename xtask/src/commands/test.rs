@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// The niceness of the tests on a deployed stack; the others' is 0.
-const BESIDE_FAULTS: i32 = 10;
+const BESIDE_FAULTS: i32 = 5;
 
 #[derive(Args)]
 pub(crate) struct Options {

@@ -49,6 +49,8 @@ fn on_apache_kafka(
     let stack = Stack::new(NAME, Ports::free()?, lock)?
         .with_observe(Some(Observe::spans()?))
         .with_apache(apache.clone(), true)?;
-    let targets = ON_A_STACK.map(|target| (target, Choice::Kafka));
+    let mut targets = ON_A_STACK.map(|target| (target, Choice::Kafka));
+    // The faults first: they mostly wait, and the tests on a deployed stack run beside them.
+    targets.reverse();
     run_on(stack, "apache-kafka", &targets, tests, filter).context("the tests on Apache Kafka")
 }
