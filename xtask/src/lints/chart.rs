@@ -62,9 +62,9 @@ const REFUSED: [(&[&str], &str); 13] = [
         &["autoscaling.engine=hpa", "kafka.topics.partitions=1"],
         "fewer partitions",
     ),
-    // Several replicas could stop within a minute.
+    // Replicas that were just started could all be stopped at once.
     (
-        &["autoscaling.stabilizationSeconds=59"],
+        &["autoscaling.stabilizationSeconds=60"],
         "stabilizationSeconds",
     ),
 ];
