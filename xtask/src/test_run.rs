@@ -154,38 +154,17 @@ impl TestRun {
         Self::begin_only(test, Choice::All, filter, stack, logs)
     }
 
-    /// Starts a test executable on a stack, with variables for its tests.
-    pub(crate) fn begin_with(
+    /// Starts a test executable on a stack, with variables for its tests and with arguments, such as a
+    /// part of their names. At least one must run.
+    pub(crate) fn begin_with<'a>(
         test: &TestBinary,
         variables: &[(&str, &str)],
-        filter: Option<&str>,
+        arguments: impl IntoIterator<Item = &'a str>,
         stack: &Path,
         logs: &Path,
     ) -> Result<Self> {
         let mut command = test.command();
-        command.args(filter).envs(variables.iter().copied());
-        let run = Self::spawn(command, &test.name(), Some(stack), logs, None)?;
-        // The filter names a test.
-        Ok(Self {
-            must_test: true,
-            ..run
-        })
-    }
-
-    /// Starts all tests of a test executable but those whose names contain one of `skipped`, with
-    /// variables for its tests.
-    pub(crate) fn begin_without(
-        test: &TestBinary,
-        variables: &[(&str, &str)],
-        skipped: &[&str],
-        stack: &Path,
-        logs: &Path,
-    ) -> Result<Self> {
-        let mut command = test.command();
-        command.envs(variables.iter().copied());
-        for name in skipped {
-            command.args(["--skip", name]);
-        }
+        command.args(arguments).envs(variables.iter().copied());
         let run = Self::spawn(command, &test.name(), Some(stack), logs, None)?;
         Ok(Self {
             must_test: true,
@@ -215,14 +194,13 @@ impl TestRun {
     /// The number of the tests of Kafka in a test executable.
     pub(crate) fn count_kafka(test: &TestBinary, filter: Option<&str>) -> Result<usize> {
         let mut command = test.command();
-        command
-            .args(filter)
-            .arg("--list")
-            .env(ONLY, Choice::Kafka.name());
-        let listed = command.output().context("cannot list the tests")?;
-        let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
-        let tests = listed.lines().filter(|line| line.ends_with(": test"));
-        Ok(tests.count())
+        command.args(filter).env(ONLY, Choice::Kafka.name());
+        Ok(listed(command)?.len())
+    }
+
+    /// The names of all tests of a test executable.
+    pub(crate) fn names(test: &TestBinary) -> Result<Vec<String>> {
+        listed(test.command())
     }
 
     /// Starts a test executable that uses no stack, but perhaps a browser.
@@ -351,6 +329,17 @@ impl TestRun {
         self.step.end(false);
         bail!("interrupted")
     }
+}
+
+/// The names of the tests that a command would run.
+fn listed(mut command: Command) -> Result<Vec<String>> {
+    let output = command.arg("--list").output();
+    let output = output.context("cannot list the tests")?;
+    Ok(String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| line.strip_suffix(": test"))
+        .map(str::to_owned)
+        .collect())
 }
 
 /// Why a run has failed, if it has.

@@ -150,13 +150,15 @@ impl Upgrade<'_> {
 
     /// Runs the end-to-end tests of version 0.1, as its clients would call.
     fn scenarios(&mut self, old: &Release, mix: &Mix) -> Result<()> {
-        let skipped: Vec<_> = mix.exceptions.iter().map(|(test, _)| *test).collect();
+        say(format!("Left out:\n{}", mix.reasons()));
+        let skipped = mix.skipped(&TestRun::names(&old.scenarios)?)?;
+        let arguments = skipped.iter().flat_map(|test| ["--skip", test]);
         let logs = checks::logs()?.join(mix.name);
         fs::create_dir_all(&logs)?;
         let description = self.description();
         let variables = [(ORIGINALS, mix.originals)];
         let tests = &old.scenarios;
-        let run = TestRun::begin_without(tests, &variables, &skipped, &description, &logs)?;
+        let run = TestRun::begin_with(tests, &variables, arguments, &description, &logs)?;
         let counts = supervise(&mut self.supervisor, run)?;
         self.checks.add(counts);
         Ok(())

@@ -198,33 +198,45 @@ fn check_out() -> Result<()> {
 /// The variable with the prefix of the objects of pictures, in the corrected tests.
 pub(super) const ORIGINALS: &str = "TRICHROME_ORIGINALS";
 
-/// What its tests can't know of later versions, besides the exceptions: files, what they have, and what
-/// takes its place.
-const CORRECTIONS: [[&str; 3]; 3] = [
+/// A change of its tests, for what they can't know of later versions.
+struct Correction {
+    file: &'static str,
+    old: &'static str,
+    new: &'static str,
+}
+
+const CORRECTIONS: [Correction; 3] = [
     // The clean-up of a user whom the test has deleted.
-    [
-        "tests/src/scenario.rs",
-        "answer.status == 204,",
-        "matches!(answer.status, 204 | 401),",
-    ],
-    [
-        "tests/src/stored.rs",
-        r#"let key = format!("{user_id}/{picture_id}");"#,
-        r#"let key = std::env::var("TRICHROME_ORIGINALS")? + &format!("{user_id}/{picture_id}");"#,
-    ],
-    [
-        "tests/src/stored.rs",
-        r#".prefix(format!("{user_id}/"))"#,
-        r#".prefix(std::env::var("TRICHROME_ORIGINALS")? + user_id)"#,
-    ],
+    Correction {
+        file: "tests/src/scenario.rs",
+        old: "answer.status == 204,",
+        new: "matches!(answer.status, 204 | 401),",
+    },
+    // The keys of objects, with the prefix in `ORIGINALS`.
+    Correction {
+        file: "tests/src/stored.rs",
+        old: r#"let key = format!("{user_id}/{picture_id}");"#,
+        new: r#"let key = std::env::var("TRICHROME_ORIGINALS")? + &format!("{user_id}/{picture_id}");"#,
+    },
+    Correction {
+        file: "tests/src/stored.rs",
+        old: r#".prefix(format!("{user_id}/"))"#,
+        new: r#".prefix(std::env::var("TRICHROME_ORIGINALS")? + user_id)"#,
+    },
 ];
 
+/// Makes the corrections that aren't made yet.
 fn correct_tests() -> Result<()> {
-    for [file, old, new] in CORRECTIONS {
+    for Correction { file, old, new } in CORRECTIONS {
         let path = folder().join(file);
         let text = fs::read_to_string(&path)?;
         if !text.contains(new) {
-            ensure!(text.contains(old), "{file} has no {old}");
+            ensure!(
+                text.contains(old),
+                "{} isn't that of version 0.1: delete {}",
+                path.display(),
+                folder().display()
+            );
             fs::write(path, text.replace(old, new))?;
         }
     }
