@@ -88,6 +88,14 @@ fn cents(dollars: f64) -> f64 {
     (dollars * 100.0).round() / 100.0
 }
 
+/// A count of less than a million, with a separator.
+fn thousands(count: f64) -> String {
+    match count >= 1000.0 {
+        true => format!("{},{:03}", (count / 1000.0).floor(), count % 1000.0),
+        false => format!("{count}"),
+    }
+}
+
 fn sum(lines: &[Line]) -> f64 {
     lines.iter().map(|line| line.dollars).sum()
 }

@@ -69,7 +69,8 @@ enum Command {
     Bench(commands::bench::Options),
     /// Check formatting, lints, the contract and the dependencies.
     Lint(commands::lint::Options),
-    /// Compute the cost tables of docs/deploying.md from docs/prices.json and docs/figures.json.
+    /// Compute the cost tables of docs/deploying.md and docs/cache.md from docs/prices.json and
+    /// docs/figures.json.
     Cost,
     /// Write the files that are generated from the contract.
     Generate,

@@ -60,9 +60,15 @@ impl Reads<'_> {
             let pictures = index["pictures"].as_array().context("no pictures")?;
             let waiting = pictures.iter().any(|it| it["state"] == "processing");
             if !waiting && pictures.len() == PICTURES {
+                // The function evicts after it has stored the state.
+                sleep(POLL).await;
                 return Ok(());
             }
-            ensure!(started.elapsed() < DERIVED, "pictures are still processing");
+            let stored = pictures.len();
+            ensure!(
+                started.elapsed() < DERIVED,
+                "{stored} pictures, some processing"
+            );
             self.cache.evict(&self.user_id).await?;
             sleep(POLL).await;
         }

@@ -5,7 +5,7 @@ mod cached;
 use anyhow::Result;
 pub(super) use cached::parts as cache;
 
-use super::{GIB, Inputs, Line, MILLION, Part, line, sum, table};
+use super::{GIB, Inputs, Line, MILLION, Part, line, sum, table, thousands};
 
 /// The parts of `docs/deploying.md`.
 pub(super) fn deployment(inputs: &Inputs) -> Result<Vec<Part>> {
@@ -44,6 +44,11 @@ fn millions(count: f64) -> String {
     format!("{count} M")
 }
 
+/// Consistent read units of DynamoDB, of 4 KB each.
+fn reads(bytes: f64) -> f64 {
+    (bytes / 4000.0).ceil()
+}
+
 /// Seconds of a GB of a function.
 fn gb_seconds(inputs: &Inputs, function: &str) -> Result<f64> {
     let mb = inputs.figure(&format!("{function}_mb"))?;
@@ -55,10 +60,7 @@ fn gb_seconds(inputs: &Inputs, function: &str) -> Result<f64> {
 fn duration(inputs: &Inputs, function: &str) -> Result<String> {
     let mb = inputs.figure(&format!("{function}_mb"))?;
     let ms = inputs.figure(&format!("{function}_ms"))?;
-    let mb = match mb >= 1000.0 {
-        true => format!("{},{:03}", (mb / 1000.0).floor(), mb % 1000.0),
-        false => format!("{mb}"),
-    };
+    let mb = thousands(mb);
     Ok(match ms >= 1000.0 {
         true => format!("{mb} MB × {} s", ms / 1000.0),
         false => format!("{mb} MB × {ms} ms"),
@@ -215,8 +217,7 @@ fn pages(inputs: &Inputs) -> Result<Vec<Line>> {
         + inputs.figure("call_log_bytes")? * MILLION / 1e9 * price("logs_gb")?
         + inputs.figure("trace_share")? * price("xray_million")?;
     let rows = inputs.figure("index_bytes")?;
-    // A consistent read unit is 4 KB.
-    let reads = rows / 4000.0 * MILLION;
+    let reads = reads(rows) * MILLION;
     let thumbnails = inputs.figure("page_thumbnails")?;
     let gets = (thumbnails + 1.0) * MILLION;
     let page = thumbnails * inputs.figure("thumbnail_bytes")? + inputs.figure("preview_bytes")?;
