@@ -1,7 +1,8 @@
 //! Another gateway beside the stack's own, as a second replica.
 
 use std::{
-    net::TcpListener,
+    net::{Ipv4Addr, TcpListener},
+    ops::Range,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -10,11 +11,16 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::sleep;
+use uuid::Uuid;
 
 use crate::{stack::Stack, wait::eventually};
 
 /// The timeouts for becoming ready and for stopping. It drains for up to ten seconds.
 const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The ports to listen on: below those of outgoing connections, which other tests make, and above those
+/// of the stacks.
+const PORTS: Range<u16> = 29_100..32_000;
 
 /// A running gateway, which is killed when it is dropped.
 pub struct Replica {
@@ -124,13 +130,17 @@ impl Drop for Replica {
 
 /// Addresses that nothing listens on.
 fn free_addresses() -> Result<[String; 3]> {
-    let mut listeners = Vec::new();
-    for _ in 0..3 {
-        listeners.push(TcpListener::bind("127.0.0.1:0")?);
-    }
-    let mut addresses = Vec::new();
-    for listener in &listeners {
-        addresses.push(listener.local_addr()?.to_string());
-    }
-    <[String; 3]>::try_from(addresses).map_err(|_| anyhow::anyhow!("three addresses"))
+    let [first, second, ..] = Uuid::new_v4().into_bytes();
+    let start = usize::from(u16::from_be_bytes([first, second])) % PORTS.len();
+    let ports = PORTS.cycle().skip(start).take(PORTS.len());
+    // Held until there are three.
+    let listeners: Vec<_> = ports
+        .filter_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok())
+        .take(3)
+        .collect();
+    let addresses: Vec<_> = listeners
+        .iter()
+        .map(|listener| Ok(listener.local_addr()?.to_string()))
+        .collect::<Result<_>>()?;
+    <[String; 3]>::try_from(addresses).map_err(|_| anyhow::anyhow!("no three ports are free"))
 }

@@ -2,6 +2,7 @@
 //! elsewhere.
 
 use std::{
+    cell::Cell,
     fmt,
     io::{IsTerminal as _, Write as _, stdout},
     time::{Duration, Instant},
@@ -13,10 +14,25 @@ const REPEAT: Duration = Duration::from_secs(15);
 /// Longest remark beside a step, in characters.
 const MAX_REMARK: usize = 70;
 
+/// Removes what is on a terminal's line.
+const CLEAR: &str = "\r\x1b[2K";
+
+thread_local! {
+    static LABEL: Cell<&'static str> = const { Cell::new("") };
+}
+
+/// Sets what is printed before each line of this thread, for threads that print side by side.
+pub(crate) fn label(label: &'static str) {
+    LABEL.set(label);
+}
+
 /// Prints a line. Unlike `println!` it doesn't panic when the terminal is gone.
 pub(crate) fn say(line: impl fmt::Display) {
     let mut out = stdout().lock();
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    // Another thread's step may be there.
+    let clear = if out.is_terminal() { CLEAR } else { "" };
+    let label = LABEL.get();
+    let _ = writeln!(out, "{clear}{label}{line}").and_then(|()| out.flush());
 }
 
 /// One step of a longer job.
@@ -45,7 +61,8 @@ impl Step {
         let line = self.line("…", &remark);
         if self.terminal {
             let mut out = stdout().lock();
-            let _ = write!(out, "\r\x1b[2K{line}").and_then(|()| out.flush());
+            let label = LABEL.get();
+            let _ = write!(out, "{CLEAR}{label}{line}").and_then(|()| out.flush());
         } else if self.shown.elapsed() >= REPEAT {
             self.shown = Instant::now();
             say(line);
@@ -59,16 +76,14 @@ impl Step {
 
     /// Shows the outcome with a remark.
     pub(crate) fn end_with(self, success: bool, remark: &str) {
-        let start = if self.terminal { "\r\x1b[2K" } else { "" };
-        let line = self.line(if success { "✓" } else { "✗" }, remark);
-        say(format!("{start}{line}"));
+        say(self.line(if success { "✓" } else { "✗" }, remark));
     }
 
     /// Removes the step's line.
     pub(crate) fn clear(self) {
         if self.terminal {
             let mut out = stdout().lock();
-            let _ = write!(out, "\r\x1b[2K").and_then(|()| out.flush());
+            let _ = write!(out, "{CLEAR}").and_then(|()| out.flush());
         }
     }
 

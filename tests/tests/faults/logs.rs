@@ -1,5 +1,4 @@
-//! No log contains a secret: neither those of earlier scenarios and outages nor those of these
-//! calls.
+//! No log contains a secret: neither those of earlier tests nor those of these calls.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;

@@ -1,8 +1,8 @@
 //! Tests of outages: while a part of the stack is down, calls that need it fail in time, other
 //! calls still work, and everything recovers by itself afterwards.
 //!
-//! The tests stop and start parts of the stack, so they run alone. `cargo xtask test` runs them
-//! last, on their own stack. They also work against a running `cargo xtask up`, but disturb it:
+//! The tests stop and start parts of the stack, so nothing else uses it meanwhile. `cargo xtask test`
+//! runs them on its own stacks. They also work against a running `cargo xtask up`, but disturb it:
 //! `cargo test -p trichrome-tests --features stack --test faults`.
 
 mod aws;

@@ -42,19 +42,28 @@ pub(crate) fn supervise(supervisor: &mut Supervisor, mut run: TestRun) -> Result
     let crashes = supervisor.crashes() - crashes;
     if crashes > 0 {
         say(format!(
-            "✗ {crashes} parts of the stack crashed during the tests (see their logs)"
+            "✗ {crashes} parts of the stack crashed during the tests; their logs: {}",
+            supervisor.stack().logs.display()
         ));
         counts.failed += crashes;
     }
     Ok(counts)
 }
 
-/// Starts a stack, and runs executables on it, each with its choice of tests. Their logs, which have the
-/// same names on each stack, are in `folder`.
+/// Tests of an executable to run on a stack.
+pub(super) struct Chosen {
+    pub(super) target: &'static str,
+    pub(super) choice: Choice,
+    /// A part of their names. They don't run where the command line has one.
+    pub(super) only: Option<&'static str>,
+}
+
+/// Starts a stack, and runs tests on it. Their logs, which have the same names on each stack, are in
+/// `folder`.
 pub(super) fn run_on(
     stack: Stack,
     folder: &str,
-    targets: &[(&str, Choice)],
+    chosen: &[Chosen],
     tests: &[TestBinary],
     filter: Option<&str>,
 ) -> Result<Counts> {
@@ -65,9 +74,17 @@ pub(super) fn run_on(
         fs::create_dir_all(&logs)?;
         let description = supervisor.stack().state.join("stack.json");
         let mut counts = Counts::default();
-        for (target, choice) in targets {
+        for Chosen {
+            target,
+            choice,
+            only,
+        } in chosen
+        {
+            if filter.is_some() && only.is_some() {
+                continue;
+            }
             let program = builds::find(tests, END_TO_END, target)?;
-            let run = TestRun::begin_only(program, *choice, filter, &description, &logs)?;
+            let run = TestRun::begin_only(program, *choice, filter.or(*only), &description, &logs)?;
             counts += supervise(&mut supervisor, run)?;
         }
         Ok(counts)

@@ -16,7 +16,7 @@ use crate::{
     chart,
     job::Job,
     observe::{Observe, evaluation},
-    progress::say,
+    progress::{label, say},
     stack::{self, Cache, Ports, Stack, Supervisor},
     test_run::{Counts, TestRun},
     tools::{self, Chromium, node::POSTMAN},
@@ -24,7 +24,7 @@ use crate::{
     workspace::{binary, root},
 };
 
-/// The niceness of the tests on a deployed stack; the others' is 0.
+/// Added to the niceness of the tests on a deployed stack: the faults beside them have deadlines.
 const BESIDE_FAULTS: i32 = 5;
 
 #[derive(Args)]
@@ -92,13 +92,20 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// Runs the tests on Apache Kafka and those on a deployed stack side by side, since the faults of the
 /// former mostly wait.
 fn on_other_stacks(tests: &[TestBinary], filter: Option<&str>) -> Result<Counts> {
+    let reported = |counts: Result<Counts>| {
+        // The other stack's tests may go on for minutes.
+        counts.inspect_err(|error| say(format!("✗ {error:#}")))
+    };
     thread::scope(|scope| {
         let deployed = scope.spawn(|| {
-            // Faults have deadlines. On Linux this is of the thread, and of what it starts.
+            label("deployed: ");
+            // On Linux, of this thread and of what it starts.
             let _ = nice(BESIDE_FAULTS);
-            test_deployed::run(tests, filter)
+            reported(test_deployed::run(tests, filter))
         });
-        let apache_kafka = test_apache_kafka::run(tests, filter);
+        label("Apache Kafka: ");
+        let apache_kafka = reported(test_apache_kafka::run(tests, filter));
+        label("");
         let deployed = deployed.join().unwrap_or_else(|panic| resume_unwind(panic));
         let mut counts = apache_kafka?;
         counts += deployed?;

@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, Result, bail};
 
-use super::end_to_end::{END_TO_END, ON_A_STACK, run_on};
+use super::end_to_end::{Chosen, END_TO_END, ON_A_STACK, run_on};
 use crate::{
     builds::{self, TestBinary},
     observe::Observe,
@@ -12,6 +12,9 @@ use crate::{
     test_run::{Choice, Counts, TestRun},
     tools::ApacheKafka,
 };
+
+/// The test that searches the logs for secrets, once more after the scenarios.
+const LEAKS: &str = "no_secret_is_in_any_log";
 
 /// The stack's name.
 const NAME: &str = "test-apache-kafka";
@@ -49,8 +52,13 @@ fn on_apache_kafka(
     let stack = Stack::new(NAME, Ports::free()?, lock)?
         .with_observe(Some(Observe::spans()?))
         .with_apache(apache.clone(), true)?;
-    let mut targets = ON_A_STACK.map(|target| (target, Choice::Kafka));
+    let [scenarios, faults] = ON_A_STACK;
     // The faults first: they mostly wait, and the tests on a deployed stack run beside them.
-    targets.reverse();
-    run_on(stack, "apache-kafka", &targets, tests, filter).context("the tests on Apache Kafka")
+    let chosen =
+        [(faults, None), (scenarios, None), (faults, Some(LEAKS))].map(|(target, only)| Chosen {
+            target,
+            choice: Choice::Kafka,
+            only,
+        });
+    run_on(stack, "apache-kafka", &chosen, tests, filter).context("the tests on Apache Kafka")
 }

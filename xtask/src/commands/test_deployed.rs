@@ -5,7 +5,7 @@
 
 use anyhow::{Context as _, Result, bail};
 
-use super::end_to_end::run_on;
+use super::end_to_end::{Chosen, run_on};
 use crate::{
     builds::TestBinary,
     deploy::Target,
@@ -29,6 +29,13 @@ pub(super) fn run(tests: &[TestBinary], filter: Option<&str>) -> Result<Counts> 
     let target = Target::Local { enforce_iam: true };
     let stack = Stack::new(NAME, Ports::free()?, lock)?.deployed_to(target, Vec::new());
     let [scenarios, deployment] = ON_A_DEPLOYED_STACK;
-    let targets = [(scenarios, Choice::Functions), (deployment, Choice::All)];
-    run_on(stack, "deployed", &targets, tests, filter).context("the tests on a deployed stack")
+    let chosen =
+        [(scenarios, Choice::Functions), (deployment, Choice::All)].map(|(target, choice)| {
+            Chosen {
+                target,
+                choice,
+                only: None,
+            }
+        });
+    run_on(stack, "deployed", &chosen, tests, filter).context("the tests on a deployed stack")
 }
