@@ -82,11 +82,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let logs = supervisor.stack().logs.clone();
     drop(supervisor);
     counts += on_stack.with_context(|| format!("the stack's logs: {}", logs.display()))?;
-    if let Some(lints) = lints {
-        lints.finish()?;
-    }
     counts += on_other_stacks(&tests, options.filter.as_deref())?;
-    report(counts, started)
+    let lints = lints.map_or(Ok(()), Job::finish);
+    report(counts, started)?;
+    lints
 }
 
 /// Runs the tests on Apache Kafka and those on a deployed stack side by side, since the faults of the
