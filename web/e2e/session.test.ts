@@ -29,14 +29,16 @@ it('shows the login when the token has expired, then returns to the same page', 
   const opened = page.url();
   expect(opened).not.toBe(address);
 
-  // From now on the service receives an expired token.
+  // From now on the service receives an expired token. The page before asks for its thumbnail, and
+  // would log out by itself.
+  await page.goto('about:blank');
   const { userId } = (await tokenOf(person)) ?? { userId: '' };
   const expired = expiredToken(userId);
   await page.route(/\/rest\/pictures/, (route) => {
     const headers = { ...route.request().headers(), authorization: `Bearer ${expired}` };
     return route.continue({ headers });
   });
-  await page.reload();
+  await page.goto(opened);
   await page.getByText(/session has expired/).waitFor();
   await page.unroute(/\/rest\/pictures/);
 
