@@ -54,11 +54,13 @@ impl Server {
         let data = folder.path().join("data");
         fs::create_dir(&data).unwrap();
         let text = format!(
-            "storage \"file\" {{ path = \"{}\" }}\n\
-             listener \"tcp\" {{ address = \"127.0.0.1:{port}\" tls_disable = true }}\n\
+            "storage \"file\" {{\n  path = \"{}\"\n}}\n\
+             listener \"tcp\" {{\n  address = \"127.0.0.1:{port}\"\n  tls_disable = true\n}}\n\
              api_addr = \"http://127.0.0.1:{port}\"\n\
-             log_level = \"info\"\n",
-            data.display()
+             log_level = \"info\"\n\
+             work_dir = \"{}\"\n",
+            data.display(),
+            folder.path().display()
         );
         fs::write(&config, text).unwrap();
         let process = Command::new(program)
@@ -89,15 +91,15 @@ impl Server {
             std::thread::sleep(Duration::from_millis(50));
         }
         let shares = json!({"secret_shares": 1, "secret_threshold": 1});
-        let initialized = server.put("sys/init", &shares);
+        let initialized = server.post("sys/init", &shares);
         server.unseal_key = initialized["keys"][0].as_str().unwrap().to_owned();
         server.root = initialized["root_token"].as_str().unwrap().to_owned();
         server.unseal();
         server
     }
 
-    fn put(&self, path: &str, body: &Value) -> Value {
-        let request = ureq::put(format!("{}/v1/{path}", self.address));
+    fn post(&self, path: &str, body: &Value) -> Value {
+        let request = ureq::post(format!("{}/v1/{path}", self.address));
         let sent = request.header("x-vault-token", &self.root).send_json(body);
         let mut answer = sent.unwrap_or_else(|error| panic!("{path}: {error}"));
         let text = answer.body_mut().read_to_string().unwrap();
@@ -111,17 +113,17 @@ impl Server {
     }
 
     fn unseal(&self) {
-        self.put("sys/unseal", &json!({"key": self.unseal_key}));
+        self.post("sys/unseal", &json!({"key": self.unseal_key}));
     }
 
     fn write(&self, url: &str) {
         let data = json!({"data": {"url": url, "other": "hush"}});
-        self.put("secret/data/trichrome/database", &data);
+        self.post("secret/data/trichrome/database", &data);
     }
 
     /// Creates a secret id and puts it into the file.
     fn secret_id(&self, file: &Path) -> String {
-        let answer = self.put("auth/approle/role/trichrome/secret-id", &json!({}));
+        let answer = self.post("auth/approle/role/trichrome/secret-id", &json!({}));
         let id = answer["data"]["secret_id"].as_str().unwrap().to_owned();
         fs::write(file, &id).unwrap();
         id
@@ -129,7 +131,7 @@ impl Server {
 
     fn destroy(&self, secret_id: &str) {
         let path = "auth/approle/role/trichrome/secret-id/destroy";
-        self.put(path, &json!({"secret_id": secret_id}));
+        self.post(path, &json!({"secret_id": secret_id}));
     }
 }
 
@@ -180,10 +182,9 @@ async fn until(secret: &Secret, expected: Result<&str, bool>) {
 #[ignore = "needs RustyVault: cargo xtask verify vault"]
 async fn secrets_follow_a_vault() {
     let server = Server::start();
-    server.put("sys/mounts/secret", &json!({"type": "kv"}));
-    server.put("sys/auth/approle", &json!({"type": "approle"}));
+    server.post("sys/auth/approle", &json!({"type": "approle"}));
     let role = json!({"token_ttl": LEASE, "token_max_ttl": 60, "policies": "default"});
-    server.put("auth/approle/role/trichrome", &role);
+    server.post("auth/approle/role/trichrome", &role);
     let role_id = server.get("auth/approle/role/trichrome/role-id");
     let role_id = role_id["data"]["role_id"].as_str().unwrap();
     let file = server.folder.path().join("secret-id");
@@ -208,7 +209,7 @@ async fn secrets_follow_a_vault() {
     until(&secret, Ok("three")).await;
 
     // The value lasts as long as the lease, and no longer.
-    server.put("sys/seal", &json!({}));
+    server.post("sys/seal", &json!({}));
     assert_eq!(secret.get().await.unwrap().expose(), "three");
     until(&secret, Err(true)).await;
     server.unseal();
