@@ -34,7 +34,7 @@ CREATE INDEX call_claims_at_idx ON call_claims (at);
 
 -- Calls with the same operation, time and duration (in steps of 2 %). Rows of the current hour are
 -- updated with each batch; free room in their pages keeps the updates out of the index.
-CREATE TABLE calls_by_hour (
+CREATE TABLE operations_by_hour (
     start timestamptz NOT NULL,
     transport text COLLATE "C" NOT NULL,
     service text COLLATE "C" NOT NULL,
@@ -51,9 +51,9 @@ CREATE TABLE calls_by_hour (
 ) WITH (fillfactor = 70);
 
 -- The same by day, for long ranges: a thirtieth of the rows.
-CREATE TABLE calls_by_day (LIKE calls_by_hour INCLUDING ALL) WITH (fillfactor = 70);
+CREATE TABLE operations_by_day (LIKE operations_by_hour INCLUDING ALL) WITH (fillfactor = 70);
 
--- The same by five minutes, of all operations together: for charts.
+-- Calls of all operations together, for charts.
 CREATE TABLE calls_by_five_minutes (
     start timestamptz NOT NULL,
     cell smallint NOT NULL,
@@ -64,11 +64,14 @@ CREATE TABLE calls_by_five_minutes (
     PRIMARY KEY (start, cell)
 ) WITH (fillfactor = 70);
 
+-- The same by hour, for charts of long ranges.
+CREATE TABLE calls_by_hour (LIKE calls_by_five_minutes INCLUDING ALL) WITH (fillfactor = 70);
+
 -- Adds the calls of a statement to the sums, each table in the order of its key against deadlocks.
 -- A trigger does it, so that the sums are right whoever writes, functions of earlier versions too.
 CREATE FUNCTION sum_calls() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO calls_by_hour AS sums
+    INSERT INTO operations_by_hour AS sums
     SELECT date_bin('1 hour', at, '2001-01-01 00:00+00'), transport, service, method,
         floor(ln(greatest(duration_ms, 0.001)) * 50), count(*), count(*) FILTER (WHERE status >= 400),
         sum(round(duration_ms * 1000)),
@@ -79,7 +82,7 @@ BEGIN
         micros = sums.micros + excluded.micros,
         error_micros = sums.error_micros + excluded.error_micros;
 
-    INSERT INTO calls_by_day AS sums
+    INSERT INTO operations_by_day AS sums
     SELECT date_bin('1 day', at, '2001-01-01 00:00+00'), transport, service, method,
         floor(ln(greatest(duration_ms, 0.001)) * 50), count(*), count(*) FILTER (WHERE status >= 400),
         sum(round(duration_ms * 1000)),
@@ -92,6 +95,17 @@ BEGIN
 
     INSERT INTO calls_by_five_minutes AS sums
     SELECT date_bin('5 minutes', at, '2001-01-01 00:00+00'),
+        floor(ln(greatest(duration_ms, 0.001)) * 50), count(*), count(*) FILTER (WHERE status >= 400),
+        sum(round(duration_ms * 1000)),
+        coalesce(sum(round(duration_ms * 1000)) FILTER (WHERE status >= 400), 0)
+    FROM written GROUP BY 1, 2 ORDER BY 1, 2
+    ON CONFLICT (start, cell) DO UPDATE SET
+        calls = sums.calls + excluded.calls, errors = sums.errors + excluded.errors,
+        micros = sums.micros + excluded.micros,
+        error_micros = sums.error_micros + excluded.error_micros;
+
+    INSERT INTO calls_by_hour AS sums
+    SELECT date_bin('1 hour', at, '2001-01-01 00:00+00'),
         floor(ln(greatest(duration_ms, 0.001)) * 50), count(*), count(*) FILTER (WHERE status >= 400),
         sum(round(duration_ms * 1000)),
         coalesce(sum(round(duration_ms * 1000)) FILTER (WHERE status >= 400), 0)

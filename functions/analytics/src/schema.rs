@@ -45,10 +45,6 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "attach call logs",
         include_str!("../migrations/0007_attach_call_logs.sql"),
     ),
-    (
-        "all calls by hour",
-        include_str!("../migrations/0008_all_calls_by_hour.sql"),
-    ),
 ];
 
 /// Migrations that a later version has applied are ignored, so that a deployment can be rolled

@@ -28,11 +28,11 @@ use std::{
 
 use sqlx::AssertSqlSafe;
 use time::{OffsetDateTime, ext::NumericalDuration as _};
-use trichrome_analytics::{Analytics, Position, Record, upkeep::Upkeep};
+use trichrome_analytics::{Analytics, Position, Record};
 use trichrome_proto::analytics::GetLogRequest;
 use uuid::Uuid;
 
-use self::installation::{CALL_LOGS_ALONE, Installation};
+use self::installation::Installation;
 
 /// Calls of thirty days, as many as the sums are for.
 const CALLS: i64 = 100_000_000;
@@ -60,7 +60,7 @@ fn user(number: i64) -> String {
 async fn fill(installation: &mut Installation, hours: i64) {
     let started = Instant::now();
     installation
-        .execute("ALTER TABLE calls DISABLE TRIGGER USER")
+        .execute("ALTER TABLE calls DISABLE TRIGGER sum_calls")
         .await;
     let hours_with_rows = (1..=hours).chain([DAYS * 24 - 10]);
     for ago in hours_with_rows {
@@ -100,8 +100,8 @@ async fn fill(installation: &mut Installation, hours: i64) {
         )
     };
     for (table, length, count) in [
-        ("calls_by_hour", "1 hour", PER_HOUR),
-        ("calls_by_day", "1 day", PER_HOUR * 24),
+        ("operations_by_hour", "1 hour", PER_HOUR),
+        ("operations_by_day", "1 day", PER_HOUR * 24),
     ] {
         let sql = format!(
             "INSERT INTO {table} {weights} \
@@ -115,7 +115,7 @@ async fn fill(installation: &mut Installation, hours: i64) {
     }
     for (table, length, count) in [
         ("calls_by_five_minutes", "5 minutes", PER_HOUR / 12),
-        ("all_calls_by_hour", "1 hour", PER_HOUR),
+        ("calls_by_hour", "1 hour", PER_HOUR),
     ] {
         let sql = format!(
             "INSERT INTO {table} {weights}, cells AS MATERIALIZED (\
@@ -128,7 +128,7 @@ async fn fill(installation: &mut Installation, hours: i64) {
         installation.execute(&sql).await;
     }
     // What the upkeep adds: the hours with rows.
-    let summed_from = "ALTER TABLE calls ENABLE TRIGGER USER; \
+    let summed_from = "ALTER TABLE calls ENABLE TRIGGER sum_calls; \
         UPDATE calls_state SET summed_from = date_bin('1 hour', now(), '2001-01-01 00:00+00')";
     installation.execute(summed_from).await;
     println!(
@@ -136,21 +136,29 @@ async fn fill(installation: &mut Installation, hours: i64) {
         started.elapsed()
     );
     let started = Instant::now();
-    let done = upkeeps(installation, "31", |done| done.summed_hours).await;
-    let hours: u64 = done.iter().map(|one| one.summed_hours).sum();
+    let (mut upkeeps, mut hours) = (0, 0);
+    loop {
+        let done = installation.upkeep("31").await;
+        upkeeps += 1;
+        hours += done.summed_hours;
+        if done.complete {
+            break;
+        }
+        // Each ends after a minute.
+        assert!(done.summed_hours > 0, "{done:?}");
+    }
     println!(
-        "{} upkeeps summed {hours} hours in {:.1?}, {:.0} calls a second",
-        done.len(),
+        "{upkeeps} upkeeps summed {hours} hours in {:.1?}, {:.0} calls a second",
         started.elapsed(),
         (hours as i64 * PER_HOUR) as f64 / started.elapsed().as_secs_f64()
     );
     installation.execute("VACUUM ANALYZE").await;
     for table in [
         "calls",
-        "calls_by_day",
-        "calls_by_hour",
+        "operations_by_day",
+        "operations_by_hour",
         "calls_by_five_minutes",
-        "all_calls_by_hour",
+        "calls_by_hour",
     ] {
         let rows = installation
             .number(&format!("SELECT count(*) FROM {table}"))
@@ -162,25 +170,6 @@ async fn fill(installation: &mut Installation, hours: i64) {
             ))
             .await;
         println!("{table}: {rows} rows, {} MB", bytes / 1_000_000);
-    }
-}
-
-/// Repeats the upkeep until nothing is left to do: each ends after a minute. `progress` is what each but
-/// the last must have done some of.
-async fn upkeeps(
-    installation: &Installation,
-    days: &str,
-    progress: fn(&Upkeep) -> u64,
-) -> Vec<Upkeep> {
-    let mut all = Vec::new();
-    loop {
-        let done = installation.upkeep(days).await;
-        let complete = done.complete;
-        assert!(complete || progress(&done) > 0, "{done:?}");
-        all.push(done);
-        if complete {
-            return all;
-        }
     }
 }
 
@@ -346,7 +335,7 @@ fn median(rates: &mut [f64]) -> f64 {
 async fn a_hundred_million_calls() {
     let log = std::env::var("TRICHROME_POSTGRES_LOG").expect("TRICHROME_POSTGRES_LOG");
     let hours = std::env::var("TRICHROME_GROWTH_HOURS").map_or(72, |it| it.parse().unwrap());
-    let mut earlier = Installation::earlier("growth_earlier", CALL_LOGS_ALONE).await;
+    let mut earlier = Installation::earlier("growth_earlier").await;
     let mut installation = Installation::new("growth").await;
     create_days(&mut installation).await;
     fill(&mut installation, hours).await;
@@ -393,7 +382,7 @@ async fn a_hundred_million_calls() {
     for _ in 0..ROUNDS {
         rates[0].push(write(&mut earlier, "call_logs", "(id)").await);
         for (rates, trigger) in rates[1..].iter_mut().zip(["DISABLE", "ENABLE"]) {
-            let sql = format!("ALTER TABLE calls {trigger} TRIGGER USER");
+            let sql = format!("ALTER TABLE calls {trigger} TRIGGER sum_calls");
             installation.execute(&sql).await;
             rates.push(write(&mut installation, "calls", "").await);
         }
@@ -460,12 +449,20 @@ async fn drop_days(installation: &Installation) {
         }
     });
     let started = Instant::now();
-    let done = upkeeps(installation, "1", |done| done.deleted).await;
+    let (mut dropped, mut deleted) = (0, 0);
+    loop {
+        let done = installation.upkeep("1").await;
+        dropped += done.dropped;
+        deleted += done.deleted;
+        if done.complete {
+            break;
+        }
+        // Each ends after a minute.
+        assert!(done.deleted > 0, "{done:?}");
+    }
     let took = started.elapsed();
     stopped.store(true, Ordering::Relaxed);
     let (slowest, writes) = writing.await.unwrap();
-    let dropped: u64 = done.iter().map(|one| one.dropped).sum();
-    let deleted: u64 = done.iter().map(|one| one.deleted).sum();
     println!(
         "{dropped} days dropped and {deleted} rows of sums deleted in {took:.1?}; the slowest of {writes} \
          writes meanwhile took {:.0} ms",

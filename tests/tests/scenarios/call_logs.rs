@@ -253,7 +253,7 @@ async fn once(run: Scenario) -> Result<()> {
     })
     .await?;
     let postgres = &run.stack().postgres;
-    for table in ["calls_by_hour", "calls_by_day"] {
+    for table in ["operations_by_hour", "operations_by_day"] {
         let query = format!("SELECT sum(calls)::int8 FROM {table} WHERE service = $1");
         let summed: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(query))
             .bind(&service)

@@ -43,9 +43,9 @@ impl Source {
         match self {
             Self::Calls => "calls",
             Self::FiveMinutes => "calls_by_five_minutes",
-            Self::Hours => "all_calls_by_hour",
-            Self::OperationHours => "calls_by_hour",
-            Self::OperationDays => "calls_by_day",
+            Self::Hours => "calls_by_hour",
+            Self::OperationHours => "operations_by_hour",
+            Self::OperationDays => "operations_by_day",
         }
     }
 

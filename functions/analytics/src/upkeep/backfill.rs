@@ -25,11 +25,11 @@ WITH missing AS (\
         FROM calls WHERE at >= $1 AND at < $1 + interval '1 hour' GROUP BY 1, 2, 3, 4 \
         UNION ALL \
         SELECT transport, service, method, cell, -calls, -errors, -micros, -error_micros \
-        FROM calls_by_hour WHERE start = $1) AS counted \
+        FROM operations_by_hour WHERE start = $1) AS counted \
     GROUP BY 1, 2, 3, 4 \
     HAVING sum(calls) <> 0 OR sum(errors) <> 0 OR sum(micros) <> 0 OR sum(error_micros) <> 0), \
 added AS (\
-    INSERT INTO calls_by_hour AS sums \
+    INSERT INTO operations_by_hour AS sums \
     SELECT $1, transport, service, method, cell, calls, errors, micros, error_micros FROM missing \
     ORDER BY 1, 2, 3, 4, 5 \
     ON CONFLICT (start, transport, service, method, cell) DO UPDATE SET \
@@ -37,7 +37,7 @@ added AS (\
         micros = sums.micros + excluded.micros, \
         error_micros = sums.error_micros + excluded.error_micros \
     RETURNING 1) \
-INSERT INTO calls_by_day AS sums \
+INSERT INTO operations_by_day AS sums \
 SELECT date_bin('1 day', $1, '2001-01-01 00:00+00'), transport, service, method, cell, calls, errors, \
     micros, error_micros FROM missing WHERE (SELECT count(*) FROM added) > 0 \
 ORDER BY 1, 2, 3, 4, 5 \
@@ -71,7 +71,7 @@ added AS (\
         micros = sums.micros + excluded.micros, \
         error_micros = sums.error_micros + excluded.error_micros \
     RETURNING 1) \
-INSERT INTO all_calls_by_hour AS sums \
+INSERT INTO calls_by_hour AS sums \
 SELECT $1, cell, sum(calls), sum(errors), sum(micros), sum(error_micros) FROM missing \
 WHERE (SELECT count(*) FROM added) > 0 \
 GROUP BY cell ORDER BY cell \

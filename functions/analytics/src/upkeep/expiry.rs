@@ -16,9 +16,9 @@ const BEFORE_CUTOVER: &str = "call_logs";
 /// are those of the calls that can be read.
 const TABLES: [(&str, &str); 7] = [
     ("calls_by_five_minutes", "start"),
-    ("all_calls_by_hour", "start"),
     ("calls_by_hour", "start"),
-    ("calls_by_day", "start"),
+    ("operations_by_hour", "start"),
+    ("operations_by_day", "start"),
     ("calls_other", "at"),
     (BEFORE_CUTOVER, "at"),
     ("call_claims", "at"),

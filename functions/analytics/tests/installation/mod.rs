@@ -16,18 +16,12 @@ use trichrome_analytics::{
 use trichrome_proto::analytics::{GetLogRequest, GetLogsMessage};
 use trichrome_startup::Variables;
 
-/// The number of the last migration of versions that read and wrote `call_logs` alone.
-pub(crate) const CALL_LOGS_ALONE: usize = 4;
-
-/// The migrations before the latest, in order.
-const EARLIER: [&str; 7] = [
+/// The migrations of the first version that read and wrote `call_logs` alone.
+const EARLIER: [&str; 4] = [
     include_str!("../../migrations/0001_call_logs.sql"),
     include_str!("../../migrations/0002_round_durations.sql"),
     include_str!("../../migrations/0003_client_entries.sql"),
     include_str!("../../migrations/0004_own_calls.sql"),
-    include_str!("../../migrations/0005_calls_by_day.sql"),
-    include_str!("../../migrations/0006_check_cutover.sql"),
-    include_str!("../../migrations/0007_attach_call_logs.sql"),
 ];
 
 /// A database of a test.
@@ -66,12 +60,12 @@ impl Installation {
         installation
     }
 
-    /// An installation of an earlier version, with this many migrations.
-    pub(crate) async fn earlier(name: &str, migrations: usize) -> Self {
+    /// An installation of an earlier version.
+    pub(crate) async fn earlier(name: &str) -> Self {
         let mut installation = Self::empty(name).await;
-        let migrations = (1..).zip(&EARLIER[..migrations]).map(|(version, sql)| {
+        let migrations = (1..).zip(EARLIER).map(|(version, sql)| {
             let kind = MigrationType::Simple;
-            Migration::new(version, "".into(), kind, (*sql).into_sql_str(), false)
+            Migration::new(version, "".into(), kind, sql.into_sql_str(), false)
         });
         Migrator::with_migrations(migrations.collect())
             .run(&mut installation.connection)
