@@ -34,7 +34,7 @@ use crate::{
             connections::{Caps, Connections},
         },
     },
-    kafka::{log_sink::KafkaLogSink, producer::Producer, relogin::Relogin, results::Awaiter},
+    kafka::{awaiter::Awaiter, log_sink::KafkaLogSink, producer::Producer, relogin::Relogin},
     ops::{
         emf,
         health::{self, Check, Readiness},

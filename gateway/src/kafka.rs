@@ -2,10 +2,11 @@
 //!
 //! Reading order: [`tracker`] (which offsets may be committed), [`reader`] (reading past what can't
 //! be decoded), [`envelope`] (a record's format), [`lanes`] (queues of commands), [`turns`] (their
-//! order), [`commands`] (serving one), [`answers`] (answering it), [`results`] (waiting for an
-//! answer), [`trigger`] (batches).
+//! order), [`commands`] (serving one), [`answers`] (answering it), [`awaiter`] (waiting for an
+//! answer), [`results`] (reading it), [`trigger`] (batches).
 
 pub(crate) mod answers;
+pub(crate) mod awaiter;
 pub(crate) mod batch;
 pub(crate) mod caller;
 pub(crate) mod client_config;

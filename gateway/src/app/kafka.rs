@@ -18,13 +18,14 @@ use crate::{
     config::Config,
     kafka::{
         answers::Answers,
+        awaiter::Awaiter,
         commands::Commands,
         consumer::GroupConsumer,
         dead_letters::DeadLetters,
         known_topics::KnownTopics,
         log_sink::KafkaLogSink,
         producer::{Client, Producer},
-        results::{Awaiter, Results},
+        results::{Positions, Results},
         trigger::{Batches, Delivery},
     },
     ops::{health::Check, metrics::Metrics},
@@ -50,6 +51,8 @@ pub(crate) struct Clients {
     consumers: Consumers,
     readers: Readers,
     results: Reading,
+    /// Where the readers of answers are.
+    positions: Positions,
 }
 
 impl Clients {
@@ -59,10 +62,11 @@ impl Clients {
     ///
     /// librdkafka rejects the settings.
     pub(crate) fn start(parts: Parts) -> Result<Self, KafkaError> {
-        let consumers = Consumers::default();
+        let (consumers, positions) = (Consumers::default(), Positions::default());
         Ok(Self {
             readers: Readers::start(&parts, &consumers)?,
-            results: Reading::start(&parts)?,
+            results: Reading::start(&parts, positions.clone())?,
+            positions,
             consumers,
             parts,
         })
@@ -106,7 +110,7 @@ impl Clients {
             log_sink.replace(&config, timeout)
         });
 
-        let results = Reading::start(&self.parts)?;
+        let results = Reading::start(&self.parts, self.positions.clone())?;
         // If the topic can't be read, there is nothing to wait for.
         let started =
             tokio::time::timeout(OVERLAP.min(drain.share(0.5)), results.started.cancelled());
@@ -139,9 +143,14 @@ struct Reading {
 }
 
 impl Reading {
-    fn start(parts: &Parts) -> Result<Self, KafkaError> {
+    fn start(parts: &Parts, positions: Positions) -> Result<Self, KafkaError> {
         let awaiter = Arc::clone(&parts.awaiter);
-        let results = Results::new(&parts.config, awaiter, Arc::clone(&parts.metrics))?;
+        let results = Results::new(
+            &parts.config,
+            awaiter,
+            positions,
+            Arc::clone(&parts.metrics),
+        )?;
         let (started, end) = (results.started().clone(), CancellationToken::new());
         Ok(Self {
             task: tokio::spawn(results.run(end.clone())),

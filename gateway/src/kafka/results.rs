@@ -4,12 +4,9 @@
 //! are assigned manually, from their ends, without joining a group.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     error::Error,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -20,29 +17,25 @@ use rdkafka::{
     consumer::{Consumer as _, ConsumerContext, StreamConsumer},
     error::{KafkaError, RDKafkaErrorCode},
     message::{BorrowedMessage, Headers as _, Message as _},
+    metadata::MetadataPartition,
 };
 use serde::Deserialize;
-use tokio::{sync::oneshot, time::Instant};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use trichrome_proto::{
-    error::{ApiError, ErrorCode},
-    wire::{
-        header::RETRY_AFTER,
-        record::{EVENT_ID, RESULTS, STATUS},
-    },
+use trichrome_proto::wire::{
+    header::RETRY_AFTER,
+    record::{EVENT_ID, RESULTS, STATUS},
 };
 use uuid::Uuid;
 
 use super::{
+    awaiter::{Answer, Awaiter},
     client_config::{self, Reporter},
     inspect::Inspection,
     reader::{Reader, ReaderContext},
     watch::Watch,
 };
 use crate::{config::Config, ops::metrics::Metrics};
-
-/// The maximum number of calls that wait for an answer.
-const MAX_AWAITED: usize = 4096;
 
 /// How often the reader checks whether `results` exists and has new partitions.
 const PARTITIONS_INTERVAL: Duration = Duration::from_secs(3);
@@ -56,145 +49,41 @@ const FIRST_POLL: Duration = Duration::from_millis(20);
 /// The timeout of one metadata request to the broker.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The answer to a command.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    /// The response message, or the error, as JSON text.
-    pub(crate) data: String,
-    /// The header `retry-after`.
-    pub(crate) retry_after: Option<String>,
-}
+/// Where the readers of `results` are. A reader with another login begins where the one before is,
+/// which may be behind the topic's end. Cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct Positions(Arc<Mutex<Option<BTreeMap<i32, Offset>>>>);
 
-/// A call that waits for an answer.
-struct Waiting {
-    /// The operation's status on success.
-    success: u16,
-    sender: oneshot::Sender<Answer>,
-}
-
-impl Waiting {
-    /// Whether a gateway can have answered the call with this status.
-    fn accepts(&self, status: u16) -> bool {
-        status == self.success || ErrorCode::ALL.iter().any(|code| code.http() == status)
-    }
-}
-
-/// The calls that wait for an answer, by EventId.
-pub(crate) struct Awaiter {
-    awaited: Mutex<HashMap<String, Waiting>>,
-    /// Whether answers are being read; until then, no call may wait for one.
-    reading: AtomicBool,
-    metrics: Arc<Metrics>,
-}
-
-impl Awaiter {
-    pub(crate) fn new(metrics: Arc<Metrics>) -> Arc<Self> {
-        Arc::new(Self {
-            awaited: Mutex::default(),
-            reading: AtomicBool::new(false),
-            metrics,
-        })
+impl Positions {
+    /// The position in each partition; `None` before the first reader has begun.
+    fn current(&self) -> Option<BTreeMap<i32, Offset>> {
+        self.lock().clone()
     }
 
-    /// Whether answers are being read: when Kafka was last reachable, it had the topic.
-    pub(crate) fn is_reading(&self) -> bool {
-        self.reading.load(Ordering::Acquire)
-    }
-
-    /// Starts to wait for the answer to a command that is about to be produced, whose operation
-    /// has the status `success` on success.
-    ///
-    /// # Errors
-    ///
-    /// `UNAVAILABLE` if answers are not being read yet, or if too many calls wait.
-    pub(crate) fn expect(
-        self: &Arc<Self>,
-        event_id: &str,
-        success: u16,
-    ) -> Result<Awaited, ApiError> {
-        if !self.is_reading() {
-            return Err(ApiError::new(
-                ErrorCode::Unavailable,
-                "Kafka cannot be reached, or has no topic \"results\"; try again shortly",
-            ));
-        }
-        let (sender, receiver) = oneshot::channel();
-        {
-            let mut awaited = self.lock();
-            if awaited.len() >= MAX_AWAITED {
-                return Err(ApiError::new(
-                    ErrorCode::Unavailable,
-                    "too many calls wait for an answer; try again shortly",
-                ));
-            }
-            awaited.insert(event_id.to_owned(), Waiting { success, sender });
-            self.metrics.set_awaited(awaited.len());
-        }
-        Ok(Awaited {
-            event_id: event_id.to_owned(),
-            receiver,
-            awaiter: Arc::clone(self),
-        })
-    }
-
-    /// Whether a call of this replica waits for this answer.
-    fn awaits(&self, event_id: &str) -> bool {
-        self.lock().contains_key(event_id)
-    }
-
-    /// Passes an answer to the call that waits for it, if any. Drops one that no gateway can have
-    /// given: the call goes on waiting.
-    fn deliver(&self, event_id: &str, answer: Answer) {
-        let waiting = {
-            let mut awaited = self.lock();
-            match awaited.get(event_id) {
-                None => return,
-                Some(waiting) if waiting.accepts(answer.status) => awaited.remove(event_id),
-                Some(_) => None,
-            }
-        };
-        match waiting {
-            // Sending fails if the call has just been cancelled.
-            Some(waiting) => drop(waiting.sender.send(answer)),
-            None => self.drop_foreign(event_id),
+    /// Notes where a reader begins. In partitions that are known already, the reader before may be
+    /// further.
+    fn begin(&self, partitions: &[(i32, Offset)]) {
+        let mut positions = self.lock();
+        let positions = positions.get_or_insert_default();
+        for (id, offset) in partitions {
+            positions.entry(*id).or_insert(*offset);
         }
     }
 
-    /// Counts a record that says it is an answer to a waiting call, and can't be one.
-    fn drop_foreign(&self, event_id: &str) {
-        tracing::warn!(
-            event_id,
-            "a record on \"results\" that is no answer of a gateway was dropped; only gateways \
-             should be allowed to write there"
-        );
-        self.metrics.foreign_result();
+    /// Notes that a record was read.
+    fn read(&self, partition: i32, offset: i64) {
+        if let Some(positions) = &mut *self.lock() {
+            positions.insert(partition, Offset::Offset(offset + 1));
+        }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Waiting>> {
-        self.awaited.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Notes that the topic is missing. All records of one that is created again are new.
+    fn missing(&self) {
+        *self.lock() = Some(BTreeMap::new());
     }
-}
 
-/// A pending answer; dropping it cancels the wait.
-pub(crate) struct Awaited {
-    event_id: String,
-    receiver: oneshot::Receiver<Answer>,
-    awaiter: Arc<Awaiter>,
-}
-
-impl Awaited {
-    /// Waits for the answer. `None` doesn't happen: the sender is kept until then.
-    pub(crate) async fn answer(&mut self) -> Option<Answer> {
-        (&mut self.receiver).await.ok()
-    }
-}
-
-impl Drop for Awaited {
-    fn drop(&mut self) {
-        let mut awaited = self.awaiter.lock();
-        awaited.remove(&self.event_id);
-        self.awaiter.metrics.set_awaited(awaited.len());
+    fn lock(&self) -> MutexGuard<'_, Option<BTreeMap<i32, Offset>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -202,9 +91,9 @@ impl Drop for Awaited {
 pub(crate) struct Results {
     reader: Arc<Reader<ResultsContext>>,
     awaiter: Arc<Awaiter>,
+    positions: Positions,
+    /// The partitions that this reader reads.
     partitions: BTreeSet<i32>,
-    /// Whether the topic was missing: all records of one that is created again are new.
-    was_missing: bool,
     /// Cancelled once this reader reads.
     started: CancellationToken,
 }
@@ -212,12 +101,12 @@ pub(crate) struct Results {
 /// What the broker says of `results`.
 enum Listing {
     Missing,
-    /// Its partitions, and where to start reading those that are new.
-    Partitions(Vec<(i32, Option<Offset>)>),
+    /// The partitions that aren't read yet, and where to begin.
+    Partitions(Vec<(i32, Offset)>),
 }
 
 impl Results {
-    /// A reader that passes answers to `awaiter`.
+    /// A reader that passes answers to `awaiter`, and begins at `positions`.
     ///
     /// # Errors
     ///
@@ -225,6 +114,7 @@ impl Results {
     pub(crate) fn new(
         config: &Config,
         awaiter: Arc<Awaiter>,
+        positions: Positions,
         metrics: Arc<Metrics>,
     ) -> Result<Self, KafkaError> {
         let inspection = Inspection::new(&config.kafka);
@@ -254,8 +144,8 @@ impl Results {
         Ok(Self {
             reader: Arc::new(reader),
             awaiter,
+            positions,
             partitions: BTreeSet::new(),
-            was_missing: false,
             started: CancellationToken::new(),
         })
     }
@@ -289,47 +179,47 @@ impl Results {
         drop(tokio::task::spawn_blocking(move || drop(reader)));
     }
 
-    /// Assigns the topic's partitions. The initial ones are read from their ends, since no call
-    /// waits for older answers. Those added later, or of a topic that is created later, are read
-    /// from their beginnings.
+    /// Assigns the topic's partitions. The first reader begins at their ends, since no call waits for
+    /// older answers, and the next ones where the one before is. Partitions that are added later, or of
+    /// a topic that is created later, are read from their beginnings.
     async fn follow_partitions(&mut self) -> Result<(), KafkaError> {
-        let known = self.partitions.clone();
-        let from_end = known.is_empty() && !self.was_missing;
+        let (known, positions) = (self.partitions.clone(), self.positions.current());
         let consumer = Arc::clone(self.reader.consumer());
-        let listing = tokio::task::spawn_blocking(move || list(&consumer, &known, from_end));
+        let listing =
+            tokio::task::spawn_blocking(move || list(&consumer, &known, positions.as_ref()));
         let listing = listing.await.map_err(|_| KafkaError::Canceled)??;
         let consumer = self.reader.consumer();
         let found = match listing {
             Listing::Partitions(found) => found,
             Listing::Missing => {
-                if self.awaiter.reading.swap(false, Ordering::AcqRel) {
+                if self.awaiter.set_reading(false) {
                     tracing::warn!("the topic \"results\" is missing");
                     consumer.unassign()?;
                     self.reader.forget(RESULTS, &self.partitions);
                     self.partitions.clear();
                 }
-                self.was_missing = true;
+                self.positions.missing();
                 return Ok(());
             }
         };
-        let mut list = TopicPartitionList::new();
-        for (id, offset) in &found {
-            if let Some(offset) = offset {
-                list.add_partition_offset(RESULTS, *id, *offset)?;
-            }
-        }
-        if list.count() == 0 {
+        if found.is_empty() {
             return Ok(());
         }
+        let mut list = TopicPartitionList::new();
+        for (id, offset) in &found {
+            list.add_partition_offset(RESULTS, *id, *offset)?;
+        }
         consumer.incremental_assign(&list)?;
+        self.positions.begin(&found);
         self.partitions.extend(found.iter().map(|(id, _)| id));
         tracing::info!(partitions = self.partitions.len(), "reading results");
-        self.awaiter.reading.store(true, Ordering::Release);
+        self.awaiter.set_reading(true);
         self.started.cancel();
         Ok(())
     }
 
     fn read(&self, message: &BorrowedMessage<'_>) {
+        self.positions.read(message.partition(), message.offset());
         let header = |name| {
             let headers = message.headers()?;
             let header = headers.iter().find(|header| header.key == name)?;
@@ -350,11 +240,11 @@ impl Results {
     }
 }
 
-/// Lists the partitions of `results`. Blocks until the broker answers.
+/// Lists the partitions of `results` that aren't `known`. Blocks until the broker answers.
 fn list(
     consumer: &StreamConsumer<ResultsContext>,
     known: &BTreeSet<i32>,
-    from_end: bool,
+    positions: Option<&BTreeMap<i32, Offset>>,
 ) -> Result<Listing, KafkaError> {
     let metadata = consumer.fetch_metadata(Some(RESULTS), METADATA_TIMEOUT)?;
     let topic = metadata.topics().iter().find(|it| it.name() == RESULTS);
@@ -371,17 +261,18 @@ fn list(
         return Ok(Listing::Missing);
     }
     let mut found = Vec::new();
-    for partition in topic.into_iter().flat_map(|topic| topic.partitions()) {
-        let id = partition.id();
-        let offset = if known.contains(&id) {
-            None
-        } else if from_end {
+    let partitions = topic.into_iter().flat_map(|topic| topic.partitions());
+    for id in partitions.map(MetadataPartition::id) {
+        if known.contains(&id) {
+            continue;
+        }
+        let offset = if let Some(positions) = positions {
+            positions.get(&id).copied().unwrap_or(Offset::Beginning)
+        } else {
             // The end as a number: `Offset::End` would be resolved by the first fetch, and skip an
             // answer that arrives before it.
             let (_, end) = consumer.fetch_watermarks(RESULTS, id, METADATA_TIMEOUT)?;
-            Some(Offset::Offset(end))
-        } else {
-            Some(Offset::Beginning)
+            Offset::Offset(end)
         };
         found.push((id, offset));
     }
@@ -448,78 +339,12 @@ impl ReaderContext for ResultsContext {
 mod tests {
     use super::*;
 
-    fn awaiter() -> Arc<Awaiter> {
-        let awaiter = Awaiter::new(Arc::new(Metrics::new()));
-        awaiter.reading.store(true, Ordering::Release);
-        awaiter
-    }
-
     fn answer() -> Answer {
         Answer {
             status: 200,
             data: "{}".into(),
             retry_after: None,
         }
-    }
-
-    #[tokio::test]
-    async fn an_answer_reaches_the_call_that_waits_for_it() {
-        let awaiter = awaiter();
-        let mut one = awaiter.expect("1", 200).unwrap();
-        let mut two = awaiter.expect("2", 200).unwrap();
-        awaiter.deliver("2", answer());
-        assert_eq!(two.answer().await, Some(answer()));
-        let waiting = tokio::time::timeout(Duration::from_millis(10), one.answer());
-        assert!(waiting.await.is_err());
-    }
-
-    #[tokio::test]
-    async fn an_impossible_answer_is_dropped_and_counted() {
-        let awaiter = awaiter();
-        let mut created = awaiter.expect("1", 201).unwrap();
-        let of_status = |status| Answer { status, ..answer() };
-        for status in [0, 100, 200, 204, 304, 418, 599, 700, u16::MAX] {
-            awaiter.deliver("1", of_status(status));
-        }
-        awaiter.deliver("1", of_status(201));
-        assert_eq!(created.answer().await, Some(of_status(201)));
-        let metrics = awaiter.metrics.to_openmetrics();
-        let counted = "trichrome_gateway_results_foreign_total 9";
-        assert!(metrics.contains(counted), "{metrics}");
-        for code in ErrorCode::ALL {
-            let mut refused = awaiter.expect("2", 201).unwrap();
-            awaiter.deliver("2", of_status(code.http()));
-            assert!(refused.answer().await.is_some(), "{code:?}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_cancelled_wait_is_forgotten() {
-        let awaiter = awaiter();
-        drop(awaiter.expect("1", 200).unwrap());
-        assert!(!awaiter.awaits("1"));
-        awaiter.deliver("1", answer());
-    }
-
-    #[test]
-    fn no_call_waits_before_answers_are_read() {
-        let awaiter = Awaiter::new(Arc::new(Metrics::new()));
-        let error = awaiter.expect("1", 200).err().unwrap();
-        assert_eq!(error.code, ErrorCode::Unavailable);
-    }
-
-    #[test]
-    fn the_number_of_waiting_calls_is_limited() {
-        let awaiter = awaiter();
-        let waiting: Vec<_> = (0..MAX_AWAITED)
-            .map(|n| awaiter.expect(&n.to_string(), 200).unwrap())
-            .collect();
-        assert_eq!(
-            awaiter.expect("one more", 200).err().unwrap().code,
-            ErrorCode::Unavailable
-        );
-        drop(waiting);
-        assert!(awaiter.expect("one more", 200).is_ok());
     }
 
     #[test]

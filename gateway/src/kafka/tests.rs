@@ -31,6 +31,7 @@ use trichrome_telemetry::Trace;
 
 use super::{
     answers::Answers,
+    awaiter::Awaiter,
     caller::tests::token,
     commands::Commands,
     consumer::GroupConsumer,
@@ -38,7 +39,7 @@ use super::{
     known_topics::KnownTopics,
     log_sink::KafkaLogSink,
     producer::{self, Producer, Record},
-    results::{Awaiter, Results},
+    results::{Positions, Results},
     trigger::{Batches, Delivery},
 };
 use crate::{
@@ -608,6 +609,7 @@ async fn the_facade_receives_an_answer_over_kafka() {
     let results = Results::new(
         &kafka.config,
         Arc::clone(&awaiter),
+        Positions::default(),
         Arc::clone(&kafka.metrics),
     );
     let stop = CancellationToken::new();
@@ -628,6 +630,49 @@ async fn the_facade_receives_an_answer_over_kafka() {
     stop.cancel();
     reading.await.unwrap();
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_between_two_readers_arrive() {
+    let kafka = Kafka::start();
+    let awaiter = Awaiter::new(Arc::clone(&kafka.metrics));
+    let positions = Positions::default();
+    let begin = async || {
+        let results = Results::new(
+            &kafka.config,
+            Arc::clone(&awaiter),
+            positions.clone(),
+            Arc::clone(&kafka.metrics),
+        );
+        let (results, stop) = (results.unwrap(), CancellationToken::new());
+        let started = results.started().clone();
+        let reading = tokio::spawn(results.run(stop.clone()));
+        let started = tokio::time::timeout(Duration::from_secs(10), started.cancelled());
+        started.await.unwrap();
+        (reading, stop)
+    };
+    for event_id in ["first", "second"] {
+        let (reading, stop) = begin().await;
+        stop.cancel();
+        reading.await.unwrap();
+
+        let mut awaited = awaiter.expect(event_id, 200).unwrap();
+        let value = json!({"EventId": event_id, "Data": "{}"}).to_string();
+        let record = Record {
+            topic: RESULTS,
+            key: None,
+            value: Some(value.as_bytes()),
+            headers: &[(STATUS, b"200")],
+            partition: None,
+        };
+        kafka.producer.produce(&record).await.unwrap();
+
+        let (reading, stop) = begin().await;
+        let answer = tokio::time::timeout(Duration::from_secs(10), awaited.answer());
+        assert_eq!(answer.await.unwrap().unwrap().status, 200, "{event_id}");
+        stop.cancel();
+        reading.await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

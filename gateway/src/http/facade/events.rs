@@ -26,11 +26,11 @@ use crate::{
         limits,
     },
     kafka::{
+        awaiter::{Answer, Awaiter},
         caller::Caller,
         envelope::Envelope,
         known_topics::{Found, KnownTopics},
         producer::{self, ProduceError, Producer, Record},
-        results::{Answer, Awaiter},
     },
 };
 

@@ -18,7 +18,7 @@ use crate::{
     },
     config::Config,
     grpc::tests::serve,
-    kafka::{producer::Producer, results::Awaiter},
+    kafka::{awaiter::Awaiter, producer::Producer},
     ops::health::Readiness,
 };
 
