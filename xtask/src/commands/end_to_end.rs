@@ -1,6 +1,6 @@
 //! Shared parts of the end-to-end test runs on different kinds of stack.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, sync::mpsc::Receiver};
 
 use anyhow::{Context as _, Result};
 
@@ -56,6 +56,8 @@ pub(super) struct Chosen {
     pub(super) choice: Choice,
     /// A part of their names. They don't run where the command line has one.
     pub(super) only: Option<&'static str>,
+    /// They begin once the sender is dropped, where there is one.
+    pub(super) after: Option<Receiver<()>>,
 }
 
 /// Starts a stack, and runs tests on it. Their logs, which have the same names on each stack, are in
@@ -63,7 +65,7 @@ pub(super) struct Chosen {
 pub(super) fn run_on(
     stack: Stack,
     folder: &str,
-    chosen: &[Chosen],
+    chosen: impl IntoIterator<Item = Chosen>,
     tests: &[TestBinary],
     filter: Option<&str>,
 ) -> Result<Counts> {
@@ -78,13 +80,17 @@ pub(super) fn run_on(
             target,
             choice,
             only,
+            after,
         } in chosen
         {
             if filter.is_some() && only.is_some() {
                 continue;
             }
+            if let Some(after) = after {
+                let _ = after.recv();
+            }
             let program = builds::find(tests, END_TO_END, target)?;
-            let run = TestRun::begin_only(program, *choice, filter.or(*only), &description, &logs)?;
+            let run = TestRun::begin_only(program, choice, filter.or(only), &description, &logs)?;
             counts += supervise(&mut supervisor, run)?;
         }
         Ok(counts)

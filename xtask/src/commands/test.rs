@@ -1,6 +1,6 @@
 //! `cargo xtask test`: all checks and tests, on a separate stack.
 
-use std::{panic::resume_unwind, path::Path, process::Command, thread, time::Instant};
+use std::{panic::resume_unwind, path::Path, process::Command, sync::mpsc, thread, time::Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
@@ -24,17 +24,20 @@ use crate::{
     workspace::{binary, root},
 };
 
-/// Added to the niceness of the tests on a deployed stack: the faults beside them have deadlines.
+/// Added to the niceness of the deployed stack: the faults beside its first tests have deadlines.
 const BESIDE_FAULTS: i32 = 5;
 
 #[derive(Args)]
 pub(crate) struct Options {
     /// Only run the end-to-end tests
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["apache_kafka", "deployed"])]
     e2e: bool,
     /// Only run the tests on Apache Kafka
     #[arg(long)]
     apache_kafka: bool,
+    /// Only run the tests on a deployed stack
+    #[arg(long)]
+    deployed: bool,
     /// Only run tests whose name contains this
     filter: Option<String>,
 }
@@ -44,9 +47,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let Some(lock) = Stack::lock("test")? else {
         bail!("another process of this clone is running the tests");
     };
-    if options.apache_kafka {
+    if options.apache_kafka || options.deployed {
         let tests = stack::set_up(builds::with_tests)?;
-        let counts = test_apache_kafka::run(&tests, options.filter.as_deref())?;
+        let filter = options.filter.as_deref();
+        let counts = match (options.apache_kafka, options.deployed) {
+            (true, true) => on_other_stacks(&tests, filter)?,
+            (true, false) => test_apache_kafka::run(&tests, filter)?,
+            _ => test_deployed::run(&tests, filter, None)?,
+        };
         return report(counts, started);
     }
     // Before the build, which takes minutes.
@@ -88,23 +96,26 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     lints
 }
 
-/// Runs the tests on Apache Kafka and those on a deployed stack side by side, since the faults of the
-/// former mostly wait.
+/// Runs the tests on Apache Kafka and those on a deployed stack. The faults of the former and the
+/// deployments of the latter run side by side, since they mostly wait; the scenarios run one after the
+/// other.
 fn on_other_stacks(tests: &[TestBinary], filter: Option<&str>) -> Result<Counts> {
     let reported = |counts: Result<Counts>| {
         // The other stack's tests may go on for minutes.
         counts.inspect_err(|error| say(format!("✗ {error:#}")))
     };
     thread::scope(|scope| {
-        let deployed = scope.spawn(|| {
+        let (running, ended) = mpsc::channel();
+        let deployed = scope.spawn(move || {
             label("deployed: ");
             // On Linux, of this thread and of what it starts.
             let _ = nice(BESIDE_FAULTS);
-            reported(test_deployed::run(tests, filter))
+            reported(test_deployed::run(tests, filter, Some(ended)))
         });
         label("Apache Kafka: ");
         let apache_kafka = reported(test_apache_kafka::run(tests, filter));
         label("");
+        drop(running);
         let deployed = deployed.join().unwrap_or_else(|panic| resume_unwind(panic));
         let mut counts = apache_kafka?;
         counts += deployed?;

@@ -53,12 +53,13 @@ fn on_apache_kafka(
         .with_observe(Some(Observe::spans()?))
         .with_apache(apache.clone(), true)?;
     let [scenarios, faults] = ON_A_STACK;
-    // The faults first: they mostly wait, and the tests on a deployed stack run beside them.
+    // The faults first: they mostly wait, and another stack's tests run beside them.
     let chosen =
         [(faults, None), (scenarios, None), (faults, Some(LEAKS))].map(|(target, only)| Chosen {
             target,
             choice: Choice::Kafka,
             only,
+            after: None,
         });
-    run_on(stack, "apache-kafka", &chosen, tests, filter).context("the tests on Apache Kafka")
+    run_on(stack, "apache-kafka", chosen, tests, filter).context("the tests on Apache Kafka")
 }

@@ -3,6 +3,8 @@
 //! Kafka are the same as on the first stack, so each scenario runs once for each way into the functions:
 //! over REST and gRPC.
 
+use std::sync::mpsc::Receiver;
+
 use anyhow::{Context as _, Result, bail};
 
 use super::end_to_end::{Chosen, run_on};
@@ -17,10 +19,16 @@ use crate::{
 /// The stack's name.
 const NAME: &str = "test-deployed";
 
-/// The tests' executables in order. The second deploys further stacks.
-pub(super) const ON_A_DEPLOYED_STACK: [&str; 2] = ["scenarios", "deployment"];
+/// The tests' executables in order. The first deploys further stacks.
+pub(super) const ON_A_DEPLOYED_STACK: [&str; 2] = ["deployment", "scenarios"];
 
-pub(super) fn run(tests: &[TestBinary], filter: Option<&str>) -> Result<Counts> {
+/// Runs the tests. The scenarios begin once the sender of `others` is dropped, where there is one:
+/// they need the whole machine, since their calls have deadlines.
+pub(super) fn run(
+    tests: &[TestBinary],
+    filter: Option<&str>,
+    others: Option<Receiver<()>>,
+) -> Result<Counts> {
     let Some(lock) = Stack::lock(NAME)? else {
         bail!("another process of this clone is running the tests");
     };
@@ -28,14 +36,16 @@ pub(super) fn run(tests: &[TestBinary], filter: Option<&str>) -> Result<Counts> 
     Stack::wipe(NAME, &lock)?;
     let target = Target::Local { enforce_iam: true };
     let stack = Stack::new(NAME, Ports::free()?, lock)?.deployed_to(target, Vec::new());
-    let [scenarios, deployment] = ON_A_DEPLOYED_STACK;
-    let chosen =
-        [(scenarios, Choice::Functions), (deployment, Choice::All)].map(|(target, choice)| {
-            Chosen {
-                target,
-                choice,
-                only: None,
-            }
-        });
-    run_on(stack, "deployed", &chosen, tests, filter).context("the tests on a deployed stack")
+    let [deployment, scenarios] = ON_A_DEPLOYED_STACK;
+    let chosen = [
+        (deployment, Choice::All, None),
+        (scenarios, Choice::Functions, others),
+    ]
+    .map(|(target, choice, after)| Chosen {
+        target,
+        choice,
+        only: None,
+        after,
+    });
+    run_on(stack, "deployed", chosen, tests, filter).context("the tests on a deployed stack")
 }
