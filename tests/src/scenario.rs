@@ -12,9 +12,12 @@ use trichrome_proto::{
 use uuid::Uuid;
 
 use crate::{
-    account::Account, call_logs, call_logs::Expected, request::Request, stack::Stack,
-    transport::Transport,
+    account::Account, call_logs, call_logs::Expected, clients::http::Answer, request::Request,
+    stack::Stack, transport::Transport,
 };
+
+/// How often a deletion that got no answer in time is tried. A repeated one continues.
+const ATTEMPTS: usize = 3;
 
 /// A running scenario. Cheap to clone.
 #[derive(Clone)]
@@ -118,13 +121,13 @@ pub(crate) async fn clean_up_shared(stack: &Stack) -> Result<()> {
 
 async fn delete(stack: &Stack, users: Vec<String>) -> Result<()> {
     for user_id in users {
-        let authorization = format!("Bearer {}", stack.signer.irrevocable(&user_id)?);
-        let url = format!("{}/users/{user_id}", stack.description.rest_url);
-        let headers = [(AUTHORIZATION, authorization.as_str())];
-        let answer = stack
-            .http
-            .send("DELETE", &url, &headers, Bytes::new())
-            .await?;
+        let mut answer = delete_user(stack, &user_id).await?;
+        for _ in 1..ATTEMPTS {
+            if !matches!(answer.status, 503 | 504) {
+                break;
+            }
+            answer = delete_user(stack, &user_id).await?;
+        }
         ensure!(
             matches!(answer.status, 204 | 401),
             "user {user_id} was not deleted: {} {}",
@@ -133,6 +136,14 @@ async fn delete(stack: &Stack, users: Vec<String>) -> Result<()> {
         );
     }
     Ok(())
+}
+
+async fn delete_user(stack: &Stack, user_id: &str) -> Result<Answer> {
+    let authorization = format!("Bearer {}", stack.signer.irrevocable(user_id)?);
+    let url = format!("{}/users/{user_id}", stack.description.rest_url);
+    let headers = [(AUTHORIZATION, authorization.as_str())];
+    let sent = stack.http.send("DELETE", &url, &headers, Bytes::new());
+    sent.await
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
