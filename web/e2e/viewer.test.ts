@@ -35,6 +35,8 @@ it('loads previews ahead, and the original only when it is zoomed', async () => 
   await page.keyboard.press('?');
   await view(page, 'Keyboard shortcuts').waitFor();
   await page.keyboard.press('ArrowLeft');
+  // As before the list has taken the focus.
+  await page.locator('[data-scheme="dark"] header').dispatchEvent('keydown', { key: 'ArrowLeft' });
   await page.keyboard.press('Escape');
   await view(page, 'Keyboard shortcuts').waitFor({ state: 'detached' });
   await view(page, 'Evening over the hills').waitFor();

@@ -24,6 +24,7 @@ import { lazyWithPreload } from '../ui/lazyWithPreload';
 import { notify } from '../ui/notices';
 import { Empty } from '../ui/states';
 import { useDocumentTitle } from '../ui/useDocumentTitle';
+import type { ViewerContext } from '../viewer/PictureView';
 import { clearSelection, select } from './selection';
 import { SelectionBar } from './SelectionBar';
 import { Timeline } from './Timeline';
@@ -71,8 +72,8 @@ export function PicturesPage() {
   useShortcut('?', () => setHelp(true));
   const searchField = useRef<HTMLInputElement>(null);
   useShortcut('/', () => {
-    // The viewer covers the field.
-    if (pictureId === undefined) searchField.current?.focus();
+    // The viewer and the list of shortcuts cover the field.
+    if (pictureId === undefined && help !== true) searchField.current?.focus();
   });
 
   const withAll = useCallback(
@@ -165,7 +166,7 @@ export function PicturesPage() {
         </>
       )}
       {help !== undefined && <ShortcutsDialog open={help} onClose={() => setHelp(false)} />}
-      <Outlet />
+      <Outlet context={{ covered: help === true } satisfies ViewerContext} />
     </>
   );
 }

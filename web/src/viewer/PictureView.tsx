@@ -1,7 +1,7 @@
 import { Dialog } from '@base-ui/react/dialog';
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
-import { useLocation, useNavigate, useParams } from 'react-router';
+import { useLocation, useNavigate, useOutletContext, useParams } from 'react-router';
 import { ApiError, describeError } from '../api/errors';
 import { keys } from '../api/queryKeys';
 import type { IndexEntry } from '../api/types';
@@ -48,9 +48,15 @@ function useCachedEntry(id: string): IndexEntry | undefined {
     .find((entry) => entry.id === id);
 }
 
+export interface ViewerContext {
+  /** Whether the list of shortcuts is above the viewer, and has the keys to itself. */
+  readonly covered: boolean;
+}
+
 /** A picture on the whole screen, above the timeline and with a URL of its own. */
 export function PictureView() {
   const { pictureId = '' } = useParams();
+  const { covered } = useOutletContext<ViewerContext>();
   const order = useStore(orderStore);
   const navigate = useNavigate();
   const client = useQueryClient();
@@ -120,10 +126,10 @@ export function PictureView() {
     onKey.current = (event) => {
       const { target } = event;
       const typing = target instanceof Element && target.closest('input') !== null;
-      // Not those of a dialog above, such as the list of shortcuts.
+      // Keys for something else, such as a notice.
       const elsewhere =
         target instanceof Node && target !== document.body && !popup.current?.contains(target);
-      if (typing || elsewhere || event.altKey || event.ctrlKey || event.metaKey) return;
+      if (covered || typing || elsewhere || event.altKey || event.ctrlKey || event.metaKey) return;
       const actions: Readonly<Record<string, () => void>> = {
         ArrowLeft: () => show(previous),
         ArrowRight: () => show(next),
