@@ -194,6 +194,9 @@ impl Results {
             Listing::Missing => {
                 if self.awaiter.set_reading(false) {
                     tracing::warn!("the topic \"results\" is missing");
+                }
+                // Another reader may have noticed first.
+                if !self.partitions.is_empty() {
                     consumer.unassign()?;
                     self.reader.forget(RESULTS, &self.partitions);
                     self.partitions.clear();
