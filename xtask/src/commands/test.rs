@@ -161,6 +161,9 @@ fn report(counts: Counts, started: Instant) -> Result<()> {
 fn without_stack(tests: &[TestBinary], chromium: &Path, options: &Options) -> Result<Counts> {
     let logs = logs()?;
     let mut counts = Counts::default();
+    // Beside the others, since some of them mostly wait.
+    let components = web_tests::components(options.filter.as_deref(), &logs);
+    let components = TestRun::begin_node(components, None, &logs)?;
     for test in tests {
         let target = test.target.as_str();
         let on_stack = test.folder == root().join(END_TO_END)
@@ -172,8 +175,7 @@ fn without_stack(tests: &[TestBinary], chromium: &Path, options: &Options) -> Re
             counts += TestRun::begin_without_stack(test, filter, chromium, &logs)?.wait()?;
         }
     }
-    let components = web_tests::components(options.filter.as_deref(), &logs);
-    counts += TestRun::begin_node(components, None, &logs)?.wait()?;
+    counts += components.wait()?;
     ensure!(counts.failed == 0, "{} tests failed", counts.failed);
     Ok(counts)
 }
