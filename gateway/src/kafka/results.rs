@@ -1,7 +1,7 @@
 //! Reads answers from `results` and passes them to the calls that wait for them.
 //!
 //! Every replica reads all answers, because each waits for its own: all partitions of `results`
-//! are assigned manually, from their ends, without joining a group.
+//! are assigned manually, without joining a group, from their ends or where the reader before is.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
